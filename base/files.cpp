@@ -1,0 +1,290 @@
+#include "base/files.h"
+
+#include "base/encoding.h"
+#include "base/random.h"
+#include "base/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace meshtrust::base {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Owns a file descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+std::string words_of(int number) {
+  return std::generic_category().message(number);
+}
+
+Code code_of(int number) {
+  switch (number) {
+    case ENOENT:
+    case ENOTDIR:
+      return Code::kNotFound;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return Code::kPermission;
+    case EEXIST:
+      return Code::kConflict;
+    case ELOOP:
+      return Code::kRefused;
+    case EISDIR:
+      return Code::kInvalidInput;
+    default:
+      return Code::kInternal;
+  }
+}
+
+Failure<Error> system_failure(std::string_view verb, const fs::path& path, int number) {
+  const Code code = code_of(number);
+  if (code == Code::kConflict) {
+    return fail(code, fmt::format("'{}' already exists", path.string()));
+  }
+  if (code == Code::kRefused) {
+    return fail(code,
+                fmt::format("'{}' is a symbolic link, which is not followed here", path.string()));
+  }
+  return fail(code, fmt::format("cannot {} '{}': {}", verb, path.string(), words_of(number)));
+}
+
+fs::path folder_of(const fs::path& path) {
+  const fs::path parent = path.parent_path();
+  return parent.empty() ? fs::path(".") : parent;
+}
+
+Descriptor open_folder(const fs::path& folder) {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): open has no other form
+  return Descriptor(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+/// Reads to the end through `keep(bytes)`, at most `limit` bytes.
+template <class Keep>
+Status read_all(const fs::path& path, std::size_t limit, Keep keep) {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return system_failure("read", path, errno);
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0) return system_failure("read", path, errno);
+  if (S_ISDIR(status.st_mode)) return system_failure("read", path, EISDIR);
+  std::array<char, 16384> buffer{};
+  std::size_t total = 0;
+  while (true) {
+    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_failure("read", path, errno);
+    if (got == 0) break;
+    total += static_cast<std::size_t>(got);
+    if (total > limit) {
+      return fail(Code::kInvalidInput,
+                  fmt::format("'{}' is larger than {} bytes", path.string(), limit));
+    }
+    keep(std::string_view(buffer.data(), static_cast<std::size_t>(got)));
+  }
+  explicit_bzero(buffer.data(), buffer.size());
+  return {};
+}
+
+/// Writes, syncs, and says what went wrong, if anything.
+int write_and_sync(int file, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(file, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return fsync(file) == 0 ? 0 : errno;
+}
+
+/// Puts the finished temporary file in its place. With `kNever` by a hard link, which fails when
+/// the name is taken; with `kReplace` by rename, after making sure that no link or folder stands
+/// there.
+int move_into_place(int folder, const char* temporary, const char* name, Overwrite overwrite) {
+  if (overwrite == Overwrite::kNever) {
+    const int problem = linkat(folder, temporary, folder, name, 0) == 0 ? 0 : errno;
+    unlinkat(folder, temporary, 0);
+    return problem;
+  }
+  struct stat status {};
+  if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (S_ISLNK(status.st_mode)) return ELOOP;
+    if (S_ISDIR(status.st_mode)) return EISDIR;
+  }
+  return renameat(folder, temporary, folder, name) == 0 ? 0 : errno;
+}
+
+Status write_atomically(const fs::path& path,
+                        std::string_view content,
+                        Access access,
+                        Overwrite overwrite) {
+  const Descriptor folder = open_folder(folder_of(path));
+  if (!folder) return system_failure("open folder", folder_of(path), errno);
+  const std::string name = path.filename().string();
+  SystemRandom random;
+  const std::string temporary = ".meshtrust-" + to_hex(random.bytes(8));
+  const mode_t mode = access == Access::kPrivate ? 0600 : 0644;
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
+  const Descriptor file(openat(folder.get(), temporary.c_str(),
+                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!file) return system_failure("write", path, errno);
+  // The program's umask keeps everything private; what is meant to be public says so here.
+  int problem = fchmod(file.get(), mode) == 0 ? 0 : errno;
+  if (problem == 0) problem = write_and_sync(file.get(), content);
+  if (problem == 0) {
+    problem = move_into_place(folder.get(), temporary.c_str(), name.c_str(), overwrite);
+  }
+  if (problem != 0) {
+    unlinkat(folder.get(), temporary.c_str(), 0);
+    return system_failure("write", path, problem);
+  }
+  if (fsync(folder.get()) != 0) return system_failure("write", path, errno);
+  return {};
+}
+
+class DiskLock final : public FileLock {
+ public:
+  DiskLock(Descriptor file, fs::path path) : file_(std::move(file)), path_(std::move(path)) {}
+  // The words go with the holder; the file stays, so that its lock means the same to everyone.
+  ~DiskLock() override { (void)ftruncate(file_.get(), 0); }
+  DiskLock(const DiskLock&) = delete;
+  DiskLock& operator=(const DiskLock&) = delete;
+
+  Status describe(std::string_view holder) override {
+    if (ftruncate(file_.get(), 0) != 0 || lseek(file_.get(), 0, SEEK_SET) != 0) {
+      return system_failure("write", path_, errno);
+    }
+    const int problem = write_and_sync(file_.get(), holder);
+    if (problem != 0) return system_failure("write", path_, problem);
+    return {};
+  }
+
+ private:
+  Descriptor file_;
+  fs::path path_;
+};
+
+}  // namespace
+
+Result<std::string> DiskFiles::read(const fs::path& path, std::size_t limit) {
+  std::string content;
+  MESHTRUST_TRY_DO(read_all(path, limit, [&content](std::string_view bytes) { content += bytes; }));
+  return content;
+}
+
+Result<Secret> DiskFiles::read_secret(const fs::path& path, std::size_t limit) {
+  Secret content;
+  MESHTRUST_TRY_DO(
+      read_all(path, limit, [&content](std::string_view bytes) { content.append(bytes); }));
+  return content;
+}
+
+Status DiskFiles::write(const fs::path& path,
+                        std::string_view content,
+                        Access access,
+                        Overwrite overwrite) {
+  return write_atomically(path, content, access, overwrite);
+}
+
+Status DiskFiles::write_secret(const fs::path& path, const Secret& content, Overwrite overwrite) {
+  return write_atomically(path, reveal(content, "written to a private file"), Access::kPrivate,
+                          overwrite);
+}
+
+Status DiskFiles::make_folder(const fs::path& path, Access access) {
+  const mode_t mode = access == Access::kPrivate ? 0700 : 0755;
+  if (mkdir(path.c_str(), mode) != 0) return system_failure("create folder", path, errno);
+  if (access == Access::kPublic && chmod(path.c_str(), mode) != 0) {
+    return system_failure("create folder", path, errno);
+  }
+  const Descriptor parent = open_folder(folder_of(path));
+  if (!parent || fsync(parent.get()) != 0) return system_failure("create folder", path, errno);
+  return {};
+}
+
+Status DiskFiles::remove(const fs::path& path) {
+  if (unlink(path.c_str()) != 0) return system_failure("remove", path, errno);
+  const Descriptor parent = open_folder(folder_of(path));
+  if (!parent || fsync(parent.get()) != 0) return system_failure("remove", path, errno);
+  return {};
+}
+
+Result<FileFacts> DiskFiles::facts(const fs::path& path) {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return FileFacts{};
+    return system_failure("look at", path, errno);
+  }
+  FileFacts facts;
+  facts.kind = S_ISREG(status.st_mode)   ? FileKind::kFile
+               : S_ISDIR(status.st_mode) ? FileKind::kFolder
+               : S_ISLNK(status.st_mode) ? FileKind::kSymlink
+                                         : FileKind::kOther;
+  facts.mode = status.st_mode & 07777U;
+  facts.owned_by_caller = status.st_uid == geteuid();
+  facts.size_bytes = static_cast<std::uintmax_t>(status.st_size);
+  return facts;
+}
+
+Result<std::vector<std::string>> DiskFiles::list(const fs::path& folder) {
+  DIR* handle = opendir(folder.c_str());
+  if (handle == nullptr) return system_failure("list", folder, errno);
+  std::vector<std::string> names;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's readdir is safe on a stream of one's own
+  while (const dirent* entry = readdir(handle)) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-bounds-array-to-pointer-decay): a C array by POSIX
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  closedir(handle);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<std::unique_ptr<FileLock>> DiskFiles::lock(const fs::path& path, std::string_view holder) {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
+  Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return system_failure("lock", path, errno);
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return system_failure("lock", path, errno);
+    const auto other = read(path, 4096);
+    const std::string words = other ? printable(trim(*other)) : std::string();
+    return fail(Code::kLocked,
+                fmt::format("'{}' is held by {}", path.string(),
+                            words.empty() ? "another run that has just begun" : words),
+                "wait for it to end; the lock goes when that process does");
+  }
+  auto lock = std::make_unique<DiskLock>(std::move(file), path);
+  MESHTRUST_TRY_DO(lock->describe(holder));
+  return std::unique_ptr<FileLock>(std::move(lock));
+}
+
+}  // namespace meshtrust::base

@@ -1,0 +1,81 @@
+#include "base/json.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::base {
+namespace {
+
+constexpr int kMaxDepth = 64;
+
+/// Whether brackets nest deeper than the bound; looked at before parsing, because the parser itself
+/// would recurse when a deep value is destroyed.
+bool is_too_deep(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+      continue;
+    }
+    if (c == '"') in_string = true;
+    if (c == '[' || c == '{') ++depth;
+    if (c == ']' || c == '}') --depth;
+    if (depth > kMaxDepth) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text, std::string_view what) {
+  if (is_too_deep(text)) {
+    return fail(Code::kInvalidInput,
+                fmt::format("{} nests deeper than {} levels", what, kMaxDepth));
+  }
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& problem) {
+    const auto before = text.substr(0, std::min(problem.byte, text.size()));
+    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+    const auto line_start = before.rfind('\n');
+    const auto column = before.size() - (line_start == std::string_view::npos ? 0 : line_start + 1);
+    return fail(Code::kInvalidInput,
+                fmt::format("{} is not JSON (line {}, column {})", what, line, column));
+  } catch (const Json::exception&) {
+    return fail(Code::kInvalidInput, fmt::format("{} holds a number out of range", what));
+  }
+}
+
+std::string pretty(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string compact(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string string_at(const Json& object, std::string_view key, std::string_view fallback) {
+  if (!object.is_object()) return std::string(fallback);
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_string()) return std::string(fallback);
+  return found->get<std::string>();
+}
+
+const Json& at_path(const Json& object, std::initializer_list<std::string_view> path) {
+  static const Json kNull;
+  const Json* here = &object;
+  for (const std::string_view key : path) {
+    if (!here->is_object()) return kNull;
+    const auto found = here->find(key);
+    if (found == here->end()) return kNull;
+    here = &*found;
+  }
+  return *here;
+}
+
+}  // namespace meshtrust::base

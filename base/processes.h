@@ -1,0 +1,43 @@
+#pragma once
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "base/time.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace meshtrust::base {
+
+/// A program to run. No argument and no variable ever holds a secret.
+struct Command {
+  std::vector<std::string> argv;                   ///< argv[0] with a slash is a path, else by PATH
+  std::map<std::string, std::string> environment;  ///< added to the caller's
+  bool give_terminal = false;                      ///< standard input of the caller, else empty
+  Seconds timeout{60};
+};
+
+struct Finished {
+  int exit_code = 0;       ///< 128 + signal when it was killed
+  Secret standard_output;  ///< may be a credential, so it is treated as one
+};
+
+/// Other programs, as a parameter. Standard error goes to the caller's.
+/// Errors: kNotFound (no such program), kPermission, kUnavailable (time-out), kInternal.
+class Processes {
+ public:
+  Processes() = default;
+  Processes(const Processes&) = delete;
+  Processes& operator=(const Processes&) = delete;
+  virtual ~Processes() = default;
+
+  virtual Result<Finished> run(const Command& command) = 0;
+};
+
+class SystemProcesses final : public Processes {
+ public:
+  Result<Finished> run(const Command& command) override;
+};
+
+}  // namespace meshtrust::base

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "base/result.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace meshtrust::base {
+
+/// A YAML document as it stands in the file: every node knows its place, duplicate keys are kept,
+/// and a plain scalar can be told from a quoted one. What to make of that is the reader's policy.
+struct YamlNode {
+  enum class Kind { kNull, kScalar, kSequence, kMapping };
+
+  Kind kind = Kind::kNull;
+  int line = 0;                 ///< from 1
+  int column = 0;               ///< from 1
+  std::string scalar;           ///< text of a scalar; also "null", "~" or "" of a plain kNull
+  bool plain = false;           ///< a scalar without quotes, block style or tag
+  bool anchored = false;        ///< it, or something it stands for, used `&` or `*`
+  std::vector<YamlNode> items;  ///< of a sequence
+  std::vector<std::pair<YamlNode, YamlNode>> entries;  ///< of a mapping, in order, duplicates too
+
+  /// The value of the last entry whose key is the scalar `key`; null when there is none.
+  const YamlNode* find(std::string_view key) const;
+};
+
+struct YamlLimits {
+  std::size_t bytes = 1U << 20U;
+  std::size_t nodes = 200'000;  ///< after aliases are expanded
+  int depth = 64;
+};
+
+/// The documents of `text`, aliases expanded (the merge key `<<` is left as an ordinary entry).
+/// A byte order mark and CRLF are accepted. kInvalidInput, with the place in `file`, when it is not
+/// YAML or exceeds a limit. An empty text has no documents.
+Result<std::vector<YamlNode>> parse_yaml(std::string_view file,
+                                         std::string_view text,
+                                         const YamlLimits& limits = {});
+
+/// `text` as a YAML scalar that every parser reads back as that string: plain where no parser could
+/// take it for anything else, double-quoted otherwise.
+std::string yaml_scalar(std::string_view text);
+
+/// The line `number` (from 1) of `text`, without its end; for messages with a caret.
+std::string line_of(std::string_view text, int number);
+
+}  // namespace meshtrust::base
