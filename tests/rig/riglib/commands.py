@@ -1,0 +1,164 @@
+"""What each subcommand does. Every function returns the exit code."""
+
+import shlex
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from urllib.parse import quote
+
+from . import build as builder
+from .programs import choose_programs
+from .report import EXIT_FAILED, RigError, from_os, print_error, progress
+from .state import State
+
+
+def build(options):
+    print(builder.build())
+    return 0
+
+
+def up(options):
+    state = State(options.state)
+    clusters = [state.cluster(name) for name in dict.fromkeys(options.names)]
+    with state.locked():
+        to_start = [cluster for cluster in clusters if not _runs_already(cluster)]
+        try:
+            are_up = _start_all(state, to_start, options.timeout)
+        finally:
+            state.refresh()
+    if not are_up:
+        return EXIT_FAILED
+    print(f"kubeconfig: {state.kubeconfig}")
+    print(f'next: eval "$({_this_program(options)} env)"')
+    return 0
+
+
+def down(options):
+    state = State(options.state)
+    if not state.folder.exists():
+        progress(f"nothing to stop in '{state.folder}'")
+        return 0
+    with state.locked():
+        known = {cluster.name: cluster for cluster in state.all_clusters()}
+        names = options.names or list(known)
+        if not names:
+            progress(f"nothing to stop in '{state.folder}'")
+        for name in names:
+            if state.cluster(name).name not in known:
+                progress(f"{name}: no such cluster, nothing to stop")
+        doomed = [known[name] for name in dict.fromkeys(names) if name in known]
+        with ThreadPoolExecutor(max_workers=max(1, len(doomed))) as pool:
+            for cluster, _ in zip(doomed, pool.map(lambda one: one.remove(), doomed)):
+                print(f"{cluster.name}: stopped", flush=True)
+        state.refresh()
+    return 0
+
+
+def status(options):
+    state = State(options.state)
+    clusters = state.all_clusters()
+    if not clusters:
+        progress(f"no clusters in '{state.folder}'")
+    for cluster in clusters:
+        wrong = cluster.what_is_wrong()
+        if wrong is not None:
+            print(f"{cluster.name}: broken: {wrong}")
+            continue
+        record = cluster.record()
+        servers = ", ".join(f"{one.server} {one.pid}" for one in record.processes)
+        print(f"{cluster.name}: running at {record.server} ({servers})")
+    return 0
+
+
+def env(options):
+    print(f"export KUBECONFIG={shlex.quote(str(_merged_kubeconfig(options)))}")
+    return 0
+
+
+def kubeconfig(options):
+    if options.name is None:
+        print(_merged_kubeconfig(options))
+    else:
+        print(State(options.state).started_cluster(options.name).layout.kubeconfig)
+    return 0
+
+
+def audit(options):
+    print(State(options.state).started_cluster(options.name).layout.audit_log)
+    return 0
+
+
+def user(options):
+    state = State(options.state)
+    with state.locked():
+        cluster = state.started_cluster(options.name)
+        users = cluster.layout.users
+        # Numbered: a second certificate for the same user must not overwrite one that is in use.
+        number = len(list(users.iterdir())) + 1
+        path = users / f"{quote(options.user, safe='')}.{number}.kubeconfig"
+        cluster.add_user(options.user, options.group, options.lifetime, path)
+    print(path)
+    return 0
+
+
+def _runs_already(cluster):
+    """True to leave the cluster alone. What is left of a broken one is removed here."""
+    if not cluster.layout.folder.exists():
+        return False
+    wrong = cluster.what_is_wrong()
+    if wrong is None:
+        print(f"{cluster.name}: already running at {cluster.record().server}", flush=True)
+        return True
+    progress(f"{cluster.name}: {wrong}; removing what is left and starting anew")
+    cluster.remove()
+    return False
+
+
+def _start_all(state, clusters, timeout):
+    """Starts them side by side; False when one failed. An interruption removes them all again."""
+    if not clusters:
+        return True
+    chosen = choose_programs()
+    state.make_room()
+    stop = threading.Event()
+    with ThreadPoolExecutor(max_workers=len(clusters)) as pool:
+        try:
+            starts = {pool.submit(cluster.start, chosen, timeout, stop): cluster for cluster in clusters}
+            return all([_report_start(start, starts[start]) for start in as_completed(starts)])
+        except KeyboardInterrupt:
+            for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(which, signal.SIG_IGN)  # a second Ctrl-C must not cut the cleaning short
+            progress("interrupted: stopping what was started")
+            stop.set()
+    for cluster in clusters:  # the pool has ended: nobody starts anything any more
+        cluster.remove()
+    raise KeyboardInterrupt
+
+
+def _report_start(start, cluster):
+    try:
+        seconds = start.result()
+    except RigError as error:
+        print_error(error)
+        return False
+    except OSError as error:
+        print_error(from_os(error))
+        return False
+    print(f"{cluster.name}: ready in {seconds:.1f} s at {cluster.record().server}", flush=True)
+    return True
+
+
+def _merged_kubeconfig(options):
+    path = State(options.state).kubeconfig
+    if not path.exists():
+        raise RigError(f"no cluster runs in '{path.parent}'", "'rig up east west' starts two")
+    return path
+
+
+def _this_program(options):
+    """How the user called the rig, to be called again."""
+    words = [sys.argv[0]]
+    if options.state_option is not None:
+        words += ["--state", options.state_option]
+    return shlex.join(words)

@@ -1,0 +1,27 @@
+"""Where one cluster keeps its files."""
+
+from .pki import Authority
+
+
+class Layout:
+    def __init__(self, folder):
+        self.folder = folder
+        self.record = folder / "cluster.json"
+        self.kubeconfig = folder / "kubeconfig"
+        self.audit_log = folder / "audit.jsonl"
+        self.users = folder / "users"
+        self.logs = folder / "logs"
+        self.etcd = folder / "etcd"
+        self.pki = folder / "pki"
+        self.authority = Authority(self.pki)
+        self.server_certificate = self.pki / "server.crt"
+        self.server_key = self.pki / "server.key"
+        self.admin_certificate = self.pki / "admin.crt"
+        self.admin_key = self.pki / "admin.key"
+        self.service_account_key = self.pki / "service-accounts.key"
+        self.audit_policy = self.pki / "audit-policy.yaml"
+        self.controllers_kubeconfig = self.pki / "kube-controller-manager.kubeconfig"
+        self.probe_kubeconfig = self.pki / "rig.kubeconfig"
+
+    def log(self, server):
+        return self.logs / f"{server}.log"
