@@ -11,6 +11,9 @@
 #include <string_view>
 #include <vector>
 
+// An OpenSSL type, owned inside a `Certificate`.
+using X509 = struct x509_st;
+
 namespace meshtrust::pki {
 
 /// The bits of RFC 5280 4.2.1.3 by their names there, e.g. {"keyCertSign", "cRLSign"}.
@@ -57,7 +60,8 @@ struct CertificateFacts {
 /// it should be trusted.
 class Certificate {
  public:
-  /// kInvalidInput when `der` is not exactly one certificate.
+  /// kInvalidInput when `der` is not exactly one certificate, or an extension that the facts tell
+  /// of does not parse.
   static base::Result<Certificate> from_der(base::ByteView der);
 
   const base::Bytes& der() const;
@@ -75,6 +79,8 @@ class Certificate {
   friend bool operator==(const Certificate& a, const Certificate& b) { return a.der() == b.der(); }
 
  private:
+  friend X509* x509_of(const Certificate& certificate);  // openssl_values.h, this folder only
+
   struct Content;
   explicit Certificate(std::shared_ptr<const Content> content);
   std::shared_ptr<const Content> content_;

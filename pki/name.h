@@ -22,10 +22,16 @@ struct NameAttribute {
 struct DistinguishedName {
   std::vector<NameAttribute> attributes;
 
-  /// Reads "O=Shop,CN=Shop Mesh Root"; a backslash escapes a comma, an equals sign or itself.
-  /// kInvalidInput for an unknown attribute type, an empty or over-long value (X.520 upper
-  /// bounds: 64 for O, OU and CN, 128 for L and ST, exactly 2 capital letters for C).
+  /// Reads "O=Shop,CN=Shop Mesh Root"; a backslash escapes a comma, an equals sign or itself, and
+  /// blanks around types and values are dropped. kInvalidInput as for `check`, or when the text is
+  /// not a list of TYPE=VALUE.
   static base::Result<DistinguishedName> parse(std::string_view text);
+
+  /// kInvalidInput for no attribute at all, an unknown attribute type, a value that is not UTF-8,
+  /// holds control characters, begins or ends with a blank, is empty or over-long (X.520 upper
+  /// bounds: 64 characters for O, OU and CN, 128 for L and ST, exactly 2 capital letters for C).
+  base::Status check() const;
+
   std::string text() const;
 
   friend bool operator==(const DistinguishedName&, const DistinguishedName&) = default;

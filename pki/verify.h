@@ -9,7 +9,8 @@
 
 namespace meshtrust::pki {
 
-/// Would somebody who trusts `roots` accept the first certificate of `chain` at `at`?
+/// Would somebody who trusts `roots` accept the first certificate of `chain` at `at`? Revocation is
+/// not asked about, nor what a certificate may be used for beyond being a CA.
 struct TrustQuestion {
   std::vector<Certificate>
       chain;  ///< the certificate in question first, then what helps to reach a root
@@ -26,8 +27,17 @@ struct Verdict {
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 
+/// Both want RSA from 2048 bits and no SHA-1 below the root, whatever the system's policy is.
+/// OpenSSL takes every certificate of `roots` for an anchor, as Go and Envoy do; Botan 2 only
+/// self-signed ones.
 Verdict judge_with_openssl(const TrustQuestion& question);
 Verdict judge_with_botan(const TrustQuestion& question);
+
+/// Did `issuer` issue `certificate`, by Botan's checks of names, dates, constraints and signature?
+/// Says nothing about who trusts `issuer`, for an issuer whose own chain is not at hand.
+Verdict judge_issuing_with_botan(const Certificate& certificate,
+                                 const Certificate& issuer,
+                                 base::Instant at);
 
 /// Both, OpenSSL first. They share no code: what one of them minted or missed, the other sees.
 std::vector<Verdict> judge(const TrustQuestion& question);

@@ -1,0 +1,98 @@
+#include "pki/certificate.h"
+
+#include "base/encoding.h"
+#include "pki/certificate_facts.h"
+#include "pki/openssl_error.h"
+#include "pki/openssl_values.h"
+#include "pki/pem.h"
+
+#include <algorithm>
+
+namespace meshtrust::pki {
+
+using base::Code;
+using base::fail;
+
+/// Never changed after it was made, so the copies of a `Certificate` may be used by several
+/// threads.
+struct Certificate::Content {
+  base::Bytes der;
+  X509Handle x509;
+  CertificateFacts facts;
+};
+
+Certificate::Certificate(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
+
+base::Result<Certificate> Certificate::from_der(base::ByteView der) {
+  const unsigned char* next = der.data();
+  X509Handle x509(d2i_X509(nullptr, &next, static_cast<long>(der.size())));
+  if (!x509) return fail(openssl_error(Code::kInvalidInput, "not a certificate"));
+  if (next != der.data() + der.size()) {
+    return fail(Code::kInvalidInput, "more bytes follow the certificate");
+  }
+  auto facts = read_facts(*x509);
+  if (!facts) return fail(with_context(std::move(facts).error(), "certificate"));
+  facts->fingerprint = base::to_hex(base::sha256(der));
+  return Certificate(std::make_shared<const Content>(
+      Content{{der.begin(), der.end()}, std::move(x509), *std::move(facts)}));
+}
+
+X509* x509_of(const Certificate& certificate) {
+  return certificate.content_->x509.get();
+}
+
+const base::Bytes& Certificate::der() const {
+  return content_->der;
+}
+
+const CertificateFacts& Certificate::facts() const {
+  return content_->facts;
+}
+
+std::string Certificate::pem() const {
+  return to_pem("CERTIFICATE", der());
+}
+
+bool Certificate::is_ca() const {
+  return facts().basic_constraints && facts().basic_constraints->is_ca;
+}
+
+bool Certificate::is_self_issued() const {
+  return facts().subject_der == facts().issuer_der;
+}
+
+bool Certificate::is_signed_by(const Certificate& issuer) const {
+  EVP_PKEY* key = X509_get0_pubkey(x509_of(issuer));
+  const bool verified = key != nullptr && X509_verify(x509_of(*this), key) == 1;
+  forget_openssl_errors();
+  return verified;
+}
+
+bool KeyUsage::has(std::string_view bit) const {
+  return std::ranges::find(bits, bit) != bits.end();
+}
+
+base::Result<std::vector<Certificate>> certificates_from_pem(std::string_view pem) {
+  MESHTRUST_TRY(const std::vector<PemBlock> blocks, pem_blocks(pem));
+  std::vector<Certificate> certificates;
+  for (const PemBlock& block : blocks) {
+    if (block.label != "CERTIFICATE") continue;
+    const std::string which = "certificate " + std::to_string(certificates.size() + 1) + " (line " +
+                              std::to_string(block.line) + ")";
+    MESHTRUST_TRY(const base::Bytes der, decode(block));
+    auto certificate = Certificate::from_der(der);
+    if (!certificate) return fail(with_context(std::move(certificate).error(), which));
+    certificates.push_back(*std::move(certificate));
+  }
+  if (certificates.empty()) return fail(Code::kInvalidInput, "no certificate found");
+  return certificates;
+}
+
+std::string to_pem(std::span<const Certificate> certificates) {
+  std::string pem;
+  for (const Certificate& certificate : certificates)
+    pem += certificate.pem();
+  return pem;
+}
+
+}  // namespace meshtrust::pki

@@ -1,0 +1,52 @@
+#include "pki/chain.h"
+
+#include <algorithm>
+
+namespace meshtrust::pki {
+namespace {
+
+using base::Code;
+using base::fail;
+
+bool names_as_issuer(const Certificate& child, const Certificate& parent) {
+  return child.facts().issuer_der == parent.facts().subject_der;
+}
+
+std::string place(std::size_t index, const Certificate& certificate) {
+  return "certificate " + std::to_string(index + 1) + " '" + certificate.facts().subject + "'";
+}
+
+}  // namespace
+
+base::Status check_order(std::span<const Certificate> chain) {
+  for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
+    const Certificate& child = chain[i];
+    const Certificate& parent = chain[i + 1];
+    if (!names_as_issuer(child, parent)) {
+      return fail(Code::kInvalidInput, place(i, child) + " is followed by '" +
+                                           parent.facts().subject + "', wanted its issuer '" +
+                                           child.facts().issuer + "'");
+    }
+    if (!child.is_signed_by(parent)) {
+      return fail(Code::kInvalidInput,
+                  place(i, child) +
+                      " is followed by a certificate of its issuer's name, whose key "
+                      "did not sign it");
+    }
+  }
+  return {};
+}
+
+const Certificate* find_issuer(const Certificate& certificate,
+                               std::span<const Certificate> candidates) {
+  const auto found = std::ranges::find_if(candidates, [&certificate](const Certificate& candidate) {
+    return names_as_issuer(certificate, candidate) && certificate.is_signed_by(candidate);
+  });
+  return found == candidates.end() ? nullptr : &*found;
+}
+
+bool is_for_key(const Certificate& certificate, const Signer& key) {
+  return certificate.facts().key_id == key_id(key.public_key());
+}
+
+}  // namespace meshtrust::pki

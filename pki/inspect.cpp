@@ -1,0 +1,184 @@
+#include "pki/inspect.h"
+
+#include "base/encoding.h"
+#include "pki/der.h"
+#include "pki/handle.h"
+#include "pki/key.h"
+#include "pki/key_text.h"
+#include "pki/openssl_error.h"
+#include "pki/openssl_name.h"
+#include "pki/openssl_values.h"
+#include "pki/pem.h"
+
+namespace meshtrust::pki {
+namespace {
+
+using base::Code;
+using base::fail;
+using Inspected = decltype(InspectedObject::what);
+
+base::Error does_not_parse(std::string_view what) {
+  return openssl_error(Code::kInvalidInput, std::string(what) + " does not parse");
+}
+
+base::Result<Inspected> read_certificate(base::ByteView der) {
+  MESHTRUST_TRY(Certificate certificate, Certificate::from_der(der));
+  return Inspected(std::move(certificate));
+}
+
+base::Result<Inspected> read_request(base::ByteView der) {
+  const unsigned char* next = der.data();
+  const Request request(d2i_X509_REQ(nullptr, &next, static_cast<long>(der.size())));
+  if (!request || next != der.data() + der.size()) {
+    return fail(does_not_parse("certificate request"));
+  }
+  CertificateRequestFacts facts;
+  facts.subject = text_of(X509_REQ_get_subject_name(request.get()));
+  EVP_PKEY* key = X509_REQ_get0_pubkey(request.get());
+  facts.key_type = key_type_of(key);
+  facts.key_id = key_id(public_key_info(X509_REQ_get_X509_PUBKEY(request.get())));
+  const X509_ALGOR* algorithm = nullptr;
+  X509_REQ_get0_signature(request.get(), nullptr, &algorithm);
+  facts.signature_algorithm = signature_algorithm_text(algorithm);
+  facts.signature_valid = key != nullptr && X509_REQ_verify(request.get(), key) == 1;
+  if (const Extensions extensions(X509_REQ_get_extensions(request.get())); extensions) {
+    const AlternativeNames names(static_cast<GENERAL_NAMES*>(
+        X509V3_get_d2i(extensions.get(), NID_subject_alt_name, nullptr, nullptr)));
+    AlternativeNameTexts texts = texts_of(names.get());
+    facts.dns_names = std::move(texts.dns_names);
+    facts.uris = std::move(texts.uris);
+    facts.ip_addresses = std::move(texts.ip_addresses);
+    facts.emails = std::move(texts.emails);
+  }
+  facts.fingerprint = base::to_hex(base::sha256(der));
+  forget_openssl_errors();
+  return Inspected(std::move(facts));
+}
+
+base::Result<Inspected> read_revocation_list(base::ByteView der) {
+  const unsigned char* next = der.data();
+  const RevocationList list(d2i_X509_CRL(nullptr, &next, static_cast<long>(der.size())));
+  if (!list || next != der.data() + der.size()) return fail(does_not_parse("revocation list"));
+  RevocationListFacts facts;
+  facts.issuer = text_of(X509_CRL_get_issuer(list.get()));
+  MESHTRUST_TRY(facts.this_update, instant_of(X509_CRL_get0_lastUpdate(list.get())));
+  if (const ASN1_TIME* until = X509_CRL_get0_nextUpdate(list.get()); until != nullptr) {
+    MESHTRUST_TRY(facts.next_update, instant_of(until));
+  }
+  const Integer number(static_cast<ASN1_INTEGER*>(
+      X509_CRL_get_ext_d2i(list.get(), NID_crl_number, nullptr, nullptr)));
+  if (number) facts.number = serial_text(number.get());
+  const AuthorityKeyId above(static_cast<AUTHORITY_KEYID*>(
+      X509_CRL_get_ext_d2i(list.get(), NID_authority_key_identifier, nullptr, nullptr)));
+  if (above && above->keyid != nullptr) {
+    facts.authority_key_id = base::to_hex(content_of(above->keyid));
+  }
+  const STACK_OF(X509_REVOKED)* revoked = X509_CRL_get_REVOKED(list.get());
+  for (int i = 0; i < sk_X509_REVOKED_num(revoked); ++i) {
+    facts.revoked.push_back(
+        serial_text(X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(revoked, i))));
+  }
+  const X509_ALGOR* algorithm = nullptr;
+  X509_CRL_get0_signature(list.get(), nullptr, &algorithm);
+  facts.signature_algorithm = signature_algorithm_text(algorithm);
+  facts.fingerprint = base::to_hex(base::sha256(der));
+  forget_openssl_errors();
+  return Inspected(std::move(facts));
+}
+
+std::string encoding_of(std::string_view label) {
+  if (label == "RSA PRIVATE KEY") return "PKCS#1";
+  if (label == "EC PRIVATE KEY") return "SEC1";
+  return "PKCS#8";
+}
+
+base::Result<Inspected> read_private_key(const PemBlock& block) {
+  PrivateKeyFacts facts{.encoding = encoding_of(block.label), .encrypted = true, .key_type = {}};
+  if (is_clear_key(block)) {
+    MESHTRUST_TRY(const Pkey key, read_clear_key(block));
+    facts.encrypted = false;
+    facts.key_type = key_type_of(key.get());
+  }
+  return Inspected(std::move(facts));
+}
+
+/// Nothing (no error) for a block of a kind that is not shown.
+base::Result<std::optional<Inspected>> read_block(const PemBlock& block) {
+  const auto as_optional =
+      [](base::Result<Inspected> read) -> base::Result<std::optional<Inspected>> {
+    if (!read) return fail(std::move(read).error());
+    return std::optional<Inspected>(*std::move(read));
+  };
+  if (block.label.ends_with("PRIVATE KEY")) return as_optional(read_private_key(block));
+
+  const bool is_request =
+      block.label == "CERTIFICATE REQUEST" || block.label == "NEW CERTIFICATE REQUEST";
+  const bool is_certificate = block.label == "CERTIFICATE";
+  if (!is_request && !is_certificate && block.label != "X509 CRL") {
+    return std::optional<Inspected>();
+  }
+  MESHTRUST_TRY(const base::Bytes der, decode(block));
+  if (is_certificate) return as_optional(read_certificate(der));
+  return as_optional(is_request ? read_request(der) : read_revocation_list(der));
+}
+
+base::Result<std::vector<InspectedObject>> read_pem(std::string_view label,
+                                                    const std::vector<PemBlock>& blocks) {
+  std::vector<InspectedObject> objects;
+  for (const PemBlock& block : blocks) {
+    auto read = read_block(block);
+    if (!read) {
+      return fail(with_context(std::move(read).error(),
+                               std::string(label) + ":" + std::to_string(block.line)));
+    }
+    if (!read->has_value()) continue;
+    const std::string number = "#" + std::to_string(objects.size() + 1);
+    objects.push_back({std::string(label) + (objects.empty() ? "" : number), **std::move(read)});
+  }
+  return objects;
+}
+
+/// The kinds are tried one after the other. None of them is a prefix or a part of another, so the
+/// order matters for speed only.
+std::optional<Inspected> read_der(base::ByteView der) {
+  const auto outer = first_element(der);
+  if (!outer || outer->tag != V_ASN1_SEQUENCE || outer->whole.size() != der.size()) {
+    return std::nullopt;
+  }
+  for (const auto& read : {read_certificate, read_request, read_revocation_list}) {
+    if (auto found = read(der)) return *std::move(found);
+  }
+  if (const ClearKey clear = clear_key_from_der(der); clear.key) {
+    return PrivateKeyFacts{.encoding = encoding_of(clear.label),
+                           .encrypted = false,
+                           .key_type = key_type_of(clear.key.get())};
+  }
+  const unsigned char* next = der.data();
+  const Encrypted encrypted(d2i_X509_SIG(nullptr, &next, static_cast<long>(der.size())));
+  forget_openssl_errors();
+  if (!encrypted) return std::nullopt;
+  return PrivateKeyFacts{.encoding = "PKCS#8", .encrypted = true, .key_type = {}};
+}
+
+}  // namespace
+
+base::Result<std::vector<InspectedObject>> inspect(std::string_view label,
+                                                   const base::Secret& content) {
+  const std::string_view text = base::reveal(content, "inspection: kind and size of keys alone");
+  auto blocks = pem_blocks(text);
+  if (!blocks) return fail(with_context(std::move(blocks).error(), label));
+  MESHTRUST_TRY(std::vector<InspectedObject> objects, read_pem(label, *blocks));
+  if (blocks->empty()) {
+    if (auto found = read_der(base::as_bytes(text))) {
+      objects.push_back({std::string(label), *std::move(found)});
+    }
+  }
+  if (objects.empty()) {
+    return fail(Code::kInvalidInput,
+                std::string(label) +
+                    ": found no certificate, private key, certificate request or revocation list");
+  }
+  return objects;
+}
+
+}  // namespace meshtrust::pki

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/secret.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace meshtrust::pki {
+
+/// One block of a PEM text (RFC 7468), as views into it: nothing is copied, so a key stays where
+/// its owner put it.
+struct PemBlock {
+  std::string_view label;    ///< "CERTIFICATE", "PRIVATE KEY", ...
+  std::string_view body;     ///< the base64 lines, not decoded
+  bool has_headers = false;  ///< "Proc-Type: 4,ENCRYPTED" and its like (RFC 1421)
+  int line = 1;              ///< of the BEGIN line, from 1
+};
+
+/// All blocks in order; whatever stands between them is skipped, as every loader does.
+/// kInvalidInput when a block has no END line of its own label.
+base::Result<std::vector<PemBlock>> pem_blocks(std::string_view text);
+
+/// The decoded content, blanks at line ends forgiven. kInvalidInput when it is not base64. The
+/// message never quotes the text.
+base::Result<base::Bytes> decode(const PemBlock& block);
+base::Result<base::Secret> decode_secret(const PemBlock& block);
+
+/// One block with 64 columns and a final newline.
+std::string to_pem(std::string_view label, base::ByteView der);
+/// The same for a secret, through no other memory.
+base::Secret to_secret_pem(std::string_view label, const base::Secret& der);
+
+}  // namespace meshtrust::pki

@@ -1,0 +1,56 @@
+#include "pki/handle.h"
+#include "pki/openssl_error.h"
+#include "pki/openssl_values.h"
+#include "pki/verify.h"
+
+#include <openssl/x509_vfy.h>
+
+namespace meshtrust::pki {
+namespace {
+
+/// 112 bits of security: RSA from 2048 bits, no SHA-1 below the root. Pinned, because the level of
+/// a system comes from its openssl.cnf, and a verdict on a mesh must not depend on whose laptop
+/// asks. It is what Debian's TLS peers demand and what Botan is asked for.
+constexpr int kSecurityLevel = 2;
+
+void set_question(X509_VERIFY_PARAM* parameters, const TrustQuestion& question) {
+  X509_VERIFY_PARAM_set_time(parameters, question.at.time_since_epoch().count());
+  X509_VERIFY_PARAM_set_auth_level(parameters, kSecurityLevel);
+  // Every certificate of `roots` is an anchor, self-signed or not, as for Go, Envoy and Botan. Not
+  // X509_V_FLAG_X509_STRICT: it refuses a foreign root without SKI that no peer in a mesh refuses;
+  // what we mint ourselves is held to those rules by `lint`.
+  X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
+  // No purpose: the question is asked of CA chains as well as of leaves, and an extended key usage
+  // says something about one use of a certificate, not about trust. CA-ness, path lengths and
+  // keyCertSign of the issuers are checked without one.
+}
+
+Verdict refused(std::string reason) {
+  return {.judge = "openssl", .accepted = false, .reason = std::move(reason)};
+}
+
+}  // namespace
+
+Verdict judge_with_openssl(const TrustQuestion& question) {
+  if (question.chain.empty()) return refused("there is no certificate to judge");
+  const Store store(X509_STORE_new());
+  for (const Certificate& root : question.roots)
+    X509_STORE_add_cert(store.get(), x509_of(root));
+
+  const CertificateStack helpers(sk_X509_new_null());
+  for (std::size_t i = 1; i < question.chain.size(); ++i) {
+    sk_X509_push(helpers.get(), x509_of(question.chain[i]));
+  }
+  const StoreContext context(X509_STORE_CTX_new());
+  if (X509_STORE_CTX_init(context.get(), store.get(), x509_of(question.chain.front()),
+                          helpers.get()) != 1) {
+    return refused(take_openssl_reasons());
+  }
+  set_question(X509_STORE_CTX_get0_param(context.get()), question);
+  const bool accepted = X509_verify_cert(context.get()) == 1;
+  forget_openssl_errors();
+  if (accepted) return {.judge = "openssl", .accepted = true, .reason = {}};
+  return refused(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
+}
+
+}  // namespace meshtrust::pki

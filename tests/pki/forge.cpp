@@ -1,0 +1,144 @@
+#include "tests/pki/forge.h"
+
+#include "pki/der.h"
+#include "pki/handle.h"
+#include "pki/openssl_name.h"
+#include "pki/openssl_values.h"
+
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/rsa.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+namespace meshtrust::pki::testing {
+namespace {
+
+void set_serial(X509* x509, const std::string& hex) {
+  BIGNUM* number = nullptr;
+  MESHTRUST_CHECK(BN_hex2bn(&number, hex.c_str()) > 0);
+  const BigNumber owner(number);
+  BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x509));
+}
+
+X509Name name_of_text(const std::string& text, int type) {
+  X509Name name(X509_NAME_new());
+  if (text.empty()) return name;
+  const auto parsed = DistinguishedName::parse(text);
+  for (const NameAttribute& attribute : parsed->attributes) {
+    const auto value = base::as_bytes(attribute.value);
+    X509_NAME_add_entry_by_txt(name.get(), attribute.type.c_str(), type, value.data(),
+                               static_cast<int>(value.size()), -1, 0);
+  }
+  return name;
+}
+
+X509Name issuer_name(const Forgery& wanted, const Identity* issuer) {
+  const std::string own = wanted.subject;
+  if (wanted.issuer_name) return name_of_text(*wanted.issuer_name, V_ASN1_UTF8STRING);
+  if (issuer == nullptr) return name_of_text(own, V_ASN1_UTF8STRING);
+  if (wanted.issuer_as_printable) {
+    return name_of_text(issuer->certificate.facts().subject, V_ASN1_PRINTABLESTRING);
+  }
+  return X509Name(X509_NAME_dup(X509_get_subject_name(x509_of(issuer->certificate))));
+}
+
+void add_extensions(X509* x509, const Forgery& wanted, X509* issuer) {
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, issuer, x509, nullptr, nullptr, 0);
+  for (const auto& [name, value] : wanted.extensions) {
+    const Extension extension(X509V3_EXT_nconf(nullptr, &context, name.c_str(), value.c_str()));
+    MESHTRUST_CHECK(extension != nullptr);
+    MESHTRUST_CHECK(X509_add_ext(x509, extension.get(), -1) == 1);
+  }
+}
+
+Identity make(const Forgery& wanted, const Identity* issuer) {
+  const X509Handle x509(X509_new());
+  X509_set_version(x509.get(), wanted.version - 1);
+  set_serial(x509.get(), wanted.serial);
+  X509_set_subject_name(x509.get(), name_of_text(wanted.subject, V_ASN1_UTF8STRING).get());
+  X509_set_issuer_name(x509.get(), issuer_name(wanted, issuer).get());
+  ASN1_TIME_set(X509_getm_notBefore(x509.get()), wanted.not_before.time_since_epoch().count());
+  ASN1_TIME_set(X509_getm_notAfter(x509.get()), wanted.not_after.time_since_epoch().count());
+  if (wanted.compressed_point) {
+    EVP_PKEY_set_utf8_string_param(wanted.key.get(), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+                                   "compressed");
+  }
+  X509_set_pubkey(x509.get(), wanted.key.get());
+  add_extensions(x509.get(), wanted, issuer == nullptr ? x509.get() : x509_of(issuer->certificate));
+  const Key& own_or_issuer = issuer == nullptr ? wanted.key : issuer->key;
+  const Key& signing = wanted.signing_key ? wanted.signing_key : own_or_issuer;
+  MESHTRUST_CHECK(X509_sign(x509.get(), signing.get(), EVP_get_digestbyname(wanted.digest)) > 0);
+  return {*Certificate::from_der(to_der(i2d_X509, static_cast<const X509*>(x509.get()))),
+          wanted.key};
+}
+
+}  // namespace
+
+std::string fixture(const std::string& name) {
+  std::ifstream file(MESHTRUST_TEST_DATA "/data/pki/" + name, std::ios::binary);
+  MESHTRUST_CHECK(file.good());
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+base::Secret secret_fixture(const std::string& name) {
+  return base::Secret(fixture(name));
+}
+
+Key ec_key(const char* curve) {
+  return {EVP_EC_gen(curve), EVP_PKEY_free};
+}
+
+Key rsa_key(unsigned bits) {
+  return {EVP_RSA_gen(bits), EVP_PKEY_free};
+}
+
+Forgery& Forgery::with(const std::string& name, const std::string& value) {
+  std::erase_if(extensions, [&name](const ExtensionText& each) { return each.first == name; });
+  if (!value.empty()) extensions.emplace_back(name, value);
+  return *this;
+}
+
+Identity forge_root(const Forgery& wanted) {
+  return make(wanted, nullptr);
+}
+
+Forgery intermediate_forgery(std::string subject) {
+  Forgery wanted;
+  wanted.subject = std::move(subject);
+  wanted.not_before = kNow - base::days(5);
+  wanted.not_after = kNow + base::days(730);
+  wanted.with("basicConstraints", "critical,CA:TRUE,pathlen:0");
+  wanted.with("authorityKeyIdentifier", "keyid:always");
+  return wanted;
+}
+
+Forgery leaf_forgery() {
+  Forgery wanted;
+  wanted.subject = "";
+  wanted.not_before = kNow - base::days(1);
+  wanted.not_after = kNow + base::days(1);
+  wanted.extensions = {{"basicConstraints", "critical,CA:FALSE"},
+                       {"keyUsage", "critical,digitalSignature,keyEncipherment"},
+                       {"extendedKeyUsage", "serverAuth,clientAuth"},
+                       {"authorityKeyIdentifier", "keyid:always"},
+                       {"subjectAltName", "critical,URI:spiffe://cluster.local/ns/shop/sa/cart"}};
+  return wanted;
+}
+
+Identity forge(const Forgery& wanted, const Identity& issuer) {
+  return make(wanted, &issuer);
+}
+
+CaTemplate wanted_ca(std::string_view subject, base::Seconds lifetime, base::Instant not_before) {
+  return {.subject = *DistinguishedName::parse(subject),
+          .not_before = not_before,
+          .not_after = not_before + lifetime};
+}
+
+}  // namespace meshtrust::pki::testing
