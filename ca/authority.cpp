@@ -1,0 +1,208 @@
+#include "ca/authority.h"
+
+#include "base/text.h"
+#include "ca/custody.h"
+#include "ca/folder.h"
+#include "ca/subject.h"
+#include "pki/issue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace meshtrust::ca {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Instant;
+using base::Result;
+using base::Seconds;
+using base::Status;
+
+/// What stands before the digest of the key file in the record of a root.
+constexpr std::string_view kDigestPrefix = "key file sha256 ";
+
+Status check_lifetime(Seconds lifetime) {
+  if (lifetime > Seconds{0}) return {};
+  return fail(Code::kInvalidInput,
+              fmt::format("lifetime '{}' is not positive", base::format_duration(lifetime)));
+}
+
+Status check_root_request(const TrustStore& store,
+                          const RootRequest& request,
+                          const KeyProtection& protection) {
+  if (const auto root = store.root()) {
+    return fail(Code::kConflict,
+                fmt::format("trust store '{}' has a root already: '{}'", store.path().string(),
+                            root->certificate.facts().subject));
+  }
+  if (request.subject.attributes.empty()) {
+    return fail(Code::kInvalidInput, "the subject of a root may not be empty",
+                "for example 'O=Shop,CN=Shop Mesh Root'");
+  }
+  if (protection.words() != nullptr && protection.words()->empty()) {
+    return fail(Code::kInvalidInput, "the passphrase of a root key may not be empty");
+  }
+  return check_lifetime(request.lifetime);
+}
+
+/// Removes a planned key that never became a root. It signed nothing that left the process: a root
+/// is recorded before anyone is given its key. The record of its end follows its removal, so that
+/// a kill in between repeats both.
+Status discard_key(TrustStore& store,
+                   const StoreLock& lock,
+                   const std::string& name,
+                   const Who& who) {
+  const Status removed = store.environment().files.remove(Layout{store.path()}.key(name));
+  if (!removed && removed.error().code != Code::kNotFound) return removed;
+  return store.append(lock, Action{.who = who, .event = Event::kKeyDiscarded, .detail = name});
+}
+
+std::string file_digest_of(const TrustStore& store, const Root& root) {
+  for (const Action& action : store.log()) {
+    const bool is_its_minting =
+        action.event == Event::kRootMinted && action.fingerprint == root.fingerprint();
+    if (is_its_minting && action.detail.starts_with(kDigestPrefix)) {
+      return action.detail.substr(kDigestPrefix.size());
+    }
+  }
+  return {};
+}
+
+/// Writes the key, reads it back and opens it: a root whose key cannot be opened must never be.
+Result<pki::PrivateKey> put_into_custody(base::Files& files,
+                                         const std::filesystem::path& path,
+                                         const pki::PrivateKey& key,
+                                         const KeyProtection& protection,
+                                         ExpectedKey& expected) {
+  MESHTRUST_TRY(expected.file_digest, write_key(files, path, key, protection.words()));
+  const base::Secret none;
+  const base::Secret& words = protection.words() == nullptr ? none : *protection.words();
+  return open_key(files, path, words, expected);
+}
+
+/// The validity of an intermediate, nested in its root's; never shortened to fit.
+Status check_fits(const pki::CertificateFacts& root, Seconds lifetime, Instant now) {
+  if (now < root.not_before || now >= root.not_after) {
+    return fail(Code::kRefused,
+                fmt::format("the root is valid from {} to {}, and it is {}",
+                            base::format_rfc3339(root.not_before),
+                            base::format_rfc3339(root.not_after), base::format_rfc3339(now)));
+  }
+  if (now + lifetime <= root.not_after) return {};
+  const Seconds possible = root.not_after - now;
+  // Somebody who reads this types the duration some minutes later: whole days, or whole minutes.
+  const Seconds unit = possible > base::days(1) ? base::days(1) : Seconds(60);
+  return fail(
+      Code::kRefused,
+      fmt::format("lifetime '{}' would outlive the root, which ends on {}",
+                  base::format_duration(lifetime), base::format_rfc3339(root.not_after)),
+      fmt::format("at most {} is possible", base::format_duration(possible - possible % unit)));
+}
+
+}  // namespace
+
+Result<MintedRoot> mint_root(TrustStore& store,
+                             const StoreLock& lock,
+                             const RootRequest& request,
+                             const KeyProtection& protection,
+                             const Who& who) {
+  MESHTRUST_TRY_DO(check_root_request(store, request, protection));
+  const Environment& environment = store.environment();
+  for (const std::string& name : store.planned_keys()) {
+    MESHTRUST_TRY_DO(discard_key(store, lock, name, who));
+  }
+  const Instant now = environment.clock.now();
+  MESHTRUST_TRY(const pki::PrivateKey key, pki::PrivateKey::generate(request.key));
+  const pki::CaTemplate wanted{
+      .subject =
+          with_unit(request.subject, generation(AuthorityKind::kRoot, now, environment.random)),
+      .not_before = now - pki::kBackdate,
+      .not_after = now + request.lifetime};
+  MESHTRUST_TRY(const pki::Certificate certificate,
+                pki::issue_root(wanted, key, environment.random));
+
+  const std::string name = key_name(certificate);
+  ExpectedKey expected{.key_id = certificate.facts().key_id, .file_digest = {}};
+  MESHTRUST_TRY_DO(
+      store.append(lock, Action{.who = who, .event = Event::kKeyPlanned, .detail = name}));
+  auto kept = put_into_custody(environment.files, Layout{store.path()}.key(name), key, protection,
+                               expected);
+  if (!kept) {
+    // The failure is what matters; should this fail too, the next run discards the key.
+    (void)discard_key(store, lock, name, who);
+    return fail(std::move(kept).error());
+  }
+  MESHTRUST_TRY_DO(
+      store.append(lock,
+                   Action{.who = who,
+                          .event = Event::kRootMinted,
+                          .fingerprint = certificate.fingerprint(),
+                          .detail = fmt::format("{}{}", kDigestPrefix, expected.file_digest)},
+                   &certificate));
+  return MintedRoot{.root = *store.root(),
+                    .signer = std::make_unique<pki::PrivateKey>(*std::move(kept))};
+}
+
+Result<std::unique_ptr<pki::Signer>> unlock_root(const TrustStore& store,
+                                                 const base::Secret& passphrase) {
+  const auto root = store.root();
+  if (!root) {
+    return fail(Code::kNotFound,
+                fmt::format("trust store '{}' has no root yet", store.path().string()));
+  }
+  const ExpectedKey expected{.key_id = root->certificate.facts().key_id,
+                             .file_digest = file_digest_of(store, *root)};
+  MESHTRUST_TRY(pki::PrivateKey key,
+                open_key(store.environment().files, root->key_file, passphrase, expected));
+  return std::unique_ptr<pki::Signer>(std::make_unique<pki::PrivateKey>(std::move(key)));
+}
+
+Result<Intermediate> mint_intermediate(TrustStore& store,
+                                       const StoreLock& lock,
+                                       const pki::Signer& root_key,
+                                       const IntermediateRequest& request,
+                                       const Who& who) {
+  if (!base::is_dns_label(request.cluster)) {
+    return fail(Code::kInvalidInput,
+                fmt::format("'{}' is not a cluster name, expected at most 63 of a-z, 0-9 and '-', "
+                            "beginning and ending with a letter or digit",
+                            base::printable(request.cluster)));
+  }
+  MESHTRUST_TRY_DO(check_lifetime(request.lifetime));
+  const auto root = store.root();
+  if (!root) {
+    return fail(Code::kNotFound,
+                fmt::format("trust store '{}' has no root yet", store.path().string()));
+  }
+  const Environment& environment = store.environment();
+  const pki::CertificateFacts& issuer = root->certificate.facts();
+  const Instant now = environment.clock.now();
+  MESHTRUST_TRY_DO(check_fits(issuer, request.lifetime, now));
+  MESHTRUST_TRY(
+      const pki::DistinguishedName subject,
+      intermediate_subject(issuer.subject, request.cluster,
+                           generation(AuthorityKind::kIntermediate, now, environment.random)));
+  MESHTRUST_TRY(pki::PrivateKey key, pki::PrivateKey::generate(request.key));
+  const pki::CaTemplate wanted{.subject = subject,
+                               .not_before = std::max(now - pki::kBackdate, issuer.not_before),
+                               .not_after = now + request.lifetime};
+  MESHTRUST_TRY(const pki::Certificate certificate,
+                pki::issue_intermediate(wanted, key.public_key(), root->certificate, root_key,
+                                        environment.random));
+  MESHTRUST_TRY_DO(store.append(lock,
+                                Action{.who = who,
+                                       .event = Event::kIntermediateMinted,
+                                       .fingerprint = certificate.fingerprint(),
+                                       .cluster = request.cluster,
+                                       .detail = {}},
+                                &certificate));
+  return Intermediate{.certificate = certificate,
+                      .key = std::move(key),
+                      .chain = {certificate},
+                      .roots = {root->certificate}};
+}
+
+}  // namespace meshtrust::ca

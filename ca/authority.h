@@ -1,0 +1,95 @@
+#pragma once
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "base/time.h"
+#include "ca/store.h"
+#include "pki/certificate.h"
+#include "pki/key.h"
+#include "pki/name.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace meshtrust::ca {
+
+/// How a root key lies on disk.
+class KeyProtection {
+ public:
+  /// Encrypted PKCS#8. The passphrase is borrowed and must outlive this value.
+  static KeyProtection passphrase(const base::Secret& words) { return KeyProtection(&words); }
+  /// In clear text, for callers whose user has said so in two words.
+  static KeyProtection none() { return KeyProtection(nullptr); }
+
+  /// Null when there is none.
+  const base::Secret* words() const { return words_; }
+
+ private:
+  explicit KeyProtection(const base::Secret* words) : words_(words) {}
+  const base::Secret* words_;
+};
+
+struct RootRequest {
+  pki::DistinguishedName subject;
+  pki::KeyAlgorithm key = pki::KeyAlgorithm::kEcdsaP256;
+  base::Seconds lifetime = base::days(3650);
+};
+
+/// A root together with its key, as it was read back from disk.
+struct MintedRoot {
+  Root root;
+  std::unique_ptr<pki::Signer> signer;
+};
+
+/// Mints the root of `store`: valid from an hour ago until `request.lifetime` from now, its subject
+/// as requested plus an organizational unit that names the generation ("root 2026-11-21 7f3a9c01").
+///
+/// Order: certificate and encrypted key are made and judged in memory; the plan is recorded; the
+/// key file is written, read back and opened; certificate and record follow in one transaction.
+/// Killed before that last step there is no root, and the next call discards the planned key.
+///
+/// kConflict when there is a root already, kInvalidInput for a bad request or an empty passphrase,
+/// kRefused when the certificate breaks a rule.
+base::Result<MintedRoot> mint_root(TrustStore& store,
+                                   const StoreLock& lock,
+                                   const RootRequest& request,
+                                   const KeyProtection& protection,
+                                   const Who& who);
+
+/// The key of the store's root; `passphrase` is not looked at when the key is in clear text.
+/// kInvalidInput for a wrong passphrase, kCorrupt when the key file no longer holds the key that
+/// belongs to the certificate, kNotFound when there is no root.
+base::Result<std::unique_ptr<pki::Signer>> unlock_root(const TrustStore& store,
+                                                       const base::Secret& passphrase);
+
+struct IntermediateRequest {
+  std::string cluster;  ///< DNS-1123 label
+  pki::KeyAlgorithm key = pki::KeyAlgorithm::kEcdsaP256;
+  base::Seconds lifetime = base::days(730);
+};
+
+/// An intermediate and everything that its cluster needs beside it. Owns the only copy of the key.
+struct Intermediate {
+  pki::Certificate certificate;
+  pki::PrivateKey key;
+  std::vector<pki::Certificate> chain;  ///< `certificate`, then what lies between it and the root
+  std::vector<pki::Certificate> roots;  ///< what to trust
+};
+
+/// Mints the intermediate of `request.cluster` under the store's root, valid from an hour ago (but
+/// not from before its root) until `request.lifetime` from now. Its subject is the root's, with the
+/// generation ("intermediate 2026-11-21 7f3a9c01") as organizational unit and the cluster as
+/// common name. That it was minted is on disk for good before this returns; the key never is.
+/// Several threads may mint at once.
+///
+/// kRefused when it would outlive the root (saying what is possible; nothing is ever shortened),
+/// the root is not valid now, or the certificate breaks a rule; kInvalidInput for a bad request;
+/// kNotFound without a root.
+base::Result<Intermediate> mint_intermediate(TrustStore& store,
+                                             const StoreLock& lock,
+                                             const pki::Signer& root_key,
+                                             const IntermediateRequest& request,
+                                             const Who& who);
+
+}  // namespace meshtrust::ca

@@ -1,0 +1,129 @@
+#include "ca/custody.h"
+
+#include "base/encoding.h"
+#include "base/text.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace meshtrust::ca {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using base::fail;
+using base::Failure;
+using base::Result;
+using base::Secret;
+
+constexpr std::size_t kLargestKey = 64U << 10U;
+constexpr unsigned kOpenToOthers = 077;
+constexpr std::string_view kEncryptedLabel = "ENCRYPTED PRIVATE KEY";
+constexpr std::string_view kClearLabel = "PRIVATE KEY";
+
+Failure<base::Error> corrupt(const fs::path& path, std::string_view what) {
+  return fail(Code::kCorrupt, fmt::format("root key '{}' {}", path.string(), what),
+              "restore the key file from a backup of the store");
+}
+
+/// Whether `pem` is one block with that label around base64 of a DER sequence.
+bool is_block_of(std::string_view pem, std::string_view label) {
+  const std::string begin = fmt::format("-----BEGIN {}-----\n", label);
+  const std::string end = fmt::format("-----END {}-----", label);
+  pem = base::trim(pem);
+  if (!pem.starts_with(begin) || !pem.ends_with(end)) return false;
+  pem.remove_prefix(begin.size());
+  if (pem.size() < end.size()) return false;
+  pem.remove_suffix(end.size());
+  const auto der = base::secret_from_base64(pem);
+  constexpr std::uint8_t kSequence = 0x30;
+  return der && der->size() > 2 &&
+         base::reveal_bytes(*der, "its first byte says what it is")[0] == kSequence;
+}
+
+Result<Secret> read_file(base::Files& files, const fs::path& path) {
+  auto content = files.read_secret(path, kLargestKey);
+  if (content) return content;
+  if (content.error().code == Code::kNotFound) return corrupt(path, "is missing");
+  return content;
+}
+
+Result<KeyForm> form_of(const Secret& content, const fs::path& path) {
+  const std::string_view pem = base::reveal(content, "told apart by its label");
+  if (is_block_of(pem, kEncryptedLabel)) return KeyForm::kEncrypted;
+  if (is_block_of(pem, kClearLabel)) return KeyForm::kClear;
+  return corrupt(path, "no longer holds a private key in PKCS#8");
+}
+
+std::string digest_of(const Secret& content) {
+  return base::to_hex(base::sha256(base::reveal_bytes(content, "hashed only")));
+}
+
+Result<pki::PrivateKey> decrypt(const Secret& content,
+                                const fs::path& path,
+                                const Secret& passphrase,
+                                const std::string& file_digest) {
+  auto key =
+      pki::PrivateKey::decrypt(base::reveal(content, "encrypted; read by the decoder"), passphrase);
+  if (key) return key;
+  if (digest_of(content) != file_digest) {
+    return corrupt(path,
+                   "does not open, and is not the file that was written: it is damaged, or was "
+                   "encrypted anew under another passphrase");
+  }
+  return fail(
+      base::with_context(std::move(key).error(), fmt::format("root key '{}'", path.string())));
+}
+
+}  // namespace
+
+Result<KeyForm> look_at_key(base::Files& files, const fs::path& path) {
+  MESHTRUST_TRY(const base::FileFacts facts, files.facts(path));
+  if (facts.kind == base::FileKind::kAbsent) return corrupt(path, "is missing");
+  if (facts.kind == base::FileKind::kSymlink) {
+    return fail(Code::kRefused, fmt::format("root key '{}' is a symbolic link", path.string()));
+  }
+  if (facts.kind != base::FileKind::kFile) return corrupt(path, "is not a file");
+  if ((facts.mode & kOpenToOthers) != 0) {
+    return fail(Code::kPermission,
+                fmt::format("root key '{}' is open to others: its mode is {:04o}, wanted 0600",
+                            path.string(), facts.mode),
+                fmt::format("chmod 600 '{}', and consider who may have read it", path.string()));
+  }
+  MESHTRUST_TRY(const Secret content, read_file(files, path));
+  return form_of(content, path);
+}
+
+Result<std::string> write_key(base::Files& files,
+                              const fs::path& path,
+                              const pki::PrivateKey& key,
+                              const Secret* passphrase) {
+  Secret content;
+  if (passphrase == nullptr) {
+    MESHTRUST_TRY(content, key.to_pem());
+  } else {
+    MESHTRUST_TRY(const std::string encrypted, key.encrypt(*passphrase));
+    content = Secret(encrypted);
+  }
+  MESHTRUST_TRY_DO(files.write_secret(path, content, base::Overwrite::kNever));
+  return digest_of(content);
+}
+
+Result<pki::PrivateKey> open_key(base::Files& files,
+                                 const fs::path& path,
+                                 const Secret& passphrase,
+                                 const ExpectedKey& expected) {
+  MESHTRUST_TRY(const Secret content, read_file(files, path));
+  MESHTRUST_TRY(const KeyForm form, form_of(content, path));
+  auto key = form == KeyForm::kClear ? pki::PrivateKey::from_pem(content)
+                                     : decrypt(content, path, passphrase, expected.file_digest);
+  if (!key && form == KeyForm::kClear) return corrupt(path, "no longer holds a usable key");
+  if (!key) return key;
+  if (pki::key_id(key->public_key()) != expected.key_id) {
+    return corrupt(path, "holds another key than the root certificate's");
+  }
+  return key;
+}
+
+}  // namespace meshtrust::ca

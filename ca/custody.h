@@ -1,0 +1,42 @@
+#pragma once
+
+#include "base/files.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "pki/key.h"
+
+#include <filesystem>
+#include <string>
+
+namespace meshtrust::ca {
+
+/// How a root key lies in its file. Internal to this room.
+enum class KeyForm { kEncrypted, kClear };
+
+/// Looks at a key file without opening the key: a private file of its owner's that holds one PEM
+/// block of a PKCS#8 key. kCorrupt when it is missing or holds anything else, kPermission when it
+/// is open to others, kRefused when it is a link.
+base::Result<KeyForm> look_at_key(base::Files& files, const std::filesystem::path& path);
+
+/// Writes `key` to `path`, which must not exist: encrypted under `passphrase`, or in clear text
+/// when that is null. Returns the SHA-256 of the file, which `open_key` is given later.
+base::Result<std::string> write_key(base::Files& files,
+                                    const std::filesystem::path& path,
+                                    const pki::PrivateKey& key,
+                                    const base::Secret* passphrase);
+
+/// What a key file must turn out to hold.
+struct ExpectedKey {
+  std::string key_id;       ///< SHA-256 of the public key
+  std::string file_digest;  ///< what `write_key` returned; tells damage from a wrong passphrase
+};
+
+/// Opens the key in `path`. kInvalidInput for a wrong passphrase; kCorrupt when the file is
+/// damaged or holds another key. A file that somebody re-encrypted under another passphrase is as
+/// good as the first.
+base::Result<pki::PrivateKey> open_key(base::Files& files,
+                                       const std::filesystem::path& path,
+                                       const base::Secret& passphrase,
+                                       const ExpectedKey& expected);
+
+}  // namespace meshtrust::ca

@@ -1,0 +1,265 @@
+#include "ca/ledger.h"
+
+#include "base/encoding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace meshtrust::ca {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Failure;
+using base::Result;
+using base::Status;
+
+struct NamedEvent {
+  Event event;
+  std::string_view name;
+};
+
+constexpr std::array kEvents{
+    NamedEvent{Event::kStoreCreated, "store-created"},
+    NamedEvent{Event::kKeyPlanned, "key-planned"},
+    NamedEvent{Event::kKeyDiscarded, "key-discarded"},
+    NamedEvent{Event::kRootMinted, "root-minted"},
+    NamedEvent{Event::kIntermediateMinted, "intermediate-minted"},
+    NamedEvent{Event::kPushing, "pushing"},
+    NamedEvent{Event::kPushed, "pushed"},
+    NamedEvent{Event::kAbandoned, "abandoned"},
+};
+
+constexpr std::string_view kRestoreHint = "restore the whole store folder from a backup";
+
+Delivery delivery_after(Event event) {
+  if (event == Event::kPushing) return Delivery::kPushing;
+  return event == Event::kPushed ? Delivery::kPushed : Delivery::kAbandoned;
+}
+
+bool is_minting(Event event) {
+  return event == Event::kRootMinted || event == Event::kIntermediateMinted;
+}
+
+bool is_delivery(Event event) {
+  return event == Event::kPushing || event == Event::kPushed || event == Event::kAbandoned;
+}
+
+Failure<base::Error> corrupt(std::string_view message) {
+  return fail(Code::kCorrupt, std::string(message), std::string(kRestoreHint));
+}
+
+using Certificates = std::map<std::string, pki::Certificate, std::less<>>;
+
+Result<Certificates> parse_all(const std::vector<IssuedCertificate>& rows) {
+  Certificates parsed;
+  for (const IssuedCertificate& row : rows) {
+    auto certificate = pki::Certificate::from_der(row.der);
+    if (!certificate) {
+      return corrupt(fmt::format("the ledger's certificate '{}' can no longer be read: {}",
+                                 row.fingerprint, certificate.error().message));
+    }
+    if (certificate->fingerprint() != row.fingerprint) {
+      return corrupt(
+          fmt::format("the ledger's certificate '{}' has changed: its fingerprint is '{}'",
+                      row.fingerprint, certificate->fingerprint()));
+    }
+    parsed.emplace(row.fingerprint, *std::move(certificate));
+  }
+  return parsed;
+}
+
+}  // namespace
+
+std::string_view name_of(AuthorityKind kind) {
+  return kind == AuthorityKind::kRoot ? "root" : "intermediate";
+}
+
+std::string_view name_of(Delivery delivery) {
+  switch (delivery) {
+    case Delivery::kMinted:
+      return "minted";
+    case Delivery::kPushing:
+      return "pushing";
+    case Delivery::kPushed:
+      return "pushed";
+    case Delivery::kAbandoned:
+      break;
+  }
+  return "abandoned";
+}
+
+std::string_view name_of(Event event) {
+  const auto* const found = std::find_if(kEvents.begin(), kEvents.end(),
+                                         [event](const auto& each) { return each.event == event; });
+  return found->name;
+}
+
+std::optional<Event> event_from_name(std::string_view name) {
+  for (const NamedEvent& each : kEvents) {
+    if (each.name == name) return each.event;
+  }
+  return std::nullopt;
+}
+
+std::string chain_digest(std::string_view previous, const Action& action) {
+  const std::array fields{std::string(previous),
+                          std::to_string(action.sequence),
+                          std::to_string(action.at.time_since_epoch().count()),
+                          action.who.user,
+                          action.who.host,
+                          action.who.command,
+                          action.who.reason,
+                          std::string(name_of(action.event)),
+                          action.fingerprint,
+                          action.cluster,
+                          action.detail};
+  std::string covered;
+  for (const std::string& field : fields) {
+    covered += fmt::format("{}:{},", field.size(), field);
+  }
+  return base::to_hex(base::sha256(base::as_bytes(covered)));
+}
+
+Result<Ledger> Ledger::assemble(std::vector<Action> actions,
+                                const std::vector<std::string>& digests,
+                                const std::vector<IssuedCertificate>& certificates) {
+  MESHTRUST_CHECK(actions.size() == digests.size());
+  MESHTRUST_TRY(const Certificates parsed, parse_all(certificates));
+  Ledger ledger;
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    Action& action = actions[i];
+    const std::int64_t line = action.sequence;
+    if (line != static_cast<std::int64_t>(i) + 1) {
+      return corrupt(fmt::format("line {} of the ledger is missing", i + 1));
+    }
+    if (chain_digest(ledger.head_, action) != digests[i]) {
+      return corrupt(fmt::format("line {} of the ledger is not what was written", line));
+    }
+    const auto found = parsed.find(action.fingerprint);
+    const pki::Certificate* minted =
+        is_minting(action.event) && found != parsed.end() ? &found->second : nullptr;
+    if (const Status status = ledger.may_append(action, minted); !status) {
+      return corrupt(fmt::format("line {} of the ledger contradicts those before it: {}", line,
+                                 status.error().message));
+    }
+    ledger.append(std::move(action), minted);
+  }
+  if (ledger.entries_.size() != parsed.size()) {
+    return corrupt(fmt::format("the ledger holds {} certificates and records the minting of {}",
+                               parsed.size(), ledger.entries_.size()));
+  }
+  return ledger;
+}
+
+const LedgerEntry* Ledger::find(std::string_view fingerprint) const {
+  const auto found = position_.find(fingerprint);
+  return found == position_.end() ? nullptr : &entries_[found->second];
+}
+
+const LedgerEntry* Ledger::issuer_of(const pki::Certificate& certificate) const {
+  const auto& facts = certificate.facts();
+  const auto found = std::find_if(entries_.rbegin(), entries_.rend(), [&](const auto& entry) {
+    const auto& issuer = entry.certificate.facts();
+    return issuer.subject_der == facts.issuer_der &&
+           issuer.subject_key_id == facts.authority_key_id;
+  });
+  return found == entries_.rend() ? nullptr : &*found;
+}
+
+Status Ledger::may_append(const Action& action, const pki::Certificate* certificate) const {
+  if ((action.event == Event::kStoreCreated) != actions_.empty()) {
+    return fail(Code::kConflict,
+                "a ledger begins with the creation of its store, and only begins so");
+  }
+  if (is_minting(action.event)) return may_mint(action, certificate);
+  if (is_delivery(action.event)) return may_deliver(action);
+  const bool planned = std::count(planned_keys_.begin(), planned_keys_.end(), action.detail) != 0;
+  if (action.event == Event::kKeyPlanned && planned) {
+    return fail(Code::kConflict, fmt::format("key '{}' is planned already", action.detail));
+  }
+  if (action.event == Event::kKeyDiscarded && !planned) {
+    return fail(Code::kConflict, fmt::format("key '{}' was never planned", action.detail));
+  }
+  return {};
+}
+
+Status Ledger::may_mint(const Action& action, const pki::Certificate* certificate) const {
+  if (certificate == nullptr || certificate->fingerprint() != action.fingerprint) {
+    return fail(Code::kConflict,
+                fmt::format("the certificate '{}' that it mints is missing", action.fingerprint));
+  }
+  if (find(action.fingerprint) != nullptr) {
+    return fail(Code::kConflict, fmt::format("'{}' was minted already", action.fingerprint));
+  }
+  const bool is_root = action.event == Event::kRootMinted;
+  if (is_root != certificate->is_self_issued()) {
+    return fail(Code::kConflict, fmt::format("'{}' is not of the kind recorded, {}",
+                                             action.fingerprint, name_of(action.event)));
+  }
+  if (!is_root && issuer_of(*certificate) == nullptr) {
+    return fail(Code::kConflict,
+                fmt::format("the issuer of '{}' is not in the ledger", action.fingerprint));
+  }
+  return {};
+}
+
+Status Ledger::may_deliver(const Action& action) const {
+  const LedgerEntry* entry = find(action.fingerprint);
+  if (entry == nullptr) {
+    return fail(Code::kNotFound,
+                fmt::format("certificate '{}' was not issued by this ledger", action.fingerprint));
+  }
+  if (entry->kind == AuthorityKind::kRoot) {
+    return fail(Code::kConflict,
+                fmt::format("'{}' is a root, which is pushed to no cluster", action.fingerprint));
+  }
+  const bool key_is_gone =
+      entry->state == Delivery::kPushed || entry->state == Delivery::kAbandoned;
+  if (action.event == Event::kPushing && key_is_gone) {
+    return fail(Code::kConflict,
+                fmt::format("'{}' cannot be pushed again: it is {} and its key gone",
+                            action.fingerprint, name_of(entry->state)));
+  }
+  return {};
+}
+
+void Ledger::append(Action action, const pki::Certificate* certificate) {
+  MESHTRUST_CHECK(action.sequence == static_cast<std::int64_t>(actions_.size()) + 1);
+  if (is_minting(action.event)) {
+    mint(action, *certificate);
+  } else if (is_delivery(action.event)) {
+    LedgerEntry& entry = entries_[position_.find(action.fingerprint)->second];
+    entry.state = delivery_after(action.event);
+    entry.state_since = action.at;
+  } else if (action.event == Event::kKeyPlanned) {
+    planned_keys_.push_back(action.detail);
+  } else if (action.event == Event::kKeyDiscarded) {
+    std::erase(planned_keys_, action.detail);
+  }
+  head_ = chain_digest(head_, action);
+  actions_.push_back(std::move(action));
+}
+
+void Ledger::mint(const Action& action, const pki::Certificate& certificate) {
+  const bool is_root = action.event == Event::kRootMinted;
+  position_.emplace(action.fingerprint, entries_.size());
+  entries_.push_back(
+      LedgerEntry{.certificate = certificate,
+                  .kind = is_root ? AuthorityKind::kRoot : AuthorityKind::kIntermediate,
+                  .cluster = action.cluster,
+                  .issuer = is_root ? action.fingerprint : issuer_of(certificate)->fingerprint(),
+                  .minted_at = action.at,
+                  .state = Delivery::kMinted,
+                  .state_since = action.at});
+  if (is_root) std::erase(planned_keys_, key_name(certificate));
+}
+
+std::string key_name(const pki::Certificate& root) {
+  return root.facts().key_id.substr(0, 16);
+}
+
+}  // namespace meshtrust::ca

@@ -1,0 +1,132 @@
+#pragma once
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "pki/certificate.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace meshtrust::ca {
+
+/// On whose behalf something is written into the ledger. Plain values: the cli finds them out.
+struct Who {
+  std::string user = {};     ///< "alice"
+  std::string host = {};     ///< "laptop"
+  std::string command = {};  ///< "meshtrust apply --only trust"; never holds a secret
+  std::string reason = {};   ///< `--reason`; may be empty
+};
+
+enum class AuthorityKind { kRoot, kIntermediate };
+/// "root", "intermediate".
+std::string_view name_of(AuthorityKind kind);
+
+/// How far a certificate got on its way to its cluster. Minted and pushing ones may never have
+/// arrived: whoever observes the cluster decides.
+enum class Delivery { kMinted, kPushing, kPushed, kAbandoned };
+/// "minted", "pushing", "pushed", "abandoned".
+std::string_view name_of(Delivery delivery);
+
+/// What the ledger records. Nothing is ever changed or removed in it, so what is true now is what
+/// the events say when read in order.
+enum class Event {
+  kStoreCreated,
+  kKeyPlanned,    ///< a root key with the id in `detail` is about to be written
+  kKeyDiscarded,  ///< that key never signed anything that left the process, and is gone
+  kRootMinted,
+  kIntermediateMinted,
+  kPushing,    ///< the request that carries the key is about to be sent
+  kPushed,     ///< read back from where it was sent
+  kAbandoned,  ///< known not to be in use anywhere
+};
+/// "store-created", "key-planned", ..., "abandoned".
+std::string_view name_of(Event event);
+std::optional<Event> event_from_name(std::string_view name);
+
+/// One line of the log.
+struct Action {
+  std::int64_t sequence = 0;  ///< from 1, without gaps
+  base::Instant at = {};
+  Who who = {};
+  Event event = Event::kStoreCreated;
+  std::string fingerprint = {};  ///< of the certificate it is about; empty when about none
+  std::string cluster = {};      ///< of an intermediate; else empty
+  std::string detail = {};
+};
+
+/// One certificate that this ledger issued. Everything else about it stands in
+/// `certificate.facts()`.
+struct LedgerEntry {
+  pki::Certificate certificate;
+  AuthorityKind kind;
+  std::string cluster;  ///< of an intermediate; empty for a root
+  std::string issuer;   ///< fingerprint of the issuing certificate; its own for a root
+  base::Instant minted_at;
+  Delivery state = Delivery::kMinted;
+  base::Instant state_since;
+
+  const std::string& fingerprint() const { return certificate.fingerprint(); }
+};
+
+/// What the key of `root` is called, in the ledger and on disk: the first 16 digits of its key id.
+std::string key_name(const pki::Certificate& root);
+
+/// A row of the database's certificate table.
+struct IssuedCertificate {
+  std::string fingerprint;  ///< SHA-256 of `der`, lower-case hex
+  base::Bytes der;
+};
+
+/// What has been issued and done, in memory. Pure: made from rows, and asked before one is added.
+class Ledger {
+ public:
+  /// `digests[i]` is the chain digest stored with `actions[i]`. kCorrupt, naming the line, when a
+  /// digest does not follow from its line and the one before, a certificate does not parse or is
+  /// not what its fingerprint says, or an event contradicts those before it.
+  static base::Result<Ledger> assemble(std::vector<Action> actions,
+                                       const std::vector<std::string>& digests,
+                                       const std::vector<IssuedCertificate>& certificates);
+
+  const std::vector<Action>& actions() const { return actions_; }
+  /// In the order in which they were minted.
+  const std::vector<LedgerEntry>& entries() const { return entries_; }
+  /// Null when this ledger did not issue it.
+  const LedgerEntry* find(std::string_view fingerprint) const;
+  /// Ids of root keys that were planned and neither became a root nor were discarded.
+  const std::vector<std::string>& planned_keys() const { return planned_keys_; }
+  /// The digest of the last line; empty for an empty ledger.
+  const std::string& head() const { return head_; }
+
+  /// Whether `action` may follow; `certificate` is the one that it mints, else null. kNotFound for
+  /// a fingerprint that was not issued here, kConflict when it contradicts the lines before it.
+  base::Status may_append(const Action& action, const pki::Certificate* certificate) const;
+  /// Adds a line that may follow. Its sequence number must be the next one.
+  void append(Action action, const pki::Certificate* certificate);
+
+ private:
+  base::Status may_mint(const Action& action, const pki::Certificate* certificate) const;
+  base::Status may_deliver(const Action& action) const;
+  /// The entry that signed `certificate`, by name and key identifier; null when there is none.
+  const LedgerEntry* issuer_of(const pki::Certificate& certificate) const;
+  void mint(const Action& action, const pki::Certificate& certificate);
+
+  std::vector<Action> actions_;
+  std::vector<LedgerEntry> entries_;
+  std::map<std::string, std::size_t, std::less<>> position_;  // in `entries_`, by fingerprint
+  std::vector<std::string> planned_keys_;
+  std::string head_;
+};
+
+/// The digest that ties `action` to everything before it: SHA-256, in hex, over `previous` and the
+/// fields of `action`, each with its length in front. A flipped bit anywhere shows; a cut-off end
+/// does not.
+std::string chain_digest(std::string_view previous, const Action& action);
+
+}  // namespace meshtrust::ca

@@ -1,0 +1,303 @@
+#include "ca/store.h"
+
+#include "ca/custody.h"
+#include "ca/database.h"
+#include "ca/folder.h"
+#include "ca/subject.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+namespace meshtrust::ca {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Failure;
+using base::Result;
+using base::Status;
+
+/// What a store may write into its own `.gitignore`: everything in it is ignored.
+constexpr std::string_view kIgnoreAll = "*\n";
+
+/// What the files of a store say, read together.
+struct Content {
+  Ledger ledger;
+  std::vector<Root> roots;
+};
+
+Failure<base::Error> no_store(const Layout& layout) {
+  return fail(Code::kNotFound,
+              fmt::format("there is no trust store at '{}'", layout.folder.string()),
+              fmt::format("'meshtrust ca create --store {}' makes one", layout.folder.string()));
+}
+
+/// The roots of the ledger with their key files, each of which must be there.
+Result<std::vector<Root>> find_roots(base::Files& files,
+                                     const Layout& layout,
+                                     const Ledger& ledger) {
+  std::vector<Root> roots;
+  for (const LedgerEntry& entry : ledger.entries()) {
+    if (entry.kind != AuthorityKind::kRoot) continue;
+    Root root{.certificate = entry.certificate,
+              .id = key_name(entry.certificate),
+              .declared_subject = without_generation(entry.certificate.facts().subject),
+              .minted_at = entry.minted_at,
+              .key_file = layout.key(key_name(entry.certificate))};
+    MESHTRUST_TRY(const KeyForm form, look_at_key(files, root.key_file));
+    root.key_is_encrypted = form == KeyForm::kEncrypted;
+    roots.push_back(std::move(root));
+  }
+  return roots;
+}
+
+/// A key that the ledger knows nothing of may be a root's whose record was lost, for instance with
+/// an older copy of the database. It is neither used nor removed.
+Status check_no_foreign_keys(base::Files& files,
+                             const Layout& layout,
+                             const Ledger& ledger,
+                             const std::vector<Root>& roots) {
+  MESHTRUST_TRY(const std::vector<std::string> names, key_files(files, layout));
+  const auto& planned = ledger.planned_keys();
+  for (const std::string& name : names) {
+    const bool is_known = std::count(planned.begin(), planned.end(), name) != 0 ||
+                          std::any_of(roots.begin(), roots.end(),
+                                      [&name](const Root& root) { return root.id == name; });
+    if (is_known) continue;
+    return fail(Code::kCorrupt,
+                fmt::format("root key '{}' is not in the ledger: the database may be an older copy",
+                            layout.key(name).string()),
+                "restore the database that belongs to this key, or move the key out of the store");
+  }
+  return {};
+}
+
+Result<Content> read_content(base::Files& files, const Layout& layout) {
+  auto rows = Database::read(layout.database());
+  if (!rows && rows.error().code == Code::kNotFound) return no_store(layout);
+  if (!rows) return fail(std::move(rows).error());
+  auto ledger = Ledger::assemble(std::move(rows->actions), rows->digests, rows->certificates);
+  if (!ledger) {
+    return fail(base::with_context(std::move(ledger).error(),
+                                   fmt::format("trust store '{}'", layout.folder.string())));
+  }
+  MESHTRUST_TRY(std::vector<Root> roots, find_roots(files, layout, *ledger));
+  MESHTRUST_TRY_DO(check_no_foreign_keys(files, layout, *ledger, roots));
+  return Content{.ledger = *std::move(ledger), .roots = std::move(roots)};
+}
+
+/// The folder as far as `initialise` needs it; each step may have been done by a killed run.
+Status prepare_folder(base::Files& files, const Layout& layout) {
+  MESHTRUST_TRY(const FolderState found, look_at_folder(files, layout));
+  if (found == FolderState::kAbsent) {
+    return files.make_folder(layout.folder, base::Access::kPrivate);
+  }
+  if (found == FolderState::kForeign) {
+    return fail(
+        Code::kRefused,
+        fmt::format("folder '{}' is not empty and not a trust store", layout.folder.string()),
+        "name a folder that does not exist yet");
+  }
+  return {};
+}
+
+Status put_if_absent(base::Files& files,
+                     const std::filesystem::path& path,
+                     std::string_view content) {
+  const Status written =
+      files.write(path, content, base::Access::kPrivate, base::Overwrite::kNever);
+  if (!written && written.error().code != Code::kConflict) return written;
+  return {};
+}
+
+/// Whether a database was completed; one whose creation was interrupted is rolled back and empty.
+Result<bool> has_ledger(base::Files& files, const Layout& layout) {
+  MESHTRUST_TRY(const FolderState found, look_at_folder(files, layout));
+  if (found != FolderState::kStore) return false;
+  const auto content = read_content(files, layout);
+  if (content) return true;
+  if (content.error().code == Code::kNotFound) return false;
+  return fail(content.error());
+}
+
+}  // namespace
+
+struct TrustStore::State {
+  Environment environment;
+  Layout layout;
+  mutable std::mutex mutex;  // guards what follows; one writer's threads share a store
+  Content content;
+};
+
+StoreLock::StoreLock(std::unique_ptr<base::FileLock> lock, std::unique_ptr<Database> database)
+    : lock_(std::move(lock)), database_(std::move(database)) {}
+StoreLock::StoreLock(StoreLock&&) noexcept = default;
+StoreLock& StoreLock::operator=(StoreLock&& other) noexcept {
+  database_ = std::move(other.database_);
+  lock_ = std::move(other.lock_);
+  return *this;
+}
+StoreLock::~StoreLock() = default;
+
+TrustStore::TrustStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TrustStore::TrustStore(TrustStore&&) noexcept = default;
+TrustStore& TrustStore::operator=(TrustStore&&) noexcept = default;
+TrustStore::~TrustStore() = default;
+
+Result<TrustStore> TrustStore::open(const Environment& environment,
+                                    const std::filesystem::path& path) {
+  const Layout layout{path};
+  MESHTRUST_TRY(const FolderState found, look_at_folder(environment.files, layout));
+  if (found != FolderState::kStore) return no_store(layout);
+  return load(environment, path);
+}
+
+Result<TrustStore> TrustStore::load(const Environment& environment,
+                                    const std::filesystem::path& path) {
+  const Layout layout{path};
+  MESHTRUST_TRY(Content content, read_content(environment.files, layout));
+  // State holds a mutex, so it is built where it stays.
+  return TrustStore(std::unique_ptr<State>(new State{
+      .environment = environment, .layout = layout, .mutex = {}, .content = std::move(content)}));
+}
+
+Result<TrustStore> TrustStore::create(const Environment& environment,
+                                      const std::filesystem::path& path,
+                                      const Who& who) {
+  base::Files& files = environment.files;
+  const Layout layout{path};
+  MESHTRUST_TRY_DO(check_untracked(files, layout));
+  MESHTRUST_TRY(bool exists, has_ledger(files, layout));
+  if (!exists) {
+    if (const Status prepared = prepare_folder(files, layout);
+        !prepared && prepared.error().code != Code::kConflict) {
+      return fail(prepared.error());
+    }
+    MESHTRUST_TRY_DO(check_writable(files, layout));
+    MESHTRUST_TRY_DO(put_if_absent(files, layout.ignore(), kIgnoreAll));
+    MESHTRUST_TRY(const auto lock, files.lock(layout.lock(), fmt::format("{}@{}: {}", who.user,
+                                                                         who.host, who.command)));
+    MESHTRUST_TRY_DO(sweep(files, layout));
+    // Another run may have been faster.
+    MESHTRUST_TRY(exists, has_ledger(files, layout));
+    if (!exists) {
+      MESHTRUST_TRY_DO(put_if_absent(files, layout.database(), {}));
+      const Action first{
+          .sequence = 1, .at = environment.clock.now(), .who = who, .event = Event::kStoreCreated};
+      MESHTRUST_TRY_DO(Database::initialise(layout.database(), first));
+      return load(environment, path);
+    }
+  }
+  return fail(Code::kConflict, fmt::format("'{}' is a trust store already", path.string()),
+              fmt::format("'meshtrust ca show --store {}' shows what is in it", path.string()));
+}
+
+const std::filesystem::path& TrustStore::path() const {
+  return state_->layout.folder;
+}
+
+const Environment& TrustStore::environment() const {
+  return state_->environment;
+}
+
+std::optional<Root> TrustStore::root() const {
+  const std::lock_guard guard(state_->mutex);
+  const auto& roots = state_->content.roots;
+  if (roots.empty()) return std::nullopt;
+  return roots.back();
+}
+
+std::vector<Root> TrustStore::roots() const {
+  const std::lock_guard guard(state_->mutex);
+  return state_->content.roots;
+}
+
+std::vector<LedgerEntry> TrustStore::issued() const {
+  const std::lock_guard guard(state_->mutex);
+  return state_->content.ledger.entries();
+}
+
+std::optional<LedgerEntry> TrustStore::find(std::string_view fingerprint) const {
+  const std::lock_guard guard(state_->mutex);
+  const LedgerEntry* found = state_->content.ledger.find(fingerprint);
+  if (found == nullptr) return std::nullopt;
+  return *found;
+}
+
+std::vector<LedgerEntry> TrustStore::undelivered() const {
+  std::vector<LedgerEntry> entries = issued();
+  std::erase_if(entries, [](const LedgerEntry& entry) {
+    return entry.kind == AuthorityKind::kRoot || entry.state == Delivery::kPushed ||
+           entry.state == Delivery::kAbandoned;
+  });
+  return entries;
+}
+
+std::vector<Action> TrustStore::log() const {
+  const std::lock_guard guard(state_->mutex);
+  return state_->content.ledger.actions();
+}
+
+std::vector<std::string> TrustStore::planned_keys() const {
+  const std::lock_guard guard(state_->mutex);
+  return state_->content.ledger.planned_keys();
+}
+
+Result<StoreLock> TrustStore::lock(std::string_view holder) {
+  base::Files& files = state_->environment.files;
+  const Layout& layout = state_->layout;
+  MESHTRUST_TRY_DO(check_writable(files, layout));
+  MESHTRUST_TRY_DO(check_untracked(files, layout));
+  MESHTRUST_TRY(auto file_lock, files.lock(layout.lock(), holder));
+  MESHTRUST_TRY_DO(sweep(files, layout));
+  MESHTRUST_TRY(const FolderState found, look_at_folder(files, layout));
+  if (found != FolderState::kStore) return no_store(layout);
+  MESHTRUST_TRY(Content content, read_content(files, layout));
+  MESHTRUST_TRY(Database database, Database::open_to_write(layout.database()));
+  const std::lock_guard guard(state_->mutex);
+  state_->content = std::move(content);
+  return StoreLock(std::move(file_lock), std::make_unique<Database>(std::move(database)));
+}
+
+Status TrustStore::record(const StoreLock& lock,
+                          std::string_view fingerprint,
+                          Event event,
+                          const Who& who,
+                          std::string_view detail) {
+  MESHTRUST_CHECK(event == Event::kPushing || event == Event::kPushed ||
+                  event == Event::kAbandoned);
+  const auto entry = find(fingerprint);
+  if (entry && name_of(entry->state) == name_of(event)) return {};
+  return append(lock, Action{.who = who,
+                             .event = event,
+                             .fingerprint = std::string(fingerprint),
+                             .cluster = entry ? entry->cluster : std::string(),
+                             .detail = std::string(detail)});
+}
+
+Status TrustStore::append(const StoreLock& lock,
+                          Action action,
+                          const pki::Certificate* certificate) {
+  const std::lock_guard guard(state_->mutex);
+  Ledger& ledger = state_->content.ledger;
+  action.sequence = static_cast<std::int64_t>(ledger.actions().size()) + 1;
+  action.at = state_->environment.clock.now();
+  MESHTRUST_TRY_DO(ledger.may_append(action, certificate));
+  MESHTRUST_TRY_DO(
+      lock.database_->append(action, chain_digest(ledger.head(), action), certificate));
+  ledger.append(std::move(action), certificate);
+  if (certificate == nullptr || !certificate->is_self_issued()) return {};
+  MESHTRUST_TRY(state_->content.roots,
+                find_roots(state_->environment.files, state_->layout, ledger));
+  return {};
+}
+
+std::string describe_holder(const Who& who, long pid, base::Instant since) {
+  return fmt::format("pid {} of {}@{} since {}: {}", pid, who.user, who.host,
+                     base::format_rfc3339(since), who.command);
+}
+
+}  // namespace meshtrust::ca
