@@ -1,0 +1,45 @@
+#pragma once
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "pki/certificate.h"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace meshtrust::istio {
+
+/// The three files of a plugged-in CA that anybody may see, as PEM text, byte for byte as istiod
+/// reads them.
+struct PublicBundle {
+  std::string ca_cert;     ///< the signing certificate, alone
+  std::string cert_chain;  ///< the signing certificate, then what leads to the root
+  std::string root_cert;   ///< what workloads trust
+
+  friend bool operator==(const PublicBundle&, const PublicBundle&) = default;
+};
+
+/// All four files, i.e. what the Secret `cacerts` holds.
+struct Bundle {
+  PublicBundle certificates;
+  base::Secret ca_key;  ///< one clear-text PEM block
+};
+
+/// The bundle of an issuing CA: `chain` begins with its certificate and holds no root. Every file
+/// ends in a newline, and `cert-chain.pem` begins with the bytes of `ca-cert.pem`.
+Bundle make_bundle(std::span<const pki::Certificate> chain,
+                   std::span<const pki::Certificate> roots,
+                   base::Secret ca_key);
+
+/// The certificates in a public bundle.
+struct ParsedBundle {
+  pki::Certificate ca_cert;
+  std::vector<pki::Certificate> cert_chain;
+  std::vector<pki::Certificate> roots;
+};
+
+/// kInvalidInput, naming the file, when one of them holds no certificate or something unreadable.
+base::Result<ParsedBundle> parse_bundle(const PublicBundle& bundle);
+
+}  // namespace meshtrust::istio

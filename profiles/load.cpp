@@ -1,0 +1,174 @@
+#include "profiles/load.h"
+
+#include "base/check.h"
+#include "base/yaml.h"
+#include "profiles/reading.h"
+#include "profiles/utf8.h"
+#include "profiles/validate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace meshtrust::profiles {
+namespace {
+
+// Everything below is called on a file that was found sound, so what it reads is there and right.
+
+std::string text_or(const Value& value, std::string fallback) {
+  return value.is_given() ? value.text : std::move(fallback);
+}
+
+base::Seconds seconds_of(const Value& value) {
+  return base::parse_duration(value.text).value();
+}
+
+pki::KeyAlgorithm algorithm_of(const Value& value) {
+  const auto algorithm = pki::key_algorithm_from_name(value.text);
+  MESHTRUST_CHECK(algorithm.has_value());
+  return *algorithm;
+}
+
+template <class Enum>
+Enum word_of(const Value& value, std::span<const Enum> words) {
+  const auto word = std::find_if(words.begin(), words.end(),
+                                 [&](Enum candidate) { return name_of(candidate) == value.text; });
+  MESHTRUST_CHECK(word != words.end());
+  return *word;
+}
+
+/// Most significant first, as a distinguished name is encoded.
+pki::DistinguishedName subject_of(const Value& subject, const std::string& mesh_name) {
+  if (!subject.is_given())
+    return {.attributes = {{"O", mesh_name}, {"CN", mesh_name + " Root CA"}}};
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kTypes{{
+      {"country", "C"},
+      {"state", "ST"},
+      {"locality", "L"},
+      {"organization", "O"},
+      {"organizationalUnit", "OU"},
+      {"commonName", "CN"},
+  }};
+  pki::DistinguishedName name;
+  for (const auto& [key, type] : kTypes) {
+    if (subject[key].is_given())
+      name.attributes.push_back({.type = std::string(type), .value = subject[key].text});
+  }
+  return name;
+}
+
+RootProfile root_of(const Value& root, const std::string& mesh_name, const Report& file) {
+  return {.key = algorithm_of(root["key"]),
+          .lifetime = seconds_of(root["lifetime"]),
+          .subject = subject_of(root["subject"], mesh_name),
+          .place = file.place(root.at),
+          .subject_place = file.place(root["subject"].at),
+          .key_place = file.place(root["key"].at)};
+}
+
+IntermediateProfile intermediate_of(const Value& intermediate, const Report& file) {
+  return {.key = algorithm_of(intermediate["key"]),
+          .lifetime = seconds_of(intermediate["lifetime"]),
+          .renew_before = seconds_of(intermediate["renewBefore"]),
+          .place = file.place(intermediate.at)};
+}
+
+TrustProfile trust_of(const Value& trust, const std::string& mesh_name, const Report& file) {
+  return {.mode = word_of(trust["mode"], all_trust_modes()),
+          .store = text_or(trust["store"], mesh_name + ".trust"),
+          .root = root_of(trust["root"], mesh_name, file),
+          .intermediate = intermediate_of(trust["intermediate"], file),
+          .store_place = file.place(trust["store"].at)};
+}
+
+IstioProfile istio_of(const Value& istio, const Report& file) {
+  IstioProfile profile{.version = std::nullopt,
+                       .system_namespace = istio["namespace"].text,
+                       .version_place = file.place(istio["version"].at),
+                       .namespace_place = file.place(istio["namespace"].at)};
+  if (istio["version"].is_given())
+    profile.version = istio::parse_version(istio["version"].text).value();
+  return profile;
+}
+
+Cluster cluster_of(const Value& entry, const Value& defaults, const Report& file) {
+  const auto value = [&](std::string_view key) -> const Value& {
+    return in_force(entry, defaults, key);
+  };
+  Cluster cluster{.name = entry["name"].text,
+                  .context = text_or(value("context"), entry["name"].text),
+                  .kubeconfig = std::nullopt,
+                  .network = value("network").text,
+                  .role = word_of(value("role"), all_roles()),
+                  .control_plane = {},
+                  .place = file.place(entry["name"].at),
+                  .context_place = file.place(value("context").at),
+                  .network_place = file.place(value("network").at)};
+  if (value("kubeconfig").is_given()) cluster.kubeconfig = value("kubeconfig").text;
+  if (cluster.role == Role::kPrimary) return cluster;
+  for (const Value& primary : value("controlPlane").items)
+    cluster.control_plane.push_back(primary.text);
+  return cluster;
+}
+
+Mesh mesh_of(const Value& document, const Report& file) {
+  const Value& spec = document["spec"];
+  const std::string& name = document["metadata"]["name"].text;
+  Mesh mesh{.name = name,
+            .mesh_id = text_or(spec["meshID"], name),
+            .trust_domain = spec["trustDomain"].text,
+            .topology = std::nullopt,
+            .trust = trust_of(spec["trust"], name, file),
+            .istio = istio_of(spec["istio"], file),
+            .clusters = {},
+            .trust_domain_place = file.place(spec["trustDomain"].at),
+            .mesh_id_place = file.place(spec["meshID"].at),
+            .topology_place = file.place(spec["topology"].at)};
+  if (spec["topology"].is_given()) mesh.topology = word_of(spec["topology"], all_topologies());
+  for (const Value& entry : spec["clusters"].items)
+    mesh.clusters.push_back(cluster_of(entry, spec["defaults"], file));
+  return mesh;
+}
+
+bool is_empty(const std::vector<base::YamlNode>& documents) {
+  return documents.empty() ||
+         (documents.size() == 1 && documents.front().kind == base::YamlNode::Kind::kNull);
+}
+
+/// The line is not shown: it is not text.
+base::Error not_utf8(std::string_view file, std::string_view before) {
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  base::Error error{.code = base::Code::kInvalidInput, .message = "not UTF-8"};
+  error.place.file = file;
+  error.place.line = static_cast<int>(line);
+  return error;
+}
+
+}  // namespace
+
+base::Result<Mesh, base::Errors> load_mesh(std::string_view file, std::string_view text) {
+  if (const auto offset = find_non_utf8(text); offset != std::string_view::npos)
+    return base::fail(base::Errors{not_utf8(file, text.substr(0, offset))});
+  auto documents = base::parse_yaml(file, text);
+  if (!documents) return base::fail(base::Errors{std::move(documents).error()});
+
+  Report report(file, text);
+  if (is_empty(*documents)) {
+    report.add({}, "found no mesh, the file is empty", "'meshtrust init' writes one");
+    return base::fail(report.take_errors());
+  }
+  if (documents->size() > 1) {
+    const base::YamlNode& second = (*documents)[1];
+    report.add({.line = second.line, .column = second.column},
+               fmt::format("expected one document, found {}", documents->size()),
+               "write each mesh into a file of its own");
+  }
+  const Value document = read_strictly(documents->front(), mesh_shape(), report);
+  validate(document, report);
+  if (!report.is_empty()) return base::fail(report.take_errors());
+  return mesh_of(document, report);
+}
+
+}  // namespace meshtrust::profiles

@@ -1,0 +1,63 @@
+#include "profiles/trust_objects.h"
+
+#include "istio/names.h"
+
+#include <nlohmann/json.hpp>
+
+namespace meshtrust::profiles {
+
+using base::Json;
+
+std::map<std::string, std::string> ownership_labels(const Mesh& mesh, const Cluster& cluster) {
+  return {{std::string(istio::kManagedByLabel), std::string(istio::kFieldManager)},
+          {std::string(istio::kMeshLabel), mesh.name},
+          {std::string(istio::kClusterLabel), cluster.name}};
+}
+
+Json namespace_object(const Mesh& mesh, const Cluster& cluster, NamespaceOwner owner) {
+  Json metadata = {{"labels", {{istio::kNetworkLabel, cluster.network}}}};
+  if (owner == NamespaceOwner::kMeshtrust) {
+    for (const auto& [key, value] : ownership_labels(mesh, cluster))
+      metadata["labels"][key] = value;
+    metadata["annotations"] = {{istio::kCreatedByAnnotation, istio::kFieldManager}};
+  }
+  return {{"metadata", std::move(metadata)}};
+}
+
+std::map<std::string, std::string> twin_data(const Mesh& mesh,
+                                             const Cluster& cluster,
+                                             const istio::PublicBundle& certificates) {
+  std::map<std::string, std::string> data{
+      {std::string(istio::kCaCertFile), certificates.ca_cert},
+      {std::string(istio::kCertChainFile), certificates.cert_chain},
+      {std::string(istio::kRootCertFile), certificates.root_cert},
+      {std::string(kTwinMesh), mesh.name},
+      {std::string(kTwinCluster), cluster.name},
+      {std::string(kTwinNetwork), cluster.network},
+      {std::string(kTwinTrustDomain), mesh.trust_domain},
+  };
+  if (const auto parsed = pki::certificates_from_pem(certificates.ca_cert)) {
+    data[std::string(kTwinFingerprint)] = parsed->front().fingerprint();
+    data[std::string(kTwinKeyId)] = parsed->front().facts().key_id;
+  }
+  return data;
+}
+
+istio::PublicBundle twin_certificates(const std::map<std::string, std::string>& data) {
+  const auto file = [&data](std::string_view name) {
+    const auto found = data.find(std::string(name));
+    return found == data.end() ? std::string() : found->second;
+  };
+  return {.ca_cert = file(istio::kCaCertFile),
+          .cert_chain = file(istio::kCertChainFile),
+          .root_cert = file(istio::kRootCertFile)};
+}
+
+Json twin_object(const Mesh& mesh,
+                 const Cluster& cluster,
+                 const istio::PublicBundle& certificates) {
+  return {{"metadata", {{"labels", ownership_labels(mesh, cluster)}}},
+          {"data", twin_data(mesh, cluster, certificates)}};
+}
+
+}  // namespace meshtrust::profiles
