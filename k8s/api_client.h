@@ -1,0 +1,139 @@
+#pragma once
+
+#include "base/cancellation.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/processes.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "k8s/credentials.h"
+#include "k8s/http.h"
+#include "k8s/object_ref.h"
+#include "k8s/retry.h"
+#include "k8s/secret_object.h"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace meshtrust::k8s {
+
+/// The one field manager of everything meshtrust applies. Never to be changed: fields stay with the
+/// name that wrote them.
+inline constexpr std::string_view kFieldManager = "meshtrust";
+
+/// The outside world of a client. All outlive it.
+struct ClientEffects {
+  const base::Clock& clock;
+  base::Random& random;
+  base::Files& files;
+  base::Processes& processes;
+  const base::Cancellation& cancellation;
+};
+
+struct ClientOptions {
+  HttpOptions http = {};
+  RetryPolicy retry = {};
+  /// The most one call may take with all its repeats.
+  std::chrono::milliseconds call_timeout{120'000};
+  /// Replaces the waits between attempts; null waits for real.
+  Pause* pause = nullptr;
+  /// Gets every distinct `Warning` of the server once; called from the thread of the request.
+  std::function<void(std::string_view)> on_warning = {};
+};
+
+enum class DryRun { kNo, kYes };
+
+/// What an apply did.
+struct Applied {
+  bool created = false;
+  std::string uid = {};
+  std::string resource_version = {};  ///< unchanged when there was nothing to do
+};
+
+struct ServerVersion {
+  std::string git_version = {};  ///< "v1.30.2"
+  int major = 0;
+  int minor = 0;  ///< the digits of "27+"
+};
+
+struct AccessQuestion {
+  std::string verb = {};  ///< "get", "patch", "create"
+  ObjectRef object = {};  ///< group, resource, namespace and name of it count
+};
+
+/// One cluster's API. Calls block, may come from several threads, and never retry what cannot be
+/// repeated safely. Errors: kUnavailable (unreachable, untrusted, throttled, not served),
+/// kPermission (401, 403), kConflict (409), kInvalidInput (the credentials of the kubeconfig are
+/// unusable), kRefused (an admission webhook said no), kCancelled, kInternal (a bug here).
+class ApiClient {
+ public:
+  ApiClient(ClientSettings settings, const ClientEffects& effects, ClientOptions options = {});
+  ApiClient(const ApiClient&) = delete;
+  ApiClient& operator=(const ApiClient&) = delete;
+  ~ApiClient();
+
+  const ClientSettings& settings() const { return settings_; }
+
+  /// The object, or nothing. Nothing is said only when the API server itself said that this object
+  /// or its namespace does not exist; a 404 of anything else is an error. Not for Secrets.
+  base::Result<std::optional<base::Json>> get(const ObjectRef& ref);
+  /// Whether the object exists and its metadata (PartialObjectMetadata): of a Secret no value
+  /// crosses the wire.
+  base::Result<std::optional<SecretFacts>> get_metadata(const ObjectRef& ref);
+  /// The whole list, newest from etcd, page by page. Not for Secrets.
+  base::Result<std::vector<base::Json>> list(const ObjectRef& ref,
+                                             std::string_view label_selector = {});
+  /// Server-side apply of the whole intent; never forced. `object` needs no apiVersion, kind, name
+  /// or namespace. kConflict names every field and who owns it.
+  base::Result<Applied> apply(const ObjectRef& ref,
+                              const base::Json& object,
+                              DryRun dry_run = DryRun::kNo);
+
+  /// A Secret with its values, over a connection of its own.
+  base::Result<std::optional<SecretObject>> get_secret(const ObjectRef& ref);
+  /// Server-side apply of a Secret, likewise.
+  base::Result<Applied> apply_secret(const ObjectRef& ref, const SecretContent& content);
+
+  /// SelfSubjectAccessReview: whether the server would allow it.
+  base::Result<bool> can_i(const AccessQuestion& question);
+  /// SelfSubjectReview (1.28 and newer): the name the server knows us by.
+  base::Result<std::string> who_am_i();
+  base::Result<ServerVersion> server_version();
+
+  /// Closes idle connections.
+  void close_idle() { http_.close_idle(); }
+
+ private:
+  enum class Repeatable { kNo, kYes };
+
+  /// Sends, and sends again where that is safe and may help. Any status is an answer.
+  base::Result<Reply> perform(Request request, Repeatable repeatable, std::string_view action);
+  base::Error refusal(const Reply& reply, std::string_view action) const;
+  base::Result<std::optional<Reply>> fetch(const ObjectRef& ref, Request request);
+  base::Result<std::optional<SecretObject>> get_secret_as(const ObjectRef& ref,
+                                                          std::string_view accept);
+  base::Result<base::Json> post_review(std::string_view path,
+                                       const base::Json& review,
+                                       std::string_view action);
+  base::Result<Reply> patch(const ObjectRef& ref, Request request, DryRun dry_run);
+  base::Result<base::Json> list_page(const ObjectRef& ref, const std::string& query, bool& expired);
+  void pass_on_warnings(const Reply& reply);
+
+  const ClientSettings settings_;
+  const ClientEffects effects_;
+  const ClientOptions options_;
+  HttpClient http_;
+  std::unique_ptr<Credentials> credentials_;
+  std::unique_ptr<Pause> own_pause_;
+  std::mutex warnings_mutex_;
+  std::vector<std::string> warnings_seen_;
+};
+
+}  // namespace meshtrust::k8s

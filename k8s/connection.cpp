@@ -1,0 +1,303 @@
+#include "k8s/connection.h"
+
+#include "base/check.h"
+#include "base/text.h"
+#include "k8s/request_headers.h"
+#include "k8s/send_failure.h"
+
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <mutex>
+
+namespace meshtrust::k8s {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int kWasCancelled = -1;
+
+struct FreeEasy {
+  void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
+};
+struct FreeMulti {
+  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
+};
+/// One of the headers is the credential, so each is wiped.
+struct WipeList {
+  void operator()(curl_slist* list) const noexcept {
+    for (curl_slist* node = list; node != nullptr; node = node->next) {
+      OPENSSL_cleanse(node->data, std::strlen(node->data));
+    }
+    curl_slist_free_all(list);
+  }
+};
+using Headers = std::unique_ptr<curl_slist, WipeList>;
+
+void initialise_curl() {
+  static std::once_flag once;
+  std::call_once(once, [] { MESHTRUST_CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
+}
+
+/// Every option used here exists in the oldest supported libcurl, so only a lack of memory or a
+/// mistake of ours could make one fail.
+template <class Value>
+void set(CURL* easy, CURLoption option, Value value) {
+  MESHTRUST_CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK);
+}
+
+/// libcurl reads `text` in place: no copy is made, and it outlives the handle.
+void set_blob(CURL* easy, CURLoption option, std::string_view text) {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the C struct has no const
+  curl_blob blob{
+      .data = const_cast<char*>(text.data()), .len = text.size(), .flags = CURL_BLOB_NOCOPY};
+  set(easy, option, &blob);
+}
+
+void add_header(Headers& headers, const char* line) {
+  curl_slist* longer = curl_slist_append(headers.get(), line);
+  MESHTRUST_CHECK(longer != nullptr);
+  (void)headers.release();
+  headers.reset(longer);
+}
+
+}  // namespace
+
+struct Connection::Handles {
+  // The multi handle goes last: it owns the connection that the easy handle uses.
+  std::unique_ptr<CURLM, FreeMulti> multi{curl_multi_init()};
+  std::unique_ptr<CURL, FreeEasy> easy{curl_easy_init()};
+  Headers detour;  ///< where to connect when the server goes by another name
+};
+
+/// What the callbacks of one request see.
+struct Connection::Transfer {
+  const Request& request;
+  std::size_t limit;
+  Headers headers = {};
+  std::string_view body = {};
+  std::size_t sent = 0;
+  std::size_t received = 0;
+  bool too_large = false;
+  Reply reply = {};
+  std::array<char, CURL_ERROR_SIZE> words{};
+
+  static std::size_t give(char* into, std::size_t size, std::size_t count, void* self) noexcept {
+    auto& transfer = *static_cast<Transfer*>(self);
+    const std::size_t part = std::min(size * count, transfer.body.size() - transfer.sent);
+    std::memcpy(into, transfer.body.data() + transfer.sent, part);
+    transfer.sent += part;
+    return part;
+  }
+
+  static int rewind(void* self, curl_off_t offset, int origin) noexcept {
+    auto& transfer = *static_cast<Transfer*>(self);
+    if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_CANTSEEK;
+    if (static_cast<std::size_t>(offset) > transfer.body.size()) return CURL_SEEKFUNC_FAIL;
+    transfer.sent = static_cast<std::size_t>(offset);
+    return CURL_SEEKFUNC_OK;
+  }
+
+  static std::size_t take(char* from, std::size_t size, std::size_t count, void* self) noexcept {
+    auto& transfer = *static_cast<Transfer*>(self);
+    const std::size_t part = size * count;
+    if (part > transfer.limit - transfer.received) {
+      transfer.too_large = true;
+      return CURL_WRITEFUNC_ERROR;
+    }
+    transfer.received += part;
+    if (transfer.request.content == Content::kConfidential) {
+      transfer.reply.secret_body.append(std::string_view(from, part));
+    } else {
+      transfer.reply.body.append(from, part);
+    }
+    return part;
+  }
+};
+
+Connection::Connection(const ClientSettings& settings,
+                       std::shared_ptr<const ClientIdentity> identity,
+                       const HttpOptions& options)
+    : settings_(settings), identity_(std::move(identity)), options_(options) {
+  initialise_curl();
+  handles_ = std::make_unique<Handles>();
+  MESHTRUST_CHECK(handles_->multi && handles_->easy);
+}
+
+Connection::~Connection() = default;
+
+base::Result<Reply, SendFailure> Connection::exchange(const Request& request,
+                                                      const base::Clock& clock,
+                                                      const base::Cancellation& cancellation) {
+  reusable_ = false;
+  CURL* easy = handles_->easy.get();
+  Transfer transfer{.request = request, .limit = options_.answer_limit_bytes};
+  curl_easy_reset(easy);
+  configure(transfer, request);
+
+  const int code = drive(cancellation);
+  if (code != CURLE_OK) {
+    long os_error = 0;
+    curl_off_t connected_after = 0;
+    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
+    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected_after);
+    return base::Failure<SendFailure>{explain_failure({.curl_code = code,
+                                                       .cancelled = code == kWasCancelled,
+                                                       .too_large = transfer.too_large,
+                                                       .was_connected = connected_after > 0,
+                                                       .os_error = static_cast<int>(os_error),
+                                                       .words = transfer.words.data(),
+                                                       .limit_bytes = options_.answer_limit_bytes,
+                                                       .identity = identity_.get(),
+                                                       .now = clock.now()},
+                                                      settings_)};
+  }
+  read_headers(transfer.reply);
+  reusable_ = request.content == Content::kOrdinary;
+  return std::move(transfer.reply);
+}
+
+void Connection::configure(Transfer& transfer, const Request& request) {
+  CURL* easy = handles_->easy.get();
+  configure_server(request);
+  configure_tls();
+  configure_body(transfer, request);
+
+  const milliseconds whole = std::max(
+      milliseconds(1), request.at_most ? std::min(*request.at_most, options_.request_timeout)
+                                       : options_.request_timeout);
+  set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(whole.count()));
+  set(easy, CURLOPT_CONNECTTIMEOUT_MS,
+      static_cast<long>(std::min(whole, options_.connect_timeout).count()));
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  set(easy, CURLOPT_QUICK_EXIT, 1L);  // a hanging name server must not hold up Ctrl-C
+  set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  set(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
+  set(easy, CURLOPT_ERRORBUFFER, transfer.words.data());
+  set(easy, CURLOPT_WRITEFUNCTION, &Transfer::take);
+  set(easy, CURLOPT_WRITEDATA, &transfer);
+  for (const base::Secret& line : request_headers(settings_, request)) {
+    add_header(transfer.headers, reveal(line, "request header for libcurl").data());
+  }
+  set(easy, CURLOPT_HTTPHEADER, transfer.headers.get());
+
+  const bool confidential = request.content == Content::kConfidential;
+  // HTTP/1.1 keeps one library less between the body and the wire.
+  set(easy, CURLOPT_HTTP_VERSION,
+      static_cast<long>(confidential ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
+  set(easy, CURLOPT_FRESH_CONNECT, confidential ? 1L : 0L);
+  set(easy, CURLOPT_FORBID_REUSE, confidential ? 1L : 0L);
+  if (settings_.compress && !confidential) set(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+}
+
+void Connection::configure_server(const Request& request) {
+  CURL* easy = handles_->easy.get();
+  ServerUrl named = settings_.server;
+  if (!settings_.tls_server_name.empty()) {
+    // The name in the URL is what libcurl sends as SNI and checks; the connection goes elsewhere.
+    named.host = settings_.tls_server_name;
+    const std::string detour = named.authority() + ":" + settings_.server.authority();
+    curl_slist* target = curl_slist_append(nullptr, detour.c_str());
+    MESHTRUST_CHECK(target != nullptr);
+    handles_->detour.reset(target);
+    set(easy, CURLOPT_CONNECT_TO, target);
+  }
+  const std::string url = named.text() + request.target;
+  set(easy, CURLOPT_URL, url.c_str());
+  set(easy, CURLOPT_PROTOCOLS_STR, "https");
+  set(easy, CURLOPT_PATH_AS_IS, 1L);
+  if (!settings_.proxy_url.empty()) {
+    set(easy, CURLOPT_PROXY, settings_.proxy_url.c_str());
+    set(easy, CURLOPT_NOPROXY, "");
+  } else if (settings_.server.is_loopback()) {
+    set(easy, CURLOPT_PROXY, "");  // as kubectl: this machine is never behind a proxy
+  }
+}
+
+void Connection::configure_tls() {
+  CURL* easy = handles_->easy.get();
+  set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(easy, CURLOPT_SSL_VERIFYPEER, settings_.verify_server ? 1L : 0L);
+  set(easy, CURLOPT_SSL_VERIFYHOST, settings_.verify_server ? 2L : 0L);
+  if (!settings_.certificate_authority.empty()) {
+    set_blob(easy, CURLOPT_CAINFO_BLOB, settings_.certificate_authority);
+    set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  }
+  if (!identity_) return;
+  set(easy, CURLOPT_SSLCERTTYPE, "PEM");
+  set_blob(easy, CURLOPT_SSLCERT_BLOB, identity_->certificate);
+  set(easy, CURLOPT_SSLKEYTYPE, "PEM");
+  set_blob(easy, CURLOPT_SSLKEY_BLOB, reveal(identity_->key, "client key for TLS"));
+}
+
+void Connection::configure_body(Transfer& transfer, const Request& request) {
+  CURL* easy = handles_->easy.get();
+  if (request.method == Method::kGet) {
+    set(easy, CURLOPT_HTTPGET, 1L);
+    return;
+  }
+  transfer.body = request.secret_body != nullptr
+                      ? reveal(*request.secret_body, "request body to the API server")
+                      : std::string_view(request.body);
+  if (!transfer.body.empty() || request.method != Method::kDelete) {
+    set(easy, CURLOPT_UPLOAD, 1L);
+    set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
+    set(easy, CURLOPT_READFUNCTION, &Transfer::give);
+    set(easy, CURLOPT_READDATA, &transfer);
+    set(easy, CURLOPT_SEEKFUNCTION, &Transfer::rewind);
+    set(easy, CURLOPT_SEEKDATA, &transfer);
+  }
+  set(easy, CURLOPT_CUSTOMREQUEST, name_of(request.method).data());
+}
+
+int Connection::drive(const base::Cancellation& cancellation) {
+  CURLM* multi = handles_->multi.get();
+  CURL* easy = handles_->easy.get();
+  MESHTRUST_CHECK(curl_multi_add_handle(multi, easy) == CURLM_OK);
+  int result = kWasCancelled;
+  while (!cancellation.is_cancelled()) {
+    int running = 0;
+    MESHTRUST_CHECK(curl_multi_perform(multi, &running) == CURLM_OK);
+    if (running == 0) {
+      int left = 0;
+      const CURLMsg* message = curl_multi_info_read(multi, &left);
+      MESHTRUST_CHECK(message != nullptr && message->msg == CURLMSG_DONE);
+      result = message->data.result;
+      break;
+    }
+    curl_waitfd stop{.fd = cancellation.fd(), .events = CURL_WAIT_POLLIN, .revents = 0};
+    MESHTRUST_CHECK(curl_multi_poll(multi, &stop, 1, 60'000, nullptr) == CURLM_OK);
+  }
+  curl_multi_remove_handle(multi, easy);
+  return result;
+}
+
+void Connection::read_headers(Reply& reply) const {
+  CURL* easy = handles_->easy.get();
+  long status = 0;
+  long version = 0;
+  curl_off_t retry_after = 0;
+  const char* content_type = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
+  curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
+  reply.status = static_cast<int>(status);
+  reply.used_http2 = version == CURL_HTTP_VERSION_2_0;
+  if (retry_after > 0) reply.retry_after = base::Seconds(retry_after);
+  if (content_type != nullptr) reply.content_type = content_type;
+
+  curl_header* header = nullptr;
+  if (curl_easy_header(easy, "Audit-Id", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
+    reply.audit_id = base::printable(header->value, 64);
+  }
+  for (std::size_t i = 0;
+       curl_easy_header(easy, "Warning", i, CURLH_HEADER, -1, &header) == CURLHE_OK; ++i) {
+    if (auto text = warning_text(header->value)) reply.warnings.push_back(std::move(*text));
+  }
+}
+
+}  // namespace meshtrust::k8s

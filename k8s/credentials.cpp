@@ -1,0 +1,169 @@
+#include "k8s/credentials.h"
+
+#include "base/encoding.h"
+#include "base/text.h"
+#include "k8s/exec_plugin.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+namespace meshtrust::k8s {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Result;
+using base::Secret;
+
+Secret bearer(std::string_view token) {
+  Secret out;
+  out.reserve(token.size() + 7);
+  out.append("Bearer ");
+  out.append(token);
+  return out;
+}
+
+Secret basic(std::string_view username, const Secret& password) {
+  Secret pair(username);
+  pair.append(":");
+  pair.append(password);
+  Secret out("Basic ");
+  append_base64(out, reveal_bytes(pair, "basic authentication"));
+  return out;
+}
+
+/// A control character in a header would end it and start another.
+bool fits_a_header(std::string_view token) {
+  return std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
+class FixedCredentials final : public Credentials {
+ public:
+  explicit FixedCredentials(Secret authorization) : authorization_(std::move(authorization)) {}
+
+  Result<Credential> current() override {
+    return Credential{.authorization = authorization_.clone()};
+  }
+  bool refresh() override { return false; }
+
+ private:
+  const Secret authorization_;
+};
+
+/// A token file, as the kubelet rewrites it under a running program.
+class TokenFile final : public Credentials {
+ public:
+  TokenFile(const ClientSettings& settings, const base::Clock& clock, base::Files& files)
+      : settings_(settings), clock_(clock), files_(files) {}
+
+  Result<Credential> current() override {
+    const std::lock_guard lock(mutex_);
+    const auto now = clock_.steady();
+    if (!read_at_ || now - *read_at_ >= kKeep) {
+      if (auto read = read_token()) {
+        authorization_ = *std::move(read);
+      } else if (authorization_.empty()) {
+        if (settings_.token.empty()) return fail(std::move(read).error());
+        return Credential{.authorization = bearer(reveal(settings_.token, "bearer token"))};
+      }
+      read_at_ = now;
+    }
+    return Credential{.authorization = authorization_.clone()};
+  }
+
+  bool refresh() override {
+    const std::lock_guard lock(mutex_);
+    read_at_.reset();
+    return true;
+  }
+
+ private:
+  static constexpr auto kKeep = std::chrono::seconds(50);
+
+  Result<Secret> read_token() {
+    const std::string what = "token file of " + settings_.describe_user();
+    auto content = files_.read_secret(settings_.token_file);
+    if (!content) {
+      return fail(Code::kInvalidInput, what + ": " + std::move(content).error().message);
+    }
+    const std::string_view token = base::trim(reveal(*content, "bearer token"));
+    const std::string path = settings_.token_file.string();
+    if (token.empty()) return fail(Code::kInvalidInput, what + ": '" + path + "' is empty");
+    if (!fits_a_header(token)) {
+      return fail(Code::kInvalidInput, what + ": '" + path + "' holds more than one token");
+    }
+    return bearer(token);
+  }
+
+  const ClientSettings& settings_;
+  const base::Clock& clock_;
+  base::Files& files_;
+  std::mutex mutex_;
+  Secret authorization_;
+  std::optional<base::Clock::Steady> read_at_;
+};
+
+/// An exec plugin: run when its last answer has expired or was refused, one run at a time.
+class PluginCredentials final : public Credentials {
+ public:
+  PluginCredentials(const ClientSettings& settings,
+                    const base::Clock& clock,
+                    base::Processes& processes)
+      : settings_(settings), clock_(clock), processes_(processes) {}
+
+  Result<Credential> current() override {
+    const std::lock_guard lock(mutex_);
+    Credential out;
+    if (!is_fresh()) {
+      auto answer = run_exec_plugin(settings_, processes_);
+      if (!answer) return fail(std::move(answer).error());
+      authorization_ = answer->token.empty()
+                           ? Secret()
+                           : bearer(reveal(answer->token, "bearer token of a plugin"));
+      expires_ = answer->expires;
+      has_answer_ = true;
+      out.new_identity = std::move(answer->identity);
+    }
+    out.authorization = authorization_.clone();
+    return out;
+  }
+
+  bool refresh() override {
+    const std::lock_guard lock(mutex_);
+    has_answer_ = false;
+    return true;
+  }
+
+ private:
+  bool is_fresh() const { return has_answer_ && (!expires_ || *expires_ > clock_.now()); }
+
+  const ClientSettings& settings_;
+  const base::Clock& clock_;
+  base::Processes& processes_;
+  std::mutex mutex_;
+  bool has_answer_ = false;
+  Secret authorization_;
+  std::optional<base::Instant> expires_;
+};
+
+}  // namespace
+
+std::unique_ptr<Credentials> make_credentials(const ClientSettings& settings,
+                                              const base::Clock& clock,
+                                              base::Files& files,
+                                              base::Processes& processes) {
+  if (!settings.token_file.empty()) return std::make_unique<TokenFile>(settings, clock, files);
+  if (!settings.token.empty()) {
+    return std::make_unique<FixedCredentials>(bearer(reveal(settings.token, "bearer token")));
+  }
+  if (!settings.username.empty()) {
+    return std::make_unique<FixedCredentials>(basic(settings.username, settings.password));
+  }
+  if (settings.exec && !settings.identity) {
+    return std::make_unique<PluginCredentials>(settings, clock, processes);
+  }
+  return std::make_unique<FixedCredentials>(Secret());
+}
+
+}  // namespace meshtrust::k8s

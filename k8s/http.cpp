@@ -1,0 +1,97 @@
+#include "k8s/http.h"
+
+#include "base/check.h"
+#include "k8s/connection.h"
+
+#include <algorithm>
+
+namespace meshtrust::k8s {
+
+std::string_view name_of(Method method) {
+  switch (method) {
+    case Method::kGet:
+      return "GET";
+    case Method::kPost:
+      return "POST";
+    case Method::kPatch:
+      return "PATCH";
+    case Method::kDelete:
+      return "DELETE";
+  }
+  MESHTRUST_CHECK(false);
+}
+
+std::string_view Reply::text(std::string_view purpose) const {
+  return secret_body.empty() ? std::string_view(body) : reveal(secret_body, purpose);
+}
+
+HttpClient::HttpClient(const ClientSettings& settings,
+                       const base::Clock& clock,
+                       const base::Cancellation& cancellation,
+                       HttpOptions options)
+    : settings_(settings),
+      clock_(clock),
+      cancellation_(cancellation),
+      options_(std::move(options)) {
+  MESHTRUST_CHECK(options_.connections > 0);
+  if (settings.identity) {
+    use_identity({.certificate = settings.identity->certificate,
+                  .key = settings.identity->key.clone(),
+                  .expires = settings.identity->expires});
+  }
+}
+
+HttpClient::~HttpClient() = default;
+
+base::Result<Reply, SendFailure> HttpClient::send(const Request& request) {
+  std::unique_ptr<Connection> connection = acquire(request.content);
+  auto result = connection->exchange(request, clock_, cancellation_);
+  release(std::move(connection));
+  return result;
+}
+
+/// Waits for a slot. The wait needs no bound of its own: whoever holds a slot gives it back when
+/// its request times out, and at once when the run is cancelled.
+std::unique_ptr<Connection> HttpClient::acquire(Content content) {
+  std::unique_lock lock(mutex_);
+  slot_free_.wait(lock, [&] { return busy_ < options_.connections; });
+  ++busy_;
+  std::unique_ptr<Connection> taken;
+  if (!idle_.empty() && content == Content::kOrdinary) {
+    taken = std::move(idle_.back());
+    idle_.pop_back();
+  } else if (!idle_.empty() && busy_ + idle_.size() > options_.connections) {
+    // A connection of its own is made for what is confidential; an idle one makes room for it.
+    idle_.erase(idle_.begin());
+  }
+  const auto identity = identity_;
+  lock.unlock();
+  if (!taken) taken = std::make_unique<Connection>(settings_, identity, options_);
+  return taken;
+}
+
+void HttpClient::release(std::unique_ptr<Connection> connection) {
+  if (!connection->is_reusable()) connection.reset();  // closed before its slot is given away
+  {
+    const std::lock_guard lock(mutex_);
+    if (connection && connection->identity() == identity_) idle_.push_back(std::move(connection));
+    --busy_;
+  }
+  slot_free_.notify_one();
+}
+
+void HttpClient::use_identity(ClientIdentity identity) {
+  auto shared = std::make_shared<const ClientIdentity>(std::move(identity));
+  std::vector<std::unique_ptr<Connection>> closing;
+  const std::lock_guard lock(mutex_);
+  identity_ = std::move(shared);
+  closing.swap(idle_);
+}
+
+void HttpClient::close_idle() {
+  std::vector<std::unique_ptr<Connection>> closing;
+  const std::lock_guard lock(mutex_);
+  closing.swap(idle_);
+}
+
+}  // namespace meshtrust::k8s

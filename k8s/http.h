@@ -1,0 +1,126 @@
+#pragma once
+
+#include "base/cancellation.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "k8s/client_settings.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace meshtrust::k8s {
+
+enum class Method { kGet, kPost, kPatch, kDelete };
+std::string_view name_of(Method method);
+
+/// Whether the body or the answer carries a private key.
+enum class Content {
+  kOrdinary,
+  /// The body comes from, and the answer goes into, a `base::Secret`; the connection is made for
+  /// this request and torn down after it, so that no library keeps a buffer with the bytes.
+  kConfidential,
+};
+
+/// One request. `target` is the path below the server's own, with the query, already
+/// percent-encoded.
+struct Request {
+  Method method = Method::kGet;
+  std::string target = {};
+  std::string accept = "application/json";
+  std::string content_type = {};              ///< of the body; "" when there is none
+  std::string body = {};                      ///< of an ordinary request
+  const base::Secret* secret_body = nullptr;  ///< of a confidential one; outlives the call
+  Content content = Content::kOrdinary;
+  /// The value of `Authorization`, or null.
+  const base::Secret* authorization = nullptr;
+  /// The most that all of it may take; shorter than the client's own bound, never longer.
+  std::optional<std::chrono::milliseconds> at_most = {};
+};
+
+/// What the server answered, whatever the status.
+struct Reply {
+  int status = 0;
+  std::string content_type = {};
+  std::string body = {};          ///< of an ordinary request
+  base::Secret secret_body = {};  ///< of a confidential one
+  std::optional<base::Seconds> retry_after = {};
+  std::vector<std::string> warnings = {};  ///< texts of `Warning: 299` headers, printable
+  std::string audit_id = {};
+  bool used_http2 = false;
+
+  /// The body, wherever it is.
+  std::string_view text(std::string_view purpose) const;
+};
+
+/// Why there is no answer.
+struct SendFailure {
+  enum class Stage {
+    kConnect,    ///< no connection: nothing was sent
+    kTls,        ///< no trusted connection: nothing was sent
+    kExchange,   ///< cut or timed out after the connection stood: a write may have happened
+    kAnswer,     ///< an answer that cannot be taken (too large, broken encoding)
+    kCancelled,  ///< the cancellation, not the server
+  };
+  Stage stage = Stage::kConnect;
+  bool timed_out = false;
+  base::Error error = {};
+};
+
+struct HttpOptions {
+  std::size_t connections = 2;  ///< at most, open at the same time
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds request_timeout{60'000};
+  std::size_t answer_limit_bytes = 64U << 20U;
+  std::string user_agent = "meshtrust/" MESHTRUST_VERSION;
+};
+
+class Connection;
+
+/// The connections to one API server. Calls block and may come from any number of threads; they
+/// share a bounded number of connections (HTTP/2 where the server speaks it), which stay open for
+/// the next call. TLS 1.2 or newer, the settings' CA as the only root, no redirects.
+class HttpClient {
+ public:
+  /// `settings`, `clock` and `cancellation` outlive the client.
+  HttpClient(const ClientSettings& settings,
+             const base::Clock& clock,
+             const base::Cancellation& cancellation,
+             HttpOptions options = {});
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+  ~HttpClient();
+
+  /// An HTTP status is an answer. A failure's error is kUnavailable (unreachable, untrusted, cut),
+  /// kInvalidInput (the client certificate is unusable or has expired) or kCancelled.
+  base::Result<Reply, SendFailure> send(const Request& request);
+
+  /// From now on connections are made with this certificate; those that are open are closed.
+  void use_identity(ClientIdentity identity);
+  /// Closes what is idle. A run over a thousand clusters calls it when it has seen one of them.
+  void close_idle();
+
+ private:
+  std::unique_ptr<Connection> acquire(Content content);
+  void release(std::unique_ptr<Connection> connection);
+
+  const ClientSettings& settings_;
+  const base::Clock& clock_;
+  const base::Cancellation& cancellation_;
+  const HttpOptions options_;
+
+  std::mutex mutex_;
+  std::condition_variable slot_free_;
+  std::size_t busy_ = 0;                           ///< calls that hold a slot
+  std::vector<std::unique_ptr<Connection>> idle_;  ///< most recently used last
+  std::shared_ptr<const ClientIdentity> identity_;
+};
+
+}  // namespace meshtrust::k8s

@@ -1,0 +1,100 @@
+#include "k8s/request_headers.h"
+
+#include "base/text.h"
+
+namespace meshtrust::k8s {
+namespace {
+
+bool is_token_character(char c) {
+  constexpr std::string_view kMarks = "!#$&'*+-.^_`|~";
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         kMarks.find(c) != std::string_view::npos;
+}
+
+class Lines {
+ public:
+  void add(std::string_view name, std::string_view value) {
+    base::Secret line;
+    line.reserve(name.size() + value.size() + 3);
+    line.append(name);
+    line.append(": ");
+    line.append(value);
+    line.append(std::string_view("\0", 1));
+    lines_.push_back(std::move(line));
+  }
+
+  /// Keeps libcurl from sending a header of its own.
+  void suppress(std::string_view name) {
+    base::Secret line(name);
+    line.append(std::string_view(":\0", 2));
+    lines_.push_back(std::move(line));
+  }
+
+  std::vector<base::Secret> take() { return std::move(lines_); }
+
+ private:
+  std::vector<base::Secret> lines_;
+};
+
+void add_impersonation(Lines& lines, const Impersonation& who) {
+  lines.add("Impersonate-User", who.user);
+  if (!who.uid.empty()) lines.add("Impersonate-Uid", who.uid);
+  for (const std::string& group : who.groups) {
+    lines.add("Impersonate-Group", group);
+  }
+  for (const auto& [key, values] : who.extra) {
+    for (const std::string& value : values) {
+      lines.add("Impersonate-Extra-" + encode_extra_key(key), value);
+    }
+  }
+}
+
+}  // namespace
+
+std::string encode_extra_key(std::string_view key) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (const char c : key) {
+    if (is_token_character(c)) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += kDigits[byte >> 4U];
+    out += kDigits[byte & 0xFU];
+  }
+  return out;
+}
+
+std::vector<base::Secret> request_headers(const ClientSettings& settings, const Request& request) {
+  Lines lines;
+  lines.add("Accept", request.accept);
+  if (!request.content_type.empty()) lines.add("Content-Type", request.content_type);
+  if (request.authorization != nullptr) {
+    lines.add("Authorization", reveal(*request.authorization, "Authorization header"));
+  }
+  if (settings.impersonation) add_impersonation(lines, *settings.impersonation);
+  if (!settings.tls_server_name.empty()) {
+    const std::string authority = settings.server.authority();
+    const bool standard = settings.server.port == "443";
+    lines.add("Host", standard ? authority.substr(0, authority.size() - 4) : authority);
+  }
+  lines.suppress("Expect");  // a round trip that API servers do not need
+  return lines.take();
+}
+
+std::optional<std::string> warning_text(std::string_view header) {
+  if (!header.starts_with("299 ")) return std::nullopt;
+  const std::size_t open = header.find('"');
+  if (open == std::string_view::npos) return std::nullopt;
+  std::string text;
+  for (std::size_t i = open + 1; i < header.size(); ++i) {
+    if (header[i] == '"') return base::printable(text);
+    if (header[i] == '\\' && ++i == header.size()) break;
+    text += header[i];
+  }
+  return std::nullopt;
+}
+
+}  // namespace meshtrust::k8s

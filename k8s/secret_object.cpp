@@ -1,0 +1,119 @@
+#include "k8s/secret_object.h"
+
+#include "base/encoding.h"
+#include "k8s/secret_cutter.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::k8s {
+namespace {
+
+using base::Code;
+using base::fail;
+using base::Json;
+using base::Result;
+using base::Secret;
+
+constexpr std::size_t kShortestRun = 40;  // longer than a UID or any word, shorter than any key
+
+bool is_base64(std::uint8_t c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+         c == '/' || c == '=';
+}
+
+std::map<std::string, std::string> strings_of(const Json& object) {
+  std::map<std::string, std::string> out;
+  if (!object.is_object()) return out;
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_string()) out[key] = value.get<std::string>();
+  }
+  return out;
+}
+
+std::vector<std::string> managers_of(const Json& metadata) {
+  std::vector<std::string> out;
+  for (const Json& field : base::at_path(metadata, {"managedFields"})) {
+    std::string manager = base::string_at(field, "manager");
+    if (std::find(out.begin(), out.end(), manager) == out.end()) out.push_back(std::move(manager));
+  }
+  return out;
+}
+
+SecretFacts facts_of(const Json& object) {
+  const Json& metadata = base::at_path(object, {"metadata"});
+  SecretFacts facts{.name = base::string_at(metadata, "name"),
+                    .namespace_name = base::string_at(metadata, "namespace"),
+                    .uid = base::string_at(metadata, "uid"),
+                    .resource_version = base::string_at(metadata, "resourceVersion"),
+                    .created = base::string_at(metadata, "creationTimestamp"),
+                    .labels = strings_of(base::at_path(metadata, {"labels"})),
+                    .annotations = strings_of(base::at_path(metadata, {"annotations"})),
+                    .managers = managers_of(metadata),
+                    .type = base::string_at(object, "type")};
+  const Json& immutable = base::at_path(object, {"immutable"});
+  facts.immutable = immutable.is_boolean() && immutable.get<bool>();
+  const auto copy = facts.annotations.find(std::string(kLastApplied));
+  if (copy != facts.annotations.end()) copy->second.clear();
+  return facts;
+}
+
+}  // namespace
+
+Result<SecretObject> parse_secret(Secret answer) {
+  auto cut = cut_secret_values(answer);
+  if (!cut) return fail(std::move(cut).error());
+  auto rest = base::parse_json(reveal(answer, "a Secret without its values"), "answer");
+  // The parser's own message may quote, so it is not passed on.
+  if (!rest || !rest->is_object()) {
+    return fail(Code::kUnavailable, "the answer is not a JSON object, or breaks off");
+  }
+  const std::string kind = base::string_at(*rest, "kind");
+  if (kind != "Secret" && kind != "PartialObjectMetadata") {
+    return fail(Code::kUnavailable, "the answer is not a Secret, found kind '" + kind + "'");
+  }
+  return SecretObject{.facts = facts_of(*rest), .data = *std::move(cut)};
+}
+
+Secret secret_manifest(std::string_view namespace_name,
+                       std::string_view name,
+                       const SecretContent& content) {
+  Json metadata{{"name", name}, {"namespace", namespace_name}};
+  if (!content.labels.empty()) metadata["labels"] = content.labels;
+  if (!content.annotations.empty()) metadata["annotations"] = content.annotations;
+  if (!content.resource_version.empty()) metadata["resourceVersion"] = content.resource_version;
+  const std::string head = R"({"apiVersion":"v1","kind":"Secret","metadata":)" +
+                           base::compact(metadata) + R"(,"type":)" +
+                           base::compact(Json(content.type)) + R"(,"data":{)";
+  std::size_t needed = head.size() + 2;
+  for (const auto& [key, value] : content.data) {
+    needed += 2 * key.size() + 8 + (value->size() + 2) / 3 * 4;
+  }
+  Secret out;
+  out.reserve(needed);  // at once, so that growing leaves no half copies behind
+  out.append(head);
+  bool first = true;
+  for (const auto& [key, value] : content.data) {
+    if (!first) out.append(",");
+    first = false;
+    out.append(base::compact(Json(key)));
+    out.append(":\"");
+    append_base64(out, reveal_bytes(*value, "value of a Secret for the API server"));
+    out.append("\"");
+  }
+  out.append("}}");
+  return out;
+}
+
+void blank_base64_runs(Secret& text) {
+  const auto bytes = text.writable();
+  auto start = bytes.begin();
+  while (start != bytes.end()) {
+    const auto end = std::find_if_not(start, bytes.end(), is_base64);
+    if (static_cast<std::size_t>(end - start) >= kShortestRun) std::fill(start, end, '*');
+    start = std::find_if(end, bytes.end(), is_base64);
+  }
+}
+
+}  // namespace meshtrust::k8s

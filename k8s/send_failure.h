@@ -1,0 +1,32 @@
+#pragma once
+
+#include "base/time.h"
+#include "k8s/http.h"
+
+#include <string_view>
+
+namespace meshtrust::k8s {
+
+/// What is known when libcurl gave up.
+struct FailureFacts {
+  int curl_code = 0;
+  bool cancelled = false;
+  bool too_large = false;
+  bool was_connected = false;   ///< TCP and TLS stood, so the request may have arrived
+  int os_error = 0;             ///< errno of connect, or 0
+  std::string_view words = {};  ///< libcurl's own
+  std::size_t limit_bytes = 0;
+  const ClientIdentity* identity = nullptr;
+  base::Instant now = {};
+};
+
+/// The failure in words that say which server, why, and what to look at.
+SendFailure explain_failure(const FailureFacts& facts, const ClientSettings& settings);
+
+/// "the client certificate of user 'admin' in FILE expired on 2026-01-02" (kInvalidInput), or
+/// nothing while it is in force at `now`.
+std::optional<base::Error> expired_identity(const ClientSettings& settings,
+                                            const ClientIdentity* identity,
+                                            base::Instant now);
+
+}  // namespace meshtrust::k8s

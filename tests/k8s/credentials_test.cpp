@@ -1,0 +1,231 @@
+#include "k8s/credentials.h"
+
+#include "base/encoding.h"
+#include "tests/k8s/client_fixture.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+
+namespace meshtrust::k8s {
+namespace {
+
+using base::Code;
+using base::Json;
+using base::Secret;
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+
+constexpr const char* kV1 = "client.authentication.k8s.io/v1";
+
+class CredentialsTest : public ClientTest {
+ protected:
+  CredentialsTest() {
+    with_.user = "u";
+    with_.user_file = "/x/config";
+  }
+  std::unique_ptr<Credentials> make() { return make_credentials(with_, clock, files, processes); }
+  static std::string header(Credentials& from) {
+    const auto credential = from.current();
+    if (!credential) return "error: " + credential.error().message;
+    return std::string(reveal(credential->authorization, "test"));
+  }
+  void use_plugin() {
+    with_.exec = ExecPlugin{.api_version = kV1, .command = {"plugin"}, .interactive_mode = "Never"};
+  }
+  static std::string answer(const Json& status) {
+    return base::compact({{"kind", "ExecCredential"}, {"apiVersion", kV1}, {"status", status}});
+  }
+
+  ClientSettings with_;
+};
+
+TEST_F(CredentialsTest, SendsWhatTheKubeconfigHolds) {
+  EXPECT_EQ(header(*make()), "");
+  with_.token = Secret("t");
+  EXPECT_EQ(header(*make()), "Bearer t");
+  with_.token.clear();
+  with_.username = "me";
+  with_.password = Secret("pa:ss");
+  EXPECT_EQ(header(*make()), "Basic bWU6cGE6c3M=");
+}
+
+class TokenFileTest : public CredentialsTest {
+ protected:
+  TokenFileTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "meshtrust-token-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+    with_.token_file = folder_ / "token";
+  }
+  ~TokenFileTest() override { std::filesystem::remove_all(folder_); }
+  void write(std::string_view token) const { std::ofstream(with_.token_file) << token; }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(TokenFileTest, IsReadAgainAfterAMinute) {
+  write("\n first \n");
+  const auto credentials = make();
+  EXPECT_EQ(header(*credentials), "Bearer first");
+  write("second");
+  clock.advance(std::chrono::seconds(49));
+  EXPECT_EQ(header(*credentials), "Bearer first");
+  clock.advance(std::chrono::seconds(1));
+  EXPECT_EQ(header(*credentials), "Bearer second");
+  std::filesystem::remove(with_.token_file);
+  clock.advance(std::chrono::seconds(60));
+  EXPECT_EQ(header(*credentials), "Bearer second");
+}
+
+TEST_F(TokenFileTest, IsReadAgainWhenTheServerRefusedItsToken) {
+  write("first");
+  const auto credentials = make();
+  EXPECT_EQ(header(*credentials), "Bearer first");
+  write("second");
+  EXPECT_TRUE(credentials->refresh());
+  EXPECT_EQ(header(*credentials), "Bearer second");
+}
+
+TEST_F(TokenFileTest, GivesWayToTheTokenOnlyWhileItCannotBeRead) {
+  with_.token = Secret("fixed");
+  const auto credentials = make();
+  EXPECT_EQ(header(*credentials), "Bearer fixed");
+  write("file");
+  clock.advance(std::chrono::seconds(60));
+  EXPECT_EQ(header(*credentials), "Bearer file");
+}
+
+TEST_F(TokenFileTest, IsAnErrorWhenUnusable) {
+  write("  \n");
+  EXPECT_EQ(header(*make()), "error: token file of user 'u' in /x/config: '" +
+                                 with_.token_file.string() + "' is empty");
+  write("a\nb");
+  EXPECT_EQ(header(*make()), "error: token file of user 'u' in /x/config: '" +
+                                 with_.token_file.string() + "' holds more than one token");
+}
+
+TEST_F(CredentialsTest, RunsAPluginOnceAndAgainWhenItsAnswerExpired) {
+  use_plugin();
+  processes.outputs = {answer({{"token", "one"}, {"expirationTimestamp", "2026-11-21T00:01:00Z"}}),
+                       answer({{"token", "two"}})};
+  const auto credentials = make();
+  EXPECT_EQ(header(*credentials), "Bearer one");
+  EXPECT_EQ(header(*credentials), "Bearer one");
+  clock.set("2026-11-21T00:01:00Z");
+  EXPECT_EQ(header(*credentials), "Bearer two");
+  EXPECT_EQ(header(*credentials), "Bearer two");
+  EXPECT_THAT(processes.commands, SizeIs(2));
+}
+
+TEST_F(CredentialsTest, TellsThePluginAboutTheClusterWhenItAsks) {
+  use_plugin();
+  with_.exec->wants_cluster = true;
+  with_.exec->environment = {{"A", "1"}, {"A", "2"}};
+  with_.exec->cluster_config = R"({"audience":"x"})";
+  with_.server = *parse_server_url("https://a:6443");
+  with_.certificate_authority = "PEM";
+  processes.outputs = {answer({{"token", "t"}})};
+  EXPECT_EQ(header(*make()), "Bearer t");
+  const auto& command = processes.commands.front();
+  EXPECT_THAT(command.argv, ElementsAre("plugin"));
+  EXPECT_FALSE(command.give_terminal);
+  EXPECT_EQ(command.environment.at("A"), "2");
+  EXPECT_EQ(Json::parse(command.environment.at("KUBERNETES_EXEC_INFO")),
+            (Json{{"kind", "ExecCredential"},
+                  {"apiVersion", kV1},
+                  {"spec",
+                   {{"interactive", false},
+                    {"cluster",
+                     {{"server", "https://a:6443"},
+                      {"certificate-authority-data", "UEVN"},
+                      {"config", {{"audience", "x"}}}}}}}}));
+}
+
+struct BadAnswer {
+  const char* name;
+  std::string output;
+  const char* why;
+};
+
+std::ostream& operator<<(std::ostream& out, const BadAnswer& bad) {
+  return out << bad.name;
+}
+
+class BadPlugin : public CredentialsTest, public ::testing::WithParamInterface<BadAnswer> {};
+
+TEST_P(BadPlugin, IsAnErrorThatQuotesNothing) {
+  use_plugin();
+  processes.outputs = {GetParam().output};
+  EXPECT_EQ(header(*make()),
+            std::string("error: exec plugin 'plugin' of user 'u' in /x/config ") + GetParam().why);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers,
+    BadPlugin,
+    ::testing::Values(
+        BadAnswer{"NotJson", "hidden", "did not answer with an ExecCredential"},
+        BadAnswer{
+            "Version",
+            R"({"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1beta1"})",
+            "answered in version 'client.authentication.k8s.io/v1beta1', wanted "
+            "'client.authentication.k8s.io/v1'"},
+        BadAnswer{"NoStatus",
+                  R"({"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1"})",
+                  "answered without a token and without a certificate"},
+        BadAnswer{"Half",
+                  R"({"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",)"
+                  R"("status":{"token":"hidden","clientKeyData":"hidden"}})",
+                  "answered with one of certificate and key, wanted both"},
+        BadAnswer{"Time",
+                  R"({"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",)"
+                  R"("status":{"token":"hidden","expirationTimestamp":"soon"}})",
+                  "answered with an expirationTimestamp that is no time"}),
+    [](const auto& test_case) { return std::string(test_case.param.name); });
+
+TEST_F(CredentialsTest, SaysHowAPluginFailedAndHowToInstallIt) {
+  use_plugin();
+  processes.exit_code = 3;
+  EXPECT_EQ(header(*make()),
+            "error: exec plugin 'plugin' of user 'u' in /x/config failed with exit code 3");
+  processes.error = base::Error{.code = Code::kNotFound, .message = "no program 'plugin'"};
+  with_.exec->install_hint = "get it at\x1b[31m example.com";
+  const auto missing = make()->current();
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::kInvalidInput);
+  EXPECT_EQ(missing.error().message,
+            "exec plugin 'plugin' of user 'u' in /x/config: no program 'plugin'");
+  EXPECT_THAT(missing.error().hints, ElementsAre("get it at?[31m example.com"));
+}
+
+TEST_F(CredentialsTest, RefreshesAPluginOnceAfterA401) {
+  auto with = settings();
+  with.token.clear();
+  with.exec = ExecPlugin{.api_version = kV1, .command = {"plugin"}, .interactive_mode = "Never"};
+  processes.outputs = {answer({{"token", "stale"}}), answer({{"token", "fake-token"}})};
+  const auto api = client(std::move(with));
+  const auto found = api->get(config_map_ref("default", "x"));
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_THAT(processes.commands, SizeIs(2));
+}
+
+TEST_F(CredentialsTest, ConnectsWithTheCertificateOfAPlugin) {
+  options.require_client_certificate = true;
+  auto with = settings();
+  with.token.clear();
+  with.exec = ExecPlugin{.api_version = kV1, .command = {"plugin"}, .interactive_mode = "Never"};
+  const auto pair =
+      server().authority().client("admin", *base::parse_rfc3339("2000-01-01T00:00:00Z"),
+                                  *base::parse_rfc3339("2100-01-01T00:00:00Z"));
+  processes.outputs = {
+      answer({{"clientCertificateData", pair.certificate}, {"clientKeyData", pair.key}})};
+  const auto found = client(std::move(with))->get(config_map_ref("default", "x"));
+  EXPECT_TRUE(found) << found.error().message;
+}
+
+}  // namespace
+}  // namespace meshtrust::k8s
