@@ -1,0 +1,40 @@
+#include "mesh/check.h"
+
+#include "mesh/check/identity.h"
+#include "mesh/check/material.h"
+
+#include <array>
+
+namespace meshtrust::mesh {
+
+std::span<const Check> trust_checks() {
+  static constexpr std::array kChecks{
+      Check{"servers-answer", "does every API server answer?", check_servers_answer},
+      Check{"clusters-distinct", "are they different clusters?", check_clusters_distinct},
+      Check{"kubernetes-supported", "is their version supported?", check_kubernetes_supported},
+      Check{"namespace-usable", "can the system namespace be used?", check_namespace_usable},
+      Check{"network-agrees", "is the network label what the mesh file says?",
+            check_network_agrees},
+      Check{"root-agrees", "is the store's root what the mesh file says?", check_root_agrees},
+      Check{"cacerts-ours", "did this store issue every live cacerts?", check_cacerts_ours},
+      Check{"cacerts-sound", "would istiod load it, and the mesh work?", check_cacerts_sound},
+      Check{"live-roots-agree", "do workloads trust the store's root?", check_live_roots_agree},
+      Check{"trust-domain-agrees", "is the trust domain what the mesh file says?",
+            check_trust_domain_agrees},
+      Check{"twin-agrees", "does the public twin tell the truth?", check_twin_agrees},
+      Check{"istiod-uses-cacerts", "does a running istiod use it?", check_istiod_uses_cacerts},
+      Check{"renewal-not-due", "is there time before the intermediates expire?",
+            check_renewal_not_due},
+      Check{"mutual-trust", "does every cluster accept every other?", check_mutual_trust},
+  };
+  return kChecks;
+}
+
+Answer ask_all(std::span<const Check> checks, const CheckSubject& subject) {
+  Answer answer;
+  for (const Check& check : checks)
+    check.ask(subject, answer);
+  return answer;
+}
+
+}  // namespace meshtrust::mesh

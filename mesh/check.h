@@ -1,0 +1,52 @@
+#pragma once
+
+#include "base/error.h"
+#include "base/time.h"
+#include "mesh/finding.h"
+#include "mesh/observation.h"
+#include "profiles/mesh.h"
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace meshtrust::mesh {
+
+/// What the answers are wanted for.
+enum class Purpose {
+  kProve,   ///< status, verify: say what is so, with what may be read
+  kChange,  ///< plan, apply: everything has to be known, and be ours
+};
+
+/// What a check looks at.
+struct CheckSubject {
+  const profiles::Mesh& mesh;
+  const Observation& observation;
+  base::Instant at;
+  Purpose purpose = Purpose::kProve;
+
+  const ClusterObservation* observed(const profiles::Cluster& cluster) const {
+    return observation.find(cluster.name);
+  }
+};
+
+/// The answer of a check: yes (nothing in it), no (findings say why), or could not tell (unknowns).
+struct Answer {
+  std::vector<Finding> findings;
+  base::Errors unknowns;
+};
+
+/// One question to a mesh. Waits, `plan`, `status` and `verify` all ask these.
+struct Check {
+  std::string_view id;
+  std::string_view question;
+  void (*ask)(const CheckSubject& subject, Answer& answer);
+};
+
+/// The table of checks about trust, in the order in which they are reported.
+std::span<const Check> trust_checks();
+
+/// Asks them all.
+Answer ask_all(std::span<const Check> checks, const CheckSubject& subject);
+
+}  // namespace meshtrust::mesh

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "mesh/check.h"
+
+// Checks about the trust material: the root, the live `cacerts`, and who accepts whom.
+
+namespace meshtrust::mesh {
+
+void check_root_agrees(const CheckSubject& subject, Answer& answer);
+void check_cacerts_ours(const CheckSubject& subject, Answer& answer);
+void check_cacerts_sound(const CheckSubject& subject, Answer& answer);
+void check_live_roots_agree(const CheckSubject& subject, Answer& answer);
+void check_istiod_uses_cacerts(const CheckSubject& subject, Answer& answer);
+void check_renewal_not_due(const CheckSubject& subject, Answer& answer);
+void check_mutual_trust(const CheckSubject& subject, Answer& answer);
+
+}  // namespace meshtrust::mesh

@@ -1,0 +1,102 @@
+#pragma once
+
+#include "base/json.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "istio/acceptance.h"
+#include "istio/bundle.h"
+#include "mesh/observed.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace meshtrust::mesh {
+
+/// Which API server answers, and as whom it knows us.
+struct ServerFacts {
+  std::string url;
+  std::string version;  ///< "v1.30.2"
+  int major = 0;
+  int minor = 0;
+  std::string
+      cluster_uid;  ///< UID of the namespace kube-system: two names with one UID are one cluster
+};
+
+/// The system namespace of the control plane.
+struct NamespaceFacts {
+  std::optional<std::string> network;  ///< value of topology.istio.io/network
+  bool terminating = false;
+  bool created_by_meshtrust = false;
+};
+
+/// What may be known about a live `cacerts`. Never the key: only whether it fits.
+struct CacertsFacts {
+  std::string resource_version;
+  std::vector<std::string> files;  ///< the keys of the Secret, sorted
+  istio::PublicBundle certificates;
+  istio::KeyMatch key = istio::KeyMatch::kNotLookedAt;
+  std::vector<std::string> managers;  ///< field managers, a hint about who wrote it
+};
+
+/// The ConfigMap beside `cacerts`.
+struct TwinFacts {
+  std::map<std::string, std::string> data;
+};
+
+/// The control plane that runs already, if any.
+struct IstiodFacts {
+  std::vector<std::string> deployments;  ///< names
+  std::string image;                     ///< of the first
+};
+
+/// One cluster as it was seen. Facts that were not asked for are unknown.
+struct ClusterObservation {
+  std::string name;
+  std::string context;
+  Observed<ServerFacts> server;
+  Observed<NamespaceFacts> system_namespace;
+  Observed<CacertsFacts> cacerts;
+  Observed<TwinFacts> twin;
+  Observed<IstiodFacts> istiod;
+  Observed<std::string> workload_roots;  ///< PEM in istio-ca-root-cert of the system namespace
+  Observed<std::string> trust_domain;    ///< of the live mesh configuration
+};
+
+/// What the trust store's ledger knows of one certificate.
+struct IssuedFacts {
+  std::string fingerprint;
+  bool is_root = false;
+  std::string cluster;  ///< of an intermediate
+  std::string issuer;   ///< fingerprint
+  std::string state;    ///< "minted", "pushing", "pushed", "abandoned"
+  base::Instant not_after;
+};
+
+/// The trust store without its secrets.
+struct StoreFacts {
+  std::optional<std::string> root;  ///< PEM of the root that signs; none before it is minted
+  std::string declared_subject;     ///< as it was asked for
+  bool key_is_encrypted = true;
+  std::vector<IssuedFacts> issued;
+  std::vector<std::string> roots;  ///< PEM of every root ever, oldest first
+};
+
+/// Everything that was seen, as a value. It serialises completely, so that thinking can be done
+/// elsewhere and later. No secret is in it.
+struct Observation {
+  base::Instant at;
+  std::string mesh;            ///< metadata.name it was made for
+  Observed<StoreFacts> store;  ///< absent before the first apply
+  std::vector<ClusterObservation> clusters;
+
+  const ClusterObservation* find(std::string_view cluster) const;
+};
+
+/// `kind: Observation`, `apiVersion: meshtrust/v1`.
+base::Json to_json(const Observation& observation);
+/// kInvalidInput, naming what is missing or of the wrong type.
+base::Result<Observation> observation_from_json(const base::Json& json);
+
+}  // namespace meshtrust::mesh

@@ -1,0 +1,144 @@
+#include "mesh/trust.h"
+
+#include "profiles/trust_objects.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace meshtrust::mesh {
+namespace {
+
+using pki::Certificate;
+
+/// The parsed trust material of every cluster, or why there is none.
+class Materials {
+ public:
+  explicit Materials(const Observation& observation) {
+    for (const ClusterObservation& cluster : observation.clusters) {
+      parsed_.emplace(cluster.name, parse(cluster));
+    }
+  }
+
+  struct Entry {
+    std::optional<istio::ParsedBundle> bundle;
+    std::string problem;
+    bool is_unknown = false;
+  };
+
+  const Entry& of(const std::string& cluster) const {
+    static const Entry kNotSeen{
+        .bundle = {}, .problem = "the cluster was not observed", .is_unknown = true};
+    const auto found = parsed_.find(cluster);
+    return found == parsed_.end() ? kNotSeen : found->second;
+  }
+
+ private:
+  static Entry parse(const ClusterObservation& cluster) {
+    const Observed<Material> material = material_of(cluster);
+    if (material.is_absent()) return {.bundle = {}, .problem = "it has no cacerts"};
+    if (const base::Error* why = material.why_unknown()) {
+      return {.bundle = {}, .problem = why->message, .is_unknown = true};
+    }
+    auto bundle = istio::parse_bundle(material.found()->certificates);
+    if (!bundle) return {.bundle = {}, .problem = bundle.error().message};
+    return {.bundle = std::move(*bundle), .problem = {}};
+  }
+
+  std::map<std::string, Entry> parsed_;
+};
+
+/// Judges the pair that one issuer on each side makes, adding to what is known of it.
+void judge_issuers(const Materials& materials,
+                   const std::string& presenting,
+                   const std::string& trusting,
+                   base::Instant at,
+                   PairVerdict& pair) {
+  for (const std::string& name : {presenting, trusting}) {
+    const Materials::Entry& entry = materials.of(name);
+    if (entry.bundle) continue;
+    pair.problem = fmt::format("{}: {}", name, entry.problem);
+    pair.is_unknown = entry.is_unknown;
+    return;
+  }
+  const pki::TrustQuestion question{.chain = materials.of(presenting).bundle->cert_chain,
+                                    .roots = materials.of(trusting).bundle->roots,
+                                    .at = at};
+  for (pki::Verdict& verdict : pki::judge(question))
+    pair.verdicts.push_back(std::move(verdict));
+}
+
+PairVerdict judge_pair(const Materials& materials,
+                       const profiles::Cluster& from,
+                       const profiles::Cluster& to,
+                       base::Instant at) {
+  PairVerdict pair{.from = from.name, .to = to.name};
+  for (const std::string& presenting : issuers_of(from)) {
+    for (const std::string& trusting : issuers_of(to)) {
+      judge_issuers(materials, presenting, trusting, at, pair);
+    }
+  }
+  return pair;
+}
+
+}  // namespace
+
+Observed<Material> material_of(const ClusterObservation& cluster) {
+  if (const CacertsFacts* cacerts = cluster.cacerts.found()) {
+    return Material{.certificates = cacerts->certificates, .source = Source::kCacerts};
+  }
+  if (cluster.cacerts.is_absent()) return Absent{};
+  const base::Error* why = cluster.cacerts.why_unknown();
+  if (why->code == base::Code::kPermission && cluster.twin.is_found()) {
+    return Material{.certificates = profiles::twin_certificates(cluster.twin.found()->data),
+                    .source = Source::kTwin};
+  }
+  return Observed<Material>::unknown(*why);
+}
+
+std::vector<std::string> issuers_of(const profiles::Cluster& cluster) {
+  if (cluster.role == profiles::Role::kRemote) return cluster.control_plane;
+  return {cluster.name};
+}
+
+bool PairVerdict::accepted() const {
+  return problem.empty() && !verdicts.empty() && pki::all_accept(verdicts);
+}
+
+std::vector<PairVerdict> judge_pairs(const profiles::Mesh& mesh,
+                                     const Observation& observation,
+                                     base::Instant at) {
+  const Materials materials(observation);
+  std::vector<PairVerdict> pairs;
+  for (const profiles::Cluster& from : mesh.clusters) {
+    for (const profiles::Cluster& to : mesh.clusters) {
+      if (from.name == to.name && mesh.clusters.size() != 1) continue;
+      pairs.push_back(judge_pair(materials, from, to, at));
+    }
+  }
+  return pairs;
+}
+
+Ownership ownership_of(const CacertsFacts& cacerts,
+                       std::string_view cluster,
+                       const Observed<StoreFacts>& store) {
+  const StoreFacts* known = store.found();
+  const auto live = pki::certificates_from_pem(cacerts.certificates.ca_cert);
+  if (known == nullptr || !live) return Ownership::kForeign;
+  const auto issued =
+      std::find_if(known->issued.begin(), known->issued.end(), [&live](const IssuedFacts& entry) {
+        return !entry.is_root && entry.fingerprint == live->front().fingerprint();
+      });
+  if (issued != known->issued.end()) {
+    return issued->cluster == cluster ? Ownership::kOurs : Ownership::kOtherCluster;
+  }
+  const bool claims =
+      std::any_of(known->roots.begin(), known->roots.end(), [&live](const std::string& pem) {
+        const auto root = pki::certificates_from_pem(pem);
+        return root && live->front().is_signed_by(root->front());
+      });
+  return claims ? Ownership::kClaimsOurRoot : Ownership::kForeign;
+}
+
+}  // namespace meshtrust::mesh

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "base/result.h"
+#include "base/time.h"
+#include "istio/bundle.h"
+#include "mesh/observation.h"
+#include "pki/verify.h"
+#include "profiles/mesh.h"
+
+#include <string>
+#include <vector>
+
+namespace meshtrust::mesh {
+
+/// Where the certificates of a cluster were seen.
+enum class Source {
+  kCacerts,  ///< the Secret itself
+  kTwin,     ///< its public twin, because the Secret may not be read
+};
+
+/// The trust material of one issuing cluster.
+struct Material {
+  istio::PublicBundle certificates;
+  Source source = Source::kCacerts;
+};
+
+/// What is known of the certificates that `cluster`'s istiod issues under: found in `cacerts`,
+/// else, where that may not be read, in the twin.
+Observed<Material> material_of(const ClusterObservation& cluster);
+
+/// The clusters whose istiod signs the workloads of `cluster`: itself, or a remote's control
+/// planes.
+std::vector<std::string> issuers_of(const profiles::Cluster& cluster);
+
+/// Does a workload of `to` accept one of `from`?
+struct PairVerdict {
+  std::string from;  ///< presents its chain
+  std::string to;    ///< judges it with its roots
+  std::vector<pki::Verdict> verdicts = {};
+  std::string problem = {};  ///< why there are no verdicts: absent or unknown material
+  bool is_unknown = false;
+
+  bool accepted() const;
+};
+
+/// Every ordered pair of different clusters, both libraries, at `at`. A mesh of one cluster gives
+/// the pair of that cluster with itself.
+std::vector<PairVerdict> judge_pairs(const profiles::Mesh& mesh,
+                                     const Observation& observation,
+                                     base::Instant at);
+
+/// Whose a live `cacerts` is.
+enum class Ownership {
+  kOurs,           ///< this ledger issued its certificate, for this cluster
+  kOtherCluster,   ///< this ledger issued it, for another one
+  kClaimsOurRoot,  ///< signed by a root of ours, and not in the ledger
+  kForeign,        ///< none of these
+};
+Ownership ownership_of(const CacertsFacts& cacerts,
+                       std::string_view cluster,
+                       const Observed<StoreFacts>& store);
+
+}  // namespace meshtrust::mesh
