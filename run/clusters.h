@@ -1,0 +1,44 @@
+#pragma once
+
+#include "base/result.h"
+#include "k8s/api_client.h"
+#include "k8s/kubeconfig.h"
+#include "profiles/mesh.h"
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace meshtrust::run {
+
+/// How the clusters of a mesh are reached.
+struct ClusterAccess {
+  k8s::KubeconfigSources sources;          ///< for clusters that name no kubeconfig of their own
+  std::filesystem::path mesh_file_folder;  ///< relative kubeconfig paths count from it
+  std::filesystem::path home;
+  k8s::ClientOptions client;
+  bool allow_exec = false;  ///< run plugins of a kubeconfig inside `mesh_file_folder`
+};
+
+/// The API clients of a mesh: one a cluster, or the reason why there is none.
+class Clusters {
+ public:
+  /// Reads the kubeconfigs (each file once) and builds the clients; connects to nothing.
+  Clusters(const profiles::Mesh& mesh,
+           const ClusterAccess& access,
+           const k8s::ClientEffects& effects);
+
+  /// kInvalidInput when the kubeconfig says nothing usable for it.
+  base::Result<k8s::ApiClient*> client(const std::string& cluster) const;
+
+  /// What is odd about the kubeconfigs, each text once.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  std::map<std::string, base::Result<std::unique_ptr<k8s::ApiClient>>> clients_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace meshtrust::run

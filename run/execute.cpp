@@ -1,0 +1,259 @@
+#include "run/execute.h"
+
+#include "base/time.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+
+namespace meshtrust::run {
+namespace {
+
+using base::Clock;
+using base::Code;
+using base::Error;
+using std::chrono::milliseconds;
+
+/// How often sleeping workers look whether the run was cancelled.
+constexpr milliseconds kCancellationCheck{100};
+
+/// The steps of one run and who works on them. Every member function that ends in `_locked` wants
+/// the mutex held.
+class Execution {
+ public:
+  Execution(const mesh::Plan& plan,
+            const Attempt& attempt,
+            Events& events,
+            const Clock& clock,
+            const base::Cancellation& cancellation,
+            const ExecuteOptions& options)
+      : plan_(plan),
+        attempt_(attempt),
+        events_(events),
+        clock_(clock),
+        cancellation_(cancellation),
+        options_(options),
+        tasks_(plan.steps.size()) {
+    for (const mesh::Step& step : plan_.steps) {
+      report_.steps.push_back({.id = step.id, .cluster = step.cluster, .detail = {}, .error = {}});
+    }
+  }
+
+  ExecutionReport run() {
+    {
+      std::vector<std::jthread> workers;
+      const std::size_t count = std::min(options_.workers, plan_.steps.size());
+      for (std::size_t i = 0; i < count; ++i)
+        workers.emplace_back([this] { work(); });
+    }
+    report_.cancelled = cancellation_.is_cancelled();
+    return std::move(report_);
+  }
+
+ private:
+  enum class Phase { kPending, kRunning, kEnded };
+
+  struct Task {
+    Phase phase = Phase::kPending;
+    std::optional<Clock::Steady> begun;
+    std::optional<Clock::Steady> wake;  ///< not before then
+  };
+
+  void work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      leave_what_cannot_run_locked();
+      if (cancellation_.is_cancelled() || nothing_pending_locked()) return;
+      const auto index = runnable_locked();
+      if (!index) {
+        changed_.wait_for(lock, pause_locked());
+        continue;
+      }
+      attempt_once(*index, lock);
+      changed_.notify_all();
+    }
+  }
+
+  void attempt_once(std::size_t index, std::unique_lock<std::mutex>& lock) {
+    Task& task = tasks_[index];
+    const mesh::Step& step = plan_.steps[index];
+    task.phase = Phase::kRunning;
+    if (!task.begun) {
+      task.begun = clock_.steady();
+      events_.started(step);
+    }
+    lock.unlock();
+    Outcome outcome = attempt_(step);
+    lock.lock();
+    take_locked(index, std::move(outcome));
+  }
+
+  void take_locked(std::size_t index, Outcome outcome) {
+    StepReport& report = report_.steps[index];
+    if (auto* done = std::get_if<Done>(&outcome)) {
+      report.changed = done->changed;
+      report.detail = std::move(done->detail);
+      end_locked(index, StepState::kDone);
+    } else if (auto* blocked = std::get_if<Blocked>(&outcome)) {
+      report.error = {.code = Code::kNotYet,
+                      .message = "awaits " + blocked->by_whom,
+                      .hints = {"run '" + blocked->command + "'"}};
+      end_locked(index, StepState::kBlocked);
+    } else if (auto* failed = std::get_if<Failed>(&outcome)) {
+      fail_locked(index, std::move(failed->why));
+    } else if (auto* retry = std::get_if<Retry>(&outcome)) {
+      wait_locked(index, retry->why.message, retry->wake, retry->why.code);
+    } else {
+      const auto& not_yet = std::get<NotYet>(outcome);
+      wait_locked(index, not_yet.why, not_yet.wake, Code::kUnavailable);
+    }
+  }
+
+  void wait_locked(std::size_t index, const std::string& why, milliseconds wake, Code code) {
+    Task& task = tasks_[index];
+    const auto now = clock_.steady();
+    if (now + wake - *task.begun > options_.step_timeout) {
+      fail_locked(index, {.code = code,
+                          .message = fmt::format(
+                              "gave up after {}; last seen: {}",
+                              base::format_duration(
+                                  std::chrono::duration_cast<base::Seconds>(options_.step_timeout)),
+                              why),
+                          .hints = {"run the same command again to go on from here"}});
+      return;
+    }
+    task.phase = Phase::kPending;
+    task.wake = now + wake;
+    events_.waiting(plan_.steps[index], why);
+  }
+
+  void fail_locked(std::size_t index, Error why) {
+    const std::string& cluster = plan_.steps[index].cluster;
+    if (why.code == Code::kUnavailable && !cluster.empty()) unreachable_.insert(cluster);
+    report_.steps[index].error = std::move(why);
+    end_locked(index, StepState::kFailed);
+  }
+
+  void end_locked(std::size_t index, StepState state) {
+    Task& task = tasks_[index];
+    StepReport& report = report_.steps[index];
+    task.phase = Phase::kEnded;
+    report.state = state;
+    report.took = std::chrono::duration_cast<milliseconds>(clock_.steady() - *task.begun);
+    events_.finished(plan_.steps[index], report);
+  }
+
+  bool nothing_pending_locked() const {
+    return std::all_of(tasks_.begin(), tasks_.end(),
+                       [](const Task& task) { return task.phase == Phase::kEnded; });
+  }
+
+  std::size_t index_of(const std::string& id) const {
+    const auto found = std::find_if(plan_.steps.begin(), plan_.steps.end(),
+                                    [&id](const mesh::Step& step) { return step.id == id; });
+    MESHTRUST_CHECK(found != plan_.steps.end());
+    return static_cast<std::size_t>(found - plan_.steps.begin());
+  }
+
+  /// Ends, without a report of their own, the steps whose need or whose server is gone.
+  void leave_what_cannot_run_locked() {
+    for (std::size_t index = 0; index < tasks_.size(); ++index) {
+      if (tasks_[index].phase != Phase::kPending) continue;
+      const mesh::Step& step = plan_.steps[index];
+      const bool need_failed =
+          std::any_of(step.needs.begin(), step.needs.end(), [this](const std::string& id) {
+            const std::size_t need = index_of(id);
+            return tasks_[need].phase == Phase::kEnded &&
+                   report_.steps[need].state != StepState::kDone;
+          });
+      if (need_failed || unreachable_.contains(step.cluster)) tasks_[index].phase = Phase::kEnded;
+    }
+  }
+
+  std::optional<std::size_t> runnable_locked() const {
+    const auto now = clock_.steady();
+    for (std::size_t index = 0; index < tasks_.size(); ++index) {
+      const Task& task = tasks_[index];
+      if (task.phase != Phase::kPending || (task.wake && *task.wake > now)) continue;
+      const auto& needs = plan_.steps[index].needs;
+      const bool ready = std::all_of(needs.begin(), needs.end(), [this](const std::string& id) {
+        return report_.steps[index_of(id)].state == StepState::kDone;
+      });
+      if (ready) return index;
+    }
+    return std::nullopt;
+  }
+
+  milliseconds pause_locked() const {
+    milliseconds pause = kCancellationCheck;
+    const auto now = clock_.steady();
+    for (const Task& task : tasks_) {
+      if (task.phase != Phase::kPending || !task.wake || *task.wake <= now) continue;
+      pause = std::min(pause, std::chrono::ceil<milliseconds>(*task.wake - now));
+    }
+    return pause;
+  }
+
+  const mesh::Plan& plan_;
+  const Attempt& attempt_;
+  Events& events_;
+  const Clock& clock_;
+  const base::Cancellation& cancellation_;
+  const ExecuteOptions options_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Task> tasks_;
+  std::set<std::string> unreachable_;  ///< clusters that are not tried again
+  ExecutionReport report_;
+};
+
+}  // namespace
+
+bool ExecutionReport::succeeded() const {
+  return std::all_of(steps.begin(), steps.end(),
+                     [](const StepReport& step) { return step.state == StepState::kDone; });
+}
+
+bool ExecutionReport::changed_anything() const {
+  return std::any_of(steps.begin(), steps.end(), [](const StepReport& step) {
+    return step.changed && step.state == StepState::kDone;
+  });
+}
+
+base::Errors ExecutionReport::errors() const {
+  base::Errors errors;
+  for (const StepReport& step : steps) {
+    if (step.state == StepState::kFailed || step.state == StepState::kBlocked) {
+      errors.push_back(with_context(step.error, step.id));
+    }
+  }
+  if (cancelled && !succeeded()) {
+    errors.push_back({.code = Code::kCancelled, .message = "interrupted"});
+  }
+  return errors;
+}
+
+std::vector<std::string> ExecutionReport::left() const {
+  std::vector<std::string> ids;
+  for (const StepReport& step : steps) {
+    if (step.state != StepState::kDone) ids.push_back(step.id);
+  }
+  return ids;
+}
+
+ExecutionReport execute(const mesh::Plan& plan,
+                        const Attempt& attempt,
+                        Events& events,
+                        const Clock& clock,
+                        const base::Cancellation& cancellation,
+                        const ExecuteOptions& options) {
+  return Execution(plan, attempt, events, clock, cancellation, options).run();
+}
+
+}  // namespace meshtrust::run

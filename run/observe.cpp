@@ -1,0 +1,223 @@
+#include "run/observe.h"
+
+#include "base/yaml.h"
+#include "istio/names.h"
+#include "run/pool.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::run {
+namespace {
+
+using base::Error;
+using base::Json;
+using mesh::Absent;
+using mesh::Observed;
+
+/// Turns an answer of the API ("there it is", "there is none", "it failed") into a fact.
+template <class Fact, class Answer, class Read>
+Observed<Fact> fact_from(base::Result<std::optional<Answer>> answer, Read read) {
+  if (!answer) return Observed<Fact>::unknown(std::move(answer).error());
+  if (!answer->has_value()) return Absent{};
+  return read(**answer);
+}
+
+Observed<mesh::ServerFacts> observe_server(k8s::ApiClient& client) {
+  using Fact = Observed<mesh::ServerFacts>;
+  auto version = client.server_version();
+  if (!version) return Fact::unknown(std::move(version).error());
+  const k8s::ObjectRef kube_system = k8s::namespace_ref("kube-system");
+  auto system = client.get(kube_system);
+  if (!system) return Fact::unknown(std::move(system).error());
+  const std::string uid =
+      *system ? base::string_at(base::at_path(**system, {"metadata"}), "uid") : std::string();
+  if (uid.empty()) {
+    return Fact::unknown({.code = base::Code::kUnavailable,
+                          .message = "the API server has no namespace kube-system, by whose UID "
+                                     "clusters are told apart"});
+  }
+  return mesh::ServerFacts{.url = client.settings().server.text(),
+                           .version = version->git_version,
+                           .major = version->major,
+                           .minor = version->minor,
+                           .cluster_uid = uid};
+}
+
+mesh::NamespaceFacts namespace_facts(const Json& object) {
+  mesh::NamespaceFacts facts;
+  const Json& metadata = base::at_path(object, {"metadata"});
+  const std::string network =
+      base::string_at(base::at_path(metadata, {"labels"}), istio::kNetworkLabel);
+  if (!network.empty()) facts.network = network;
+  facts.terminating = base::string_at(base::at_path(object, {"status"}), "phase") == "Terminating";
+  facts.created_by_meshtrust = base::string_at(base::at_path(metadata, {"annotations"}),
+                                               istio::kCreatedByAnnotation) == istio::kFieldManager;
+  return facts;
+}
+
+std::string public_file(const k8s::SecretObject& secret, std::string_view name) {
+  const auto file = secret.data.find(std::string(name));
+  if (file == secret.data.end()) return {};
+  return std::string(reveal(file->second, "a certificate file of cacerts, which is public"));
+}
+
+mesh::CacertsFacts cacerts_facts(const k8s::SecretObject& secret) {
+  mesh::CacertsFacts facts{
+      .resource_version = secret.facts.resource_version,
+      .files = {},
+      .certificates = {.ca_cert = public_file(secret, istio::kCaCertFile),
+                       .cert_chain = public_file(secret, istio::kCertChainFile),
+                       .root_cert = public_file(secret, istio::kRootCertFile)},
+      .key = istio::KeyMatch::kUnreadable,
+      .managers = secret.facts.managers};
+  for (const auto& [name, content] : secret.data)
+    facts.files.push_back(name);
+  const auto key = secret.data.find(std::string(istio::kCaKeyFile));
+  if (key != secret.data.end()) {
+    facts.key = istio::match_key(key->second, facts.certificates.ca_cert);
+  }
+  return facts;
+}
+
+Observed<mesh::IstiodFacts> observe_istiod(k8s::ApiClient& client, const std::string& name_space) {
+  k8s::ObjectRef deployments = k8s::deployment_ref(name_space, "");
+  auto found = client.list(deployments, istio::kIstiodSelector);
+  if (!found) return Observed<mesh::IstiodFacts>::unknown(std::move(found).error());
+  if (found->empty()) return Absent{};
+  mesh::IstiodFacts facts;
+  for (const Json& one : *found) {
+    facts.deployments.push_back(base::string_at(base::at_path(one, {"metadata"}), "name"));
+  }
+  const Json& containers =
+      base::at_path(found->front(), {"spec", "template", "spec", "containers"});
+  if (containers.is_array() && !containers.empty()) {
+    facts.image = base::string_at(containers.front(), "image");
+  }
+  return facts;
+}
+
+/// `trustDomain` of the mesh configuration; absent where it is left to Istio's default.
+Observed<std::string> trust_domain_in(const Json& config_map) {
+  const std::string text = base::string_at(base::at_path(config_map, {"data"}), "mesh");
+  const auto documents = base::parse_yaml("configmap 'istio'", text);
+  if (!documents) return Observed<std::string>::unknown(documents.error());
+  if (documents->empty()) return Absent{};
+  const base::YamlNode* domain = documents->front().find("trustDomain");
+  if (domain == nullptr || domain->scalar.empty()) return Absent{};
+  return domain->scalar;
+}
+
+/// Marks everything about a cluster as unknown for one reason.
+void nothing_known(mesh::ClusterObservation& seen, const Error& why) {
+  seen.server = Observed<mesh::ServerFacts>::unknown(why);
+  seen.system_namespace = Observed<mesh::NamespaceFacts>::unknown(why);
+  seen.cacerts = Observed<mesh::CacertsFacts>::unknown(why);
+  seen.twin = Observed<mesh::TwinFacts>::unknown(why);
+  seen.istiod = Observed<mesh::IstiodFacts>::unknown(why);
+  seen.workload_roots = Observed<std::string>::unknown(why);
+  seen.trust_domain = Observed<std::string>::unknown(why);
+}
+
+void look_inside(k8s::ApiClient& client,
+                 const std::string& name_space,
+                 mesh::ClusterObservation& seen) {
+  seen.system_namespace =
+      fact_from<mesh::NamespaceFacts>(client.get(k8s::namespace_ref(name_space)), namespace_facts);
+  seen.cacerts = fact_from<mesh::CacertsFacts>(
+      client.get_secret(k8s::secret_ref(name_space, istio::kCaSecret)), cacerts_facts);
+  seen.twin = fact_from<mesh::TwinFacts>(
+      client.get(k8s::config_map_ref(name_space, istio::kPublicTwin)), [](const Json& object) {
+        mesh::TwinFacts twin;
+        const Json& data = base::at_path(object, {"data"});
+        if (!data.is_object()) return twin;
+        for (const auto& [key, value] : data.items()) {
+          if (value.is_string()) twin.data[key] = value.get<std::string>();
+        }
+        return twin;
+      });
+  seen.istiod = observe_istiod(client, name_space);
+  seen.workload_roots = fact_from<std::string>(
+      client.get(k8s::config_map_ref(name_space, istio::kRootConfigMap)), [](const Json& object) {
+        return base::string_at(base::at_path(object, {"data"}), istio::kRootCertFile);
+      });
+  auto mesh_config = client.get(k8s::config_map_ref(name_space, "istio"));
+  if (!mesh_config) {
+    seen.trust_domain = Observed<std::string>::unknown(std::move(mesh_config).error());
+  } else if (!mesh_config->has_value()) {
+    seen.trust_domain = Absent{};
+  } else {
+    seen.trust_domain = trust_domain_in(**mesh_config);
+  }
+}
+
+mesh::ClusterObservation observe_cluster(const profiles::Cluster& cluster,
+                                         const std::string& name_space,
+                                         const World& world) {
+  mesh::ClusterObservation seen;
+  seen.name = cluster.name;
+  seen.context = cluster.context;
+  const auto client = world.clusters.client(cluster.name);
+  if (!client) {
+    nothing_known(seen, client.error());
+    return seen;
+  }
+  seen.server = observe_server(**client);
+  // A server that does not answer is asked once, not eight times.
+  if (const Error* why = seen.server.why_unknown();
+      why != nullptr && why->code != base::Code::kPermission) {
+    const Error reason = *why;
+    nothing_known(seen, reason);
+  } else {
+    look_inside(**client, name_space, seen);
+  }
+  (*client)->close_idle();
+  return seen;
+}
+
+Observed<mesh::StoreFacts> observe_store(const World& world) {
+  const auto store = ca::TrustStore::open(world.environment, world.store);
+  if (store) return facts_of(*store);
+  if (store.error().code == base::Code::kNotFound) return Absent{};
+  return Observed<mesh::StoreFacts>::unknown(store.error());
+}
+
+}  // namespace
+
+mesh::StoreFacts facts_of(const ca::TrustStore& store) {
+  mesh::StoreFacts facts;
+  if (const auto root = store.root()) {
+    facts.root = root->certificate.pem();
+    facts.declared_subject = root->declared_subject;
+    facts.key_is_encrypted = root->key_is_encrypted;
+  }
+  for (const ca::Root& root : store.roots())
+    facts.roots.push_back(root.certificate.pem());
+  for (const ca::LedgerEntry& entry : store.issued()) {
+    facts.issued.push_back({.fingerprint = entry.fingerprint(),
+                            .is_root = entry.kind == ca::AuthorityKind::kRoot,
+                            .cluster = entry.cluster,
+                            .issuer = entry.issuer,
+                            .state = std::string(ca::name_of(entry.state)),
+                            .not_after = entry.certificate.facts().not_after});
+  }
+  return facts;
+}
+
+mesh::Observation observe(const profiles::Mesh& mesh, const World& world, const Seen& seen) {
+  mesh::Observation observation{.at = world.environment.clock.now(),
+                                .mesh = mesh.name,
+                                .store = observe_store(world),
+                                .clusters = {}};
+  observation.clusters.resize(mesh.clusters.size());
+  for_each_index(mesh.clusters.size(), world.jobs, [&](std::size_t index) {
+    observation.clusters[index] =
+        observe_cluster(mesh.clusters[index], mesh.istio.system_namespace, world);
+    if (seen) seen(observation.clusters[index]);
+  });
+  return observation;
+}
+
+}  // namespace meshtrust::run

@@ -1,0 +1,71 @@
+#include "run/preflight.h"
+
+#include "run/pool.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <mutex>
+#include <vector>
+
+namespace meshtrust::run {
+namespace {
+
+using base::Code;
+using base::Error;
+
+k8s::ObjectRef ref_of(const mesh::Right& right) {
+  return {.api_version = right.api_version,
+          .kind = right.kind,
+          .resource = right.resource,
+          .namespace_name = right.namespace_name,
+          .name = right.name};
+}
+
+/// What is missing in one cluster; stops at the first question that gets no answer.
+base::Errors missing_in(const std::vector<mesh::Right>& rights, k8s::ApiClient& client) {
+  base::Errors errors;
+  for (const mesh::Right& right : rights) {
+    const k8s::ObjectRef ref = ref_of(right);
+    const auto allowed = client.can_i({.verb = right.verb, .object = ref});
+    if (!allowed) {
+      errors.push_back(with_context(allowed.error(), right.cluster));
+      return errors;
+    }
+    if (*allowed) continue;
+    errors.push_back(
+        {.code = Code::kPermission,
+         .message =
+             fmt::format("{}: not permitted to {} {}", right.cluster, right.verb, ref.describe()),
+         .hints = {fmt::format("have someone grant it: the operator role in docs/rbac.yaml holds "
+                               "what apply needs; {} is not in it here",
+                               client.settings().describe_user())}});
+  }
+  return errors;
+}
+
+}  // namespace
+
+base::Errors check_rights(const mesh::Plan& plan, const World& world) {
+  std::map<std::string, std::vector<mesh::Right>> by_cluster;
+  for (mesh::Right& right : plan.requires_rights()) {
+    by_cluster[right.cluster].push_back(std::move(right));
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, rights] : by_cluster)
+    names.push_back(name);
+  std::vector<base::Errors> found(names.size());
+  for_each_index(names.size(), world.jobs, [&](std::size_t index) {
+    const auto client = world.clusters.client(names[index]);
+    found[index] = client ? missing_in(by_cluster.at(names[index]), **client)
+                          : base::Errors{with_context(client.error(), names[index])};
+  });
+  base::Errors all;
+  for (base::Errors& errors : found) {
+    for (Error& error : errors)
+      all.push_back(std::move(error));
+  }
+  return all;
+}
+
+}  // namespace meshtrust::run

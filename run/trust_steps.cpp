@@ -1,0 +1,231 @@
+#include "run/trust_steps.h"
+
+#include "istio/acceptance.h"
+#include "istio/bundle.h"
+#include "istio/names.h"
+#include "profiles/trust_objects.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace meshtrust::run {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+
+/// A live object is not what was written a moment ago.
+base::Failure<Error> differs_from_what_was_written(const k8s::ObjectRef& ref) {
+  return base::fail(Code::kConflict, ref.describe() + " differs from what was written a moment ago",
+                    "find out who else writes it, then run the same command again");
+}
+
+/// Whether `live` holds everything in `wanted`, key by key.
+bool contains(const Json& live, const Json& wanted) {
+  if (!wanted.is_object()) return live == wanted;
+  if (!live.is_object()) return false;
+  for (const auto& [key, value] : wanted.items()) {
+    const auto found = live.find(key);
+    if (found == live.end() || !contains(*found, value)) return false;
+  }
+  return true;
+}
+
+/// Applies an object and reads it back.
+Result<k8s::Applied> apply_and_verify(k8s::ApiClient& client,
+                                      const k8s::ObjectRef& ref,
+                                      const Json& object) {
+  MESHTRUST_TRY(const k8s::Applied applied, client.apply(ref, object));
+  MESHTRUST_TRY(const auto live, client.get(ref));
+  if (!live || !contains(*live, object)) return differs_from_what_was_written(ref);
+  return applied;
+}
+
+std::map<std::string, const base::Secret*> pointers_to(
+    const std::map<std::string, base::Secret>& files) {
+  std::map<std::string, const base::Secret*> pointers;
+  for (const auto& [name, content] : files)
+    pointers.emplace(name, &content);
+  return pointers;
+}
+
+/// The four files of a bundle, as the Secret holds them.
+std::map<std::string, base::Secret> files_of(istio::Bundle bundle) {
+  std::map<std::string, base::Secret> files;
+  files.emplace(istio::kCaCertFile, base::Secret(bundle.certificates.ca_cert));
+  files.emplace(istio::kCertChainFile, base::Secret(bundle.certificates.cert_chain));
+  files.emplace(istio::kRootCertFile, base::Secret(bundle.certificates.root_cert));
+  files.emplace(istio::kCaKeyFile, std::move(bundle.ca_key));
+  return files;
+}
+
+/// Byte for byte, all files and no other.
+Status read_back(k8s::ApiClient& client,
+                 const k8s::ObjectRef& ref,
+                 const std::map<std::string, base::Secret>& wanted) {
+  MESHTRUST_TRY(const auto live, client.get_secret(ref));
+  if (!live || live->data.size() != wanted.size()) return differs_from_what_was_written(ref);
+  for (const auto& [name, content] : wanted) {
+    const auto found = live->data.find(name);
+    if (found == live->data.end() || !constant_time_equal(found->second, content)) {
+      return differs_from_what_was_written(ref);
+    }
+  }
+  return {};
+}
+
+/// The last look before anything leaves the process.
+Status refuse_unless_good(const istio::Bundle& bundle, base::Instant now) {
+  const istio::BundleVerdict verdict =
+      istio::judge_bundle({.bundle = bundle.certificates,
+                           .key = istio::match_key(bundle.ca_key, bundle.certificates.ca_cert),
+                           .at = now});
+  if (verdict.is_good()) return {};
+  return base::fail(Code::kRefused,
+                    "the new bundle is not sound: " + verdict.problems.front().message);
+}
+
+Outcome outcome_of(const Result<k8s::Applied>& applied) {
+  if (!applied) return Failed{applied.error()};
+  return Done{.changed = true, .detail = applied->created ? "created" : "changed"};
+}
+
+}  // namespace
+
+TrustSteps::TrustSteps(const profiles::Mesh& mesh,
+                       const World& world,
+                       ca::TrustStore& store,
+                       const ca::StoreLock& lock,
+                       RootKeyAccess access)
+    : mesh_(mesh), world_(world), store_(store), lock_(lock), access_(std::move(access)) {}
+
+Status TrustSteps::unlock(const mesh::Plan& plan) {
+  if (!plan.requires_root_key() || !store_.root()) return {};
+  MESHTRUST_TRY(root_key_, ca::unlock_root(store_, access_.passphrase));
+  access_.passphrase.clear();
+  return {};
+}
+
+Outcome TrustSteps::attempt(const mesh::Step& step) {
+  struct Visitor {
+    TrustSteps& steps;
+    const mesh::Step& step;
+    Outcome operator()(const mesh::MintRoot& wanted) const { return steps.mint_root(wanted); }
+    Outcome operator()(const mesh::ApplyObject& wanted) const { return steps.apply(step, wanted); }
+    Outcome operator()(const mesh::PushTrust& wanted) const { return steps.push(step, wanted); }
+    Outcome operator()(const mesh::PublishTwin& wanted) const {
+      return steps.publish(step, wanted);
+    }
+    Outcome operator()(const mesh::RecordArrival& wanted) const {
+      return steps.record_arrival(wanted);
+    }
+  };
+  return std::visit(Visitor{*this, step}, step.action);
+}
+
+Outcome TrustSteps::mint_root(const mesh::MintRoot& wanted) {
+  const auto protection = access_.clear_text ? ca::KeyProtection::none()
+                                             : ca::KeyProtection::passphrase(access_.passphrase);
+  auto minted = ca::mint_root(
+      store_, lock_, {.subject = wanted.subject, .key = wanted.key, .lifetime = wanted.lifetime},
+      protection, world_.who);
+  if (!minted) return Failed{std::move(minted).error()};
+  root_key_ = std::move(minted->signer);
+  access_.passphrase.clear();
+  return Done{.changed = true,
+              .detail = "expires " + base::format_date(minted->root.certificate.facts().not_after)};
+}
+
+Outcome TrustSteps::apply(const mesh::Step& step, const mesh::ApplyObject& wanted) {
+  const auto client = client_of(step);
+  if (!client) return Failed{client.error()};
+  const k8s::ObjectRef ref{.api_version = wanted.api_version,
+                           .kind = wanted.kind,
+                           .resource = wanted.resource,
+                           .namespace_name = wanted.namespace_name,
+                           .name = wanted.name};
+  return outcome_of(apply_and_verify(**client, ref, wanted.object));
+}
+
+Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) {
+  const auto client = client_of(step);
+  if (!client) return Failed{client.error()};
+  MESHTRUST_CHECK(root_key_ != nullptr);
+  auto minted = ca::mint_intermediate(
+      store_, lock_, *root_key_,
+      {.cluster = step.cluster, .key = wanted.key, .lifetime = wanted.lifetime}, world_.who);
+  if (!minted) return Failed{std::move(minted).error()};
+  auto key = minted->key.to_pem();
+  if (!key) return Failed{std::move(key).error()};
+  istio::Bundle bundle = istio::make_bundle(minted->chain, minted->roots, std::move(*key));
+  if (auto status = refuse_unless_good(bundle, world_.environment.clock.now()); !status) {
+    return Failed{std::move(status).error()};
+  }
+
+  const std::string fingerprint = minted->certificate.fingerprint();
+  const istio::PublicBundle certificates = bundle.certificates;
+  const auto files = files_of(std::move(bundle));
+  const k8s::ObjectRef ref = k8s::secret_ref(wanted.namespace_name, istio::kCaSecret);
+  k8s::SecretContent content;
+  content.labels = profiles::ownership_labels(mesh_, cluster_of(step));
+  content.data = pointers_to(files);
+
+  // Intent, push, pushed: whatever instant the process dies at, the ledger knows of the key.
+  if (auto status = store_.record(lock_, fingerprint, ca::Event::kPushing, world_.who); !status) {
+    return Failed{std::move(status).error()};
+  }
+  if (auto applied = (*client)->apply_secret(ref, content); !applied) {
+    return Failed{std::move(applied).error()};
+  }
+  if (auto status = read_back(**client, ref, files); !status) {
+    return Failed{std::move(status).error()};
+  }
+  if (auto status = store_.record(lock_, fingerprint, ca::Event::kPushed, world_.who); !status) {
+    return Failed{std::move(status).error()};
+  }
+  {
+    const std::lock_guard guard(mutex_);
+    pushed_[step.id] = certificates;
+  }
+  return Done{.changed = true,
+              .detail = "expires " + base::format_date(minted->certificate.facts().not_after)};
+}
+
+Outcome TrustSteps::publish(const mesh::Step& step, const mesh::PublishTwin& wanted) {
+  const auto client = client_of(step);
+  if (!client) return Failed{client.error()};
+  const auto certificates = wanted.certificates ? wanted.certificates : pushed_by(wanted.after);
+  MESHTRUST_CHECK(certificates.has_value());
+  return outcome_of(
+      apply_and_verify(**client, k8s::config_map_ref(wanted.namespace_name, istio::kPublicTwin),
+                       profiles::twin_object(mesh_, cluster_of(step), *certificates)));
+}
+
+Outcome TrustSteps::record_arrival(const mesh::RecordArrival& wanted) {
+  auto status = store_.record(lock_, wanted.fingerprint, ca::Event::kPushed, world_.who,
+                              "seen in the cluster by a later run");
+  if (!status) return Failed{std::move(status).error()};
+  return Done{};
+}
+
+Result<k8s::ApiClient*> TrustSteps::client_of(const mesh::Step& step) const {
+  return world_.clusters.client(step.cluster);
+}
+
+const profiles::Cluster& TrustSteps::cluster_of(const mesh::Step& step) const {
+  const profiles::Cluster* cluster = mesh_.find(step.cluster);
+  MESHTRUST_CHECK(cluster != nullptr);
+  return *cluster;
+}
+
+std::optional<istio::PublicBundle> TrustSteps::pushed_by(const std::string& step) const {
+  const std::lock_guard guard(mutex_);
+  const auto found = pushed_.find(step);
+  if (found == pushed_.end()) return std::nullopt;
+  return found->second;
+}
+
+}  // namespace meshtrust::run

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "base/secret.h"
+#include "ca/authority.h"
+#include "ca/store.h"
+#include "mesh/plan.h"
+#include "profiles/mesh.h"
+#include "run/execute.h"
+#include "run/world.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace meshtrust::run {
+
+/// How the root's key is opened, or protected when it is about to be made.
+struct RootKeyAccess {
+  base::Secret passphrase;
+  bool clear_text = false;  ///< the user said --no-password --insecure
+};
+
+/// The only code that changes anything outside for the sake of trust. One instance serves one run:
+/// it holds the store's lock, and the root's signer once a step needs it.
+class TrustSteps {
+ public:
+  /// `store` is locked and opened; all references outlive this object.
+  TrustSteps(const profiles::Mesh& mesh,
+             const World& world,
+             ca::TrustStore& store,
+             const ca::StoreLock& lock,
+             RootKeyAccess access);
+
+  /// Opens the root key if the plan needs one that exists already, so that a wrong passphrase is
+  /// told before anything has changed.
+  base::Status unlock(const mesh::Plan& plan);
+
+  Outcome attempt(const mesh::Step& step);
+
+ private:
+  Outcome mint_root(const mesh::MintRoot& wanted);
+  Outcome apply(const mesh::Step& step, const mesh::ApplyObject& wanted);
+  Outcome push(const mesh::Step& step, const mesh::PushTrust& wanted);
+  Outcome publish(const mesh::Step& step, const mesh::PublishTwin& wanted);
+  Outcome record_arrival(const mesh::RecordArrival& wanted);
+
+  base::Result<k8s::ApiClient*> client_of(const mesh::Step& step) const;
+  const profiles::Cluster& cluster_of(const mesh::Step& step) const;
+  /// The public half of what `step` pushed earlier in this run.
+  std::optional<istio::PublicBundle> pushed_by(const std::string& step) const;
+
+  const profiles::Mesh& mesh_;
+  const World& world_;
+  ca::TrustStore& store_;
+  const ca::StoreLock& lock_;
+  RootKeyAccess access_;
+  std::unique_ptr<pki::Signer> root_key_;
+
+  mutable std::mutex mutex_;  ///< guards what follows
+  std::map<std::string, istio::PublicBundle> pushed_;
+};
+
+}  // namespace meshtrust::run
