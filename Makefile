@@ -1,0 +1,55 @@
+# The front door. `make` lists what there is; the work itself is in scripts/ and CMakePresets.json.
+.PHONY: help setup build demo demo-down test asan tsan tidy fmt lint check bench clean
+
+help:
+	@echo 'make demo                  set up, build, and run the main job on two real clusters'
+	@echo 'make demo CONTEXTS=a,b     the same on clusters of yours'
+	@echo 'make test                  set up, build, and run all tests'
+	@echo 'make asan | tsan           unit tests under sanitizers'
+	@echo 'make lint | fmt            format and clang-tidy checks; reformat'
+	@echo 'make check                 all of the above but demo'
+	@echo 'make bench                 timings against other tools'
+	@echo 'make demo-down | clean     stop the demo clusters; remove build/'
+
+setup:
+	@scripts/setup
+
+build: setup
+	@scripts/build dev
+
+demo: setup
+	@scripts/build dev meshtrust
+	@scripts/demo "$(CONTEXTS)"
+
+demo-down:
+	@MESHTRUST_RIG_STATE=$(CURDIR)/build/demo-clusters tests/rig/rig down
+
+test: setup
+	@scripts/test
+	@echo "all tests passed; next: 'make demo', or 'make check' before a commit"
+
+asan: setup
+	@scripts/build asan
+	@ctest --preset asan -LE cluster
+
+tsan: setup
+	@scripts/build tsan run_tests
+	@ctest --preset tsan -R '^run\.'
+
+tidy: setup
+	@scripts/lint tidy
+
+fmt:
+	@git ls-files '*.h' '*.cpp' | xargs clang-format -i
+
+lint: setup
+	@scripts/lint
+
+check: lint asan tsan test
+
+bench: setup
+	@scripts/build release meshtrust
+	@bench/run
+
+clean:
+	rm -rf build

@@ -1,0 +1,332 @@
+#include "base/text.h"
+#include "ca/store.h"
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/observing.h"
+#include "cli/passphrase.h"
+#include "cli/plan_text.h"
+#include "cli/progress.h"
+#include "cli/proof.h"
+#include "mesh/plan.h"
+#include "run/execute.h"
+#include "run/preflight.h"
+#include "run/trust_steps.h"
+
+#include <CLI/App.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::cli {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Errors;
+using base::Result;
+
+/// What stops an apply: said on the console already, only the code is left.
+struct Stop {
+  ExitCode code;
+};
+
+/// One run of `apply --only trust`, from observation to proof. Every step before `execute` only
+/// reads, but for the trust store's folder and lock.
+class TrustApply {
+ public:
+  struct Options {
+    std::vector<std::string> clusters;  ///< all when empty
+    std::string plan_file;
+    bool skip_unreachable = false;
+    PassphraseOptions passphrase;
+  };
+
+  TrustApply(Session& session, MeshContext& context, const Options& options)
+      : session_(session), context_(context), options_(options) {}
+
+  ExitCode run() {
+    const auto stop = [this](Result<void, Stop> step) {
+      if (!step) code_ = step.error().code;
+      return !step;
+    };
+    if (stop(plan_from_what_is())) return code_;
+    if (plan_.is_empty()) return finish_with_nothing_done();
+    session_.console().narrate(render_plan(plan_));
+    if (stop(check_rights()) || stop(confirm()) || stop(get_passphrase())) return code_;
+    if (stop(lock_and_plan_again())) return code_;
+    if (plan_.is_empty()) return finish_with_nothing_done();
+    return execute();
+  }
+
+ private:
+  using Step = Result<void, Stop>;
+
+  static base::Failure<Stop> stopped(ExitCode code) { return {Stop{code}}; }
+
+  Step stop_with(std::span<const Error> errors) {
+    session_.console().show(errors);
+    return stopped(exit_code_of(errors));
+  }
+  Step stop_with(const Error& error) { return stop_with(std::span<const Error>(&error, 1)); }
+
+  Step plan_from_what_is() {
+    mesh::Observation observation = observe_live(session_, context_);
+    if (options_.skip_unreachable) leave_out_unreachable(observation);
+    mesh::Planned planned = mesh::plan_trust(context_.mesh, observation, session_.now());
+    session_.console().show(planned.answer.unknowns);
+    session_.console().show(planned.answer.findings);
+    findings_code_ = exit_code_of(std::span<const mesh::Finding>(planned.answer.findings));
+    if (planned.is_refused()) {
+      session_.console().say("nothing was written anywhere");
+      return stopped(more_telling(exit_code_of(std::span<const Error>(planned.answer.unknowns)),
+                                  findings_code_));
+    }
+    observation_ = std::move(observation);
+    plan_ = std::move(planned.plan);
+    keep_wanted_steps();
+    return {};
+  }
+
+  void leave_out_unreachable(const mesh::Observation& observation) {
+    for (const mesh::ClusterObservation& cluster : observation.clusters) {
+      const Error* why = cluster.server.why_unknown();
+      if (why == nullptr || (why->code != Code::kUnavailable && why->code != Code::kPermission)) {
+        continue;
+      }
+      session_.console().warn(fmt::format("{} is left out: {}", cluster.name, why->message));
+      left_out_.push_back(cluster.name);
+      std::erase_if(context_.mesh.clusters,
+                    [&cluster](const profiles::Cluster& one) { return one.name == cluster.name; });
+    }
+  }
+
+  void keep_wanted_steps() {
+    if (options_.clusters.empty()) return;
+    std::erase_if(plan_.steps, [this](const mesh::Step& step) {
+      return !step.cluster.empty() && std::find(options_.clusters.begin(), options_.clusters.end(),
+                                                step.cluster) == options_.clusters.end();
+    });
+    const bool mints = std::any_of(plan_.steps.begin(), plan_.steps.end(), [](const auto& step) {
+      return std::holds_alternative<mesh::PushTrust>(step.action);
+    });
+    if (!mints) {
+      std::erase_if(plan_.steps, [](const mesh::Step& step) { return step.cluster.empty(); });
+    }
+  }
+
+  Step compare_with_saved_plan() {
+    if (options_.plan_file.empty()) return {};
+    const auto text = session_.around.files.read(options_.plan_file, std::size_t{64} << 20U);
+    if (!text) return stop_with(text.error());
+    const auto saved = base::parse_json(*text, fmt::format("'{}'", options_.plan_file));
+    if (!saved) return stop_with(saved.error());
+    if (*saved == to_json(plan_)) return {};
+    return stop_with(
+        Error{.code = Code::kRefused,
+              .message = fmt::format("the plan made now differs from '{}'", options_.plan_file),
+              .hints = {"something changed since it was saved: look at 'meshtrust "
+                        "plan' and save it again"}});
+  }
+
+  Step check_rights() {
+    if (auto step = compare_with_saved_plan(); !step) return step;
+    const Errors missing = run::check_rights(plan_, *context_.world);
+    if (missing.empty()) return {};
+    auto step = stop_with(missing);
+    session_.console().say("nothing was written anywhere");
+    return step;
+  }
+
+  Step confirm() {
+    if (session_.options.yes) return {};
+    if (!session_.around.terminal.is_there()) {
+      return stop_with(Error{.code = Code::kUsage,
+                             .message = "this changes clusters and there is no terminal to ask on",
+                             .hints = {"look at the plan above, then say --yes"}});
+    }
+    const auto answer = session_.around.terminal.confirm("run this plan?");
+    if (!answer) return stop_with(answer.error());
+    if (*answer) return {};
+    session_.console().say("nothing was changed");
+    return stopped(kUsage);
+  }
+
+  /// Asked for, and tried where it can be tried, before anything changes.
+  Step get_passphrase() {
+    if (!plan_.requires_root_key()) return {};
+    const mesh::StoreFacts* store = observation_.store.found();
+    const bool root_exists = store != nullptr && store->root.has_value();
+    if (root_exists && !store->key_is_encrypted) return {};
+    auto passphrase =
+        find_passphrase(session_, options_.passphrase,
+                        root_exists ? PassphrasePurpose::kOpen : PassphrasePurpose::kProtectNewKey);
+    if (!passphrase) return stop_with(passphrase.error());
+    access_.clear_text = !passphrase->has_value();
+    if (*passphrase) access_.passphrase = std::move(**passphrase);
+    return {};
+  }
+
+  Result<ca::TrustStore> open_or_create_store() {
+    const ca::Environment environment = session_.environment();
+    auto store = ca::TrustStore::open(environment, context_.world->store);
+    if (store || store.error().code != Code::kNotFound) return store;
+    return ca::TrustStore::create(environment, context_.world->store, context_.world->who);
+  }
+
+  Step lock_and_plan_again() {
+    auto store = open_or_create_store();
+    if (!store) return stop_with(store.error());
+    store_ = std::make_unique<ca::TrustStore>(std::move(*store));
+    auto lock = store_->lock(
+        ca::describe_holder(context_.world->who, session_.around.process_id, session_.now()));
+    if (!lock) return stop_with(lock.error());
+    lock_ = std::make_unique<ca::StoreLock>(std::move(*lock));
+    const base::Json shown = to_json(plan_);
+    if (auto step = plan_from_what_is(); !step) return step;
+    if (to_json(plan_) != shown && !plan_.is_empty()) {
+      return stop_with(Error{.code = Code::kRefused,
+                             .message = "the mesh changed after the plan was made",
+                             .hints = {"run the same command again to see the new plan"}});
+    }
+    return {};
+  }
+
+  ExitCode execute() {
+    run::TrustSteps steps(context_.mesh, *context_.world, *store_, *lock_, std::move(access_));
+    if (const auto unlocked = steps.unlock(plan_); !unlocked) {
+      session_.console().show(unlocked.error());
+      session_.console().say("nothing was written anywhere");
+      return exit_code_of(unlocked.error().code);
+    }
+    const auto progress = make_progress(session_);
+    const run::ExecutionReport report =
+        run::execute(plan_, [&steps](const mesh::Step& step) { return steps.attempt(step); },
+                     *progress, session_.around.clock, session_.around.cancellation,
+                     {.workers = session_.options.jobs, .step_timeout = session_.timeout});
+    progress->close();
+    if (!report.succeeded()) return tell_what_is_left(report);
+    return prove_and_finish();
+  }
+
+  ExitCode tell_what_is_left(const run::ExecutionReport& report) {
+    const Errors errors = report.errors();
+    session_.console().show(errors);
+    const std::vector<std::string> left = report.left();
+    session_.console().say(fmt::format("{} of {} done, left: {}", plan_.steps.size() - left.size(),
+                                       base::count_of(plan_.steps.size(), "step"),
+                                       base::join(left, ", ")));
+    session_.console().say("run the same command again to go on from here");
+    // Once something has changed, "partly done" is what a script must learn; what stands higher in
+    // the table only ever happens before.
+    return report.changed_anything() ? kPartial : exit_code_of(errors);
+  }
+
+  /// Success is said of what is read back from the live clusters, not of what was sent.
+  ExitCode prove_and_finish() {
+    const mesh::Observation after = observe_live(session_, context_);
+    const Proof proof = prove(context_.mesh, after, session_.now());
+    session_.answer(proof_to_json(context_.mesh, after, proof, session_.now()),
+                    render_proof(context_.mesh, after, proof, session_.now()));
+    session_.console().show(proof.answer.unknowns);
+    session_.console().show(proof.answer.findings);
+    if (proof.holds()) session_.console().say("next: 'meshtrust status' at any time");
+    return with_left_out(more_telling(proof.exit_code(), findings_code_));
+  }
+
+  ExitCode finish_with_nothing_done() {
+    const Proof proof = prove(context_.mesh, observation_, session_.now());
+    session_.answer(proof_to_json(context_.mesh, observation_, proof, session_.now()),
+                    render_plan(plan_) + "\n" +
+                        render_proof(context_.mesh, observation_, proof, session_.now()));
+    return with_left_out(more_telling(proof.exit_code(), findings_code_));
+  }
+
+  ExitCode with_left_out(ExitCode code) {
+    if (left_out_.empty()) return code;
+    session_.console().say("left out: " + base::join(left_out_, ", "));
+    return more_telling(code, kPartial);
+  }
+
+  Session& session_;
+  MeshContext& context_;
+  const Options& options_;
+  mesh::Observation observation_;
+  mesh::Plan plan_;
+  run::RootKeyAccess access_;
+  std::unique_ptr<ca::TrustStore> store_;
+  std::unique_ptr<ca::StoreLock> lock_;
+  std::vector<std::string> left_out_;
+  ExitCode findings_code_ = kDone;
+  ExitCode code_ = kDone;
+};
+
+class ApplyCommand final : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("CLUSTER", options_.clusters, "only these clusters")
+        ->option_text("[CLUSTER...]");
+    app.add_option("--only", only_, "trust: stop after trust")->option_text("trust");
+    app.add_option("--plan", options_.plan_file, "go on only if the plan equals this saved one")
+        ->option_text("FILE");
+    app.add_flag("--skip-unreachable", options_.skip_unreachable,
+                 "leave out clusters that cannot be reached (then exit 5)");
+    app.add_flag("--allow-exec", allow_exec_,
+                 "run credential plugins of a kubeconfig beside the mesh file");
+    options_.passphrase.declare(app);
+  }
+
+  int run(Session& session) override {
+    if (only_ != "trust") {
+      session.console().show(
+          Error{.code = Code::kUsage,
+                .message = only_.empty() ? "apply needs '--only trust'"
+                                         : fmt::format("--only is '{}', wanted 'trust'", only_),
+                .hints = {"run 'meshtrust apply --only trust'"}});
+      return kUsage;
+    }
+    auto context =
+        open_mesh(session, allow_exec_ ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted);
+    if (!context) {
+      session.console().show(context.error());
+      return exit_code_of(context.error());
+    }
+    if (auto status = check_cluster_names(context->mesh, options_.clusters); !status) {
+      session.console().show(status.error());
+      return kUsage;
+    }
+    return TrustApply(session, *context, options_).run();
+  }
+
+ private:
+  std::string only_;
+  bool allow_exec_ = false;
+  TrustApply::Options options_;
+};
+
+}  // namespace
+
+CommandEntry apply_command() {
+  return {
+      .name = "apply",
+      .group = "From kubeconfigs to proved trust",
+      .summary = "mint, push and prove the trust of the mesh",
+      .details =
+          "Makes the plan, shows it, and runs it: the root once into the trust store, an "
+          "intermediate for every cluster that runs an istiod, the namespace with its network "
+          "label, cacerts and its public twin. All clusters at the same time. Everything is read "
+          "back from the live clusters and proved before success is said.\n"
+          "Nothing is written anywhere while a cluster cannot be read, a right is missing, or a "
+          "live CA, root, network or trust domain is not what the mesh file says. Interrupted at "
+          "any instant, the same command goes on from what is there.",
+      .examples = {{"Ask, then do it", "meshtrust apply --only trust"},
+                   {"In a pipeline",
+                    "MESHTRUST_PASSWORD=... meshtrust apply --only trust --yes --progress json"},
+                   {"Exactly what was reviewed",
+                    "meshtrust apply --only trust --plan plan.json --yes"}},
+      .files = {"mesh.yaml     what should be",
+                "<name>.trust  the trust store: the root's encrypted key and the ledger"},
+      .make = make_command<ApplyCommand>};
+}
+
+}  // namespace meshtrust::cli

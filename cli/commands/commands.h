@@ -1,0 +1,23 @@
+#pragma once
+
+#include "cli/command.h"
+
+namespace meshtrust::cli {
+
+// One function a command, each in the file of its name.
+
+CommandEntry init_command();
+CommandEntry plan_command();
+CommandEntry apply_command();
+CommandEntry status_command();
+CommandEntry verify_command();
+CommandEntry observe_command();
+CommandEntry ca_create_command();
+CommandEntry ca_issue_command();
+CommandEntry ca_show_command();
+CommandEntry ca_list_command();
+CommandEntry inspect_command();
+CommandEntry schema_command();
+CommandEntry version_command();
+
+}  // namespace meshtrust::cli

@@ -1,0 +1,154 @@
+#include "profiles/init.h"
+
+#include "base/text.h"
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/mesh_context.h"
+#include "k8s/kubeconfig.h"
+
+#include <CLI/App.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace meshtrust::cli {
+namespace {
+
+using base::Code;
+using base::Result;
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> parts;
+  for (const std::string& part : base::split(text, ',')) {
+    const std::string trimmed(base::trim(part));
+    if (!trimmed.empty()) parts.push_back(trimmed);
+  }
+  return parts;
+}
+
+class InitCommand final : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("--from-contexts", contexts_, "contexts of the kubeconfig, one cluster each")
+        ->option_text("A,B");
+    app.add_option("--clusters", clusters_,
+                   "cluster names, when they are to differ from the contexts")
+        ->option_text("A,B");
+    app.add_option("--name", name_, "name of the mesh (default mesh)")->option_text("NAME");
+    app.add_option("--topology", topology_,
+                   "multi-primary, primary-remote, multi-primary-multi-network or "
+                   "primary-remote-multi-network")
+        ->option_text("MODEL");
+    app.add_flag("--force", force_, "replace an existing mesh file");
+  }
+
+  int run(Session& session) override {
+    const auto written = write(session);
+    if (!written) {
+      session.console().show(written.error());
+      return exit_code_of(written.error().code);
+    }
+    session.console().say(fmt::format("wrote {}", session.options.file));
+    session.console().say("next: look at it, then 'meshtrust plan'");
+    return kDone;
+  }
+
+ private:
+  Result<profiles::InitRequest> request(const Session& session) const {
+    profiles::InitRequest request;
+    if (!name_.empty()) request.mesh_name = name_;
+    const std::vector<std::string> contexts = split_list(contexts_);
+    const std::vector<std::string> names = split_list(clusters_);
+    if (contexts.empty() && names.empty()) {
+      return base::fail(Code::kUsage, "which clusters?", "say --from-contexts east,west");
+    }
+    if (!contexts.empty() && !names.empty() && names.size() != contexts.size()) {
+      return base::fail(Code::kUsage, fmt::format("--clusters has {} names, --from-contexts {}",
+                                                  names.size(), contexts.size()));
+    }
+    const std::size_t count = std::max(contexts.size(), names.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      profiles::InitCluster cluster;
+      cluster.context = contexts.empty() ? names[i] : contexts[i];
+      if (!names.empty()) cluster.name = names[i];
+      if (!session.options.kubeconfig.empty()) cluster.kubeconfig = session.options.kubeconfig;
+      request.clusters.push_back(std::move(cluster));
+    }
+    if (!topology_.empty()) {
+      MESHTRUST_TRY(request.topology, topology());
+    }
+    return request;
+  }
+
+  Result<profiles::Topology> topology() const {
+    std::vector<std::string> known;
+    for (const profiles::Topology one : profiles::all_topologies()) {
+      if (profiles::name_of(one) == topology_) return one;
+      known.emplace_back(profiles::name_of(one));
+    }
+    return base::fail(Code::kUsage, fmt::format("unknown topology '{}'", topology_),
+                      "use " + base::join(known, ", "));
+  }
+
+  /// A context that does not exist is found out here and not at the first plan.
+  base::Status check_contexts(const Session& session, const profiles::InitRequest& request) const {
+    MESHTRUST_TRY(const k8s::Kubeconfig kubeconfig,
+                  k8s::Kubeconfig::load(kubeconfig_sources(session), session.around.files));
+    const std::vector<std::string> known = kubeconfig.context_names();
+    for (const profiles::InitCluster& cluster : request.clusters) {
+      if (std::find(known.begin(), known.end(), cluster.context) != known.end()) continue;
+      const auto meant = base::nearest(cluster.context, known);
+      return base::fail(
+          Code::kInvalidInput,
+          fmt::format("context '{}' is not in the kubeconfig ({})", cluster.context,
+                      kubeconfig.files().empty() ? "no file was found"
+                                                 : base::join(kubeconfig.files(), ", ")),
+          meant           ? fmt::format("did you mean '{}'?", *meant)
+          : known.empty() ? "name a kubeconfig with --kubeconfig"
+                          : "it has " + base::join(known, ", "));
+    }
+    return {};
+  }
+
+  base::Status write(const Session& session) const {
+    MESHTRUST_TRY(const profiles::InitRequest wanted, request(session));
+    MESHTRUST_TRY_DO(check_contexts(session, wanted));
+    MESHTRUST_TRY(const std::string text, profiles::render_mesh_file(wanted));
+    auto written =
+        session.around.files.write(session.options.file, text, base::Access::kPublic,
+                                   force_ ? base::Overwrite::kReplace : base::Overwrite::kNever);
+    if (!written && written.error().code == Code::kConflict) {
+      return base::fail(Code::kRefused, fmt::format("'{}' already exists", session.options.file),
+                        "name another with --file, or replace it with --force");
+    }
+    return written;
+  }
+
+  std::string contexts_;
+  std::string clusters_;
+  std::string name_;
+  std::string topology_;
+  bool force_ = false;
+};
+
+}  // namespace
+
+CommandEntry init_command() {
+  return {
+      .name = "init",
+      .group = "From kubeconfigs to proved trust",
+      .summary = "write a mesh file from kubeconfig contexts",
+      .details =
+          "Writes a commented mesh.yaml with one cluster for each context, each on a network "
+          "of its own unless --topology says otherwise. Connects to nothing and never "
+          "replaces a file without --force.",
+      .examples = {{"Two clusters", "meshtrust init --from-contexts east,west"},
+                   {"With names of their own",
+                    "meshtrust init --from-contexts kind-east,kind-west --clusters east,west"},
+                   {"One network, another file",
+                    "meshtrust init --from-contexts a,b --topology multi-primary -f shop.yaml"}},
+      .files = {"mesh.yaml  written"},
+      .make = make_command<InitCommand>};
+}
+
+}  // namespace meshtrust::cli

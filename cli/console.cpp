@@ -1,0 +1,156 @@
+#include "cli/console.h"
+
+#include "base/text.h"
+#include "base/yaml.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <ostream>
+
+namespace meshtrust::cli {
+namespace {
+
+constexpr std::string_view kRed = "\x1b[31m";
+constexpr std::string_view kYellow = "\x1b[33m";
+constexpr std::string_view kReset = "\x1b[0m";
+
+std::string coloured(std::string_view text, std::string_view escape, Colour colour) {
+  if (colour == Colour::kPlain) return std::string(text);
+  return fmt::format("{}{}{}", escape, text, kReset);
+}
+
+std::string prefix_of(const base::Place& place) {
+  if (place.file.empty()) return "meshtrust";
+  if (place.line == 0) return place.file;
+  return fmt::format("{}:{}:{}", place.file, place.line, place.column);
+}
+
+std::string caret_of(const base::Place& place) {
+  if (place.source_line.empty() || place.line == 0) return {};
+  std::string pad(4, ' ');
+  const auto column = static_cast<std::size_t>(std::max(place.column - 1, 0));
+  for (const char c : place.source_line.substr(0, column))
+    pad += c == '\t' ? '\t' : ' ';
+  return fmt::format("    {}\n{}^\n", place.source_line, pad);
+}
+
+std::string hints_of(const base::Place& place, const std::vector<std::string>& hints) {
+  std::string text;
+  for (const std::string& hint : hints) {
+    text += fmt::format("{}: hint: {}\n", prefix_of(place), hint);
+  }
+  return text;
+}
+
+void append_yaml(std::string& out, const base::Json& json, std::size_t depth, bool in_list) {
+  const std::string indent(depth * 2, ' ');
+  if (json.is_object() && !json.empty()) {
+    bool first = in_list;
+    for (const auto& [key, value] : json.items()) {
+      out += first ? "" : indent;
+      first = false;
+      out += base::yaml_scalar(key) + ":";
+      const bool nested = (value.is_object() || value.is_array()) && !value.empty();
+      out += nested ? "\n" : " ";
+      append_yaml(out, value, nested ? depth + 1 : 0, false);
+    }
+  } else if (json.is_array() && !json.empty()) {
+    for (const auto& item : json) {
+      out += indent + "- ";
+      append_yaml(out, item, depth + 1, true);
+    }
+  } else if (json.is_string()) {
+    out += base::yaml_scalar(json.get<std::string>()) + "\n";
+  } else {
+    out += base::compact(json) + "\n";
+  }
+}
+
+}  // namespace
+
+Console::Console(std::ostream& out, std::ostream& err, Colour err_colour)
+    : out_(out), err_(err), err_colour_(err_colour) {}
+
+void Console::print(std::string_view text) {
+  const std::lock_guard guard(mutex_);
+  out_ << text << std::flush;
+}
+
+void Console::narrate(std::string_view text) {
+  const std::lock_guard guard(mutex_);
+  err_ << text << std::flush;
+}
+
+void Console::say(std::string_view text) {
+  narrate(fmt::format("meshtrust: {}\n", text));
+}
+
+void Console::warn(std::string_view text) {
+  narrate(fmt::format("meshtrust: {} {}\n", coloured("warning:", kYellow, err_colour_), text));
+}
+
+void Console::show(const base::Error& error) {
+  narrate(render(error, err_colour_));
+}
+
+void Console::show(std::span<const base::Error> errors) {
+  for (const base::Error& error : errors)
+    show(error);
+}
+
+void Console::show(std::span<const mesh::Finding> findings) {
+  for (const mesh::Finding& finding : findings)
+    narrate(render(finding, err_colour_));
+}
+
+std::string render(const base::Error& error, Colour colour) {
+  return fmt::format("{}: {} {}\n{}{}", prefix_of(error.place), coloured("error:", kRed, colour),
+                     error.message, caret_of(error.place), hints_of(error.place, error.hints));
+}
+
+std::string render(const mesh::Finding& finding, Colour colour) {
+  const bool critical = finding.severity == mesh::Severity::kCritical;
+  const std::string label = critical ? coloured("error:", kRed, colour)
+                            : finding.severity == mesh::Severity::kWarning
+                                ? coloured("warning:", kYellow, colour)
+                                : "note:";
+  const std::string prefix = prefix_of(finding.place);
+  std::string text = fmt::format("{}: {} {}{} [{}]\n{}", prefix, label,
+                                 finding.cluster.empty() ? "" : finding.cluster + ": ",
+                                 finding.message, finding.code, caret_of(finding.place));
+  for (const std::string& fact : finding.evidence) {
+    text += fmt::format("{}: seen: {}\n", prefix, fact);
+  }
+  return text + hints_of(finding.place, finding.hints);
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view indent) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], base::display_width(row[i]));
+    }
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line(indent);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      line.append(widths[i] - base::display_width(row[i]) + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string to_yaml(const base::Json& json) {
+  std::string out;
+  append_yaml(out, json, 0, false);
+  return out;
+}
+
+}  // namespace meshtrust::cli

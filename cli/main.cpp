@@ -1,0 +1,15 @@
+#include "base/hardening.h"
+#include "cli/program.h"
+#include "cli/system.h"
+
+#include <string>
+#include <vector>
+
+int main(int argc, char** argv) {
+  meshtrust::base::harden_process();
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-bounds-pointer-arithmetic): argv is what it is
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  return meshtrust::cli::with_system([&arguments](meshtrust::cli::Surroundings& around) {
+    return meshtrust::cli::run_program(arguments, around);
+  });
+}

@@ -1,0 +1,86 @@
+#include "cli/mesh_context.h"
+
+#include "base/text.h"
+#include "profiles/load.h"
+
+#include <fmt/format.h>
+
+namespace meshtrust::cli {
+
+namespace fs = std::filesystem;
+using base::Code;
+using base::Errors;
+using base::Result;
+
+Result<profiles::Mesh, Errors> load_mesh_file(const Session& session) {
+  const std::string& file = session.options.file;
+  auto text = session.around.files.read(file, std::size_t{1} << 20U);
+  if (!text) {
+    base::Error error = std::move(text).error();
+    if (error.code == Code::kNotFound) {
+      error = {.code = Code::kInvalidInput,
+               .message = fmt::format("there is no mesh file '{}'", file),
+               .hints = {"write one with 'meshtrust init --from-contexts east,west', or name "
+                         "another with --file"}};
+    }
+    return base::fail(Errors{std::move(error)});
+  }
+  return profiles::load_mesh(file, *text);
+}
+
+k8s::KubeconfigSources kubeconfig_sources(const Session& session) {
+  k8s::KubeconfigSources sources;
+  if (!session.options.kubeconfig.empty()) sources.flag = session.options.kubeconfig;
+  sources.kubeconfig_variable = session.around.variable("KUBECONFIG").value_or("");
+  sources.home = session.around.variable("HOME").value_or("");
+  return sources;
+}
+
+Result<MeshContext, Errors> open_mesh(Session& session, ExecPlugins exec) {
+  auto mesh = load_mesh_file(session);
+  if (!mesh) return base::fail(std::move(mesh).error());
+  const fs::path folder = fs::path(session.options.file).parent_path();
+
+  run::ClusterAccess access;
+  access.sources = kubeconfig_sources(session);
+  access.mesh_file_folder = folder.empty() ? "." : folder;
+  access.home = access.sources.home;
+  access.allow_exec = exec == ExecPlugins::kAllowed;
+  access.client.on_warning = [&console = session.console()](std::string_view text) {
+    console.warn(text);
+  };
+  const k8s::ClientEffects effects{.clock = session.around.clock,
+                                   .random = session.around.random,
+                                   .files = session.around.files,
+                                   .processes = session.around.processes,
+                                   .cancellation = session.around.cancellation};
+  MeshContext context{.mesh = std::move(*mesh), .clusters = nullptr, .world = nullptr};
+  context.clusters = std::make_unique<run::Clusters>(context.mesh, access, effects);
+  for (const std::string& warning : context.clusters->warnings())
+    session.console().warn(warning);
+  context.world =
+      std::make_unique<run::World>(run::World{.clusters = *context.clusters,
+                                              .environment = session.environment(),
+                                              .cancellation = session.around.cancellation,
+                                              .store = folder / context.mesh.trust.store,
+                                              .who = session.who(),
+                                              .jobs = session.options.jobs});
+  return context;
+}
+
+base::Status check_cluster_names(const profiles::Mesh& mesh,
+                                 const std::vector<std::string>& names) {
+  std::vector<std::string> known;
+  for (const profiles::Cluster& cluster : mesh.clusters)
+    known.push_back(cluster.name);
+  for (const std::string& name : names) {
+    if (mesh.find(name) != nullptr) continue;
+    const auto meant = base::nearest(name, known);
+    return base::fail(Code::kUsage, fmt::format("the mesh has no cluster '{}'", name),
+                      meant ? fmt::format("did you mean '{}'?", *meant)
+                            : "its clusters are " + base::join(known, ", "));
+  }
+  return {};
+}
+
+}  // namespace meshtrust::cli

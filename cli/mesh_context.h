@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/result.h"
+#include "cli/session.h"
+#include "profiles/mesh.h"
+#include "run/clusters.h"
+#include "run/world.h"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace meshtrust::cli {
+
+enum class ExecPlugins { kAsContracted, kAllowed };
+
+/// Reads and checks the mesh file that `-f` names. All its problems together.
+base::Result<profiles::Mesh, base::Errors> load_mesh_file(const Session& session);
+
+/// A mesh and the world it lives in, ready to be observed. Not movable: `world` refers to the rest.
+struct MeshContext {
+  profiles::Mesh mesh;
+  std::unique_ptr<run::Clusters> clusters;
+  std::unique_ptr<run::World> world;
+};
+
+base::Result<MeshContext, base::Errors> open_mesh(Session& session,
+                                                  ExecPlugins exec = ExecPlugins::kAsContracted);
+
+/// kUsage when `names` holds something that is no cluster of `mesh`.
+base::Status check_cluster_names(const profiles::Mesh& mesh, const std::vector<std::string>& names);
+
+/// Where kubeconfigs are looked for, from flags and environment.
+k8s::KubeconfigSources kubeconfig_sources(const Session& session);
+
+}  // namespace meshtrust::cli

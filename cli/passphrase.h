@@ -1,0 +1,35 @@
+#pragma once
+
+#include "base/result.h"
+#include "cli/session.h"
+
+#include <optional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace meshtrust::cli {
+
+/// The flags that say where the passphrase of the root key comes from. Never its value.
+struct PassphraseOptions {
+  std::string file;
+  int descriptor = -1;
+  bool none = false;      ///< --no-password
+  bool insecure = false;  ///< the second word that --no-password takes
+
+  void declare(CLI::App& app);
+};
+
+enum class PassphrasePurpose { kOpen, kProtectNewKey };
+
+/// The passphrase from --password-file, --password-fd, MESHTRUST_PASSWORD, or a prompt, in this
+/// order; nothing when --no-password --insecure was said. The end of the line is not part of it.
+/// kUsage when there is none and nobody to ask, when --no-password lacks --insecure, or for an
+/// empty one.
+base::Result<std::optional<base::Secret>> find_passphrase(Session& session,
+                                                          const PassphraseOptions& options,
+                                                          PassphrasePurpose purpose);
+
+}  // namespace meshtrust::cli

@@ -1,0 +1,45 @@
+#include "cli/plan_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace meshtrust::cli {
+namespace {
+
+char sign_of(mesh::Change change) {
+  switch (change) {
+    case mesh::Change::kAdd:
+      return '+';
+    case mesh::Change::kChange:
+      return '~';
+    case mesh::Change::kRemove:
+      break;
+  }
+  return '-';
+}
+
+}  // namespace
+
+std::string render_plan(const mesh::Plan& plan) {
+  if (plan.is_empty())
+    return fmt::format("Nothing to do: mesh '{}' is as it should be.\n", plan.mesh);
+  std::string text;
+  for (const mesh::Step& step : plan.steps) {
+    const std::string where = step.cluster.empty() ? "" : step.cluster + ": ";
+    text += fmt::format("{} {}{}\n    because {}\n", sign_of(step.change), where, step.title,
+                        step.reason);
+    for (const std::string& line : step.diff)
+      text += fmt::format("    {}\n", line);
+    text += "\n";
+  }
+  const auto count = [&plan](mesh::Change change) {
+    return std::count_if(plan.steps.begin(), plan.steps.end(),
+                         [change](const mesh::Step& step) { return step.change == change; });
+  };
+  return text + fmt::format("Plan: {} to add, {} to change, {} to remove\n",
+                            count(mesh::Change::kAdd), count(mesh::Change::kChange),
+                            count(mesh::Change::kRemove));
+}
+
+}  // namespace meshtrust::cli

@@ -1,0 +1,143 @@
+#include "cli/proof.h"
+
+#include "base/encoding.h"
+#include "base/text.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::cli {
+namespace {
+
+using base::Json;
+
+std::string verdict_word(const mesh::PairVerdict& pair, std::string_view judge) {
+  bool asked = false;
+  for (const pki::Verdict& verdict : pair.verdicts) {
+    if (verdict.judge != judge) continue;
+    asked = true;
+    if (!verdict.accepted) return "refused";
+  }
+  return asked ? "accepted" : "-";
+}
+
+std::string reason_of(const mesh::PairVerdict& pair) {
+  if (!pair.problem.empty()) return (pair.is_unknown ? "unknown: " : "") + pair.problem;
+  for (const pki::Verdict& verdict : pair.verdicts) {
+    if (!verdict.accepted) return verdict.judge + ": " + verdict.reason;
+  }
+  return {};
+}
+
+std::string pairs_table(const Proof& proof) {
+  std::vector<std::vector<std::string>> rows{{"FROM", "TO", "OPENSSL", "BOTAN", ""}};
+  for (const mesh::PairVerdict& pair : proof.pairs) {
+    rows.push_back({pair.from, pair.to, verdict_word(pair, "openssl"), verdict_word(pair, "botan"),
+                    reason_of(pair)});
+  }
+  return table(rows);
+}
+
+std::string certificates_table(const profiles::Mesh& mesh,
+                               const mesh::Observation& observation,
+                               base::Instant at) {
+  std::vector<std::vector<std::string>> rows{{"CLUSTER", "CA", "SHA256", "EXPIRES", "SEEN IN"}};
+  for (const profiles::Cluster& cluster : mesh.clusters) {
+    if (cluster.role != profiles::Role::kPrimary) {
+      rows.push_back({cluster.name, "signed by " + base::join(cluster.control_plane, ", ")});
+      continue;
+    }
+    const mesh::ClusterObservation* seen = observation.find(cluster.name);
+    const auto material = seen == nullptr ? mesh::Observed<mesh::Material>() : material_of(*seen);
+    const auto bundle = material.is_found()
+                            ? pki::certificates_from_pem(material.found()->certificates.ca_cert)
+                            : base::Result<std::vector<pki::Certificate>>(
+                                  base::fail(base::Code::kNotFound, "none"));
+    if (!bundle) {
+      rows.push_back({cluster.name, material.is_absent() ? "none" : "unknown"});
+      continue;
+    }
+    const auto& facts = bundle->front().facts();
+    rows.push_back({cluster.name, facts.subject,
+                    base::group_hex(facts.fingerprint.substr(0, 16)) + " ...",
+                    expiry_text(facts.not_after, at),
+                    material.found()->source == mesh::Source::kTwin ? "public twin" : "cacerts"});
+  }
+  return table(rows);
+}
+
+}  // namespace
+
+std::string expiry_text(base::Instant end, base::Instant now) {
+  return fmt::format("{} ({})", base::format_date(end), base::format_relative(end, now));
+}
+
+bool Proof::holds() const {
+  return answer.unknowns.empty() && !has_severity(answer.findings, mesh::Severity::kCritical) &&
+         std::all_of(pairs.begin(), pairs.end(), [](const auto& pair) { return pair.accepted(); });
+}
+
+ExitCode Proof::exit_code() const {
+  const ExitCode code = more_telling(exit_code_of(std::span<const base::Error>(answer.unknowns)),
+                                     exit_code_of(std::span<const mesh::Finding>(answer.findings)));
+  return holds() ? code : more_telling(code, kRefused);
+}
+
+Proof prove(const profiles::Mesh& mesh, const mesh::Observation& observation, base::Instant at) {
+  return {
+      .answer = ask_all(
+          mesh::trust_checks(),
+          {.mesh = mesh, .observation = observation, .at = at, .purpose = mesh::Purpose::kProve}),
+      .pairs = judge_pairs(mesh, observation, at)};
+}
+
+std::string render_proof(const profiles::Mesh& mesh,
+                         const mesh::Observation& observation,
+                         const Proof& proof,
+                         base::Instant at) {
+  const auto accepted = std::count_if(proof.pairs.begin(), proof.pairs.end(),
+                                      [](const auto& pair) { return pair.accepted(); });
+  return fmt::format(
+      "{}\n{}\n{} of {} accepted by OpenSSL and Botan: {}\n",
+      certificates_table(mesh, observation, at), pairs_table(proof), accepted,
+      base::count_of(proof.pairs.size(), "ordered pair"),
+      proof.holds() ? "every workload will trust every other" : "trust is not proved");
+}
+
+Json proof_to_json(const profiles::Mesh& mesh,
+                   const mesh::Observation& observation,
+                   const Proof& proof,
+                   base::Instant at) {
+  Json json = {{"apiVersion", "meshtrust/v1"},
+               {"kind", "Verification"},
+               {"mesh", mesh.name},
+               {"at", base::format_rfc3339(at)},
+               {"observedAt", base::format_rfc3339(observation.at)},
+               {"proved", proof.holds()},
+               {"pairs", Json::array()},
+               {"findings", Json::array()},
+               {"unknown", Json::array()}};
+  for (const mesh::PairVerdict& pair : proof.pairs) {
+    Json entry = {{"from", pair.from},
+                  {"to", pair.to},
+                  {"accepted", pair.accepted()},
+                  {"verdicts", Json::array()}};
+    if (!pair.problem.empty()) entry["problem"] = pair.problem;
+    for (const pki::Verdict& verdict : pair.verdicts) {
+      entry["verdicts"].push_back(
+          {{"judge", verdict.judge}, {"accepted", verdict.accepted}, {"reason", verdict.reason}});
+    }
+    json["pairs"].push_back(std::move(entry));
+  }
+  for (const mesh::Finding& finding : proof.answer.findings) {
+    json["findings"].push_back(to_json(finding));
+  }
+  for (const base::Error& error : proof.answer.unknowns) {
+    json["unknown"].push_back({{"code", base::name_of(error.code)}, {"message", error.message}});
+  }
+  return json;
+}
+
+}  // namespace meshtrust::cli

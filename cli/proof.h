@@ -1,0 +1,38 @@
+#pragma once
+
+#include "cli/exit_code.h"
+#include "cli/session.h"
+#include "mesh/check.h"
+#include "mesh/trust.h"
+
+#include <vector>
+
+namespace meshtrust::cli {
+
+/// The proof that every workload will trust every other: all checks, all pairs.
+struct Proof {
+  mesh::Answer answer;
+  std::vector<mesh::PairVerdict> pairs;
+
+  bool holds() const;
+  ExitCode exit_code() const;
+};
+
+Proof prove(const profiles::Mesh& mesh, const mesh::Observation& observation, base::Instant at);
+
+/// Pairs, certificates and expiry, as people read it.
+std::string render_proof(const profiles::Mesh& mesh,
+                         const mesh::Observation& observation,
+                         const Proof& proof,
+                         base::Instant at);
+
+/// `kind: Verification`.
+base::Json proof_to_json(const profiles::Mesh& mesh,
+                         const mesh::Observation& observation,
+                         const Proof& proof,
+                         base::Instant at);
+
+/// "2028-11-20 (in 729 days)".
+std::string expiry_text(base::Instant end, base::Instant now);
+
+}  // namespace meshtrust::cli
