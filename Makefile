@@ -30,7 +30,7 @@ test: setup
 
 asan: setup
 	@scripts/build asan
-	@ctest --preset asan -LE cluster
+	@ctest --preset asan -L unit
 
 tsan: setup
 	@scripts/build tsan run_tests

@@ -89,9 +89,10 @@ std::optional<Seconds> take_duration(std::string_view text) {
   auto unit = kUnits.begin();
   if (text.empty()) return std::nullopt;
   while (!text.empty()) {
+    if (text.front() < '0' || text.front() > '9') return std::nullopt;
     std::int64_t count = 0;
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (problem != std::errc() || count < 0 || count > kLongest.count()) return std::nullopt;
+    if (problem != std::errc() || count > kLongest.count()) return std::nullopt;
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     while (unit != kUnits.end() && !text.starts_with(unit->letter))
       ++unit;

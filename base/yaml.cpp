@@ -142,7 +142,7 @@ class TreeBuilder final : public YAML::EventHandler {
     } else if (!parent.key) {
       parent.key = std::make_unique<YamlNode>(std::move(node));
     } else {
-      parent.node.entries.emplace_back(std::move(*parent.key), std::move(node));
+      parent.node.entries.push_back({.key = std::move(*parent.key), .value = std::move(node)});
       parent.key.reset();
     }
   }
@@ -213,6 +213,11 @@ Result<std::vector<YamlNode>> parse_yaml(std::string_view file,
       TreeBuilder builder(limits);
       if (!parser.HandleNextDocument(builder)) return documents;
       documents.push_back(builder.take_root());
+      // Some malformed texts make the parser hand out empty documents without an end.
+      if (documents.size() > limits.documents) {
+        return not_yaml(file, text, YAML::Mark::null_mark(),
+                        fmt::format("more than {} documents", limits.documents));
+      }
     }
   } catch (const YAML::Exception& problem) {
     return not_yaml(file, text, problem.mark, problem.msg);

@@ -4,33 +4,43 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace meshtrust::base {
 
+struct YamlEntry;
+
 /// A YAML document as it stands in the file: every node knows its place, duplicate keys are kept,
 /// and a plain scalar can be told from a quoted one. What to make of that is the reader's policy.
+struct YamlEntry;
+
 struct YamlNode {
   enum class Kind { kNull, kScalar, kSequence, kMapping };
 
   Kind kind = Kind::kNull;
-  int line = 0;                 ///< from 1
-  int column = 0;               ///< from 1
-  std::string scalar;           ///< text of a scalar; also "null", "~" or "" of a plain kNull
-  bool plain = false;           ///< a scalar without quotes, block style or tag
-  bool anchored = false;        ///< it, or something it stands for, used `&` or `*`
-  std::vector<YamlNode> items;  ///< of a sequence
-  std::vector<std::pair<YamlNode, YamlNode>> entries;  ///< of a mapping, in order, duplicates too
+  int line = 0;                    ///< from 1
+  int column = 0;                  ///< from 1
+  std::string scalar;              ///< text of a scalar; of a kNull nothing that can be relied on
+  bool plain = false;              ///< a scalar without quotes, block style or tag
+  bool anchored = false;           ///< it, or something it stands for, used `&` or `*`
+  std::vector<YamlNode> items;     ///< of a sequence
+  std::vector<YamlEntry> entries;  ///< of a mapping, in order, duplicates too
 
   /// The value of the last entry whose key is the scalar `key`; null when there is none.
   const YamlNode* find(std::string_view key) const;
+};
+
+/// One entry of a mapping.
+struct YamlEntry {
+  YamlNode key;
+  YamlNode value;
 };
 
 struct YamlLimits {
   std::size_t bytes = 1U << 20U;
   std::size_t nodes = 200'000;  ///< after aliases are expanded
   int depth = 64;
+  std::size_t documents = 1000;
 };
 
 /// The documents of `text`, aliases expanded (the merge key `<<` is left as an ordinary entry).

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 // SQLite types, owned here through out-of-line deleters only.
 struct sqlite3;

@@ -98,7 +98,8 @@ std::string help_of(const CommandEntry& entry, const CLI::App& app, const CLI::A
       "  KUBECONFIG, HOME              kubeconfigs, by kubectl's rules\n"
       "  MESHTRUST_PASSWORD            passphrase of the root key\n"
       "  MESHTRUST_<FLAG>              any flag, e.g. MESHTRUST_FILE; not the words that waive\n"
-      "                                safety: yes, force, insecure, no-password, allow-exec\n"
+      "                                safety: yes, force, insecure, no-password, allow-exec,\n"
+      "                                allow-unsupported\n"
       "  NO_COLOR, CI                  plain output; CI also means that nobody can be asked\n";
   if (!entry.files.empty()) {
     text += "\nFILES\n";

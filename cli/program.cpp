@@ -22,8 +22,8 @@ using base::Result;
 
 /// The words that waive safety are said on the command line or not at all.
 bool waives_safety(std::string_view flag) {
-  constexpr std::array<std::string_view, 5> kWords{"yes", "force", "insecure", "no-password",
-                                                   "allow-exec"};
+  constexpr std::array<std::string_view, 6> kWords{
+      "yes", "force", "insecure", "no-password", "allow-exec", "allow-unsupported"};
   return std::find(kWords.begin(), kWords.end(), flag) != kWords.end();
 }
 
@@ -153,7 +153,7 @@ class CommandLine {
         entry && *entry != nullptr
             ? fmt::format("'meshtrust {} --help' shows what it takes", (*entry)->name)
             : std::string("'meshtrust --help' lists the commands");
-    if (problem.get_name() == "ExtrasError") {
+    if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
       const std::string word = unknown_word(arguments);
       error.message = fmt::format("unknown {} '{}'", word.starts_with('-') ? "flag" : "word", word);
       if (const auto meant = base::nearest(word, known_words())) {

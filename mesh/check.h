@@ -24,6 +24,7 @@ struct CheckSubject {
   const Observation& observation;
   base::Instant at;
   Purpose purpose = Purpose::kProve;
+  bool allow_unsupported = false;  ///< go on with versions that nobody here has tried
 
   const ClusterObservation* observed(const profiles::Cluster& cluster) const {
     return observation.find(cluster.name);

@@ -327,13 +327,15 @@ bool Planned::is_refused() const {
   return !answer.unknowns.empty() || has_severity(answer.findings, Severity::kCritical);
 }
 
-Planned plan_trust(const Mesh& mesh, const Observation& observation, base::Instant at) {
+Planned plan_trust(const Mesh& mesh, const Observation& observation, const PlanOptions& options) {
+  const bool writes = mesh.trust.mode == profiles::TrustMode::kManaged;
   Planned planned;
   planned.plan.mesh = mesh.name;
-  planned.answer =
-      ask_all(trust_checks(),
-              {.mesh = mesh, .observation = observation, .at = at, .purpose = Purpose::kChange});
-  const bool writes = mesh.trust.mode == profiles::TrustMode::kManaged;
+  planned.answer = ask_all(trust_checks(), {.mesh = mesh,
+                                            .observation = observation,
+                                            .at = options.at,
+                                            .purpose = writes ? Purpose::kChange : Purpose::kProve,
+                                            .allow_unsupported = options.allow_unsupported});
   if (writes && !planned.is_refused()) planned.plan = TrustPlanner(mesh, observation).plan();
   return planned;
 }

@@ -106,8 +106,15 @@ struct Planned {
   bool is_refused() const;
 };
 
+struct PlanOptions {
+  base::Instant at;                ///< the time for which certificates are judged
+  bool allow_unsupported = false;  ///< go on with versions that nobody here has tried
+};
+
 /// What apply would do about trust. Pure: nothing is looked at but the arguments. Where a check
 /// finds something critical, or something that has to be known is unknown, the plan is empty.
-Planned plan_trust(const profiles::Mesh& mesh, const Observation& observation, base::Instant at);
+Planned plan_trust(const profiles::Mesh& mesh,
+                   const Observation& observation,
+                   const PlanOptions& options);
 
 }  // namespace meshtrust::mesh

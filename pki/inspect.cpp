@@ -138,6 +138,20 @@ base::Result<std::vector<InspectedObject>> read_pem(std::string_view label,
   return objects;
 }
 
+/// An EncryptedPrivateKeyInfo has the shape of other things too (a DigestInfo), so its algorithm
+/// must be one that encrypts by passphrase.
+bool is_encrypted_key(base::ByteView der) {
+  const unsigned char* next = der.data();
+  const Encrypted encrypted(d2i_X509_SIG(nullptr, &next, static_cast<long>(der.size())));
+  forget_openssl_errors();
+  if (!encrypted) return false;
+  const X509_ALGOR* algorithm = nullptr;
+  const ASN1_OBJECT* object = nullptr;
+  X509_SIG_get0(encrypted.get(), &algorithm, nullptr);
+  X509_ALGOR_get0(&object, nullptr, nullptr, algorithm);
+  return EVP_PBE_find(EVP_PBE_TYPE_OUTER, OBJ_obj2nid(object), nullptr, nullptr, nullptr) == 1;
+}
+
 /// The kinds are tried one after the other. None of them is a prefix or a part of another, so the
 /// order matters for speed only.
 std::optional<Inspected> read_der(base::ByteView der) {
@@ -153,10 +167,7 @@ std::optional<Inspected> read_der(base::ByteView der) {
                            .encrypted = false,
                            .key_type = key_type_of(clear.key.get())};
   }
-  const unsigned char* next = der.data();
-  const Encrypted encrypted(d2i_X509_SIG(nullptr, &next, static_cast<long>(der.size())));
-  forget_openssl_errors();
-  if (!encrypted) return std::nullopt;
+  if (!is_encrypted_key(der)) return std::nullopt;
   return PrivateKeyFacts{.encoding = "PKCS#8", .encrypted = true, .key_type = {}};
 }
 

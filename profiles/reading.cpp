@@ -96,18 +96,18 @@ class Reader {
     return read_nothing(shape, Value::State::kBroken, point_of(node));
   }
 
-  /// `content`; with the place of its key when nothing was written (yaml-cpp gives the place of
-  /// whatever comes next, and no text for the words that mean null).
-  YamlNode at_key_when_empty(YamlNode content, const YamlNode& key) const {
-    const std::string_view null_words = "~nN";
-    const bool is_written =
-        content.kind != Kind::kNull ||
-        (content.line == key.line &&
-         null_words.find(report_.character(point_of(content))) != std::string_view::npos);
-    if (is_written) return content;
-    content.line = key.line;
-    content.column = key.column;
-    return content;
+  /// The value of an entry; at the place of its key when nothing was written (yaml-cpp gives the
+  /// place of whatever comes next, and no text for the words that mean null).
+  Value read_entry(const YamlNode& key, const YamlNode& content, const Shape& shape) {
+    constexpr std::string_view kNullWordsBegin = "~nN";
+    const bool is_null_word =
+        content.line == key.line &&
+        kNullWordsBegin.find(report_.character(point_of(content))) != std::string_view::npos;
+    if (content.kind != Kind::kNull || is_null_word) return read(content, shape);
+    YamlNode nothing;
+    nothing.line = key.line;
+    nothing.column = key.column;
+    return read(nothing, shape);
   }
 
   static Value given(const YamlNode& node) {
@@ -206,7 +206,7 @@ class Reader {
     std::map<std::string_view, int> lines;
     for (const auto& [key, content] : node.entries) {
       if (const Key* known = known_key(key, shape, lines))
-        value.keys[known->name] = read(at_key_when_empty(content, key), known->shape);
+        value.keys[known->name] = read_entry(key, content, known->shape);
     }
     for (const Key& key : shape.keys) {
       if (key.need == Key::Need::kRequired && !lines.contains(key.name)) {

@@ -39,6 +39,7 @@ class TrustApply {
     std::vector<std::string> clusters;  ///< all when empty
     std::string plan_file;
     bool skip_unreachable = false;
+    bool allow_unsupported = false;
     PassphraseOptions passphrase;
   };
 
@@ -73,7 +74,9 @@ class TrustApply {
   Step plan_from_what_is() {
     mesh::Observation observation = observe_live(session_, context_);
     if (options_.skip_unreachable) leave_out_unreachable(observation);
-    mesh::Planned planned = mesh::plan_trust(context_.mesh, observation, session_.now());
+    mesh::Planned planned =
+        mesh::plan_trust(context_.mesh, observation,
+                         {.at = session_.now(), .allow_unsupported = options_.allow_unsupported});
     session_.console().show(planned.answer.unknowns);
     session_.console().show(planned.answer.findings);
     findings_code_ = exit_code_of(std::span<const mesh::Finding>(planned.answer.findings));
@@ -271,6 +274,8 @@ class ApplyCommand final : public Command {
         ->option_text("FILE");
     app.add_flag("--skip-unreachable", options_.skip_unreachable,
                  "leave out clusters that cannot be reached (then exit 5)");
+    app.add_flag("--allow-unsupported", options_.allow_unsupported,
+                 "go on with Kubernetes versions that nobody here has tried");
     app.add_flag("--allow-exec", allow_exec_,
                  "run credential plugins of a kubeconfig beside the mesh file");
     options_.passphrase.declare(app);

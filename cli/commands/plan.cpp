@@ -16,6 +16,8 @@ class PlanCommand final : public Command {
   void declare(CLI::App& app) override {
     app.add_option("--out", out_, "save the plan for 'apply --plan'")->option_text("FILE");
     app.add_flag("--detailed-exitcode", detailed_, "exit 2 when there is something to do");
+    app.add_flag("--allow-unsupported", allow_unsupported_,
+                 "go on with Kubernetes versions that nobody here has tried");
     snapshot_.declare(app);
   }
 
@@ -25,7 +27,8 @@ class PlanCommand final : public Command {
       session.console().show(seen.error());
       return exit_code_of(seen.error());
     }
-    const mesh::Planned planned = mesh::plan_trust(seen->mesh, seen->observation, seen->at);
+    const mesh::Planned planned = mesh::plan_trust(
+        seen->mesh, seen->observation, {.at = seen->at, .allow_unsupported = allow_unsupported_});
     session.console().show(planned.answer.unknowns);
     session.console().show(planned.answer.findings);
     const ExitCode judged =
@@ -56,6 +59,7 @@ class PlanCommand final : public Command {
  private:
   std::string out_;
   bool detailed_ = false;
+  bool allow_unsupported_ = false;
   SnapshotOptions snapshot_;
 };
 

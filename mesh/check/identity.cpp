@@ -66,8 +66,10 @@ void check_kubernetes_supported(const CheckSubject& subject, Answer& answer) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr || !seen->server.is_found()) continue;
     const ServerFacts& server = *seen->server.found();
+    const bool blocks = subject.purpose == Purpose::kChange && !subject.allow_unsupported;
     if (server.major == 1 && server.minor >= kOldestMinor && server.minor <= kNewestMinor) continue;
     answer.findings.push_back({.code = "unsupported-kubernetes",
+                               .severity = blocks ? Severity::kCritical : Severity::kWarning,
                                .cluster = cluster.name,
                                .message = fmt::format("its Kubernetes is {}, wanted 1.{} to 1.{}",
                                                       server.version, kOldestMinor, kNewestMinor),

@@ -105,9 +105,9 @@ TEST(Certificate, RefusesWhatIsNotExactlyOne) {
 TEST(Certificate, RefusesAnExtensionThatDoesNotParse) {
   base::Bytes der = forge_root().certificate.der();
   const base::Bytes constraints = {0x30, 0x03, 0x01, 0x01, 0xff};  // SEQUENCE { TRUE }
-  const auto found = std::ranges::search(der, constraints);
-  ASSERT_FALSE(found.empty());
-  found.front() = 0x04;  // OCTET STRING
+  const auto found = std::search(der.begin(), der.end(), constraints.begin(), constraints.end());
+  ASSERT_NE(found, der.end());
+  *found = 0x04;  // OCTET STRING
   const auto result = Certificate::from_der(der);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, base::Code::kInvalidInput);

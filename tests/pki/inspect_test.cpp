@@ -137,6 +137,10 @@ TEST(Inspect, SaysWhereAFileIsBadAndQuotesNothing) {
   for (const BadFile& bad :
        {BadFile{"", kNothing}, BadFile{"hello", kNothing},
         BadFile{std::string("\x30\x03\x02\x01\x00", 5), kNothing},
+        // A DigestInfo, which has the shape of an encrypted key.
+        BadFile{std::string(
+                    "\x30\x10\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x01\x00", 18),
+                kNothing},
         BadFile{to_pem("DH PARAMETERS", base::as_bytes("x")), kNothing},
         BadFile{"\n" + to_pem("PRIVATE KEY", base::as_bytes("secret")),
                 "f:2: the private key does not parse"},

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "base/result.h"
+#include "ca/ledger.h"
+#include "ca/store.h"
+#include "cli/exit_code.h"
+#include "cli/session.h"
+#include "pki/key.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+// What the commands of `meshtrust ca` have in common.
+
+namespace meshtrust::cli {
+
+inline constexpr std::string_view kCaGroup = "The CA by itself, without a cluster";
+inline constexpr std::string_view kDefaultStore = "mesh.trust";
+inline constexpr std::string_view kStoreFile =
+    "mesh.trust  the trust store: the root's encrypted key, the ledger, a lock";
+
+void declare_store(CLI::App& app, std::string& store);
+void declare_key(CLI::App& app, std::string& key);
+
+/// kUsage for what is no algorithm, naming those that are.
+base::Result<pki::KeyAlgorithm> parse_key(const std::string& name);
+/// The value of --lifetime.
+base::Result<base::Seconds> parse_lifetime(const std::string& text);
+
+/// The store, with the command that makes one as a hint where there is none.
+base::Result<ca::TrustStore> open_store(const Session& session, const std::string& path);
+/// The store and its root.
+struct StoreWithRoot {
+  ca::TrustStore store;
+  ca::Root root;
+};
+base::Result<StoreWithRoot> open_store_with_root(const Session& session, const std::string& path);
+
+base::Result<ca::StoreLock> lock_store(const Session& session, ca::TrustStore& store);
+
+/// The exit code of `done`; says what went wrong.
+int report(const Session& session, const base::Status& done);
+
+}  // namespace meshtrust::cli

@@ -1,0 +1,79 @@
+#include "base/encoding.h"
+#include "base/text.h"
+#include "cli/commands/ca.h"
+#include "cli/commands/commands.h"
+#include "cli/proof.h"
+
+#include <CLI/App.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace meshtrust::cli {
+namespace {
+
+using base::Status;
+
+class CaShow final : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    declare_store(app, store_);
+    app.add_flag("--pem", pem_, "print the root certificate itself");
+  }
+
+  int run(Session& session) override { return report(session, show_root(session)); }
+
+ private:
+  Status show_root(const Session& session) {
+    MESHTRUST_TRY(const StoreWithRoot opened, open_store_with_root(session, store_));
+    if (pem_) {
+      session.console().print(opened.root.certificate.pem());
+    } else {
+      show(session, opened.store, opened.root);
+    }
+    return {};
+  }
+
+  void show(const Session& session, const ca::TrustStore& store, const ca::Root& root) const {
+    const auto& facts = root.certificate.facts();
+    const std::size_t intermediates = store.issued().size() - store.roots().size();
+    session.answer(
+        {{"apiVersion", "meshtrust/v1"},
+         {"kind", "CertificateAuthority"},
+         {"store", store_},
+         {"subject", facts.subject},
+         {"fingerprint", facts.fingerprint},
+         {"key", facts.key_type},
+         {"keyFile", root.key_file.string()},
+         {"keyIsEncrypted", root.key_is_encrypted},
+         {"notBefore", base::format_rfc3339(facts.not_before)},
+         {"notAfter", base::format_rfc3339(facts.not_after)},
+         {"intermediates", intermediates},
+         {"undelivered", store.undelivered().size()}},
+        fmt::format("root:     {}\nsha256:   {}\nkey:      {}, {} in {}\nvalid:    {} to {}\n"
+                    "issued:   {}, {} never known to have arrived\n",
+                    facts.subject, base::group_hex(facts.fingerprint), facts.key_type,
+                    root.key_is_encrypted ? "encrypted" : "in clear text", root.key_file.string(),
+                    base::format_date(facts.not_before),
+                    expiry_text(facts.not_after, session.now()),
+                    base::count_of(intermediates, "intermediate"), store.undelivered().size()));
+  }
+
+  std::string store_{kDefaultStore};
+  bool pem_ = false;
+};
+
+}  // namespace
+
+CommandEntry ca_show_command() {
+  return {.name = "ca show",
+          .group = kCaGroup,
+          .summary = "the root of a trust store",
+          .details = "Prints what the root is and how its key is kept. Needs no passphrase.",
+          .examples = {{"Look at it", "meshtrust ca show --store shop.trust"},
+                       {"The certificate", "meshtrust ca show --store shop.trust --pem > root.pem"},
+                       {"For scripts", "meshtrust ca show --store shop.trust -o json"}},
+          .files = {kStoreFile},
+          .make = make_command<CaShow>};
+}
+
+}  // namespace meshtrust::cli
