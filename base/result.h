@@ -100,7 +100,7 @@ inline Failure<Error> fail(Code code, std::string message, std::string hint) {
 
 }  // namespace meshtrust::base
 
-// NOLINTBEGIN(cppcoreguidelines-macro-usage): no C++20 construct returns from its caller
+// NOLINTBEGIN(cppcoreguidelines-macro-usage,bugprone-macro-parentheses): no C++20 construct returns from its caller
 #define MESHTRUST_CONCAT_INNER(a, b) a##b
 #define MESHTRUST_CONCAT(a, b) MESHTRUST_CONCAT_INNER(a, b)
 #define MESHTRUST_TRY_INNER(temporary, declaration, expression)                 \
@@ -118,4 +118,4 @@ inline Failure<Error> fail(Code code, std::string message, std::string hint) {
     auto try_status = (expression);                                                 \
     if (!try_status) return ::meshtrust::base::fail(std::move(try_status).error()); \
   } while (false)
-// NOLINTEND(cppcoreguidelines-macro-usage)
+// NOLINTEND(cppcoreguidelines-macro-usage,bugprone-macro-parentheses)

@@ -57,8 +57,10 @@ void append_yaml(std::string& out, const base::Json& json, std::size_t depth, bo
       append_yaml(out, value, nested ? depth + 1 : 0, false);
     }
   } else if (json.is_array() && !json.empty()) {
+    bool first = in_list;
     for (const auto& item : json) {
-      out += indent + "- ";
+      out += (first ? "" : indent) + "- ";
+      first = false;
       append_yaml(out, item, depth + 1, true);
     }
   } else if (json.is_string()) {

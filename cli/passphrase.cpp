@@ -3,6 +3,8 @@
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace meshtrust::cli {
 namespace {
 

@@ -28,7 +28,7 @@ class Observed {
 
   static Observed unknown(base::Error why) {
     Observed result;
-    result.state_ = std::move(why);
+    result.state_.template emplace<base::Error>(std::move(why));
     return result;
   }
 

@@ -141,7 +141,7 @@ class TrustPlanner {
          .cluster = cluster.name,
          .change = Change::kAdd,
          .title = fmt::format("secret {}/{}", system_namespace(), istio::kCaSecret),
-         .reason = "the cluster runs an istiod and has no CA from this mesh",
+         .reason = "a primary signs its workloads, and this one has no CA yet",
          .needs = existing({std::string(kRootStep), step_id(cluster, "namespace")}),
          .diff = {fmt::format("+ {}: new intermediate, {}, {}", istio::kCaCertFile,
                               pki::name_of(profile.key), base::format_duration(profile.lifetime)),

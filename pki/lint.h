@@ -25,7 +25,7 @@ struct LintFinding {
 /// Everything that a rule may look at. `issuer` is null for a root.
 struct LintSubject {
   const Certificate& certificate;
-  CertificateRole role;
+  CertificateRole role = CertificateRole::kRoot;
   const Certificate* issuer = nullptr;
 };
 

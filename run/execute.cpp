@@ -110,7 +110,7 @@ class Execution {
       wait_locked(index, retry->why.message, retry->wake, retry->why.code);
     } else {
       const auto& not_yet = std::get<NotYet>(outcome);
-      wait_locked(index, not_yet.why, not_yet.wake, Code::kUnavailable);
+      wait_locked(index, not_yet.why, not_yet.wake, Code::kNotYet);
     }
   }
 

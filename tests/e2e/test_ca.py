@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""The certificate authority by itself: no cluster, no kubeconfig, files as istiod wants them."""
+
+import json
+import os
+import shutil
+import subprocess
+import unittest
+
+import handmade
+from support import FILES, PASSPHRASE, ProgramTest, modes, openssl
+
+ALGORITHMS = {
+    "rsa-2048": "Public-Key: (2048 bit)",
+    "rsa-3072": "Public-Key: (3072 bit)",
+    "rsa-4096": "Public-Key: (4096 bit)",
+    "ecdsa-p256": "NIST CURVE: P-256",
+    "ecdsa-p384": "NIST CURVE: P-384",
+}
+
+
+class EveryKey(ProgramTest):
+    def test_a_root_and_an_intermediate_of_each_algorithm(self):
+        for algorithm, name in ALGORITHMS.items():
+            with self.subTest(algorithm):
+                store, out = f"{algorithm}.trust", self.folder / algorithm
+                self.expect(0, "ca", "create", "--store", store, "--key", algorithm)
+                self.expect(0, "ca", "issue", "east", "--store", store, "--key", algorithm, "--out", out)
+                self.assert_bundle_is_good(out)
+                for file in ("ca-cert.pem", "root-cert.pem"):
+                    self.assertIn(name, openssl("x509", "-in", out / file, "-noout", "-text"))
+                verified = self.expect(0, "verify", "--bundle", out)
+                self.assertIn("openssl: accepted\nbotan: accepted\nthe mesh works with it\n", verified.out)
+
+    def test_keys_may_be_mixed(self):
+        self.expect(0, "ca", "create", "--key", "rsa-2048")
+        self.expect(0, "ca", "issue", "east", "--out", "east", "--key", "ecdsa-p384")
+        self.assert_bundle_is_good(self.folder / "east")
+
+    def assert_bundle_is_good(self, folder):
+        root, certificate, chain = (folder / one for one in ("root-cert.pem", "ca-cert.pem", "cert-chain.pem"))
+        openssl("verify", "-x509_strict", "-check_ss_sig", "-CAfile", root, certificate)
+        openssl("verify", "-x509_strict", "-CAfile", root, "-untrusted", chain, certificate)
+        public = openssl("x509", "-in", certificate, "-noout", "-pubkey")
+        self.assertEqual(public, openssl("pkey", "-in", folder / "ca-key.pem", "-pubout"))
+        self.assertTrue(chain.read_text().startswith(certificate.read_text()))
+        self.assertEqual(set(FILES), {path.name for path in folder.iterdir()})
+        self.assertEqual("0o600", modes(folder)["ca-key.pem"])
+
+
+class Answers(ProgramTest):
+    """What create, issue, show, list, verify and inspect tell."""
+
+    def setUp(self):
+        super().setUp()
+        self.created = self.expect(0, "ca", "create", "--subject", "O=Shop,CN=Shop Mesh Root")
+        self.issued = self.expect(0, "ca", "issue", "east", "--out", "east")
+
+    def test_people_are_told_what_was_made_and_what_is_next(self):
+        told = self.created.out + self.created.err + self.issued.out + self.issued.err
+        self.assert_told("ca_create_issue", told)
+        self.assert_told("ca_show.out", self.expect(0, "ca", "show", password=None).out)
+        self.assert_told("ca_list.out", self.expect(0, "ca", "list", password=None).out)
+        self.assert_told("ca_inspect.out", self.expect(0, "inspect", *self.bundle(), password=None).out)
+        self.assert_told("ca_verify.out", self.expect(0, "verify", "--bundle", "east", password=None).out)
+
+    def bundle(self):
+        return [f"east/{name}" for name in FILES]
+
+    def test_scripts_get_one_document_with_version_and_kind(self):
+        for kind, words in {
+            "CertificateAuthority": ("ca", "show"),
+            "IssuedCertificateList": ("ca", "list"),
+            "InspectionList": ("inspect", *self.bundle()),
+            "BundleVerification": ("verify", "--bundle", "east"),
+        }.items():
+            with self.subTest(kind):
+                document = json.loads(self.expect(0, *words, "-o", "json", password=None).out)
+                self.assertEqual(("meshtrust/v1", kind), (document["apiVersion"], document["kind"]))
+
+    def test_inspect_never_shows_a_private_key(self):
+        key = (self.folder / "east/ca-key.pem").read_text()
+        for form in ("text", "json", "yaml"):
+            told = self.expect(0, "inspect", "east/ca-key.pem", "-o", form).out
+            for line in key.splitlines()[1:-1]:
+                self.assertNotIn(line, told)
+
+    def test_the_root_key_opens_with_the_passphrase_and_with_no_other(self):
+        (key,) = (self.folder / "mesh.trust").glob("root-*.key.pem")
+        public = openssl("pkey", "-in", key, "-passin", f"pass:{PASSPHRASE}", "-pubout")
+        root = self.folder / "east/root-cert.pem"
+        self.assertEqual(openssl("x509", "-in", root, "-noout", "-pubkey"), public)
+        wrong = subprocess.run(["openssl", "pkey", "-in", key, "-passin", "pass:wrong", "-noout"], capture_output=True)
+        self.assertNotEqual(0, wrong.returncode)
+        structure = openssl("asn1parse", "-in", key)
+        self.assertIn(":PBES2", structure)
+        self.assertIn(":id-scrypt", structure)
+
+    def test_a_root_that_is_shown_as_pem_is_the_certificate(self):
+        root = (self.folder / "east/root-cert.pem").read_text()
+        self.assertEqual(root, self.expect(0, "ca", "show", "--pem", password=None).out)
+
+    def test_the_subject_is_what_was_asked_for(self):
+        subject = openssl("x509", "-in", self.folder / "east/root-cert.pem", "-noout", "-subject")
+        self.assertRegex(subject, r"\Asubject=O = Shop, OU = root [-\d]+ [0-9a-f]{8}, CN = Shop Mesh Root\n\Z")
+
+    def test_no_two_issues_are_alike(self):
+        self.expect(0, "ca", "issue", "east", "--out", "again")
+        first, second = (self.folder / one for one in ("east", "again"))
+        for field in ("-serial", "-subject", "-pubkey"):
+            values = [openssl("x509", "-in", one / "ca-cert.pem", "-noout", field) for one in (first, second)]
+            self.assertNotEqual(*values)
+        self.assertEqual((first / "root-cert.pem").read_text(), (second / "root-cert.pem").read_text())
+
+
+class Bundles(ProgramTest):
+    """verify --bundle on files that other people made."""
+
+    def setUp(self):
+        super().setUp()
+        self.root = handmade.make_root()
+        self.bundle = handmade.make_bundle(self.root, "east")
+
+    def write(self, **changes):
+        for name, text in (self.bundle | {name.replace("_", "-") + ".pem": text for name, text in changes.items()}).items():
+            (self.folder / name).write_text(text)
+
+    def refused(self, name, code=4):
+        done = self.expect(code, "verify", "--bundle", ".")
+        self.assert_told(name, done.err)
+
+    def test_a_good_one(self):
+        self.write()
+        self.expect(0, "verify", "--bundle", ".")
+
+    def test_a_key_of_another_certificate(self):
+        self.write(ca_key=handmade.make_key())
+        self.refused("bundle_other_key")
+
+    def test_another_root(self):
+        self.write(root_cert=handmade.make_root("Another Root").certificate)
+        self.refused("bundle_other_root")
+
+    def test_a_chain_that_begins_with_the_root(self):
+        self.write(cert_chain=self.root.certificate + self.bundle["ca-cert.pem"])
+        self.refused("bundle_chain_reversed")
+
+    def test_a_time_after_its_end(self):
+        self.write()
+        self.expect(4, "verify", "--bundle", ".", "--at", "2040-01-01T00:00:00Z")
+        self.expect(0, "verify", "--bundle", ".", "--at", "2027-06-01T00:00:00Z")
+
+    def test_a_file_that_is_missing(self):
+        self.write()
+        (self.folder / "ca-key.pem").unlink()
+        self.refused("bundle_without_key", 65)
+
+    def test_a_file_in_which_nothing_can_be_read(self):
+        self.write(ca_cert="nonsense")
+        done = self.meshtrust("verify", "--bundle", ".")
+        self.assertIn(done.code, (4, 65), done.err)
+
+
+class Refusals(ProgramTest):
+    """Wrong words and obstacles: one error, and nothing half-done."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.template = ProgramTest("run")
+        cls.template.setUp()
+        cls.addClassCleanup(cls.template.doCleanups)
+        cls.template.expect(0, "ca", "create")
+        cls.template.expect(0, "ca", "issue", "east", "--out", "east")
+
+    def setUp(self):
+        super().setUp()
+        shutil.copytree(self.template.folder, self.folder, dirs_exist_ok=True)
+
+    def refused(self, name, code, *words, **options):
+        before = self.contents()
+        self.assert_refused(name, code, *words, **options)
+        self.assertEqual(before, self.contents())
+
+    def test_a_second_root(self):
+        self.refused("second_root", 4, "ca", "create")
+
+    def test_files_that_are_there(self):
+        self.refused("files_exist", 4, "ca", "issue", "east", "--out", "east")
+        before = (self.folder / "east/ca-key.pem").read_text()
+        self.expect(0, "ca", "issue", "east", "--out", "east", "--force")
+        self.assertNotEqual(before, (self.folder / "east/ca-key.pem").read_text())
+
+    def test_a_life_longer_than_the_root_s(self):
+        self.refused("outlives_root", 4, "ca", "issue", "west", "--out", "west", "--lifetime", "9999d")
+
+    def test_a_symbolic_link_in_the_way_of_the_key(self):
+        (self.folder / "out").mkdir()
+        victim = self.home / "victim"
+        victim.write_text("precious")
+        (self.folder / "out/ca-key.pem").symlink_to(victim)
+        self.refused("link_in_the_way", 4, "ca", "issue", "west", "--out", "out")
+        self.refused("link_in_the_way_forced", 4, "ca", "issue", "west", "--out", "out", "--force")
+        self.assertEqual("precious", victim.read_text())
+
+    def test_a_wrong_passphrase(self):
+        self.refused("ca_wrong_passphrase", 65, "ca", "issue", "west", "--out", "west", password="wrong")
+
+    def test_no_passphrase_and_no_terminal(self):
+        self.refused("ca_no_passphrase", 64, "ca", "issue", "west", "--out", "west", password=None)
+
+    def test_a_clear_text_root_key_takes_two_words(self):
+        self.refused("one_word", 64, "ca", "create", "--store", "new", "--no-password")
+        self.refused("other_word", 64, "ca", "create", "--store", "new", "--insecure")
+        self.expect(0, "ca", "create", "--store", "new", "--no-password", "--insecure", password=None)
+        (key,) = (self.folder / "new").glob("root-*.key.pem")
+        self.assertTrue(key.read_text().startswith("-----BEGIN PRIVATE KEY-----\n"))
+        self.expect(0, "ca", "issue", "east", "--store", "new", "--out", "e", password=None)
+
+    def test_the_words_that_waive_safety_are_no_variables(self):
+        variables = {"MESHTRUST_NO_PASSWORD": "1", "MESHTRUST_INSECURE": "1", "MESHTRUST_FORCE": "1"}
+        self.refused("waived_by_variable", 64, "ca", "create", "--store", "n", password=None, environment=variables)
+        self.expect(4, "ca", "issue", "east", "--out", "east", environment=variables)
+
+    def test_a_passphrase_is_never_a_flag(self):
+        self.refused("password_flag", 64, "ca", "create", "--store", "new", "--password", "secret")
+
+    def test_words_that_mean_nothing(self):
+        issue = ("ca", "issue", "west", "--out", "west")
+        for name, words in {
+            "unknown_command": ("aply",),
+            "unknown_flag": ("plan", "--otu", "x"),
+            "unknown_key": ("ca", "create", "--store", "new", "--key", "rsa-1024"),
+            "bad_lifetime": (*issue, "--lifetime", "soon"),
+            "bad_cluster_name": ("ca", "issue", "Bad Name", "--out", "west"),
+            "bad_subject": ("ca", "create", "--store", "new", "--subject", "nonsense"),
+            "no_out": ("ca", "issue", "west"),
+            "no_cluster": ("ca", "issue", "--out", "west"),
+        }.items():
+            with self.subTest(name):
+                self.refused(name, 64, *words)
+
+    def test_a_store_that_is_not_there(self):
+        self.refused("no_store", 65, "ca", "show", "--store", "nowhere")
+
+    def test_a_folder_that_holds_something_else(self):
+        (self.folder / "documents").mkdir()
+        (self.folder / "documents/letter").write_text("dear")
+        self.refused("folder_of_something_else", 4, "ca", "create", "--store", "documents")
+
+
+class PassphraseSources(ProgramTest):
+    def test_a_file_a_descriptor_and_a_variable(self):
+        path = self.home / "passphrase"
+        path.write_text("from the file\nnot this line\n")
+        path.chmod(0o600)
+        self.expect(0, "ca", "create", "--store", "a", "--password-file", path, password=None)
+        self.assert_opens("a", "from the file")
+        read, write = os.pipe()
+        os.write(write, b"from a pipe\n")
+        os.close(write)
+        self.expect(0, "ca", "create", "--store", "b", "--password-fd", read, password=None, pass_fds=(read,))
+        os.close(read)
+        self.assert_opens("b", "from a pipe")
+        self.expect(0, "ca", "create", "--store", "c", password="from the environment")
+        self.assert_opens("c", "from the environment")
+
+    def test_the_first_in_this_order_wins(self):
+        path = self.home / "passphrase"
+        path.write_text("from the file")
+        path.chmod(0o600)
+        self.expect(0, "ca", "create", "--store", "a", "--password-file", path, password="not this")
+        self.assert_opens("a", "from the file")
+
+    def assert_opens(self, store, passphrase):
+        (key,) = (self.folder / store).glob("root-*.key.pem")
+        openssl("pkey", "-in", key, "-passin", f"pass:{passphrase}", "-noout")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""What apply refuses to touch. Each time: exit 4, the finding with its evidence, no write anywhere."""
+
+import shutil
+import unittest
+
+import handmade
+from support import MeshTest
+
+NETWORK_LABEL = "topology.istio.io/network"
+OURS = {"app.kubernetes.io/managed-by": "meshtrust", "meshtrust.io/mesh": "mesh", "meshtrust.io/cluster": "east"}
+
+
+class ForeignTrust(MeshTest):
+    """Somebody else's cacerts stands in one cluster before the first apply."""
+
+    def setUp(self):
+        super().setUp()
+        self.write_mesh()
+
+    def give_west(self, labels=None):
+        self.west.make_namespace(self.namespace)
+        bundle = handmade.make_bundle(handmade.make_root(), "west")
+        self.west.make_secret(self.namespace, "cacerts", bundle, labels)
+
+    def test_a_cacerts_made_by_hand(self):
+        self.give_west()
+        self.assert_apply_refused("foreign_cacerts", 4)
+
+    def test_a_cacerts_that_only_claims_to_be_ours(self):
+        self.give_west(labels=OURS)
+        self.assert_apply_refused("foreign_cacerts_with_our_label", 4)
+
+    def test_a_cacerts_in_which_nothing_can_be_read(self):
+        self.west.make_namespace(self.namespace)
+        self.west.make_secret(self.namespace, "cacerts", {"ca-cert.pem": "nonsense"})
+        self.assert_apply_refused("foreign_cacerts_unreadable", 4)
+
+    def test_workloads_that_trust_another_root(self):
+        self.east.make_namespace(self.namespace)
+        root = {"root-cert.pem": handmade.make_root("Self-signed by istiod").certificate}
+        self.east.make_config_map(self.namespace, "istio-ca-root-cert", root)
+        self.assert_apply_refused("live_root_before_first_apply", 4)
+
+    def test_a_network_with_another_name(self):
+        self.west.make_namespace(self.namespace, {NETWORK_LABEL: "elsewhere"})
+        self.assert_apply_refused("network_differs", 4)
+
+    def test_a_trust_domain_with_another_name(self):
+        self.east.make_namespace(self.namespace)
+        self.east.make_config_map(self.namespace, "istio", {"mesh": "trustDomain: old.example\n"})
+        self.assert_apply_refused("live_trust_domain_differs", 4)
+
+    def test_one_cluster_under_two_contexts(self):
+        alias = self.folder / "alias"
+        alias.write_text(self.east.kubeconfig.read_text().replace('"east"', '"west"'))
+        alias.chmod(0o600)
+        self.write_mesh(west={"kubeconfig": alias.name})
+        self.assert_apply_refused("one_cluster_twice", 4)
+
+    def test_one_context_under_two_names(self):
+        self.write_mesh(west={"context": "east"})
+        self.assert_apply_refused("one_context_twice", 65)
+
+    def test_everything_that_is_wrong_is_told_at_once(self):
+        self.give_west()
+        self.east.make_namespace(self.namespace, {NETWORK_LABEL: "elsewhere"})
+        self.assert_apply_refused("all_together", 4)
+
+
+class ChangedAfterwards(MeshTest):
+    """The trust is in place; then the mesh file or the world changes."""
+
+    def setUp(self):
+        super().setUp()
+        self.apply_all()
+
+    def refused(self, name, code=4, **mesh):
+        if mesh:
+            self.write_mesh(**mesh)
+        self.assert_apply_refused(name, code)
+
+    def test_the_root_s_subject(self):
+        self.refused("root_subject_changed", trust="{root: {subject: {commonName: Another Root}}}")
+
+    def test_the_root_s_key(self):
+        self.refused("root_key_changed", trust="{root: {key: rsa-2048}}")
+
+    def test_the_trust_domain(self):
+        self.refused("trust_domain_changed", spec="trustDomain: new.example")
+
+    def test_a_network(self):
+        self.refused("network_changed", west={"network": "network9"})
+
+    def test_a_cluster_s_name(self):
+        self.refused("cluster_renamed", west={"name": "occident"})
+
+    def test_contexts_that_were_swapped(self):
+        self.refused("contexts_swapped", east={"context": "west"}, west={"context": "east"})
+
+    def test_a_store_that_is_another_one(self):
+        self.refused("other_store", trust="{store: new.trust}")
+
+    def test_a_ca_that_an_old_copy_of_the_store_does_not_know(self):
+        self.east.delete(self.path_of("secrets", "cacerts"))
+        old = self.home / "old.trust"
+        shutil.copytree(self.store, old)
+        self.assertEqual(0, self.apply().code)
+        shutil.rmtree(self.store)
+        shutil.copytree(old, self.store)
+        self.refused("unknown_issue_of_our_root")
+
+    def test_workloads_that_trust_another_root(self):
+        root = {"root-cert.pem": handmade.make_root("Old Root").certificate}
+        self.west.make_config_map(self.namespace, "istio-ca-root-cert", root)
+        self.refused("live_root_differs")
+
+    def test_workloads_that_trust_our_root_are_fine(self):
+        root = {"root-cert.pem": self.live_files(self.west)["root-cert.pem"]}
+        self.west.make_config_map(self.namespace, "istio-ca-root-cert", root)
+        self.assertEqual(0, self.apply().code)
+
+    def test_a_field_that_somebody_else_took_over(self):
+        foreign = handmade.make_bundle(handmade.make_root(), "west")
+        self.west.merge(self.path_of("secrets", "cacerts"), {"stringData": foreign})
+        self.refused("cacerts_replaced_by_hand")
+
+    def test_one_file_of_another_authority(self):
+        foreign = handmade.make_bundle(handmade.make_root(), "west")
+        patch = {"stringData": {"ca-key.pem": foreign["ca-key.pem"]}}
+        self.west.merge(self.path_of("secrets", "cacerts"), patch)
+        self.refused("key_replaced_by_hand")
+
+    def test_a_namespace_that_is_going_away(self):
+        path = f"/api/v1/namespaces/{self.namespace}"
+        config_map = self.path_of("configmaps", "meshtrust-trust")
+        self.west.merge(config_map, {"metadata": {"finalizers": ["example.com/wait"]}})
+        self.west.delete(path)
+        self.addCleanup(self.west.merge, config_map, {"metadata": {"finalizers": None}})
+        done = self.apply()
+        self.assertEqual(4, done.code, done.err)
+        self.assertIn("is being deleted, nothing can be created in it [namespace-terminating]", done.err)
+
+
+class RunningIstiod(MeshTest):
+    """An istiod that was started before it had a cacerts."""
+
+    def setUp(self):
+        super().setUp()
+        self.write_mesh()
+        self.east.make_namespace(self.namespace)
+        labels = {"app": "istiod"}
+        template = {
+            "metadata": {"labels": labels},
+            "spec": {"containers": [{"name": "discovery", "image": "istio/pilot:1.30.3"}]},
+        }
+        spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
+        self.deployments = f"/apis/apps/v1/namespaces/{self.namespace}/deployments"
+        metadata = {"name": "istiod", "labels": labels}
+        self.east.create(self.deployments, {"metadata": metadata, "spec": spec})
+
+    def test_it_is_said_plainly_and_the_istiod_is_left_alone(self):
+        before = self.east.get(f"{self.deployments}/istiod")["metadata"]["generation"]
+        marks = self.marks()
+        done = self.apply()
+        self.assertEqual(3, done.code, done.err)
+        self.assert_told("istiod_without_cacerts", done.err)
+        self.assertEqual(before, self.east.get(f"{self.deployments}/istiod")["metadata"]["generation"])
+        self.assertFalse([one for one in self.east.writes_since(marks[self.east]) if "deployments" in one[1]])
+
+    def test_its_own_root_is_never_replaced(self):
+        root = {"root-cert.pem": handmade.make_root("cluster.local").certificate}
+        self.east.make_config_map(self.namespace, "istio-ca-root-cert", root)
+        self.assert_apply_refused("istiod_with_own_root", 4)
+
+
+class Observed(MeshTest):
+    """Trust that somebody else manages is proved, and nothing is written."""
+
+    TRUST = "{mode: observed}"
+
+    def give(self, **roots):
+        self.write_mesh(trust=self.TRUST)
+        for name, root in roots.items():
+            cluster = self.rig.clusters[name]
+            cluster.make_namespace(self.namespace, {NETWORK_LABEL: f"network{1 if name == 'east' else 2}"})
+            cluster.make_secret(self.namespace, "cacerts", handmade.make_bundle(root, name))
+
+    def test_a_common_root_is_proved(self):
+        root = handmade.make_root()
+        self.give(east=root, west=root)
+        files = self.contents()
+        with self.nothing_written():
+            self.assert_told("observed.out", self.expect(0, "verify", password=None).out)
+            done = self.apply(password=None)
+        self.assertEqual(0, done.code, done.err)
+        self.assertEqual(files, self.contents())
+
+    def test_two_roots_are_refused_with_the_reasons_of_both_libraries(self):
+        self.give(east=handmade.make_root("Root of east"), west=handmade.make_root("Root of west"))
+        with self.nothing_written():
+            done = self.expect(4, "verify", password=None)
+            self.assert_told("observed_two_roots.out", done.out)
+            self.assert_told("observed_two_roots", done.err)
+            self.assertEqual(4, self.apply(password=None).code)
+
+    def test_trust_that_is_missing_is_not_made(self):
+        self.give(east=handmade.make_root())
+        with self.nothing_written():
+            self.assertEqual(4, self.apply(password=None).code)
+            self.assert_told("observed_missing", self.expect(4, "verify", password=None).err)
+
+
+if __name__ == "__main__":
+    unittest.main()
