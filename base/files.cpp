@@ -41,8 +41,13 @@ class Descriptor {
   int fd_;
 };
 
+/// The system's words, beginning in lower case as all messages do.
 std::string words_of(int number) {
-  return std::generic_category().message(number);
+  std::string words = std::generic_category().message(number);
+  if (!words.empty() && words[0] >= 'A' && words[0] <= 'Z') {
+    words[0] = static_cast<char>(words[0] - 'A' + 'a');
+  }
+  return words;
 }
 
 Code code_of(int number) {

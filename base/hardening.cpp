@@ -16,6 +16,8 @@ void harden_process() {
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   umask(077);
   std::signal(SIGPIPE, SIG_IGN);
+  // A limit on file sizes then shows as a failed write, which is told like any other.
+  std::signal(SIGXFSZ, SIG_IGN);
   // Room for some hundred keys and request bodies at once, within the usual limit on locked memory.
   constexpr std::size_t kSecureHeapBytes = std::size_t{4} << 20U;
   constexpr std::size_t kSmallestBlockBytes = 64;

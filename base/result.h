@@ -100,7 +100,8 @@ inline Failure<Error> fail(Code code, std::string message, std::string hint) {
 
 }  // namespace meshtrust::base
 
-// NOLINTBEGIN(cppcoreguidelines-macro-usage,bugprone-macro-parentheses): no C++20 construct returns from its caller
+// NOLINTBEGIN(cppcoreguidelines-macro-usage,bugprone-macro-parentheses): no C++20 construct returns
+// from its caller
 #define MESHTRUST_CONCAT_INNER(a, b) a##b
 #define MESHTRUST_CONCAT(a, b) MESHTRUST_CONCAT_INNER(a, b)
 #define MESHTRUST_TRY_INNER(temporary, declaration, expression)                 \

@@ -75,6 +75,8 @@ void Secret::append(std::string_view more) {
 }
 
 void Secret::append(const Secret& more) {
+  // Room first: growing moves the bytes, which matters when a secret is appended to itself.
+  reserve(size_ + more.size_);
   append(reveal(more, "appended to another secret"));
 }
 

@@ -4,24 +4,27 @@
 
 #include <algorithm>
 #include <cctype>
-#include <numeric>
 
 namespace meshtrust::base {
 namespace {
 
+/// Insertions, deletions, substitutions and swaps of neighbours that make `a` of `b`.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+  std::vector<std::vector<std::size_t>> rows(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        rows[i][j] = i + j;
+        continue;
+      }
+      const std::size_t substituted = rows[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      rows[i][j] = std::min({rows[i - 1][j] + 1, rows[i][j - 1] + 1, substituted});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        rows[i][j] = std::min(rows[i][j], rows[i - 2][j - 2] + 1);
+      }
     }
   }
-  return row.back();
+  return rows[a.size()][b.size()];
 }
 
 bool is_lower_alphanumeric(char c) {
@@ -49,9 +52,9 @@ std::vector<std::string> split(std::string_view text, char separator) {
 
 std::string join(std::span<const std::string> parts, std::string_view separator) {
   std::string joined;
-  for (const std::string& part : parts) {
-    if (!joined.empty()) joined += separator;
-    joined += part;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i != 0) joined += separator;
+    joined += parts[i];
   }
   return joined;
 }
@@ -77,14 +80,21 @@ bool is_dns_label(std::string_view name) {
 }
 
 std::string printable(std::string_view text, std::size_t most) {
+  const bool is_cut = text.size() > most;
+  if (is_cut) {
+    // Never in the middle of a UTF-8 character.
+    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0U) == 0x80U) {
+      --most;
+    }
+    text = text.substr(0, most);
+  }
   std::string shown;
   for (const char c : text) {
-    if (shown.size() >= most) return shown + "...";
     const auto byte = static_cast<unsigned char>(c);
     const bool blank = c == '\n' || c == '\t' || c == '\r';
     shown += blank ? ' ' : (byte < 0x20 || byte == 0x7f) ? '?' : c;
   }
-  return shown;
+  return is_cut ? shown + "..." : shown;
 }
 
 std::size_t display_width(std::string_view text) {

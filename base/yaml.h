@@ -12,8 +12,6 @@ struct YamlEntry;
 
 /// A YAML document as it stands in the file: every node knows its place, duplicate keys are kept,
 /// and a plain scalar can be told from a quoted one. What to make of that is the reader's policy.
-struct YamlEntry;
-
 struct YamlNode {
   enum class Kind { kNull, kScalar, kSequence, kMapping };
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace meshtrust::cli {
 namespace {
@@ -47,7 +48,8 @@ Result<Secret> find(Session& session, const PassphraseOptions& options, Passphra
     cut_line_end(secret);
     return secret;
   }
-  if (session.around.password_given) return session.around.password.clone();
+  // Moved, not copied: when the key is open and this one copy cleared, none is left.
+  if (session.around.password_given) return std::exchange(session.around.password, Secret());
   return prompt(session, purpose);
 }
 

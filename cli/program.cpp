@@ -161,7 +161,9 @@ class CommandLine {
       }
     } else {
       error.message = problem.what();
-      if (!error.message.empty() && error.message[0] >= 'A' && error.message[0] <= 'Z') {
+      // Words begin in lower case; names such as CLUSTER stay what they are.
+      const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+      if (error.message.size() > 1 && is_upper(error.message[0]) && !is_upper(error.message[1])) {
         error.message[0] = static_cast<char>(error.message[0] - 'A' + 'a');
       }
     }

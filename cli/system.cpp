@@ -66,7 +66,7 @@ int with_system(const std::function<int(Surroundings&)>& program) {
   const bool in_ci = variable("CI").has_value();
   const bool plain = in_ci || variable("NO_COLOR").has_value() || isatty(STDERR_FILENO) == 0;
   Console console(std::cout, std::cerr, plain ? Colour::kPlain : Colour::kColoured);
-  SystemTerminal terminal(in_ci);
+  SystemTerminal terminal(cancellation, in_ci);
   base::DiskFiles files;
   base::SystemClock clock;
   base::SystemRandom random;

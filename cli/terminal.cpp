@@ -1,8 +1,10 @@
 #include "cli/terminal.h"
 
+#include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <optional>
+#include <poll.h>
 #include <string>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -48,11 +50,12 @@ class Tty {
     }
   }
 
-  /// One line without its end; nothing when input ends or is interrupted.
-  std::optional<Secret> read_line() const {
+  /// One line without its end; nothing when input ends or the cancellation comes first.
+  std::optional<Secret> read_line(const base::Cancellation& cancellation) const {
     Secret line;
     char typed = 0;
     while (line.size() < kLongestAnswer) {
+      if (!wait_for_typing(cancellation)) return std::nullopt;
       const ssize_t got = read(fd_, &typed, 1);
       if (got <= 0) return std::nullopt;
       if (typed == '\n') return line;
@@ -62,6 +65,15 @@ class Tty {
   }
 
  private:
+  bool wait_for_typing(const base::Cancellation& cancellation) const {
+    std::array<pollfd, 2> waiting{pollfd{.fd = fd_, .events = POLLIN, .revents = 0},
+                                  pollfd{.fd = cancellation.fd(), .events = POLLIN, .revents = 0}};
+    while (poll(waiting.data(), waiting.size(), -1) < 0) {
+      if (errno != EINTR) return false;
+    }
+    return !cancellation.is_cancelled();
+  }
+
   int fd_;
   std::optional<termios> before_;
 };
@@ -72,7 +84,8 @@ base::Failure<base::Error> nobody_there() {
 
 }  // namespace
 
-SystemTerminal::SystemTerminal(bool in_ci) : in_ci_(in_ci) {}
+SystemTerminal::SystemTerminal(const base::Cancellation& cancellation, bool in_ci)
+    : cancellation_(cancellation), in_ci_(in_ci) {}
 
 bool SystemTerminal::is_there() const {
   return !in_ci_ && isatty(STDIN_FILENO) != 0 && Tty().is_open();
@@ -93,7 +106,7 @@ Result<bool> SystemTerminal::confirm(std::string_view question) {
   const Tty tty;
   if (!tty.is_open()) return nobody_there();
   tty.write_text(std::string(question) + " [y/N] ");
-  const auto answer = tty.read_line();
+  const auto answer = tty.read_line(cancellation_);
   if (!answer) return base::fail(Code::kCancelled, "no answer");
   const std::string_view text = reveal(*answer, "a yes or no, nothing secret");
   return text == "y" || text == "yes" || text == "Y";
@@ -104,7 +117,7 @@ Result<Secret> SystemTerminal::ask_secret(std::string_view prompt) {
   if (!tty.is_open()) return nobody_there();
   tty.hide_typing();
   tty.write_text(std::string(prompt) + ": ");
-  auto answer = tty.read_line();
+  auto answer = tty.read_line(cancellation_);
   tty.write_text("\n");
   if (!answer) return base::fail(Code::kCancelled, "no answer");
   return std::move(*answer);

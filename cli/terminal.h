@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/cancellation.h"
 #include "base/result.h"
 #include "base/secret.h"
 
@@ -27,10 +28,11 @@ class Terminal {
   virtual base::Result<base::Secret> ask_secret(std::string_view prompt) = 0;
 };
 
-/// /dev/tty. Nobody is there when CI is set or there is none.
+/// /dev/tty. Nobody is there when CI is set or there is none. A question ends with the
+/// cancellation.
 class SystemTerminal final : public Terminal {
  public:
-  explicit SystemTerminal(bool in_ci);
+  SystemTerminal(const base::Cancellation& cancellation, bool in_ci);
   bool is_there() const override;
   bool can_redraw() const override;
   int columns() const override;
@@ -38,6 +40,7 @@ class SystemTerminal final : public Terminal {
   base::Result<base::Secret> ask_secret(std::string_view prompt) override;
 
  private:
+  const base::Cancellation& cancellation_;
   bool in_ci_;
 };
 

@@ -105,6 +105,8 @@ class Execution {
                       .hints = {"run '" + blocked->command + "'"}};
       end_locked(index, StepState::kBlocked);
     } else if (auto* failed = std::get_if<Failed>(&outcome)) {
+      const std::string& cluster = plan_.steps[index].cluster;
+      if (failed->why.code == Code::kUnavailable && !cluster.empty()) unreachable_.insert(cluster);
       fail_locked(index, std::move(failed->why));
     } else if (auto* retry = std::get_if<Retry>(&outcome)) {
       wait_locked(index, retry->why.message, retry->wake, retry->why.code);
@@ -133,8 +135,6 @@ class Execution {
   }
 
   void fail_locked(std::size_t index, Error why) {
-    const std::string& cluster = plan_.steps[index].cluster;
-    if (why.code == Code::kUnavailable && !cluster.empty()) unreachable_.insert(cluster);
     report_.steps[index].error = std::move(why);
     end_locked(index, StepState::kFailed);
   }

@@ -33,13 +33,15 @@ base::Errors missing_in(const std::vector<mesh::Right>& rights, k8s::ApiClient& 
       return errors;
     }
     if (*allowed) continue;
-    errors.push_back(
-        {.code = Code::kPermission,
-         .message =
-             fmt::format("{}: not permitted to {} {}", right.cluster, right.verb, ref.describe()),
-         .hints = {fmt::format("have someone grant it: the operator role in docs/rbac.yaml holds "
-                               "what apply needs; {} is not in it here",
-                               client.settings().describe_user())}});
+    errors.push_back({.code = Code::kPermission,
+                      .message = fmt::format("{}: not permitted to {} {}", right.cluster,
+                                             right.verb, ref.describe())});
+  }
+  if (!errors.empty()) {
+    errors.back().hints.push_back(
+        fmt::format("have {} bound to the operator role of docs/rbac.yaml, which holds what apply "
+                    "needs",
+                    client.settings().describe_user()));
   }
   return errors;
 }

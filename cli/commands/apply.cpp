@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <set>
 
 namespace meshtrust::cli {
 namespace {
@@ -51,7 +52,7 @@ class TrustApply {
       if (!step) code_ = step.error().code;
       return !step;
     };
-    if (stop(plan_from_what_is())) return code_;
+    if (stop(read_saved_plan()) || stop(plan_from_what_is())) return code_;
     if (plan_.is_empty()) return finish_with_nothing_done();
     session_.console().narrate(render_plan(plan_));
     if (stop(check_rights()) || stop(confirm()) || stop(get_passphrase())) return code_;
@@ -78,7 +79,7 @@ class TrustApply {
         mesh::plan_trust(context_.mesh, observation,
                          {.at = session_.now(), .allow_unsupported = options_.allow_unsupported});
     session_.console().show(planned.answer.unknowns);
-    session_.console().show(planned.answer.findings);
+    show_once(planned.answer.findings);
     findings_code_ = exit_code_of(std::span<const mesh::Finding>(planned.answer.findings));
     if (planned.is_refused()) {
       session_.console().say("nothing was written anywhere");
@@ -89,6 +90,13 @@ class TrustApply {
     plan_ = std::move(planned.plan);
     keep_wanted_steps();
     return {};
+  }
+
+  /// The plan is made twice; what stands both times is told once.
+  void show_once(const std::vector<mesh::Finding>& findings) {
+    for (const mesh::Finding& finding : findings) {
+      if (shown_.insert(render(finding)).second) session_.console().show(std::span(&finding, 1));
+    }
   }
 
   void leave_out_unreachable(const mesh::Observation& observation) {
@@ -118,13 +126,29 @@ class TrustApply {
     }
   }
 
-  Step compare_with_saved_plan() {
+  /// A file that is no plan is told before anything is looked at.
+  Step read_saved_plan() {
     if (options_.plan_file.empty()) return {};
+    const std::string hint =
+        fmt::format("write one with 'meshtrust plan --out {}'", options_.plan_file);
     const auto text = session_.around.files.read(options_.plan_file, std::size_t{64} << 20U);
-    if (!text) return stop_with(text.error());
-    const auto saved = base::parse_json(*text, fmt::format("'{}'", options_.plan_file));
-    if (!saved) return stop_with(saved.error());
-    if (*saved == to_json(plan_)) return {};
+    if (!text) return stop_with(with_hint(text.error(), hint));
+    const std::string name = fmt::format("'{}'", options_.plan_file);
+    auto saved = base::parse_json(*text, name);
+    if (!saved) return stop_with(with_hint(saved.error(), hint));
+    const std::string kind = base::string_at(*saved, "kind");
+    if (kind != "Plan") {
+      return stop_with(
+          Error{.code = Code::kInvalidInput,
+                .message = fmt::format("{} is not a plan: its kind is '{}'", name, kind),
+                .hints = {hint}});
+    }
+    saved_plan_ = std::move(*saved);
+    return {};
+  }
+
+  Step compare_with_saved_plan() {
+    if (options_.plan_file.empty() || saved_plan_ == to_json(plan_)) return {};
     return stop_with(
         Error{.code = Code::kRefused,
               .message = fmt::format("the plan made now differs from '{}'", options_.plan_file),
@@ -232,7 +256,7 @@ class TrustApply {
     session_.answer(proof_to_json(context_.mesh, after, proof, session_.now()),
                     render_proof(context_.mesh, after, proof, session_.now()));
     session_.console().show(proof.answer.unknowns);
-    session_.console().show(proof.answer.findings);
+    show_once(proof.answer.findings);
     if (proof.holds()) session_.console().say("next: 'meshtrust status' at any time");
     return with_left_out(more_telling(proof.exit_code(), findings_code_));
   }
@@ -256,10 +280,12 @@ class TrustApply {
   const Options& options_;
   mesh::Observation observation_;
   mesh::Plan plan_;
+  base::Json saved_plan_;
   run::RootKeyAccess access_;
   std::unique_ptr<ca::TrustStore> store_;
   std::unique_ptr<ca::StoreLock> lock_;
   std::vector<std::string> left_out_;
+  std::set<std::string> shown_;  ///< findings that have been told
   ExitCode findings_code_ = kDone;
   ExitCode code_ = kDone;
 };

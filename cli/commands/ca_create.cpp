@@ -38,9 +38,10 @@ class CaCreate final : public Command {
     auto subject = pki::DistinguishedName::parse(subject_);
     if (!subject) return base::fail(Code::kUsage, "--subject: " + subject.error().message);
     request.subject = std::move(*subject);
-    MESHTRUST_TRY(ca::TrustStore store, open_or_create(session));
+    MESHTRUST_TRY_DO(refuse_second_root(session));
     MESHTRUST_TRY(const auto passphrase,
                   find_passphrase(session, passphrase_, PassphrasePurpose::kProtectNewKey));
+    MESHTRUST_TRY(ca::TrustStore store, open_or_create(session));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
     const auto protection =
         passphrase ? ca::KeyProtection::passphrase(*passphrase) : ca::KeyProtection::none();
@@ -50,21 +51,25 @@ class CaCreate final : public Command {
     return {};
   }
 
+  /// Found out before a passphrase is asked for and before anything is made.
+  Status refuse_second_root(const Session& session) const {
+    const auto store = ca::TrustStore::open(session.environment(), store_);
+    if (!store) return store.error().code == Code::kNotFound ? Status() : base::fail(store.error());
+    const auto root = store->root();
+    if (!root) return {};
+    return base::fail(
+        Code::kRefused,
+        fmt::format("the trust store '{}' already has a root: '{}'", store_,
+                    root->certificate.facts().subject),
+        fmt::format("look at it with 'meshtrust ca show --store {}', or name another --store",
+                    store_));
+  }
+
   /// A store without a root is one whose creation was interrupted: it is taken up again.
   Result<ca::TrustStore> open_or_create(const Session& session) const {
     auto store = ca::TrustStore::open(session.environment(), store_);
-    if (!store && store.error().code == Code::kNotFound) {
-      return ca::TrustStore::create(session.environment(), store_, session.who());
-    }
-    if (store && store->root()) {
-      return base::fail(Code::kRefused,
-                        fmt::format("the trust store '{}' already has a root: '{}'", store_,
-                                    store->root()->certificate.facts().subject),
-                        fmt::format("look at it with 'meshtrust ca show --store {}', or name "
-                                    "another --store",
-                                    store_));
-    }
-    return store;
+    if (store || store.error().code != Code::kNotFound) return store;
+    return ca::TrustStore::create(session.environment(), store_, session.who());
   }
 
   void tell(const Session& session, const ca::Root& root) const {

@@ -54,9 +54,9 @@ class CaIssue final : public Command {
     ca::TrustStore& store = opened.store;
     MESHTRUST_TRY(const auto signer, open_root_key(session, opened));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
-    MESHTRUST_TRY_DO(make_out_folder(session));
     MESHTRUST_TRY(ca::Intermediate minted,
                   ca::mint_intermediate(store, lock, *signer, request, session.who()));
+    MESHTRUST_TRY_DO(make_out_folder(session));
     MESHTRUST_TRY(base::Secret key, minted.key.to_pem());
     const istio::Bundle bundle = istio::make_bundle(minted.chain, minted.roots, std::move(key));
     MESHTRUST_TRY_DO(write(session, bundle));

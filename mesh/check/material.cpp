@@ -36,6 +36,27 @@ std::string describe(const pki::Certificate& certificate) {
   return fmt::format("'{}' (sha256 {} ...)", certificate.facts().subject, short_of(certificate));
 }
 
+/// A CA that this store did not issue: somebody else's, or ours from before the store was lost.
+void describe_foreign(const CheckSubject& subject,
+                      const Cluster& cluster,
+                      const std::string& name,
+                      Finding& finding) {
+  const TwinFacts* twin = subject.observed(cluster)->twin.found();
+  const bool looks_like_ours =
+      twin != nullptr && twin->data.contains("mesh") && twin->data.at("mesh") == subject.mesh.name;
+  if (subject.observation.store.is_absent() && looks_like_ours) {
+    finding.message = fmt::format("{} exists, and there is no trust store '{}' to know it by", name,
+                                  subject.mesh.trust.store);
+    finding.evidence.emplace_back("its public twin says that it was written for this mesh");
+    finding.hints.emplace_back("put the store back from a backup, or mend 'trust.store'");
+    return;
+  }
+  finding.message = name + " was not issued by this store; it is never overwritten";
+  finding.hints.emplace_back(
+      "to prove and use trust that others manage, write 'trust: {mode: observed}' in the mesh "
+      "file");
+}
+
 void report_foreign(const CheckSubject& subject,
                     const Cluster& cluster,
                     const CacertsFacts& cacerts,
@@ -70,10 +91,7 @@ void report_foreign(const CheckSubject& subject,
       break;
     case Ownership::kForeign:
     case Ownership::kOurs:
-      finding.message = name + " was not issued by this store; it is never overwritten";
-      finding.hints.emplace_back(
-          "to prove and use trust that others manage, write 'trust: {mode: observed}' in the mesh "
-          "file");
+      describe_foreign(subject, cluster, name, finding);
       break;
   }
   answer.findings.push_back(std::move(finding));
@@ -132,8 +150,10 @@ void check_cacerts_ours(const CheckSubject& subject, Answer& answer) {
     }
     const CacertsFacts* cacerts = seen->cacerts.found();
     if (cacerts == nullptr || !is_managed(subject)) continue;
-    // Somebody who only looks may do so without the store; whose it is cannot be told then.
-    if (subject.purpose == Purpose::kProve && !subject.observation.store.is_found()) continue;
+    // Without the store nobody can tell whose it is. That is an error of its own where the store
+    // cannot be read, and nothing at all to somebody who only looks.
+    const auto& store = subject.observation.store;
+    if (store.is_unknown() || (subject.purpose == Purpose::kProve && !store.is_found())) continue;
     const Ownership ownership = ownership_of(*cacerts, cluster.name, subject.observation.store);
     if (ownership != Ownership::kOurs) {
       report_foreign(subject, cluster, *cacerts, ownership, answer);
@@ -174,8 +194,8 @@ void check_cacerts_sound(const CheckSubject& subject, Answer& answer) {
 
 void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
   if (!is_managed(subject)) return;
-  const bool has_store = subject.observation.store.is_found();
-  if (subject.purpose == Purpose::kProve && !has_store) return;
+  const auto& store = subject.observation.store;
+  if (store.is_unknown() || (subject.purpose == Purpose::kProve && !store.is_found())) return;
   const auto root = store_root(subject);
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);

@@ -23,7 +23,6 @@ using test::mode_of;
 using test::put_file;
 using test::Succeeds;
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 class DiskFilesTest : public testing::Test {
  protected:
@@ -158,11 +157,14 @@ TEST_F(DiskFilesTest, LeavesNothingBehindOnAFullDisk) {
 }
 
 TEST_F(DiskFilesTest, TellsAReadOnlyFolderFromAMissingOne) {
-  if (geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
-  fs::permissions(folder.path(), fs::perms{0500});
-  EXPECT_THAT(files.write(folder / "f", "x", Access::kPrivate, Overwrite::kNever),
-              FailsWith(Code::kPermission,
-                        "cannot write " + quoted(folder / "f") + ": Permission denied"));
+  fs::permissions(folder.path(), fs::perms{0555});
+  // Root may write everywhere, so it becomes nobody for a moment.
+  const bool was_root = geteuid() == 0;
+  ASSERT_TRUE(!was_root || seteuid(65534) == 0);
+  const auto written = files.write(folder / "f", "x", Access::kPrivate, Overwrite::kNever);
+  ASSERT_TRUE(!was_root || seteuid(0) == 0);
+  EXPECT_THAT(written, FailsWith(Code::kPermission,
+                                 "cannot write " + quoted(folder / "f") + ": Permission denied"));
 }
 
 TEST_F(DiskFilesTest, CreatesAFolderOnce) {

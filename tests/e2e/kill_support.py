@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,11 +28,10 @@ ENTERED = re.compile(rb"^(\d+) +\w+\(", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Stopped:
-    """A run that got a signal at call `number` of its class."""
+    """How a run ended that got a signal at one of its calls."""
 
     code: int  # of the program, negative when a signal ended it
-    calls: int  # how many calls of the class it had begun
-    at_call: str  # the one at which it was stopped
+    at_call: str  # where it was stopped, as strace shows it
     held: bool  # the call was not made, or cut short: the signal came in time
     told: str  # its stderr
 
@@ -47,13 +47,12 @@ def why_no_strace():
 def count_calls(command, **options):
     """How often a whole run makes the calls of each class, and how it ended: ({class: N}, code)."""
     with tempfile.NamedTemporaryFile(prefix="meshtrust-calls-") as log:
-        names = ",".join(name for group in CALLS.values() for name in group)
-        strace = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", f"trace=?{names.replace(',', ',?')}", "-e", "signal=none"]
-        done = subprocess.run(
-            [*strace, "-o", log.name, *command], capture_output=True, check=False, start_new_session=True, **options
-        )
-        entered = re.findall(r"^\d+ +(\w+)\(", Path(log.name).read_text(errors="replace"), re.MULTILINE)
-    return {kind: sum(name in group for name in entered) for kind, group in CALLS.items()}, done.returncode
+        every = [name for group in CALLS.values() for name in group]
+        strace = [*_strace(every), "-o", log.name, *command]
+        done = subprocess.run(strace, capture_output=True, check=False, start_new_session=True, **options)
+        text = Path(log.name).read_text(errors="replace")
+    entered = Counter(re.findall(r"^\d+ +(\w+)\(", text, re.MULTILINE))
+    return {kind: sum(entered[name] for name in group) for kind, group in CALLS.items()}, done.returncode
 
 
 def run_until(kind, number, command, sent=signal.SIGKILL, **options):
@@ -62,13 +61,11 @@ def run_until(kind, number, command, sent=signal.SIGKILL, **options):
     strace's own `when=` counts every thread by itself, so that the first calls of a worker could
     never be met. Here strace holds each call back and the calls are counted over all threads.
     """
-    names = ",".join(f"?{name}" for name in CALLS[kind])
     reader, writer = os.pipe()
-    strace = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", f"trace={names}", "-e", "signal=none"]
-    strace += ["-e", f"inject={names}:delay_enter={HELD}", "-o", f"/dev/fd/{writer}"]
+    hold = ["-e", f"inject={_optional(CALLS[kind])}:delay_enter={HELD}", "-o", f"/dev/fd/{writer}"]
     with tempfile.TemporaryFile() as told:
         child = subprocess.Popen(
-            [*strace, *command],
+            [*_strace(CALLS[kind]), *hold, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=told,
@@ -80,10 +77,24 @@ def run_until(kind, number, command, sent=signal.SIGKILL, **options):
         log = _send_at(reader, number, sent)
         code = child.wait(timeout=60)
         told.seek(0)
-        entered = list(ENTERED.finditer(log))
-        line = log[entered[number - 1].start() :].partition(b"\n")[0].decode() if len(entered) >= number else ""
-        held = line.endswith(("<unfinished ...>", "= ? <unavailable>")) or " = ?" in line
-        return Stopped(code, len(entered), line, held, told.read().decode())
+        at_call = _call(log, number)
+        held = at_call.endswith("<unfinished ...>") or "= ?" in at_call
+        return Stopped(code, at_call, held, told.read().decode())
+
+
+def _strace(names):
+    return ["strace", "-f", "-qq", "--seccomp-bpf", "-e", "signal=none", "-e", f"trace={_optional(names)}"]
+
+
+def _optional(names):
+    """For strace: no machine has all of the calls."""
+    return ",".join(f"?{name}" for name in names)
+
+
+def _call(log, number):
+    """The line of call `number`; empty when there were fewer."""
+    entered = list(ENTERED.finditer(log))
+    return log[entered[number - 1].start() :].partition(b"\n")[0].decode() if len(entered) >= number else ""
 
 
 def _send_at(reader, number, sent):
@@ -124,7 +135,8 @@ def whats_wrong_with(files):
     if set(files) != wanted:
         return [f"files are {sorted(files)}"]
     found = []
-    if openssl("x509", "-noout", "-pubkey", given=files["ca-cert.pem"]) != openssl("pkey", "-pubout", given=files["ca-key.pem"]):
+    certified = openssl("x509", "-noout", "-pubkey", given=files["ca-cert.pem"])
+    if certified != openssl("pkey", "-pubout", given=files["ca-key.pem"]):
         found.append("the key does not fit the certificate")
     if not files["cert-chain.pem"].startswith(files["ca-cert.pem"]):
         found.append("the chain does not begin with the certificate")

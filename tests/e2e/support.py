@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -58,6 +59,19 @@ class ProgramTest(unittest.TestCase):
     """A test of the program in an empty home folder, without any cluster."""
 
     maxDiff = None
+    scene = None
+
+    @classmethod
+    def setUpClass(cls):
+        """What `prepare` does, if a class has it, is done once; every test then starts with a copy."""
+        super().setUpClass()
+        if not hasattr(cls, "prepare"):
+            return
+        scene = cls()
+        cls.addClassCleanup(scene.doCleanups)
+        scene.setUp()
+        scene.prepare()
+        cls.scene = scene
 
     def setUp(self):
         if not Path(BINARY).is_file():
@@ -70,6 +84,8 @@ class ProgramTest(unittest.TestCase):
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE"):
             if name in os.environ:
                 self.environment[name] = os.environ[name]
+        if self.scene is not None:
+            shutil.copytree(self.scene.folder, self.folder, dirs_exist_ok=True)
 
     def start(self, *words, password=PASSPHRASE, binary=BINARY, environment=None, **options):
         """Starts the program in `self.folder`; `password` None leaves MESHTRUST_PASSWORD unset."""
@@ -77,11 +93,9 @@ class ProgramTest(unittest.TestCase):
         if password is not None:
             around["MESHTRUST_PASSWORD"] = password
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        command = [binary, *map(str, words)]
         # A session of its own: it must not find the terminal of whoever runs the tests.
-        return subprocess.Popen(
-            command, cwd=self.folder, env=around, text=True, start_new_session=True, **(pipes | options)
-        )
+        defaults = {"cwd": self.folder, "env": around, "text": True, "start_new_session": True} | pipes
+        return subprocess.Popen([binary, *map(str, words)], **(defaults | options))
 
     def meshtrust(self, *words, **options):
         with self.start(*words, **options) as child:
@@ -129,23 +143,24 @@ class ProgramTest(unittest.TestCase):
         """Every file and folder with its mode and content, to show that nothing changed."""
         folder = folder or self.folder
         return {
-            str(path.relative_to(folder)): (oct(path.lstat().st_mode), path.is_file() and path.read_bytes())
+            str(path.relative_to(folder)): (oct(path.lstat().st_mode), path.is_file() and digest(path))
             for path in sorted(folder.rglob("*"))
         }
 
 
 class MeshTest(ProgramTest):
-    """A test with real clusters, and in each of them a system namespace of its own."""
+    """A test with real clusters, and in each of them a system namespace of its own (or its scene's)."""
 
     @classmethod
     def setUpClass(cls):
         cls.rig = real.rig()
         cls.east, cls.west, cls.central = (cls.rig.clusters[name] for name in real.NAMES)
         cls.all_clusters = (cls.east, cls.west, cls.central)
+        super().setUpClass()
 
     def setUp(self):
         super().setUp()
-        self.namespace = f"istio-{secrets.token_hex(3)}"
+        self.namespace = self.scene.namespace if self.scene else f"istio-{secrets.token_hex(3)}"
         self.environment["KUBECONFIG"] = str(self.rig.kubeconfig)
         self.store = self.folder / "mesh.trust"
 
@@ -230,6 +245,10 @@ def openssl(*words, given=None):
     if done.returncode != 0:
         raise AssertionError(f"openssl {words}: {done.stderr}")
     return done.stdout
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
 
 
 def modes(folder):

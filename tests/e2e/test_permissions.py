@@ -49,10 +49,14 @@ class PermissionTest(MeshTest):
 class Viewer(PermissionTest):
     """May read everything but secrets."""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
         self.apply_all()
         self.become(east=VIEWER, west=VIEWER)
+
+    def setUp(self):
+        super().setUp()
+        if self.scene:
+            self.environment["KUBECONFIG"] = self.scene.environment["KUBECONFIG"]
 
     def test_verify_proves_trust_from_the_public_twin(self):
         with self.nothing_written():

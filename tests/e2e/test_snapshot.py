@@ -12,15 +12,17 @@ NOWHERE = {"KUBECONFIG": "/nowhere"}
 
 
 class Snapshot(MeshTest):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
         self.apply_all()
         self.take()
+
+    def setUp(self):
+        super().setUp()
+        self.snapshot = self.folder / "s.json"
 
     def take(self):
         with self.nothing_written():
             done = self.expect(0, "observe", "-o", "json", password=None)
-        self.snapshot = self.folder / "s.json"
         self.snapshot.write_text(done.out)
         return json.loads(done.out)
 

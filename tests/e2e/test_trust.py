@@ -44,8 +44,7 @@ class FromNothing(MeshTest):
 class AfterApply(MeshTest):
     """What one apply wrote, read back from the clusters and the disk."""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
         self.before = self.marks()
         self.done = self.apply_all()
 
@@ -93,8 +92,8 @@ class AfterApply(MeshTest):
             ("patch", base + "/configmaps/meshtrust-trust" + APPLIED, 201),
         ]
         for cluster in (self.east, self.west):
-            self.assertEqual(expected, cluster.writes_since(self.before[cluster]))
-        self.assertEqual([], self.central.requests_since(self.before[self.central]))
+            self.assertEqual(expected, cluster.writes_since(self.scene.before[cluster]))
+        self.assertEqual([], self.central.requests_since(self.scene.before[self.central]))
 
     def test_the_objects_have_one_manager_and_no_annotation_holds_their_content(self):
         notes = {"Namespace": {"meshtrust.io/created-by": "meshtrust"}, "Secret": None, "ConfigMap": None}
@@ -137,7 +136,7 @@ class AfterApply(MeshTest):
                     self.assertNotIn(line.encode(), path.read_bytes(), path)
 
     def test_nothing_secret_is_told(self):
-        told = self.done.out + self.done.err
+        told = self.scene.done.out + self.scene.done.err
         for secret in (PASSPHRASE, "PRIVATE KEY", "BEGIN"):
             self.assertNotIn(secret, told)
 

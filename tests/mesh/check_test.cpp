@@ -1,0 +1,252 @@
+#include "mesh/check.h"
+
+#include "profiles/trust_objects.h"
+#include "tests/mesh/trust_builder.h"
+#include "tests/support/golden.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <ostream>
+#include <set>
+#include <string>
+
+namespace meshtrust::mesh {
+namespace {
+
+using namespace testing;
+
+/// One change to a mesh that is as it should be, and what a check makes of it. The whole answers
+/// stand in golden/check/<check>/<name>.txt.
+struct CheckCase {
+  const char* check;
+  const char* name;
+  std::function<void(Scene&)> change;
+};
+
+std::ostream& operator<<(std::ostream& out, const CheckCase& one) {
+  return out << one.check << " " << one.name;
+}
+
+base::Error forbidden() {
+  return {.code = base::Code::kPermission, .message = "not permitted: User \"viewer\" cannot get"};
+}
+base::Error cut() {
+  return {.code = base::Code::kUnavailable, .message = "the connection was cut"};
+}
+
+void nothing_is_known(ClusterObservation& cluster) {
+  const std::string name = cluster.name;
+  cluster = ClusterObservation{};
+  cluster.name = name;
+  cluster.server = Observed<ServerFacts>::unknown(cut());
+}
+
+template <class T>
+void forbid(Observed<T>& fact) {
+  fact = Observed<T>::unknown(forbidden());
+}
+
+void change_cacerts(ClusterObservation& cluster, const std::function<void(CacertsFacts&)>& change) {
+  CacertsFacts facts = *cluster.cacerts.found();
+  change(facts);
+  cluster.cacerts = facts;
+}
+
+void change_twin(ClusterObservation& cluster, std::string_view key, const std::string& value) {
+  TwinFacts facts = *cluster.twin.found();
+  facts.data[std::string(key)] = value;
+  cluster.twin = facts;
+}
+
+void change_store(Scene& scene, const std::function<void(StoreFacts&)>& change) {
+  StoreFacts facts = scene.facts();
+  change(facts);
+  scene.observation.store = facts;
+}
+
+const CheckCase kCases[] = {
+    {"servers-answer", "cut", [](Scene& s) { nothing_is_known(s.cluster("west")); }},
+    {"servers-answer", "not-in-the-snapshot",
+     [](Scene& s) { s.observation.clusters.pop_back(); }},
+    {"clusters-distinct", "one-uid-twice",
+     [](Scene& s) {
+       ServerFacts server = *s.cluster("west").server.found();
+       server.cluster_uid = "uid-east";
+       s.cluster("west").server = server;
+     }},
+    {"kubernetes-supported", "too-old",
+     [](Scene& s) {
+       s.cluster("west").server = ServerFacts{
+           .url = "", .version = "v1.27.9", .major = 1, .minor = 27, .cluster_uid = "uid-west"};
+     }},
+    {"kubernetes-supported", "too-new",
+     [](Scene& s) {
+       s.cluster("west").server = ServerFacts{
+           .url = "", .version = "v1.37.0", .major = 1, .minor = 37, .cluster_uid = "uid-west"};
+     }},
+    {"namespace-usable", "forbidden",
+     [](Scene& s) { forbid(s.cluster("west").system_namespace); }},
+    {"namespace-usable", "terminating",
+     [](Scene& s) {
+       s.cluster("west").system_namespace = NamespaceFacts{.network = "west", .terminating = true};
+     }},
+    {"network-agrees", "another-label",
+     [](Scene& s) {
+       s.cluster("west").system_namespace = NamespaceFacts{.network = "network7"};
+     }},
+    {"root-agrees", "store-unknown",
+     [](Scene& s) {
+       s.observation.store = Observed<StoreFacts>::unknown(
+           {.code = base::Code::kCorrupt, .message = "line 3 of the ledger was changed"});
+     }},
+    {"root-agrees", "another-subject",
+     [](Scene& s) {
+       change_store(s, [](StoreFacts& facts) { facts.declared_subject = "O=Old,CN=Old"; });
+     }},
+    {"root-agrees", "another-key",
+     [](Scene& s) { s.mesh.trust.root.key = pki::KeyAlgorithm::kRsa4096; }},
+    {"root-agrees", "expired",
+     [](Scene& s) { s.at = base::parse_rfc3339("2036-01-01T00:00:00Z").value(); }},
+    {"cacerts-ours", "foreign",
+     [](Scene& s) { s.cluster("west") = applied(s.mesh, "west", "foreign", "other-root"); }},
+    {"cacerts-ours", "unreadable-certificate",
+     [](Scene& s) {
+       change_cacerts(s.cluster("west"),
+                      [](CacertsFacts& facts) { facts.certificates.ca_cert = "x"; });
+     }},
+    {"cacerts-ours", "swapped-contexts",
+     [](Scene& s) {
+       s.cluster("east") = applied(s.mesh, "east", "west");
+       s.cluster("west") = applied(s.mesh, "west", "east");
+     }},
+    {"cacerts-ours", "not-in-the-ledger",
+     [](Scene& s) { s.observation.store = store({"east"}); }},
+    {"cacerts-ours", "no-store-at-all", [](Scene& s) { s.observation.store = Absent{}; }},
+    {"cacerts-ours", "forbidden", [](Scene& s) { forbid(s.cluster("west").cacerts); }},
+    {"cacerts-sound", "key-of-another",
+     [](Scene& s) {
+       change_cacerts(s.cluster("west"),
+                      [](CacertsFacts& facts) { facts.key = istio::KeyMatch::kOther; });
+     }},
+    {"cacerts-sound", "chain-of-another",
+     [](Scene& s) {
+       change_cacerts(s.cluster("west"), [](CacertsFacts& facts) {
+         facts.certificates.cert_chain = pem("east");
+       });
+     }},
+    {"cacerts-sound", "nearly-over",
+     [](Scene& s) { s.at = base::parse_rfc3339("2027-12-20T00:00:00Z").value(); }},
+    {"cacerts-sound", "absent-when-proving",
+     [](Scene& s) {
+       s.cluster("west").cacerts = Absent{};
+       s.purpose = Purpose::kProve;
+     }},
+    {"live-roots-agree", "another-root",
+     [](Scene& s) { s.cluster("west").workload_roots = pem("other-root"); }},
+    {"live-roots-agree", "self-signed-before-there-is-a-store",
+     [](Scene& s) {
+       s = fresh_scene({"east", "west"});
+       s.cluster("west").workload_roots = pem("other-root");
+     }},
+    {"live-roots-agree", "forbidden",
+     [](Scene& s) { forbid(s.cluster("west").workload_roots); }},
+    {"trust-domain-agrees", "in-the-mesh-configuration",
+     [](Scene& s) { s.cluster("west").trust_domain = std::string("old.example"); }},
+    {"trust-domain-agrees", "in-the-twin",
+     [](Scene& s) { change_twin(s.cluster("west"), profiles::kTwinTrustDomain, "old.example"); }},
+    {"trust-domain-agrees", "forbidden", [](Scene& s) { forbid(s.cluster("west").trust_domain); }},
+    {"twin-agrees", "mesh-renamed",
+     [](Scene& s) { change_twin(s.cluster("west"), profiles::kTwinMesh, "old"); }},
+    {"twin-agrees", "cluster-renamed",
+     [](Scene& s) { change_twin(s.cluster("west"), profiles::kTwinCluster, "old"); }},
+    {"twin-agrees", "forbidden", [](Scene& s) { forbid(s.cluster("west").twin); }},
+    {"istiod-uses-cacerts", "runs-without",
+     [](Scene& s) {
+       s.cluster("west").cacerts = Absent{};
+       s.cluster("west").istiod =
+           IstiodFacts{.deployments = {"istiod"}, .image = "docker.io/istio/pilot:1.30.3"};
+     }},
+    {"istiod-uses-cacerts", "forbidden", [](Scene& s) { forbid(s.cluster("west").istiod); }},
+    {"renewal-not-due", "inside-the-margin",
+     [](Scene& s) { s.at = base::parse_rfc3339("2027-09-01T00:00:00Z").value(); }},
+    {"mutual-trust", "another-root",
+     [](Scene& s) { s.cluster("west") = applied(s.mesh, "west", "foreign", "other-root"); }},
+    {"mutual-trust", "expired",
+     [](Scene& s) { s.at = base::parse_rfc3339("2028-01-02T00:00:00Z").value(); }},
+};
+
+class TrustCheck : public ::testing::TestWithParam<CheckCase> {};
+
+TEST_P(TrustCheck, SaysWhatIsWrongWithItsEvidence) {
+  Scene scene = applied_scene({"east", "west"});
+  EXPECT_EQ(ask(GetParam().check, scene), "") << "the scene is not sound to begin with";
+  GetParam().change(scene);
+  const std::string answer = ask(GetParam().check, scene);
+  EXPECT_NE(answer, "");
+  test::expect_golden(
+      std::string("golden/check/") + GetParam().check + "/" + GetParam().name + ".txt", answer);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, TrustCheck, ::testing::ValuesIn(kCases), [](const auto& one) {
+  std::string name = std::string(one.param.check) + "_" + one.param.name;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(TrustChecks, AllSayYesToASoundMesh) {
+  for (const Purpose purpose : {Purpose::kProve, Purpose::kChange}) {
+    Scene scene = applied_scene({"east", "west", "north"});
+    scene.purpose = purpose;
+    for (const Check& check : trust_checks())
+      EXPECT_EQ(ask(check.id, scene), "") << check.id;
+  }
+}
+
+TEST(TrustChecks, EachHasAnIdOfItsOwnAndACaseThatSaysNo) {
+  std::set<std::string_view> with_case;
+  for (const CheckCase& one : kCases)
+    with_case.insert(one.check);
+  std::set<std::string_view> ids;
+  for (const Check& check : trust_checks()) {
+    EXPECT_TRUE(ids.insert(check.id).second) << check.id << " twice";
+    EXPECT_TRUE(check.question.ends_with("?")) << check.id;
+    EXPECT_TRUE(with_case.contains(check.id)) << check.id << " has no case here";
+  }
+}
+
+TEST(TrustChecks, SayNothingTwiceAboutAServerThatDoesNotAnswer) {
+  Scene scene = applied_scene({"east", "west"});
+  nothing_is_known(scene.cluster("west"));
+  EXPECT_EQ(describe(plan(scene).answer), "unknown (unavailable): west: the connection was cut\n");
+}
+
+TEST(TrustChecks, LetAViewerProveFromTheTwinAlone) {
+  Scene scene = applied_scene({"east", "west"});
+  scene.purpose = Purpose::kProve;
+  scene.observation.store = Absent{};
+  for (ClusterObservation& cluster : scene.observation.clusters)
+    forbid(cluster.cacerts);
+  for (const Check& check : trust_checks())
+    EXPECT_EQ(ask(check.id, scene), "") << check.id;
+}
+
+TEST(TrustChecks, TakeAnEmptyTrustDomainForTheDefault) {
+  Scene scene = applied_scene({"east", "west"});
+  scene.cluster("west").trust_domain = std::string();
+  EXPECT_EQ(ask("trust-domain-agrees", scene), "");
+}
+
+TEST(TrustChecks, LeaveForeignTrustAloneWhereItIsOnlyObserved) {
+  Scene scene = applied_scene({"east", "west"});
+  scene.mesh = shop({"east", "west"}, "mode: observed");
+  scene.observation.store = Absent{};
+  scene.cluster("east") = applied(scene.mesh, "east", "foreign", "other-root");
+  scene.cluster("west") = applied(scene.mesh, "west", "foreign", "other-root");
+  for (const Check& check : trust_checks())
+    EXPECT_EQ(ask(check.id, scene), "") << check.id;
+}
+
+}  // namespace
+}  // namespace meshtrust::mesh

@@ -1,0 +1,127 @@
+// Whatever goes wrong with whichever read: never taken for "absent", never followed by a write.
+
+#include "tests/run/run_fixture.h"
+
+#include <functional>
+#include <ostream>
+#include <set>
+#include <string>
+#include <tuple>
+
+namespace meshtrust::run {
+namespace {
+
+using namespace testing;
+using test::Fault;
+using ::testing::IsEmpty;
+
+struct Trouble {
+  const char* name;
+  Fault fault;
+};
+
+std::ostream& operator<<(std::ostream& out, const Trouble& trouble) {
+  return out << trouble.name;
+}
+
+const Trouble kTroubles[] = {
+    {"Forbidden", {.reply = test::failure_reply(403, "Forbidden", "no")}},
+    {"Unauthorized", {.reply = test::failure_reply(401, "Unauthorized", "no")}},
+    {"InternalError", {.reply = test::failure_reply(500, "InternalError", "etcd is gone")}},
+    {"NotServed", {.reply = {.status = 404, .body = "404 page not found\n"}}},
+    {"CutBefore", {.kind = Fault::Kind::kCutBefore}},
+    {"CutAfter", {.kind = Fault::Kind::kCutAfter}},
+    {"CutInTheMiddle", {.kind = Fault::Kind::kTruncate}},
+};
+
+/// The paths that an observation of one cluster reads, found by making one.
+std::set<std::string> paths_read() {
+  const MeshWorld world({"east"});
+  (void)world.observe();
+  std::set<std::string> paths;
+  for (const auto& request : world.server.requests())
+    paths.insert(request.path);
+  return paths;
+}
+
+/// The kinds of knowledge about a cluster, as letters: found, absent, unknown.
+std::string knowledge(const mesh::ClusterObservation& seen) {
+  const auto letter = [](const auto& fact) {
+    return fact.is_found() ? 'f' : fact.is_absent() ? 'a' : 'u';
+  };
+  return {letter(seen.server),         letter(seen.system_namespace), letter(seen.cacerts),
+          letter(seen.twin),           letter(seen.istiod),           letter(seen.workload_roots),
+          letter(seen.trust_domain)};
+}
+
+class EveryRead : public ::testing::TestWithParam<Trouble> {
+ protected:
+  static void expect_honest(MeshWorld& world, const std::string& what) {
+    world.reconnect();
+    const std::string before = knowledge(world.observe().clusters.front());
+    for (const std::string& path : paths_read()) {
+      Fault fault = GetParam().fault;
+      fault.cluster = "east";
+      fault.path_contains = path;
+      fault.times = -1;
+      world.server.add_fault(fault);
+      world.server.forget_requests();
+      world.reconnect();
+      const std::string seen = knowledge(world.observe().clusters.front());
+      EXPECT_NE(seen.find('u'), std::string::npos) << what << " " << path;
+      for (std::size_t i = 0; i < seen.size(); ++i) {
+        EXPECT_TRUE(seen[i] == 'u' || seen[i] == before[i]) << what << " " << path << " " << seen;
+      }
+      EXPECT_FALSE(world.apply().has_value()) << what << " " << path;
+      EXPECT_THAT(world.server.writes(), IsEmpty()) << what << " " << path;
+      world.server.clear_faults();
+    }
+  }
+};
+
+TEST_P(EveryRead, IsUnknownNotAbsentInANewMesh) {
+  MeshWorld world({"east", "west"});
+  expect_honest(world, "new");
+}
+
+TEST_P(EveryRead, IsUnknownNotAbsentInAMeshThatIsDone) {
+  MeshWorld world({"east", "west"});
+  ASSERT_TRUE(world.apply()->succeeded());
+  expect_honest(world, "done");
+}
+
+INSTANTIATE_TEST_SUITE_P(Troubles, EveryRead, ::testing::ValuesIn(kTroubles), [](const auto& one) {
+  return std::string(one.param.name);
+});
+
+TEST(EveryReadThereIs, IsCovered) {
+  // A read that is added turns up here by itself; one that is lost shows.
+  EXPECT_EQ(paths_read(),
+            (std::set<std::string>{
+                "/api/v1/namespaces/istio-system", "/api/v1/namespaces/istio-system/configmaps/istio",
+                "/api/v1/namespaces/istio-system/configmaps/istio-ca-root-cert", kTwinPath,
+                kCacertsPath, "/api/v1/namespaces/kube-system",
+                "/apis/apps/v1/namespaces/istio-system/deployments", "/version"}));
+}
+
+TEST(Observe, SaysThatACorruptStoreIsUnknown) {
+  MeshWorld world({"east"});
+  ASSERT_TRUE(world.apply()->succeeded());
+  test::put_file(world.folder / "shop.trust/store.db", "no database");
+  EXPECT_TRUE(world.observe().store.is_unknown());
+  EXPECT_TRUE(world.plan().is_refused());
+}
+
+TEST(Observe, TellsEachClusterAsItIsSeen) {
+  const MeshWorld world({"east", "west"});
+  std::mutex mutex;
+  std::set<std::string> seen;
+  (void)observe(world.mesh, world.world(), [&](const mesh::ClusterObservation& cluster) {
+    const std::lock_guard guard(mutex);
+    seen.insert(cluster.name);
+  });
+  EXPECT_EQ(seen, (std::set<std::string>{"east", "west"}));
+}
+
+}  // namespace
+}  // namespace meshtrust::run
