@@ -27,16 +27,18 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
     const std::string_view text = *entry;
     if (!added.contains(std::string(text.substr(0, text.find('='))))) result.emplace_back(text);
   }
-  for (const auto& [name, value] : added)
-    result.push_back(name + "=" + value);
+  for (const auto& [name, value] : added) {
+    result.push_back(fmt::format("{}={}", name, value));
+  }
   return result;
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
   pointers.reserve(texts.size() + 1);
-  for (std::string& text : texts)
+  for (std::string& text : texts) {
     pointers.push_back(text.data());
+  }
   pointers.push_back(nullptr);
   return pointers;
 }

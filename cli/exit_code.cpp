@@ -63,8 +63,9 @@ ExitCode exit_code_of(base::Code code) {
 
 ExitCode exit_code_of(std::span<const base::Error> errors) {
   ExitCode code = kDone;
-  for (const base::Error& error : errors)
+  for (const base::Error& error : errors) {
     code = more_telling(code, exit_code_of(error.code));
+  }
   return code;
 }
 

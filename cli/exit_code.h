@@ -7,8 +7,8 @@
 
 namespace meshtrust::cli {
 
-/// The exit codes that scripts rely on; `meshtrust help exit-codes` prints them from the table in
-/// exit_code.cpp.
+/// The exit codes that scripts rely on. The table in exit_code.cpp says which wins and what they
+/// mean; the help of every command prints it.
 enum ExitCode : int {
   kDone = 0,
   kFailure = 1,

@@ -34,13 +34,14 @@ std::string wrapped(std::string_view text, std::string_view indent) {
 std::string flags_of(const CLI::App& app) {
   std::vector<std::vector<std::string>> rows;
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_positional()) continue;
+    if (option->get_positional() || option->check_lname("help")) continue;
     std::string name = option->get_name(false, true);
     for (std::size_t at = name.find(','); at != std::string::npos; at = name.find(',', at + 2)) {
       name.insert(at + 1, " ");
     }
     const std::string& value = option->get_option_text();
-    rows.push_back({value.empty() ? name : name + " " + value, option->get_description()});
+    rows.push_back(
+        {value.empty() ? name : fmt::format("{} {}", name, value), option->get_description()});
   }
   std::string text;
   for (const auto& row : rows) {
@@ -103,8 +104,9 @@ std::string help_of(const CommandEntry& entry, const CLI::App& app, const CLI::A
       "  NO_COLOR, CI                  plain output; CI also means that nobody can be asked\n";
   if (!entry.files.empty()) {
     text += "\nFILES\n";
-    for (const std::string_view file : entry.files)
+    for (const std::string_view file : entry.files) {
       text += fmt::format("  {}\n", file);
+    }
   }
   return text;
 }

@@ -3,7 +3,10 @@
 #include "base/text.h"
 #include "profiles/load.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace meshtrust::cli {
 
@@ -11,6 +14,11 @@ namespace fs = std::filesystem;
 using base::Code;
 using base::Errors;
 using base::Result;
+
+void declare_allow_exec(CLI::App& app, bool& allow) {
+  app.add_flag("--allow-exec", allow,
+               "run credential plugins of a kubeconfig beside the mesh file");
+}
 
 Result<profiles::Mesh, Errors> load_mesh_file(const Session& session) {
   const std::string& file = session.options.file;
@@ -36,6 +44,22 @@ k8s::KubeconfigSources kubeconfig_sources(const Session& session) {
   return sources;
 }
 
+namespace {
+
+/// Which server each cluster is, found through which file, as whom.
+void explain_access(const Session& session, const MeshContext& context) {
+  for (const profiles::Cluster& cluster : context.mesh.clusters) {
+    const auto client = context.clusters->client(cluster.name);
+    if (!client) continue;
+    const k8s::ClientSettings& settings = (*client)->settings();
+    session.console().say(fmt::format("{} is {} (context '{}', {}), as {}", cluster.name,
+                                      settings.server.text(), cluster.context,
+                                      settings.cluster_file, settings.describe_user()));
+  }
+}
+
+}  // namespace
+
 Result<MeshContext, Errors> open_mesh(Session& session, ExecPlugins exec) {
   auto mesh = load_mesh_file(session);
   if (!mesh) return base::fail(std::move(mesh).error());
@@ -46,6 +70,9 @@ Result<MeshContext, Errors> open_mesh(Session& session, ExecPlugins exec) {
   access.mesh_file_folder = folder.empty() ? "." : folder;
   access.home = access.sources.home;
   access.allow_exec = exec == ExecPlugins::kAllowed;
+  access.client.call_timeout = std::min(access.client.call_timeout, session.timeout);
+  access.client.http.request_timeout =
+      std::min(access.client.http.request_timeout, session.timeout);
   access.client.on_warning = [&console = session.console()](std::string_view text) {
     console.warn(text);
   };
@@ -56,8 +83,10 @@ Result<MeshContext, Errors> open_mesh(Session& session, ExecPlugins exec) {
                                    .cancellation = session.around.cancellation};
   MeshContext context{.mesh = std::move(*mesh), .clusters = nullptr, .world = nullptr};
   context.clusters = std::make_unique<run::Clusters>(context.mesh, access, effects);
-  for (const std::string& warning : context.clusters->warnings())
+  for (const std::string& warning : context.clusters->warnings()) {
     session.console().warn(warning);
+  }
+  if (session.console().is_verbose()) explain_access(session, context);
   context.world =
       std::make_unique<run::World>(run::World{.clusters = *context.clusters,
                                               .environment = session.environment(),
@@ -71,8 +100,9 @@ Result<MeshContext, Errors> open_mesh(Session& session, ExecPlugins exec) {
 base::Status check_cluster_names(const profiles::Mesh& mesh,
                                  const std::vector<std::string>& names) {
   std::vector<std::string> known;
-  for (const profiles::Cluster& cluster : mesh.clusters)
+  for (const profiles::Cluster& cluster : mesh.clusters) {
     known.push_back(cluster.name);
+  }
   for (const std::string& name : names) {
     if (mesh.find(name) != nullptr) continue;
     const auto meant = base::nearest(name, known);

@@ -11,9 +11,16 @@
 #include <string>
 #include <vector>
 
+namespace CLI {
+class App;
+}
+
 namespace meshtrust::cli {
 
 enum class ExecPlugins { kAsContracted, kAllowed };
+
+/// The flag that says `kAllowed`.
+void declare_allow_exec(CLI::App& app, bool& allow);
 
 /// Reads and checks the mesh file that `-f` names. All its problems together.
 base::Result<profiles::Mesh, base::Errors> load_mesh_file(const Session& session);

@@ -17,6 +17,7 @@ using base::Result;
 void SnapshotOptions::declare(CLI::App& app) {
   app.add_option("--from", from, "a file written by 'observe -o json' instead of the live clusters")
       ->option_text("FILE");
+  declare_allow_exec(app, allow_exec);
   app.add_option("--at", at, "judge for this time (RFC 3339; default now)")->option_text("TIME");
 }
 
@@ -53,14 +54,15 @@ Result<mesh::Observation> read_snapshot(const Session& session, const std::strin
 
 }  // namespace
 
-Result<Observed, Errors> observe_or_read(Session& session, const SnapshotOptions& options) {
+Result<SeenMesh, Errors> observe_or_read(Session& session, const SnapshotOptions& options) {
   const auto at = time_or_now(session, options.at);
   if (!at) return base::fail(Errors{at.error()});
   if (options.from.empty()) {
-    auto context = open_mesh(session);
+    auto context =
+        open_mesh(session, options.allow_exec ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted);
     if (!context) return base::fail(std::move(context).error());
     auto observation = observe_live(session, *context);
-    return Observed{
+    return SeenMesh{
         .mesh = std::move(context->mesh), .observation = std::move(observation), .at = *at};
   }
   auto mesh = load_mesh_file(session);
@@ -70,7 +72,7 @@ Result<Observed, Errors> observe_or_read(Session& session, const SnapshotOptions
   session.console().say(fmt::format("this is what was seen {} ({})",
                                     base::format_relative(observation->at, session.now()),
                                     base::format_rfc3339(observation->at)));
-  return Observed{.mesh = std::move(*mesh), .observation = std::move(*observation), .at = *at};
+  return SeenMesh{.mesh = std::move(*mesh), .observation = std::move(*observation), .at = *at};
 }
 
 }  // namespace meshtrust::cli

@@ -19,12 +19,13 @@ namespace meshtrust::cli {
 struct SnapshotOptions {
   std::string from;
   std::string at;
+  bool allow_exec = false;
 
   void declare(CLI::App& app);
 };
 
 /// A mesh, what is known of it, and the time it is judged for.
-struct Observed {
+struct SeenMesh {
   profiles::Mesh mesh;
   mesh::Observation observation;
   base::Instant at;
@@ -34,7 +35,7 @@ struct Observed {
 mesh::Observation observe_live(Session& session, const MeshContext& context);
 
 /// The live mesh, or the snapshot that `options` name (its age is said).
-base::Result<Observed, base::Errors> observe_or_read(Session& session,
+base::Result<SeenMesh, base::Errors> observe_or_read(Session& session,
                                                      const SnapshotOptions& options);
 
 /// The time in `--at`, or now.

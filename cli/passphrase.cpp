@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fcntl.h>
 #include <utility>
 
 namespace meshtrust::cli {
@@ -63,6 +64,11 @@ void PassphraseOptions::declare(CLI::App& app) {
       ->option_text("N");
   app.add_flag("--no-password", none, "keep the root key in clear text; needs --insecure as well");
   app.add_flag("--insecure", insecure, "the second word that --no-password takes");
+}
+
+void PassphraseOptions::keep_from_children() const {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): fcntl has no other form
+  if (descriptor >= 0) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }
 
 Result<std::optional<Secret>> find_passphrase(Session& session,

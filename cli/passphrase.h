@@ -20,6 +20,8 @@ struct PassphraseOptions {
   bool insecure = false;  ///< the second word that --no-password takes
 
   void declare(CLI::App& app);
+  /// Keeps `descriptor` from every child. Called before anything is run.
+  void keep_from_children() const;
 };
 
 enum class PassphrasePurpose { kOpen, kProtectNewKey };

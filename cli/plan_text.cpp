@@ -22,15 +22,17 @@ char sign_of(mesh::Change change) {
 }  // namespace
 
 std::string render_plan(const mesh::Plan& plan) {
-  if (plan.is_empty())
+  if (plan.is_empty()) {
     return fmt::format("Nothing to do: mesh '{}' is as it should be.\n", plan.mesh);
+  }
   std::string text;
   for (const mesh::Step& step : plan.steps) {
     const std::string where = step.cluster.empty() ? "" : step.cluster + ": ";
     text += fmt::format("{} {}{}\n    because {}\n", sign_of(step.change), where, step.title,
                         step.reason);
-    for (const std::string& line : step.diff)
+    for (const std::string& line : step.diff) {
       text += fmt::format("    {}\n", line);
+    }
     text += "\n";
   }
   const auto count = [&plan](mesh::Change change) {

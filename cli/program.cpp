@@ -67,8 +67,9 @@ class CommandLine {
     root_.fallthrough();
     declare_global(root_, options);
     bind_environment(root_);
-    for (const CommandEntry& entry : commands())
+    for (const CommandEntry& entry : commands()) {
       add(entry);
+    }
   }
 
   /// Parses, and gives the command that was meant, or null for the overview.
@@ -139,8 +140,9 @@ class CommandLine {
   static std::string words_after(const std::string& group) {
     std::vector<std::string> words;
     for (const CommandEntry& entry : commands()) {
-      if (entry.name.starts_with(group + " "))
+      if (entry.name.starts_with(group + " ")) {
         words.emplace_back(entry.name.substr(group.size() + 1));
+      }
     }
     return base::join(words, ", ");
   }
@@ -181,8 +183,9 @@ class CommandLine {
     std::vector<std::string> words;
     const auto add_flags = [&words](const CLI::App& app) {
       for (const CLI::Option* option : app.get_options()) {
-        for (const std::string& name : option->get_lnames())
+        for (const std::string& name : option->get_lnames()) {
           words.push_back("--" + name);
+        }
       }
     };
     add_flags(root_);

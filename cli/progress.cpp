@@ -117,7 +117,7 @@ class LiveProgress final : public Progress {
       : console_(console),
         terminal_(terminal),
         clock_(clock),
-        ticker_([this](std::stop_token stop) { tick(stop); }) {}
+        ticker_([this](const std::stop_token& stop) { tick(stop); }) {}
   LiveProgress(const LiveProgress&) = delete;
   LiveProgress& operator=(const LiveProgress&) = delete;
   ~LiveProgress() override { LiveProgress::close(); }
@@ -180,8 +180,9 @@ class LiveProgress final : public Progress {
 
   void erase() {
     std::string escape;
-    for (std::size_t i = 0; i < drawn_; ++i)
+    for (std::size_t i = 0; i < drawn_; ++i) {
       escape += "\x1b[1A\x1b[2K";
+    }
     drawn_ = 0;
     if (!escape.empty()) console_.narrate(escape);
   }

@@ -75,8 +75,26 @@ std::string expiry_text(base::Instant end, base::Instant now) {
 }
 
 bool Proof::holds() const {
-  return answer.unknowns.empty() && !has_severity(answer.findings, mesh::Severity::kCritical) &&
+  return (is_partial || !pairs.empty()) && answer.unknowns.empty() &&
+         !has_severity(answer.findings, mesh::Severity::kCritical) &&
          std::all_of(pairs.begin(), pairs.end(), [](const auto& pair) { return pair.accepted(); });
+}
+
+void Proof::keep(const std::vector<std::string>& clusters) {
+  if (clusters.empty()) return;
+  const auto is_wanted = [&clusters](const std::string& cluster) {
+    return std::find(clusters.begin(), clusters.end(), cluster) != clusters.end();
+  };
+  is_partial = true;
+  // What is missing on the other side is not this part's fault.
+  std::erase_if(pairs, [&](const mesh::PairVerdict& pair) {
+    const bool both = is_wanted(pair.from) && is_wanted(pair.to);
+    const bool either = is_wanted(pair.from) || is_wanted(pair.to);
+    return !either || (!both && !pair.problem.empty());
+  });
+  std::erase_if(answer.findings, [&](const mesh::Finding& finding) {
+    return !finding.cluster.empty() && !is_wanted(finding.cluster);
+  });
 }
 
 ExitCode Proof::exit_code() const {
@@ -99,11 +117,12 @@ std::string render_proof(const profiles::Mesh& mesh,
                          base::Instant at) {
   const auto accepted = std::count_if(proof.pairs.begin(), proof.pairs.end(),
                                       [](const auto& pair) { return pair.accepted(); });
-  return fmt::format(
-      "{}\n{}\n{} of {} accepted by OpenSSL and Botan: {}\n",
-      certificates_table(mesh, observation, at), pairs_table(proof), accepted,
-      base::count_of(proof.pairs.size(), "ordered pair"),
-      proof.holds() ? "every workload will trust every other" : "trust is not proved");
+  return fmt::format("{}\n{}\n{} of {} accepted by OpenSSL and Botan: {}\n",
+                     certificates_table(mesh, observation, at), pairs_table(proof), accepted,
+                     base::count_of(proof.pairs.size(), "ordered pair"),
+                     !proof.holds()     ? "trust is not proved"
+                     : proof.is_partial ? "so far, every workload will trust every other"
+                                        : "every workload will trust every other");
 }
 
 Json proof_to_json(const profiles::Mesh& mesh,

@@ -13,9 +13,12 @@ namespace meshtrust::cli {
 struct Proof {
   mesh::Answer answer;
   std::vector<mesh::PairVerdict> pairs;
+  bool is_partial = false;  ///< only some clusters were asked about
 
   bool holds() const;
   ExitCode exit_code() const;
+  /// Leaves what concerns one of these clusters (or the mesh as a whole); all when empty.
+  void keep(const std::vector<std::string>& clusters);
 };
 
 Proof prove(const profiles::Mesh& mesh, const mesh::Observation& observation, base::Instant at);

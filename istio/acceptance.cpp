@@ -151,8 +151,9 @@ class Judge {
 
   void judge_times() {
     warn_soon(kCaCertFile, parsed().ca_cert);
-    for (const Certificate& root : parsed().roots)
+    for (const Certificate& root : parsed().roots) {
       warn_soon(kRootCertFile, root);
+    }
     const auto issuer =
         std::find_if(parsed().roots.begin(), parsed().roots.end(), [this](const auto& root) {
           return parsed().cert_chain.back().facts().issuer_der == root.facts().subject_der;
@@ -202,6 +203,16 @@ KeyMatch match_key(const base::Secret& pem, const std::string& ca_cert) {
   if (!certificates) return KeyMatch::kOther;
   const bool same = pki::key_id(key->public_key()) == certificates->front().facts().key_id;
   return same ? KeyMatch::kMatches : KeyMatch::kOther;
+}
+
+base::Status refuse_unless_good(const Bundle& bundle, base::Instant at) {
+  const BundleVerdict verdict =
+      judge_bundle({.bundle = bundle.certificates,
+                    .key = match_key(bundle.ca_key, bundle.certificates.ca_cert),
+                    .at = at});
+  if (verdict.is_good()) return {};
+  return base::fail(base::Code::kRefused,
+                    "the new bundle is not sound: " + verdict.problems.front().message);
 }
 
 }  // namespace meshtrust::istio

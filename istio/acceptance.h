@@ -54,4 +54,8 @@ BundleVerdict judge_bundle(const BundleQuestion& question);
 /// Whether `pem` is a private key that istiod can read and that belongs to `ca_cert`.
 KeyMatch match_key(const base::Secret& pem, const std::string& ca_cert);
 
+/// The last look before a new bundle leaves the process: kRefused unless istiod would load it and
+/// the mesh would work with it.
+base::Status refuse_unless_good(const Bundle& bundle, base::Instant at);
+
 }  // namespace meshtrust::istio

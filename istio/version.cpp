@@ -18,8 +18,9 @@ std::optional<int> take_number(std::string_view digits) {
   const bool has_leading_zero = digits.size() > 1 && digits.front() == '0';
   const bool is_number =
       std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (digits.empty() || digits.size() > kMostDigits || has_leading_zero || !is_number)
+  if (digits.empty() || digits.size() > kMostDigits || has_leading_zero || !is_number) {
     return std::nullopt;
+  }
   int number = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), number);
   return number;
@@ -44,8 +45,9 @@ bool is_supported(const Version& version) {
 base::Result<Version> parse_version(std::string_view text) {
   const auto parts = base::split(text, '.');
   std::array<std::optional<int>, 3> numbers;
-  if (parts.size() == numbers.size())
+  if (parts.size() == numbers.size()) {
     std::transform(parts.begin(), parts.end(), numbers.begin(), take_number);
+  }
   if (!numbers[0] || !numbers[1] || !numbers[2]) {
     return base::fail(base::Code::kInvalidInput,
                       fmt::format("'{}' is not a release of Istio, expected one like 1.30.3",

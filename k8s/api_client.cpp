@@ -102,6 +102,8 @@ ApiClient::ApiClient(ClientSettings settings, const ClientEffects& effects, Clie
 
 ApiClient::~ApiClient() = default;
 
+// One loop, because credential, deadline and back-off all decide about the same next attempt.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity)
 Result<Reply> ApiClient::perform(Request request, Repeatable repeatable, std::string_view action) {
   const auto deadline = effects_.clock.steady() + options_.call_timeout;
   Pause& pause = options_.pause != nullptr ? *options_.pause : *own_pause_;

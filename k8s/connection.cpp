@@ -52,8 +52,8 @@ void set(CURL* easy, CURLoption option, Value value) {
 /// libcurl reads `text` in place: no copy is made, and it outlives the handle.
 void set_blob(CURL* easy, CURLoption option, std::string_view text) {
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the C struct has no const
-  curl_blob blob{
-      .data = const_cast<char*>(text.data()), .len = text.size(), .flags = CURL_BLOB_NOCOPY};
+  char* const data = const_cast<char*>(text.data());
+  curl_blob blob{.data = data, .len = text.size(), .flags = CURL_BLOB_NOCOPY};
   set(easy, option, &blob);
 }
 
@@ -265,7 +265,7 @@ int Connection::drive(const base::Cancellation& cancellation) {
       int left = 0;
       const CURLMsg* message = curl_multi_info_read(multi, &left);
       MESHTRUST_CHECK(message != nullptr && message->msg == CURLMSG_DONE);
-      result = message->data.result;
+      result = message->data.result;  // NOLINT(cppcoreguidelines-pro-type-union-access): by libcurl
       break;
     }
     curl_waitfd stop{.fd = cancellation.fd(), .events = CURL_WAIT_POLLIN, .revents = 0};

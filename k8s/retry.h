@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "base/result.h"
 
+#include <array>
 #include <chrono>
 #include <optional>
 
@@ -66,7 +67,7 @@ class Backoff {
 
   const RetryPolicy& policy_;
   base::Random& random_;
-  int used_[4] = {};
+  std::array<int, 4> used_{};
   int attempts_ = 0;
 };
 

@@ -32,8 +32,9 @@ std::span<const Check> trust_checks() {
 
 Answer ask_all(std::span<const Check> checks, const CheckSubject& subject) {
   Answer answer;
-  for (const Check& check : checks)
+  for (const Check& check : checks) {
     check.ask(subject, answer);
+  }
   return answer;
 }
 

@@ -160,8 +160,9 @@ Json write(const StoreFacts& store) {
                {"roots", store.roots},
                {"issued", Json::array()}};
   if (store.root) json["root"] = *store.root;
-  for (const IssuedFacts& issued : store.issued)
+  for (const IssuedFacts& issued : store.issued) {
     json["issued"].push_back(write(issued));
+  }
   return json;
 }
 void read(const Json& json, StoreFacts& store) {
@@ -169,8 +170,9 @@ void read(const Json& json, StoreFacts& store) {
   store.declared_subject = value<std::string>(json, "declaredSubject");
   store.key_is_encrypted = value<bool>(json, "keyIsEncrypted");
   store.roots = value<std::vector<std::string>>(json, "roots");
-  for (const Json& entry : field(json, "issued"))
+  for (const Json& entry : field(json, "issued")) {
     read(entry, store.issued.emplace_back());
+  }
 }
 
 template <class T>
@@ -235,14 +237,19 @@ Json to_json(const Observation& observation) {
                {"mesh", observation.mesh},
                {"store", write(observation.store)},
                {"clusters", Json::array()}};
-  for (const auto& cluster : observation.clusters)
+  for (const auto& cluster : observation.clusters) {
     json["clusters"].push_back(write(cluster));
+  }
   return json;
 }
 
 base::Result<Observation> observation_from_json(const Json& json) {
   try {
     if (value<std::string>(json, "kind") != "Observation") throw Malformed{"'kind' is another"};
+    const auto version = value<std::string>(json, "apiVersion");
+    if (version != "meshtrust/v1") {
+      throw Malformed{fmt::format("'apiVersion' is '{}', wanted 'meshtrust/v1'", version)};
+    }
     Observation observation;
     observation.at = instant(json, "at");
     observation.mesh = value<std::string>(json, "mesh");

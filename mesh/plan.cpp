@@ -50,8 +50,9 @@ class TrustPlanner {
         std::any_of(mesh_.clusters.begin(), mesh_.clusters.end(),
                     [this](const Cluster& cluster) { return needs_intermediate(cluster); });
     if (anything_to_issue && !has_root()) plan_root();
-    for (const Cluster& cluster : mesh_.clusters)
+    for (const Cluster& cluster : mesh_.clusters) {
       plan_cluster(cluster);
+    }
     return std::move(plan_);
   }
 
@@ -114,7 +115,15 @@ class TrustPlanner {
     const NamespaceFacts* live = seen.system_namespace.found();
     if (live != nullptr && live->network == cluster.network) return;
     const bool ours = live == nullptr || live->created_by_meshtrust;
-    const std::string label = fmt::format("+ label {}: {}", istio::kNetworkLabel, cluster.network);
+    std::vector<std::string> diff{
+        fmt::format("+ label {}: {}", istio::kNetworkLabel, cluster.network)};
+    if (ours) {
+      for (const auto& [key, value] : profiles::ownership_labels(mesh_, cluster)) {
+        diff.push_back(fmt::format("+ label {}: {}", key, value));
+      }
+      diff.push_back(
+          fmt::format("+ annotation {}: {}", istio::kCreatedByAnnotation, istio::kFieldManager));
+    }
     plan_.steps.push_back(
         {.id = step_id(cluster, "namespace"),
          .cluster = cluster.name,
@@ -122,7 +131,7 @@ class TrustPlanner {
          .title = "namespace " + system_namespace(),
          .reason = live == nullptr ? "it does not exist" : "it has no network label",
          .needs = {},
-         .diff = {label},
+         .diff = std::move(diff),
          .action = ApplyObject{
              .api_version = "v1",
              .kind = "Namespace",
@@ -179,12 +188,20 @@ class TrustPlanner {
       step.diff.push_back(fmt::format("+ certificates: (known after {})", cacerts_step));
     } else {
       const auto wanted = profiles::twin_data(mesh_, cluster, cacerts->certificates);
-      if (live != nullptr && live->data == wanted) return;
+      if (live != nullptr && holds(*live, wanted)) return;
       step.diff = twin_diff(live, wanted);
       step.action = PublishTwin{
           .namespace_name = system_namespace(), .certificates = cacerts->certificates, .after = {}};
     }
     plan_.steps.push_back(std::move(step));
+  }
+
+  /// Keys that others added are theirs: server-side apply could not take them away.
+  static bool holds(const TwinFacts& live, const std::map<std::string, std::string>& wanted) {
+    return std::all_of(wanted.begin(), wanted.end(), [&live](const auto& entry) {
+      const auto found = live.data.find(entry.first);
+      return found != live.data.end() && found->second == entry.second;
+    });
   }
 
   static std::vector<std::string> twin_diff(const TwinFacts* live,
@@ -200,10 +217,6 @@ class TrustPlanner {
         diff.push_back(fmt::format("~ {}: {} -> {}", key,
                                    is_pem ? shown_certificates(old) : shown(old), after));
       }
-    }
-    if (live == nullptr) return diff;
-    for (const auto& [key, value] : live->data) {
-      if (!wanted.contains(key)) diff.push_back(fmt::format("- {}", key));
     }
     return diff;
   }
@@ -258,8 +271,9 @@ std::string_view kind_of(const Action& action) {
 }
 
 /// Adds the rights to write `right` and to read it back.
-void add_write(std::vector<Right>& rights, Right right) {
+void add_write(std::vector<Right>& rights, Right right, Change change) {
   for (const char* verb : {"get", "create", "patch"}) {
+    if (change != Change::kAdd && std::string_view(verb) == "create") continue;
     right.verb = verb;
     rights.push_back(right);
   }
@@ -290,16 +304,16 @@ std::vector<Right> Plan::requires_rights() const {
       right.resource = object->resource;
       right.namespace_name = object->namespace_name;
       right.name = object->name;
-      add_write(rights, right);
+      add_write(rights, right, step.change);
     } else if (const auto* push = std::get_if<PushTrust>(&step.action)) {
       right.namespace_name = push->namespace_name;
-      add_write(rights, right);
+      add_write(rights, right, step.change);
     } else if (const auto* twin = std::get_if<PublishTwin>(&step.action)) {
       right.kind = "ConfigMap";
       right.resource = "configmaps";
       right.namespace_name = twin->namespace_name;
       right.name = istio::kPublicTwin;
-      add_write(rights, right);
+      add_write(rights, right, step.change);
     }
   }
   return rights;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace meshtrust::mesh {
 namespace {
@@ -23,7 +24,8 @@ class Materials {
 
   struct Entry {
     std::optional<istio::ParsedBundle> bundle;
-    std::string problem;
+    std::string root_cert = {};  ///< the roots as they stand in the file
+    std::string problem = {};
     bool is_unknown = false;
   };
 
@@ -32,6 +34,18 @@ class Materials {
         .bundle = {}, .problem = "the cluster was not observed", .is_unknown = true};
     const auto found = parsed_.find(cluster);
     return found == parsed_.end() ? kNotSeen : found->second;
+  }
+
+  /// A mesh of a thousand clusters has a million pairs and one root: each question is asked once.
+  const std::vector<pki::Verdict>* judged(const std::string& presenting,
+                                          const std::string& roots) const {
+    const auto found = judged_.find({presenting, roots});
+    return found == judged_.end() ? nullptr : &found->second;
+  }
+  const std::vector<pki::Verdict>& remember(const std::string& presenting,
+                                            const std::string& roots,
+                                            std::vector<pki::Verdict> verdicts) {
+    return judged_[{presenting, roots}] = std::move(verdicts);
   }
 
  private:
@@ -43,14 +57,17 @@ class Materials {
     }
     auto bundle = istio::parse_bundle(material.found()->certificates);
     if (!bundle) return {.bundle = {}, .problem = bundle.error().message};
-    return {.bundle = std::move(*bundle), .problem = {}};
+    return {.bundle = std::move(*bundle),
+            .root_cert = material.found()->certificates.root_cert,
+            .problem = {}};
   }
 
   std::map<std::string, Entry> parsed_;
+  std::map<std::pair<std::string, std::string>, std::vector<pki::Verdict>> judged_;
 };
 
 /// Judges the pair that one issuer on each side makes, adding to what is known of it.
-void judge_issuers(const Materials& materials,
+void judge_issuers(Materials& materials,
                    const std::string& presenting,
                    const std::string& trusting,
                    base::Instant at,
@@ -62,14 +79,20 @@ void judge_issuers(const Materials& materials,
     pair.is_unknown = entry.is_unknown;
     return;
   }
+  const std::string& roots = materials.of(trusting).root_cert;
+  const std::vector<pki::Verdict>* known = materials.judged(presenting, roots);
+  if (known != nullptr) {
+    pair.verdicts.insert(pair.verdicts.end(), known->begin(), known->end());
+    return;
+  }
   const pki::TrustQuestion question{.chain = materials.of(presenting).bundle->cert_chain,
                                     .roots = materials.of(trusting).bundle->roots,
                                     .at = at};
-  for (pki::Verdict& verdict : pki::judge(question))
-    pair.verdicts.push_back(std::move(verdict));
+  const auto& verdicts = materials.remember(presenting, roots, pki::judge(question));
+  pair.verdicts.insert(pair.verdicts.end(), verdicts.begin(), verdicts.end());
 }
 
-PairVerdict judge_pair(const Materials& materials,
+PairVerdict judge_pair(Materials& materials,
                        const profiles::Cluster& from,
                        const profiles::Cluster& to,
                        base::Instant at) {
@@ -109,7 +132,7 @@ bool PairVerdict::accepted() const {
 std::vector<PairVerdict> judge_pairs(const profiles::Mesh& mesh,
                                      const Observation& observation,
                                      base::Instant at) {
-  const Materials materials(observation);
+  Materials materials(observation);
   std::vector<PairVerdict> pairs;
   for (const profiles::Cluster& from : mesh.clusters) {
     for (const profiles::Cluster& to : mesh.clusters) {

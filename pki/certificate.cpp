@@ -90,8 +90,9 @@ base::Result<std::vector<Certificate>> certificates_from_pem(std::string_view pe
 
 std::string to_pem(std::span<const Certificate> certificates) {
   std::string pem;
-  for (const Certificate& certificate : certificates)
+  for (const Certificate& certificate : certificates) {
     pem += certificate.pem();
+  }
   return pem;
 }
 

@@ -41,8 +41,9 @@ Botan::Path_Validation_Result judge_first(const std::vector<Certificate>& chain,
 Botan::Path_Validation_Result judge_chain(const TrustQuestion& question) {
   std::vector<Botan::X509_Certificate> chain;
   chain.reserve(question.chain.size());
-  for (const Certificate& certificate : question.chain)
+  for (const Certificate& certificate : question.chain) {
     chain.emplace_back(certificate.der());
+  }
   Botan::Certificate_Store_In_Memory roots;
   for (const Certificate& root : question.roots) {
     roots.add_certificate(Botan::X509_Certificate(root.der()));

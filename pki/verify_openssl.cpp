@@ -34,8 +34,9 @@ Verdict refused(std::string reason) {
 Verdict judge_with_openssl(const TrustQuestion& question) {
   if (question.chain.empty()) return refused("there is no certificate to judge");
   const Store store(X509_STORE_new());
-  for (const Certificate& root : question.roots)
+  for (const Certificate& root : question.roots) {
     X509_STORE_add_cert(store.get(), x509_of(root));
+  }
 
   const CertificateStack helpers(sk_X509_new_null());
   for (std::size_t i = 1; i < question.chain.size(); ++i) {

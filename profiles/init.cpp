@@ -44,8 +44,9 @@ std::string network_name(const InitRequest& request, std::size_t index) {
 /// The topology as stated, else as a comment what the clusters make of it.
 std::string topology_line(const InitRequest& request) {
   constexpr std::string_view kMeaning = "states the model, to be held against roles and networks";
-  if (request.topology)
+  if (request.topology) {
     return fmt::format("topology: {}  # {}", name_of(*request.topology), kMeaning);
+  }
   const Topology made =
       request.clusters.size() > 1 ? Topology::kMultiPrimaryMultiNetwork : Topology::kMultiPrimary;
   return fmt::format("# topology: {}  # {}", name_of(made), kMeaning);
@@ -148,14 +149,16 @@ std::string cluster_name_from_context(std::string_view context) {
       name += '-';
     }
   }
-  while (name.ends_with('-'))
+  while (name.ends_with('-')) {
     name.pop_back();
+  }
   return name.empty() ? "cluster" : name;
 }
 
 base::Result<std::string> render_mesh_file(const InitRequest& request) {
-  if (request.clusters.empty())
+  if (request.clusters.empty()) {
     return base::fail(base::Code::kInvalidInput, "a mesh needs at least one cluster");
+  }
   std::set<std::string> taken;
   for (const InitCluster& cluster : request.clusters) {
     if (cluster.name) taken.insert(*cluster.name);

@@ -30,8 +30,9 @@ Shape text(const TextKind& kind) {
 template <class Enum>
 Shape one_of(std::span<const Enum> values) {
   Shape shape = of_kind(Shape::Kind::kWord);
-  for (const Enum value : values)
+  for (const Enum value : values) {
     shape.words.emplace_back(name_of(value));
+  }
   return shape;
 }
 

@@ -41,8 +41,9 @@ Enum word_of(const Value& value, std::span<const Enum> words) {
 
 /// Most significant first, as a distinguished name is encoded.
 pki::DistinguishedName subject_of(const Value& subject, const std::string& mesh_name) {
-  if (!subject.is_given())
+  if (!subject.is_given()) {
     return {.attributes = {{"O", mesh_name}, {"CN", mesh_name + " Root CA"}}};
+  }
   constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kTypes{{
       {"country", "C"},
       {"state", "ST"},
@@ -53,8 +54,9 @@ pki::DistinguishedName subject_of(const Value& subject, const std::string& mesh_
   }};
   pki::DistinguishedName name;
   for (const auto& [key, type] : kTypes) {
-    if (subject[key].is_given())
+    if (subject[key].is_given()) {
       name.attributes.push_back({.type = std::string(type), .value = subject[key].text});
+    }
   }
   return name;
 }
@@ -88,8 +90,9 @@ IstioProfile istio_of(const Value& istio, const Report& file) {
                        .system_namespace = istio["namespace"].text,
                        .version_place = file.place(istio["version"].at),
                        .namespace_place = file.place(istio["namespace"].at)};
-  if (istio["version"].is_given())
+  if (istio["version"].is_given()) {
     profile.version = istio::parse_version(istio["version"].text).value();
+  }
   return profile;
 }
 
@@ -108,8 +111,9 @@ Cluster cluster_of(const Value& entry, const Value& defaults, const Report& file
                   .network_place = file.place(value("network").at)};
   if (value("kubeconfig").is_given()) cluster.kubeconfig = value("kubeconfig").text;
   if (cluster.role == Role::kPrimary) return cluster;
-  for (const Value& primary : value("controlPlane").items)
+  for (const Value& primary : value("controlPlane").items) {
     cluster.control_plane.push_back(primary.text);
+  }
   return cluster;
 }
 
@@ -127,8 +131,9 @@ Mesh mesh_of(const Value& document, const Report& file) {
             .mesh_id_place = file.place(spec["meshID"].at),
             .topology_place = file.place(spec["topology"].at)};
   if (spec["topology"].is_given()) mesh.topology = word_of(spec["topology"], all_topologies());
-  for (const Value& entry : spec["clusters"].items)
+  for (const Value& entry : spec["clusters"].items) {
     mesh.clusters.push_back(cluster_of(entry, spec["defaults"], file));
+  }
   return mesh;
 }
 
@@ -149,8 +154,9 @@ base::Error not_utf8(std::string_view file, std::string_view before) {
 }  // namespace
 
 base::Result<Mesh, base::Errors> load_mesh(std::string_view file, std::string_view text) {
-  if (const auto offset = find_non_utf8(text); offset != std::string_view::npos)
+  if (const auto offset = find_non_utf8(text); offset != std::string_view::npos) {
     return base::fail(base::Errors{not_utf8(file, text.substr(0, offset))});
+  }
   auto documents = base::parse_yaml(file, text);
   if (!documents) return base::fail(base::Errors{std::move(documents).error()});
 

@@ -68,8 +68,9 @@ bool is_base_60(std::string_view text) {
 bool is_date(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789";
   std::string_view rest = text;
-  if (!take_run(rest, kDigits) || text.size() - rest.size() != 4 || !rest.starts_with('-'))
+  if (!take_run(rest, kDigits) || text.size() - rest.size() != 4 || !rest.starts_with('-')) {
     return false;
+  }
   rest.remove_prefix(1);
   if (!take_run(rest, kDigits) || !rest.starts_with('-')) return false;
   rest.remove_prefix(1);
@@ -83,8 +84,9 @@ std::optional<std::string_view> other_reading(std::string_view text) {
                                                          "n", "no",  "false", "off"};
   const std::string word = lower(text);
   if (word.empty() || word == "~" || word == "null") return "nothing";
-  if (std::find(kTruthValues.begin(), kTruthValues.end(), word) != kTruthValues.end())
+  if (std::find(kTruthValues.begin(), kTruthValues.end(), word) != kTruthValues.end()) {
     return "a truth value";
+  }
   if (is_number(text)) return "a number";
   if (is_base_60(text)) return "a time";
   if (is_date(text)) return "a date";

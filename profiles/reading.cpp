@@ -51,8 +51,9 @@ std::string_view found(const YamlNode& node) {
 
 std::string join_quoted(const std::vector<std::string>& words) {
   std::vector<std::string> quoted;
-  for (const std::string& word : words)
+  for (const std::string& word : words) {
     quoted.push_back(fmt::format("'{}'", word));
+  }
   return base::join(quoted, ", ");
 }
 
@@ -163,8 +164,9 @@ class Reader {
   }
 
   bool is_word(const YamlNode& node, const Shape& shape) {
-    if (std::find(shape.words.begin(), shape.words.end(), node.scalar) != shape.words.end())
+    if (std::find(shape.words.begin(), shape.words.end(), node.scalar) != shape.words.end()) {
       return true;
+    }
     report_.add(point_of(node),
                 fmt::format("'{}' is not accepted, expected {}{}", base::printable(node.scalar, 80),
                             shape.words.size() > 1 ? "one of " : "", join_quoted(shape.words)),
@@ -205,8 +207,9 @@ class Reader {
     value.state = Value::State::kGiven;
     std::map<std::string_view, int> lines;
     for (const auto& [key, content] : node.entries) {
-      if (const Key* known = known_key(key, shape, lines))
+      if (const Key* known = known_key(key, shape, lines)) {
         value.keys[known->name] = read_entry(key, content, known->shape);
+      }
     }
     for (const Key& key : shape.keys) {
       if (key.need == Key::Need::kRequired && !lines.contains(key.name)) {
@@ -246,8 +249,9 @@ class Reader {
 
   void report_unknown_key(const YamlNode& key, const Shape& shape) {
     std::vector<std::string> names;
-    for (const Key& known : shape.keys)
+    for (const Key& known : shape.keys) {
       names.push_back(known.name);
+    }
     std::string hint = did_you_mean(key.scalar, names);
     if (hint.empty()) hint = fmt::format("the keys here are {}", base::join(names, ", "));
     report_.add(point_of(key), fmt::format("unknown key '{}'", base::printable(key.scalar, 80)),

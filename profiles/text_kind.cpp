@@ -140,8 +140,9 @@ MaybeRefusal refuse_country(std::string_view text) {
 /// All patches of the minor releases that are supported.
 std::string version_pattern() {
   std::vector<std::string> minors;
-  for (int minor = istio::kOldestSupportedMinor; minor <= istio::kNewestSupportedMinor; ++minor)
+  for (int minor = istio::kOldestSupportedMinor; minor <= istio::kNewestSupportedMinor; ++minor) {
     minors.push_back(std::to_string(minor));
+  }
   return fmt::format("^{}\\.({})\\.(0|[1-9][0-9]{{0,3}})$", istio::kSupportedMajor,
                      base::join(minors, "|"));
 }

@@ -17,8 +17,9 @@ std::map<std::string, std::string> ownership_labels(const Mesh& mesh, const Clus
 Json namespace_object(const Mesh& mesh, const Cluster& cluster, NamespaceOwner owner) {
   Json metadata = {{"labels", {{istio::kNetworkLabel, cluster.network}}}};
   if (owner == NamespaceOwner::kMeshtrust) {
-    for (const auto& [key, value] : ownership_labels(mesh, cluster))
+    for (const auto& [key, value] : ownership_labels(mesh, cluster)) {
       metadata["labels"][key] = value;
+    }
     metadata["annotations"] = {{istio::kCreatedByAnnotation, istio::kFieldManager}};
   }
   return {{"metadata", std::move(metadata)}};

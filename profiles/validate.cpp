@@ -35,8 +35,9 @@ class Rules {
   }
 
   void check_roles() {
-    for (const Value& cluster : clusters_)
+    for (const Value& cluster : clusters_) {
       check_control_plane_fits_role(cluster);
+    }
     for (const Value& cluster : clusters_) {
       if (is_remote(role_of(cluster))) check_references(cluster["controlPlane"], &cluster);
     }

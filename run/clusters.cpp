@@ -80,15 +80,17 @@ Clusters::Clusters(const profiles::Mesh& mesh,
   for (const profiles::Cluster& cluster : mesh.clusters) {
     auto settings = settings_of(cluster, kubeconfigs, access, effects.files);
     if (const auto& kubeconfig = kubeconfigs.of(cluster)) {
-      for (const std::string& text : kubeconfig->warnings())
+      for (const std::string& text : kubeconfig->warnings()) {
         warn(text);
+      }
     }
     if (!settings) {
       clients_.emplace(cluster.name, base::fail(std::move(settings).error()));
       continue;
     }
-    for (const std::string& text : settings->warnings)
+    for (const std::string& text : settings->warnings) {
       warn(text);
+    }
     clients_.emplace(cluster.name, std::make_unique<k8s::ApiClient>(std::move(*settings), effects,
                                                                     access.client));
   }

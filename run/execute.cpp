@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <exception>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -40,6 +42,7 @@ class Execution {
         options_(options),
         tasks_(plan.steps.size()) {
     for (const mesh::Step& step : plan_.steps) {
+      indices_.emplace(step.id, indices_.size());
       report_.steps.push_back({.id = step.id, .cluster = step.cluster, .detail = {}, .error = {}});
     }
   }
@@ -48,8 +51,9 @@ class Execution {
     {
       std::vector<std::jthread> workers;
       const std::size_t count = std::min(options_.workers, plan_.steps.size());
-      for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t i = 0; i < count; ++i) {
         workers.emplace_back([this] { work(); });
+      }
     }
     report_.cancelled = cancellation_.is_cancelled();
     return std::move(report_);
@@ -88,9 +92,20 @@ class Execution {
       events_.started(step);
     }
     lock.unlock();
-    Outcome outcome = attempt_(step);
+    Outcome outcome = attempt_safely(step);
     lock.lock();
     take_locked(index, std::move(outcome));
+  }
+
+  /// An exception (memory, a library) fails its step and leaves the others going.
+  Outcome attempt_safely(const mesh::Step& step) const {
+    try {
+      return attempt_(step);
+    } catch (const std::exception& problem) {
+      return Failed{.why = {.code = Code::kInternal,
+                            .message = fmt::format("unexpected: {}", problem.what())},
+                    .changed = true};
+    }
   }
 
   void take_locked(std::size_t index, Outcome outcome) {
@@ -107,6 +122,7 @@ class Execution {
     } else if (auto* failed = std::get_if<Failed>(&outcome)) {
       const std::string& cluster = plan_.steps[index].cluster;
       if (failed->why.code == Code::kUnavailable && !cluster.empty()) unreachable_.insert(cluster);
+      report.changed = failed->changed;
       fail_locked(index, std::move(failed->why));
     } else if (auto* retry = std::get_if<Retry>(&outcome)) {
       wait_locked(index, retry->why.message, retry->wake, retry->why.code);
@@ -154,10 +170,9 @@ class Execution {
   }
 
   std::size_t index_of(const std::string& id) const {
-    const auto found = std::find_if(plan_.steps.begin(), plan_.steps.end(),
-                                    [&id](const mesh::Step& step) { return step.id == id; });
-    MESHTRUST_CHECK(found != plan_.steps.end());
-    return static_cast<std::size_t>(found - plan_.steps.begin());
+    const auto found = indices_.find(id);
+    MESHTRUST_CHECK(found != indices_.end());
+    return found->second;
   }
 
   /// Ends, without a report of their own, the steps whose need or whose server is gone.
@@ -209,7 +224,8 @@ class Execution {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Task> tasks_;
-  std::set<std::string> unreachable_;  ///< clusters that are not tried again
+  std::map<std::string, std::size_t> indices_;  ///< of steps by their id
+  std::set<std::string> unreachable_;           ///< clusters that are not tried again
   ExecutionReport report_;
 };
 
@@ -221,9 +237,8 @@ bool ExecutionReport::succeeded() const {
 }
 
 bool ExecutionReport::changed_anything() const {
-  return std::any_of(steps.begin(), steps.end(), [](const StepReport& step) {
-    return step.changed && step.state == StepState::kDone;
-  });
+  return std::any_of(steps.begin(), steps.end(),
+                     [](const StepReport& step) { return step.changed; });
 }
 
 base::Errors ExecutionReport::errors() const {

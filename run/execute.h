@@ -40,6 +40,7 @@ struct Retry {
 
 struct Failed {
   base::Error why;
+  bool changed = false;  ///< something may have changed before it failed
 };
 
 /// What one attempt at a step came to.

@@ -58,10 +58,26 @@ mesh::NamespaceFacts namespace_facts(const Json& object) {
   return facts;
 }
 
+/// The certificates in a file of the Secret, byte for byte. Anything else in it (people do put a
+/// key and its certificate into one file) stays where it is.
 std::string public_file(const k8s::SecretObject& secret, std::string_view name) {
   const auto file = secret.data.find(std::string(name));
   if (file == secret.data.end()) return {};
-  return std::string(reveal(file->second, "a certificate file of cacerts, which is public"));
+  constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
+  constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
+  std::string_view text =
+      reveal(file->second, "a certificate file of cacerts: only its certificates");
+  std::string certificates;
+  while (true) {
+    const auto begin = text.find(kBegin);
+    const auto end = begin == std::string_view::npos ? begin : text.find(kEnd, begin);
+    if (end == std::string_view::npos) return certificates;
+    std::size_t after = end + kEnd.size();
+    if (text.substr(after).starts_with('\r')) ++after;
+    if (text.substr(after).starts_with('\n')) ++after;
+    certificates += text.substr(begin, after - begin);
+    text.remove_prefix(after);
+  }
 }
 
 mesh::CacertsFacts cacerts_facts(const k8s::SecretObject& secret) {
@@ -73,8 +89,9 @@ mesh::CacertsFacts cacerts_facts(const k8s::SecretObject& secret) {
                        .root_cert = public_file(secret, istio::kRootCertFile)},
       .key = istio::KeyMatch::kUnreadable,
       .managers = secret.facts.managers};
-  for (const auto& [name, content] : secret.data)
+  for (const auto& [name, content] : secret.data) {
     facts.files.push_back(name);
+  }
   const auto key = secret.data.find(std::string(istio::kCaKeyFile));
   if (key != secret.data.end()) {
     facts.key = istio::match_key(key->second, facts.certificates.ca_cert);
@@ -99,14 +116,14 @@ Observed<mesh::IstiodFacts> observe_istiod(k8s::ApiClient& client, const std::st
   return facts;
 }
 
-/// `trustDomain` of the mesh configuration; absent where it is left to Istio's default.
+/// `trustDomain` of the mesh configuration, or Istio's default where it is left to that.
 Observed<std::string> trust_domain_in(const Json& config_map) {
   const std::string text = base::string_at(base::at_path(config_map, {"data"}), "mesh");
   const auto documents = base::parse_yaml("configmap 'istio'", text);
   if (!documents) return Observed<std::string>::unknown(documents.error());
   if (documents->empty()) return Absent{};
   const base::YamlNode* domain = documents->front().find("trustDomain");
-  if (domain == nullptr || domain->scalar.empty()) return Absent{};
+  if (domain == nullptr || domain->scalar.empty()) return std::string(istio::kDefaultTrustDomain);
   return domain->scalar;
 }
 
@@ -193,8 +210,9 @@ mesh::StoreFacts facts_of(const ca::TrustStore& store) {
     facts.declared_subject = root->declared_subject;
     facts.key_is_encrypted = root->key_is_encrypted;
   }
-  for (const ca::Root& root : store.roots())
+  for (const ca::Root& root : store.roots()) {
     facts.roots.push_back(root.certificate.pem());
+  }
   for (const ca::LedgerEntry& entry : store.issued()) {
     facts.issued.push_back({.fingerprint = entry.fingerprint(),
                             .is_root = entry.kind == ca::AuthorityKind::kRoot,
@@ -207,16 +225,17 @@ mesh::StoreFacts facts_of(const ca::TrustStore& store) {
 }
 
 mesh::Observation observe(const profiles::Mesh& mesh, const World& world, const Seen& seen) {
-  mesh::Observation observation{.at = world.environment.clock.now(),
-                                .mesh = mesh.name,
-                                .store = observe_store(world),
-                                .clusters = {}};
+  mesh::Observation observation{
+      .at = world.environment.clock.now(), .mesh = mesh.name, .store = {}, .clusters = {}};
   observation.clusters.resize(mesh.clusters.size());
   for_each_index(mesh.clusters.size(), world.jobs, [&](std::size_t index) {
     observation.clusters[index] =
         observe_cluster(mesh.clusters[index], mesh.istio.system_namespace, world);
     if (seen) seen(observation.clusters[index]);
   });
+  // The store comes last: the ledger knows of a certificate before a cluster does, so whatever was
+  // seen of our issue is in it, also while another run is at work.
+  observation.store = observe_store(world);
   return observation;
 }
 

@@ -54,8 +54,9 @@ base::Errors check_rights(const mesh::Plan& plan, const World& world) {
     by_cluster[right.cluster].push_back(std::move(right));
   }
   std::vector<std::string> names;
-  for (const auto& [name, rights] : by_cluster)
+  for (const auto& [name, rights] : by_cluster) {
     names.push_back(name);
+  }
   std::vector<base::Errors> found(names.size());
   for_each_index(names.size(), world.jobs, [&](std::size_t index) {
     const auto client = world.clusters.client(names[index]);
@@ -64,8 +65,9 @@ base::Errors check_rights(const mesh::Plan& plan, const World& world) {
   });
   base::Errors all;
   for (base::Errors& errors : found) {
-    for (Error& error : errors)
+    for (Error& error : errors) {
       all.push_back(std::move(error));
+    }
   }
   return all;
 }

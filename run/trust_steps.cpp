@@ -47,8 +47,9 @@ Result<k8s::Applied> apply_and_verify(k8s::ApiClient& client,
 std::map<std::string, const base::Secret*> pointers_to(
     const std::map<std::string, base::Secret>& files) {
   std::map<std::string, const base::Secret*> pointers;
-  for (const auto& [name, content] : files)
+  for (const auto& [name, content] : files) {
     pointers.emplace(name, &content);
+  }
   return pointers;
 }
 
@@ -75,17 +76,6 @@ Status read_back(k8s::ApiClient& client,
     }
   }
   return {};
-}
-
-/// The last look before anything leaves the process.
-Status refuse_unless_good(const istio::Bundle& bundle, base::Instant now) {
-  const istio::BundleVerdict verdict =
-      istio::judge_bundle({.bundle = bundle.certificates,
-                           .key = istio::match_key(bundle.ca_key, bundle.certificates.ca_cert),
-                           .at = now});
-  if (verdict.is_good()) return {};
-  return base::fail(Code::kRefused,
-                    "the new bundle is not sound: " + verdict.problems.front().message);
 }
 
 Outcome outcome_of(const Result<k8s::Applied>& applied) {
@@ -161,7 +151,7 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
   auto key = minted->key.to_pem();
   if (!key) return Failed{std::move(key).error()};
   istio::Bundle bundle = istio::make_bundle(minted->chain, minted->roots, std::move(*key));
-  if (auto status = refuse_unless_good(bundle, world_.environment.clock.now()); !status) {
+  if (auto status = istio::refuse_unless_good(bundle, world_.environment.clock.now()); !status) {
     return Failed{std::move(status).error()};
   }
 
@@ -173,18 +163,29 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
   content.labels = profiles::ownership_labels(mesh_, cluster_of(step));
   content.data = pointers_to(files);
 
+  // Another run with another store writes under the same name, so that the server would see no
+  // conflict: what has appeared since the plan was made is never written over.
+  const auto live = (*client)->get_metadata(ref);
+  if (!live) return Failed{live.error()};
+  if (*live) {
+    return Failed{Error{.code = Code::kConflict,
+                        .message = ref.describe() + " appeared after the plan was made",
+                        .hints = {"run the same command again to see whose it is"}}};
+  }
+
   // Intent, push, pushed: whatever instant the process dies at, the ledger knows of the key.
   if (auto status = store_.record(lock_, fingerprint, ca::Event::kPushing, world_.who); !status) {
     return Failed{std::move(status).error()};
   }
+  // From here on the cluster may have changed, whatever the answer says.
   if (auto applied = (*client)->apply_secret(ref, content); !applied) {
-    return Failed{std::move(applied).error()};
+    return Failed{.why = std::move(applied).error(), .changed = true};
   }
   if (auto status = read_back(**client, ref, files); !status) {
-    return Failed{std::move(status).error()};
+    return Failed{.why = std::move(status).error(), .changed = true};
   }
   if (auto status = store_.record(lock_, fingerprint, ca::Event::kPushed, world_.who); !status) {
-    return Failed{std::move(status).error()};
+    return Failed{.why = std::move(status).error(), .changed = true};
   }
   {
     const std::lock_guard guard(mutex_);

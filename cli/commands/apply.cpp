@@ -55,7 +55,9 @@ class TrustApply {
     if (stop(read_saved_plan()) || stop(plan_from_what_is())) return code_;
     if (plan_.is_empty()) return finish_with_nothing_done();
     session_.console().narrate(render_plan(plan_));
-    if (stop(check_rights()) || stop(confirm()) || stop(get_passphrase())) return code_;
+    if (stop(compare_with_saved_plan()) || stop(check_rights()) || stop(confirm()) ||
+        stop(get_passphrase()))
+      return code_;
     if (stop(lock_and_plan_again())) return code_;
     if (plan_.is_empty()) return finish_with_nothing_done();
     return execute();
@@ -75,6 +77,9 @@ class TrustApply {
   Step plan_from_what_is() {
     mesh::Observation observation = observe_live(session_, context_);
     if (options_.skip_unreachable) leave_out_unreachable(observation);
+    if (context_.mesh.clusters.empty()) {
+      return stop_with(Error{.code = Code::kUnavailable, .message = "no cluster could be reached"});
+    }
     mesh::Planned planned =
         mesh::plan_trust(context_.mesh, observation,
                          {.at = session_.now(), .allow_unsupported = options_.allow_unsupported});
@@ -157,7 +162,6 @@ class TrustApply {
   }
 
   Step check_rights() {
-    if (auto step = compare_with_saved_plan(); !step) return step;
     const Errors missing = run::check_rights(plan_, *context_.world);
     if (missing.empty()) return {};
     auto step = stop_with(missing);
@@ -198,7 +202,10 @@ class TrustApply {
     const ca::Environment environment = session_.environment();
     auto store = ca::TrustStore::open(environment, context_.world->store);
     if (store || store.error().code != Code::kNotFound) return store;
-    return ca::TrustStore::create(environment, context_.world->store, context_.world->who);
+    auto created = ca::TrustStore::create(environment, context_.world->store, context_.world->who);
+    // Another run was faster by a moment: then its store is ours as well, and its lock decides.
+    const bool is_there = !created && created.error().code == Code::kConflict;
+    return is_there ? ca::TrustStore::open(environment, context_.world->store) : std::move(created);
   }
 
   Step lock_and_plan_again() {
@@ -252,7 +259,8 @@ class TrustApply {
   /// Success is said of what is read back from the live clusters, not of what was sent.
   ExitCode prove_and_finish() {
     const mesh::Observation after = observe_live(session_, context_);
-    const Proof proof = prove(context_.mesh, after, session_.now());
+    Proof proof = prove(context_.mesh, after, session_.now());
+    proof.keep(options_.clusters);
     session_.answer(proof_to_json(context_.mesh, after, proof, session_.now()),
                     render_proof(context_.mesh, after, proof, session_.now()));
     session_.console().show(proof.answer.unknowns);
@@ -262,10 +270,14 @@ class TrustApply {
   }
 
   ExitCode finish_with_nothing_done() {
-    const Proof proof = prove(context_.mesh, observation_, session_.now());
+    Proof proof = prove(context_.mesh, observation_, session_.now());
+    proof.keep(options_.clusters);
+    const std::string done =
+        options_.clusters.empty()
+            ? render_plan(plan_)
+            : fmt::format("Nothing to do for {}.\n", base::join(options_.clusters, ", "));
     session_.answer(proof_to_json(context_.mesh, observation_, proof, session_.now()),
-                    render_plan(plan_) + "\n" +
-                        render_proof(context_.mesh, observation_, proof, session_.now()));
+                    done + "\n" + render_proof(context_.mesh, observation_, proof, session_.now()));
     return with_left_out(more_telling(proof.exit_code(), findings_code_));
   }
 
@@ -302,12 +314,12 @@ class ApplyCommand final : public Command {
                  "leave out clusters that cannot be reached (then exit 5)");
     app.add_flag("--allow-unsupported", options_.allow_unsupported,
                  "go on with Kubernetes versions that nobody here has tried");
-    app.add_flag("--allow-exec", allow_exec_,
-                 "run credential plugins of a kubeconfig beside the mesh file");
+    declare_allow_exec(app, allow_exec_);
     options_.passphrase.declare(app);
   }
 
   int run(Session& session) override {
+    options_.passphrase.keep_from_children();
     if (only_ != "trust") {
       session.console().show(
           Error{.code = Code::kUsage,

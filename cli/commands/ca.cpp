@@ -23,8 +23,9 @@ void declare_key(CLI::App& app, std::string& key) {
 Result<pki::KeyAlgorithm> parse_key(const std::string& name) {
   if (const auto algorithm = pki::key_algorithm_from_name(name)) return *algorithm;
   std::vector<std::string> known;
-  for (const auto one : pki::all_key_algorithms())
+  for (const auto one : pki::all_key_algorithms()) {
     known.emplace_back(pki::name_of(one));
+  }
   return base::fail(Code::kUsage, fmt::format("unknown key algorithm '{}'", name),
                     "use " + base::join(known, ", "));
 }

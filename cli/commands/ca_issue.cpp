@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/passphrase.h"
 #include "cli/proof.h"
+#include "istio/acceptance.h"
 #include "istio/bundle.h"
 #include "istio/names.h"
 
@@ -59,6 +60,7 @@ class CaIssue final : public Command {
     MESHTRUST_TRY_DO(make_out_folder(session));
     MESHTRUST_TRY(base::Secret key, minted.key.to_pem());
     const istio::Bundle bundle = istio::make_bundle(minted.chain, minted.roots, std::move(key));
+    MESHTRUST_TRY_DO(istio::refuse_unless_good(bundle, session.now()));
     MESHTRUST_TRY_DO(write(session, bundle));
     MESHTRUST_TRY_DO(store.record(lock, minted.certificate.fingerprint(), ca::Event::kPushed,
                                   session.who(), "written to " + out_));
@@ -82,7 +84,7 @@ class CaIssue final : public Command {
   Status check_out(const Session& session) const {
     base::Files& files = session.around.files;
     MESHTRUST_TRY(const base::FileFacts folder, files.facts(out_));
-    if (folder.kind == base::FileKind::kAbsent) return {};
+    if (folder.kind == base::FileKind::kAbsent) return check_parent(files);
     if (folder.kind != base::FileKind::kFolder) {
       return base::fail(Code::kRefused, fmt::format("'{}' is not a folder", out_),
                         "name another with --out");
@@ -103,6 +105,15 @@ class CaIssue final : public Command {
     return {};
   }
 
+  Status check_parent(base::Files& files) const {
+    const fs::path parent = fs::path(out_).parent_path();
+    MESHTRUST_TRY(const base::FileFacts facts, files.facts(parent.empty() ? "." : parent));
+    if (facts.kind == base::FileKind::kFolder || facts.kind == base::FileKind::kSymlink) return {};
+    return base::fail(Code::kInvalidInput,
+                      fmt::format("there is no folder '{}' to make '{}' in", parent.string(), out_),
+                      "create it, or name another with --out");
+  }
+
   Status make_out_folder(const Session& session) const {
     base::Files& files = session.around.files;
     MESHTRUST_TRY(const base::FileFacts folder, files.facts(out_));
@@ -110,18 +121,32 @@ class CaIssue final : public Command {
     return files.make_folder(out_, base::Access::kPrivate);
   }
 
+  /// All four or, where none was there before, none. The key comes last: whoever finds it finds the
+  /// certificates that belong to it.
   Status write(const Session& session, const istio::Bundle& bundle) const {
     base::Files& files = session.around.files;
     const fs::path folder(out_);
+    Status written = write_files(files, folder, bundle);
+    if (!written && !force_) {
+      for (const std::string_view name : istio::kCaFiles) {
+        // What is not there need not be removed, and the first failure is the one to tell.
+        (void)files.remove(folder / name).has_value();
+      }
+    }
+    return written;
+  }
+
+  Status write_files(base::Files& files,
+                     const fs::path& folder,
+                     const istio::Bundle& bundle) const {
     const auto overwrite = force_ ? base::Overwrite::kReplace : base::Overwrite::kNever;
-    // The key first: certificates without it are harmless, and a reader takes all four or none.
-    MESHTRUST_TRY_DO(files.write_secret(folder / istio::kCaKeyFile, bundle.ca_key, overwrite));
     const auto write_public = [&](std::string_view name, const std::string& pem) {
       return files.write(folder / name, pem, base::Access::kPublic, overwrite);
     };
     MESHTRUST_TRY_DO(write_public(istio::kRootCertFile, bundle.certificates.root_cert));
     MESHTRUST_TRY_DO(write_public(istio::kCertChainFile, bundle.certificates.cert_chain));
-    return write_public(istio::kCaCertFile, bundle.certificates.ca_cert);
+    MESHTRUST_TRY_DO(write_public(istio::kCaCertFile, bundle.certificates.ca_cert));
+    return files.write_secret(folder / istio::kCaKeyFile, bundle.ca_key, overwrite);
   }
 
   void tell(const Session& session, const pki::Certificate& certificate) const {

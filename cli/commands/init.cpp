@@ -10,10 +10,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace meshtrust::cli {
 namespace {
 
+namespace fs = std::filesystem;
 using base::Code;
 using base::Result;
 
@@ -71,7 +73,14 @@ class InitCommand final : public Command {
       profiles::InitCluster cluster;
       cluster.context = contexts.empty() ? names[i] : contexts[i];
       if (!names.empty()) cluster.name = names[i];
-      if (!session.options.kubeconfig.empty()) cluster.kubeconfig = session.options.kubeconfig;
+      if (!session.options.kubeconfig.empty()) {
+        // Relative paths in a mesh file count from its folder.
+        const fs::path folder = fs::absolute(session.options.file).parent_path();
+        const fs::path kubeconfig = session.options.kubeconfig;
+        cluster.kubeconfig = kubeconfig.is_absolute()
+                                 ? kubeconfig.string()
+                                 : fs::absolute(kubeconfig).lexically_relative(folder).string();
+      }
       request.clusters.push_back(std::move(cluster));
     }
     if (!topology_.empty()) {

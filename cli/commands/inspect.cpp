@@ -29,14 +29,18 @@ std::string limits_of(const pki::CertificateFacts& facts) {
 
 std::string names_of(const pki::CertificateFacts& facts) {
   std::vector<std::string> names;
-  for (const std::string& name : facts.dns_names)
+  for (const std::string& name : facts.dns_names) {
     names.push_back("DNS:" + name);
-  for (const std::string& name : facts.uris)
+  }
+  for (const std::string& name : facts.uris) {
     names.push_back("URI:" + name);
-  for (const std::string& name : facts.ip_addresses)
+  }
+  for (const std::string& name : facts.ip_addresses) {
     names.push_back("IP:" + name);
-  for (const std::string& name : facts.emails)
+  }
+  for (const std::string& name : facts.emails) {
     names.push_back("email:" + name);
+  }
   return base::join(names, ", ");
 }
 
@@ -83,8 +87,9 @@ class InspectCommand final : public Command {
   int run(Session& session) override {
     std::vector<pki::InspectedObject> objects;
     base::Errors errors;
-    for (const std::string& file : files_)
+    for (const std::string& file : files_) {
       inspect_file(session, file, objects, errors);
+    }
     Json items = Json::array();
     std::string text;
     for (const pki::InspectedObject& object : objects) {
@@ -118,8 +123,9 @@ class InspectCommand final : public Command {
       errors.push_back(found.error());
       return;
     }
-    for (pki::InspectedObject& object : *found)
+    for (pki::InspectedObject& object : *found) {
       objects.push_back(std::move(object));
+    }
   }
 
   std::vector<std::string> files_;

@@ -46,10 +46,11 @@ void collect_unknowns(const mesh::ClusterObservation& cluster, base::Errors& err
 
 class ObserveCommand final : public Command {
  public:
-  void declare(CLI::App& /*app*/) override {}
+  void declare(CLI::App& app) override { declare_allow_exec(app, allow_exec_); }
 
   int run(Session& session) override {
-    auto context = open_mesh(session);
+    auto context =
+        open_mesh(session, allow_exec_ ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted);
     if (!context) {
       session.console().show(context.error());
       return exit_code_of(context.error());
@@ -57,14 +58,18 @@ class ObserveCommand final : public Command {
     const mesh::Observation observation = observe_live(session, *context);
     session.answer(to_json(observation), render_observation(observation));
     base::Errors errors;
-    for (const auto& cluster : observation.clusters)
+    for (const auto& cluster : observation.clusters) {
       collect_unknowns(cluster, errors);
+    }
     if (const base::Error* why = observation.store.why_unknown()) errors.push_back(*why);
     session.console().show(errors);
     // The observation is complete as it is: what is unknown is part of it. A script still learns
     // it.
     return errors.empty() ? kDone : kWarnings;
   }
+
+ private:
+  bool allow_exec_ = false;
 };
 
 }  // namespace

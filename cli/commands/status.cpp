@@ -50,7 +50,7 @@ std::string trust_of(const std::string& cluster, const Proof& proof) {
   return fmt::format("{}/{} pairs", accepted, all);
 }
 
-Row row_of(const profiles::Cluster& cluster, const Observed& seen, const Proof& proof) {
+Row row_of(const profiles::Cluster& cluster, const SeenMesh& seen, const Proof& proof) {
   Row row{.cluster = cluster.name,
           .kubernetes = "unknown",
           .network = "unknown",
@@ -80,7 +80,7 @@ Row row_of(const profiles::Cluster& cluster, const Observed& seen, const Proof& 
   return row;
 }
 
-std::string next_command(const Observed& seen, const Proof& proof) {
+std::string next_command(const SeenMesh& seen, const Proof& proof) {
   const auto nothing_pushed =
       std::any_of(proof.answer.findings.begin(), proof.answer.findings.end(),
                   [](const mesh::Finding& finding) { return finding.code == "no-cacerts"; });
@@ -107,7 +107,8 @@ class StatusCommand final : public Command {
       session.console().show(status.error());
       return kUsage;
     }
-    const Proof proof = prove(seen->mesh, seen->observation, seen->at);
+    Proof proof = prove(seen->mesh, seen->observation, seen->at);
+    proof.keep(clusters_);
     show(session, *seen, proof);
     session.console().show(proof.answer.unknowns);
     session.console().show(proof.answer.findings);
@@ -121,7 +122,7 @@ class StatusCommand final : public Command {
            std::find(clusters_.begin(), clusters_.end(), cluster) != clusters_.end();
   }
 
-  void show(Session& session, const Observed& seen, const Proof& proof) const {
+  void show(Session& session, const SeenMesh& seen, const Proof& proof) const {
     std::vector<std::vector<std::string>> rows{
         {"CLUSTER", "KUBERNETES", "NETWORK", "ROLE", "CA", "EXPIRES", "TRUST"}};
     Json json = proof_to_json(seen.mesh, seen.observation, proof, seen.at);

@@ -42,10 +42,12 @@ std::string render_bundle(const std::string& folder,
                       expiry_text(certificate.facts().not_after, at)});
     };
     add(istio::kCaCertFile, verdict.parsed->ca_cert);
-    for (const auto& one : verdict.parsed->cert_chain)
+    for (const auto& one : verdict.parsed->cert_chain) {
       add(istio::kCertChainFile, one);
-    for (const auto& one : verdict.parsed->roots)
+    }
+    for (const auto& one : verdict.parsed->roots) {
       add(istio::kRootCertFile, one);
+    }
     text += "\n" + table(rows) + "\n";
   }
   for (const pki::Verdict& one : verdict.chain_verdicts) {
@@ -144,23 +146,12 @@ class VerifyCommand final : public Command {
       return kUsage;
     }
     Proof proof = prove(seen->mesh, seen->observation, seen->at);
-    keep_wanted(proof);
+    proof.keep(clusters_);
     session.answer(proof_to_json(seen->mesh, seen->observation, proof, seen->at),
                    render_proof(seen->mesh, seen->observation, proof, seen->at));
     session.console().show(proof.answer.unknowns);
     session.console().show(proof.answer.findings);
     return proof.exit_code();
-  }
-
-  bool is_wanted(const std::string& cluster) const {
-    return std::find(clusters_.begin(), clusters_.end(), cluster) != clusters_.end();
-  }
-
-  void keep_wanted(Proof& proof) const {
-    if (clusters_.empty()) return;
-    std::erase_if(proof.pairs, [this](const mesh::PairVerdict& pair) {
-      return !is_wanted(pair.from) && !is_wanted(pair.to);
-    });
   }
 
   std::vector<std::string> clusters_;

@@ -28,6 +28,16 @@ std::optional<pki::Certificate> store_root(const CheckSubject& subject) {
   return root->front();
 }
 
+/// Whether a change would push an intermediate.
+bool is_any_cacerts_absent(const CheckSubject& subject) {
+  return std::any_of(subject.mesh.clusters.begin(), subject.mesh.clusters.end(),
+                     [&subject](const Cluster& cluster) {
+                       const ClusterObservation* seen = subject.observed(cluster);
+                       return cluster.role == profiles::Role::kPrimary && seen != nullptr &&
+                              seen->cacerts.is_absent();
+                     });
+}
+
 std::string short_of(const pki::Certificate& certificate) {
   return base::group_hex(std::string_view(certificate.fingerprint()).substr(0, 16));
 }
@@ -101,6 +111,28 @@ Severity severity_of(const istio::BundleProblem& problem) {
   return problem.severity == pki::Severity::kError ? Severity::kCritical : Severity::kWarning;
 }
 
+/// An intermediate that would outlive its root is not minted; that is told before anything is
+/// begun.
+void check_room_for_intermediates(const CheckSubject& subject,
+                                  const std::optional<pki::Certificate>& root,
+                                  Answer& answer) {
+  if (subject.purpose != Purpose::kChange || !is_any_cacerts_absent(subject)) return;
+  const auto& trust = subject.mesh.trust;
+  const base::Instant end = root ? root->facts().not_after : subject.at + trust.root.lifetime;
+  // A run takes a while: what is minted at its end has to fit as well.
+  constexpr base::Seconds kRun = std::chrono::minutes(10);
+  const base::Seconds margin = root ? kRun : base::Seconds{1};
+  if (subject.at + trust.intermediate.lifetime + margin <= end) return;
+  answer.findings.push_back(
+      {.code = "root-ends-too-soon",
+       .cluster = {},
+       .message =
+           fmt::format("the root ends on {}, too soon for an intermediate of {}",
+                       base::format_date(end), base::format_duration(trust.intermediate.lifetime)),
+       .hints = {"write a shorter 'intermediate.lifetime' in the mesh file"},
+       .place = trust.intermediate.place});
+}
+
 }  // namespace
 
 void check_root_agrees(const CheckSubject& subject, Answer& answer) {
@@ -110,6 +142,7 @@ void check_root_agrees(const CheckSubject& subject, Answer& answer) {
     return;
   }
   const auto root = store_root(subject);
+  check_room_for_intermediates(subject, root, answer);
   if (!root) return;
   const auto& wanted = subject.mesh.trust.root;
   const auto report = [&](std::string_view what, std::string_view live, std::string_view file,
@@ -207,7 +240,16 @@ void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
     const std::string* pem = seen->workload_roots.found();
     if (pem == nullptr) continue;
     const auto live = pki::certificates_from_pem(*pem);
-    if (!live) continue;
+    if (!live) {
+      answer.findings.push_back(
+          {.code = "live-root-unreadable",
+           .cluster = cluster.name,
+           .message = fmt::format("the roots that its workloads trust (ConfigMap '{}/{}') cannot "
+                                  "be read: {}",
+                                  subject.mesh.istio.system_namespace, istio::kRootConfigMap,
+                                  live.error().message)});
+      continue;
+    }
     if (root && std::find(live->begin(), live->end(), *root) != live->end()) continue;
     answer.findings.push_back(
         {.code = "live-root-differs",

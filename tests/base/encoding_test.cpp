@@ -38,29 +38,29 @@ TEST_P(Base64, IsReadAsKubernetesReadsIt) {
       << "the secret form differs from the public one";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Texts,
-    Base64,
-    testing::Values(Base64Case{"Nothing", "", ""},
-                    Base64Case{"TwoPaddings", "Zg==", "f"},
-                    Base64Case{"OnePadding", "Zm8=", "fo"},
-                    Base64Case{"NoPaddingDue", "Zm9v", "foo"},
-                    Base64Case{"LineEndsInside", "Zm\n9v\r\nYg=\n=\n", "foob"},
-                    Base64Case{"OnlyLineEnds", "\r\n\n", ""},
-                    Base64Case{"AllBits", "/+/+", "\xff\xef\xfe"},
-                    Base64Case{"MissingPadding", "Zg", "(refused)"},
-                    Base64Case{"HalfThePadding", "Zg=", "(refused)"},
-                    Base64Case{"TooMuchPadding", "Zm9v=", "(refused)"},
-                    Base64Case{"OnlyPadding", "====", "(refused)"},
-                    Base64Case{"OneDigit", "Z===", "(refused)"},
-                    Base64Case{"DigitAfterPadding", "Zg==Zg==", "(refused)"},
-                    Base64Case{"DigitInsidePadding", "Zg=v", "(refused)"},
-                    Base64Case{"Blank", "Zm 9v", "(refused)"},
-                    Base64Case{"Tab", "Zm9v\t", "(refused)"},
-                    Base64Case{"UrlAlphabet", "-_-_", "(refused)"},
-                    Base64Case{"NulByte", std::string("Zm9\0", 4), "(refused)"},
-                    Base64Case{"HighByte", "Zm9\xff", "(refused)"}),
-    [](const auto& one) { return std::string(one.param.name); });
+INSTANTIATE_TEST_SUITE_P(Texts,
+                         Base64,
+                         testing::Values(Base64Case{"Nothing", "", ""},
+                                         Base64Case{"TwoPaddings", "Zg==", "f"},
+                                         Base64Case{"OnePadding", "Zm8=", "fo"},
+                                         Base64Case{"NoPaddingDue", "Zm9v", "foo"},
+                                         Base64Case{"LineEndsInside", "Zm\n9v\r\nYg=\n=\n", "foob"},
+                                         Base64Case{"OnlyLineEnds", "\r\n\n", ""},
+                                         Base64Case{"AllBits", "/+/+", "\xff\xef\xfe"},
+                                         Base64Case{"MissingPadding", "Zg", "(refused)"},
+                                         Base64Case{"HalfThePadding", "Zg=", "(refused)"},
+                                         Base64Case{"TooMuchPadding", "Zm9v=", "(refused)"},
+                                         Base64Case{"OnlyPadding", "====", "(refused)"},
+                                         Base64Case{"OneDigit", "Z===", "(refused)"},
+                                         Base64Case{"DigitAfterPadding", "Zg==Zg==", "(refused)"},
+                                         Base64Case{"DigitInsidePadding", "Zg=v", "(refused)"},
+                                         Base64Case{"Blank", "Zm 9v", "(refused)"},
+                                         Base64Case{"Tab", "Zm9v\t", "(refused)"},
+                                         Base64Case{"UrlAlphabet", "-_-_", "(refused)"},
+                                         Base64Case{"NulByte", std::string("Zm9\0", 4),
+                                                    "(refused)"},
+                                         Base64Case{"HighByte", "Zm9\xff", "(refused)"}),
+                         [](const auto& one) { return std::string(one.param.name); });
 
 TEST(Base64Encoding, AndDecodingAreInverse) {
   Bytes bytes;

@@ -104,8 +104,9 @@ TEST_F(DiskFilesTest, NeverWritesThroughALinkThatLeadsNowhere) {
 
 TEST_F(DiskFilesTest, RefusesAFolderWhereAFileWasDue) {
   fs::create_directory(folder / "d");
-  const std::string where = quoted(folder / "d") + ": Is a directory";
-  EXPECT_THAT(files.read(folder / "d", 100), FailsWith(Code::kInvalidInput, "cannot read " + where));
+  const std::string where = quoted(folder / "d") + ": is a directory";
+  EXPECT_THAT(files.read(folder / "d", 100),
+              FailsWith(Code::kInvalidInput, "cannot read " + where));
   EXPECT_THAT(files.write(folder / "d", "x", Access::kPrivate, Overwrite::kReplace),
               FailsWith(Code::kInvalidInput, "cannot write " + where));
 }
@@ -113,24 +114,23 @@ TEST_F(DiskFilesTest, RefusesAFolderWhereAFileWasDue) {
 TEST_F(DiskFilesTest, SaysWhichPathIsMissing) {
   EXPECT_THAT(files.read(folder / "no", 100),
               FailsWith(Code::kNotFound,
-                        "cannot read " + quoted(folder / "no") + ": No such file or directory"));
+                        "cannot read " + quoted(folder / "no") + ": no such file or directory"));
   EXPECT_THAT(files.write(folder / "no/f", "x", Access::kPrivate, Overwrite::kNever),
               FailsWith(Code::kNotFound, "cannot open folder " + quoted(folder / "no") +
-                                             ": No such file or directory"));
+                                             ": no such file or directory"));
   EXPECT_THAT(files.list(folder / "no"),
               FailsWith(Code::kNotFound,
-                        "cannot list " + quoted(folder / "no") + ": No such file or directory"));
+                        "cannot list " + quoted(folder / "no") + ": no such file or directory"));
   EXPECT_THAT(files.remove(folder / "no"),
               FailsWith(Code::kNotFound,
-                        "cannot remove " + quoted(folder / "no") + ": No such file or directory"));
+                        "cannot remove " + quoted(folder / "no") + ": no such file or directory"));
 }
 
 TEST_F(DiskFilesTest, ReadsNoMoreThanItsLimit) {
   put_file(folder / "f", std::string(20'000, 'x'));
   EXPECT_EQ(files.read(folder / "f", 20'000).value().size(), 20'000U);
   EXPECT_THAT(files.read(folder / "f", 19'999),
-              FailsWith(Code::kInvalidInput,
-                        quoted(folder / "f") + " is larger than 19999 bytes"));
+              FailsWith(Code::kInvalidInput, quoted(folder / "f") + " is larger than 19999 bytes"));
   EXPECT_THAT(files.read("/dev/zero", 1000),
               FailsWith(Code::kInvalidInput, "'/dev/zero' is larger than 1000 bytes"));
 }
@@ -145,13 +145,13 @@ TEST_F(DiskFilesTest, LeavesNothingBehindOnAFullDisk) {
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
   const auto replaced =
       files.write(folder / "f", std::string(5000, 'x'), Access::kPrivate, Overwrite::kReplace);
-  const auto created = files.write_secret(folder / "key", Secret(std::string(5000, 'x')),
-                                          Overwrite::kNever);
+  const auto created =
+      files.write_secret(folder / "key", Secret(std::string(5000, 'x')), Overwrite::kNever);
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
-  EXPECT_THAT(replaced, FailsWith(Code::kInternal, "cannot write " + quoted(folder / "f") +
-                                                       ": File too large"));
-  EXPECT_THAT(created, FailsWith(Code::kInternal, "cannot write " + quoted(folder / "key") +
-                                                      ": File too large"));
+  EXPECT_THAT(replaced, FailsWith(Code::kInternal,
+                                  "cannot write " + quoted(folder / "f") + ": file too large"));
+  EXPECT_THAT(created, FailsWith(Code::kInternal,
+                                 "cannot write " + quoted(folder / "key") + ": file too large"));
   EXPECT_EQ(content_of(folder / "f"), "old");
   EXPECT_THAT(names(), ElementsAre("f"));
 }
@@ -164,7 +164,7 @@ TEST_F(DiskFilesTest, TellsAReadOnlyFolderFromAMissingOne) {
   const auto written = files.write(folder / "f", "x", Access::kPrivate, Overwrite::kNever);
   ASSERT_TRUE(!was_root || seteuid(0) == 0);
   EXPECT_THAT(written, FailsWith(Code::kPermission,
-                                 "cannot write " + quoted(folder / "f") + ": Permission denied"));
+                                 "cannot write " + quoted(folder / "f") + ": permission denied"));
 }
 
 TEST_F(DiskFilesTest, CreatesAFolderOnce) {

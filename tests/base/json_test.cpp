@@ -41,9 +41,9 @@ TEST(ParseJson, BoundsHowDeepValuesNest) {
               FailsWith(Code::kInvalidInput, "'f' nests deeper than 64 levels"));
   EXPECT_THAT(parse_json(std::string(1'000'000, '['), "'f'"),
               FailsWith(Code::kInvalidInput, "'f' nests deeper than 64 levels"));
-  EXPECT_THAT(parse_json("\"" + std::string(100, '[') + "\\\"" + std::string(100, '{') + "\"",
-                         "'f'"),
-              Succeeds())
+  EXPECT_THAT(
+      parse_json("\"" + std::string(100, '[') + "\\\"" + std::string(100, '{') + "\"", "'f'"),
+      Succeeds())
       << "brackets in a string do not count";
 }
 
@@ -53,7 +53,8 @@ TEST(ParseJson, RefusesANumberOutOfRange) {
 }
 
 TEST(PrettyJson, IsSortedIndentedAndEndsTheLine) {
-  EXPECT_EQ(pretty({{"b", 1}, {"a", {1, 2}}}), "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": 1\n}\n");
+  EXPECT_EQ(pretty({{"b", 1}, {"a", {1, 2}}}),
+            "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": 1\n}\n");
 }
 
 TEST(CompactJson, ReplacesWhatIsNotUtf8) {

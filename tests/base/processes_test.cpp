@@ -78,9 +78,9 @@ TEST(SystemProcesses, EndsAProgramThatTakesTooLong) {
 }
 
 TEST(SystemProcesses, NamesAProgramThatIsMissing) {
-  EXPECT_THAT(SystemProcesses().run({.argv = {"/nowhere/plugin"}, .environment = {}}),
-              FailsWith(Code::kNotFound,
-                        "cannot run '/nowhere/plugin': No such file or directory"));
+  EXPECT_THAT(
+      SystemProcesses().run({.argv = {"/nowhere/plugin"}, .environment = {}}),
+      FailsWith(Code::kNotFound, "cannot run '/nowhere/plugin': No such file or directory"));
   EXPECT_THAT(SystemProcesses().run({.argv = {"no-such-plugin-anywhere"}, .environment = {}}),
               FailsWith(Code::kNotFound,
                         "cannot run 'no-such-plugin-anywhere': No such file or directory"));

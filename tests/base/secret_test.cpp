@@ -18,11 +18,15 @@ static_assert(std::is_nothrow_move_constructible_v<Secret>);
 static_assert(!std::is_convertible_v<Secret, std::string_view>);
 
 template <class T>
-concept Comparable = requires(const T& a, const T& b) { a == b; };
+concept Comparable = requires(const T& a, const T& b) {
+  a == b;
+};
 static_assert(!Comparable<Secret>);
 
 template <class T>
-concept Streamable = requires(std::ostream& out, const T& value) { out << value; };
+concept Streamable = requires(std::ostream& out, const T& value) {
+  out << value;
+};
 static_assert(!Streamable<Secret>);
 
 std::string shown(const Secret& secret) {

@@ -37,10 +37,10 @@ TEST(Rfc3339, RefusesEverythingElseAndQuotesIt) {
         "2031-01-02T24:00:00Z", "2031-01-02T03:60:05Z", "2031-01-02T03:04:61Z",
         "2031-01-02T03:04:05.Z", "2031-01-02T03:04:05Z ", "2031-01-02T03:04:05+24:00",
         "2031-01-02T03:04:05+0100", "+031-01-02T03:04:05Z"}) {
-    EXPECT_THAT(parse_rfc3339(text),
-                FailsWith(Code::kInvalidInput,
-                          "'" + text +
-                              "' is not a time, expected RFC 3339 like 2031-01-02T03:04:05Z"));
+    EXPECT_THAT(
+        parse_rfc3339(text),
+        FailsWith(Code::kInvalidInput,
+                  "'" + text + "' is not a time, expected RFC 3339 like 2031-01-02T03:04:05Z"));
   }
 }
 
@@ -65,7 +65,9 @@ TEST(Duration, AddsUpUnitsLargestFirst) {
 TEST(Duration, RefusesEverythingElseAndQuotesIt) {
   for (const std::string text :
        {"", "d", "90", "0d", "-1d", "+1d", "1.5h", "1h1d", "1d1d", "1w", "1 d", "1d ", "36526d",
-        "36525d1s", "99999999999999999999d", "3155760001s", "1D", "\xc2\xbd" "d"}) {
+        "36525d1s", "99999999999999999999d", "3155760001s", "1D",
+        "\xc2\xbd"
+        "d"}) {
     EXPECT_THAT(parse_duration(text),
                 FailsWith(Code::kInvalidInput,
                           "'" + text +

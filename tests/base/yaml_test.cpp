@@ -32,10 +32,12 @@ std::string places(const YamlNode& node) {
   constexpr std::array kNames{"null", "scalar", "sequence", "mapping"};
   std::string text = fmt::format("{}:{} {}\n", node.line, node.column,
                                  kNames.at(static_cast<std::size_t>(node.kind)));
-  for (const YamlNode& item : node.items)
+  for (const YamlNode& item : node.items) {
     text += places(item);
-  for (const YamlEntry& entry : node.entries)
+  }
+  for (const YamlEntry& entry : node.entries) {
     text += places(entry.key) + places(entry.value);
+  }
   return text;
 }
 
@@ -187,14 +189,66 @@ void expect_round_trip(const std::string& text) {
 }
 
 TEST(YamlScalar, IsReadBackWhateverItHolds) {
-  for (const char* text :
-       {"",        "~",      "null",  "Null",    "NULL",   "yes",    "No",     "on",     "OFF",
-        "y",       "n",      "true",  "False",   "1.30",   "1e3",    "0x1f",   "0o17",   "1_000",
-        "12:30:45", "2026-11-21", ".inf", "-.INF", ".nan", "-",      "- x",    "? x",    "a: b",
-        "a:",      ":a",     "a #b",  "#a",      "&a",     "*a",     "!a",     "%a",     "@a",
-        "`a`",     "|",      ">",     "'a'",     "\"a\"",  "a\\b",   " a",     "a ",     "a\nb",
-        "a\tb",    "\x01\x7f", "[a]", "{a}",     "a, b",   "---",    "...",    "<<",     "=",
-        "gr\xc3\xbc\xc3\x9f", "\xef\xbb\xbf" "bom", "a\r\nb", "kind-east", "east/1.2_x"}) {
+  for (const char* text : {"",
+                           "~",
+                           "null",
+                           "Null",
+                           "NULL",
+                           "yes",
+                           "No",
+                           "on",
+                           "OFF",
+                           "y",
+                           "n",
+                           "true",
+                           "False",
+                           "1.30",
+                           "1e3",
+                           "0x1f",
+                           "0o17",
+                           "1_000",
+                           "12:30:45",
+                           "2026-11-21",
+                           ".inf",
+                           "-.INF",
+                           ".nan",
+                           "-",
+                           "- x",
+                           "? x",
+                           "a: b",
+                           "a:",
+                           ":a",
+                           "a #b",
+                           "#a",
+                           "&a",
+                           "*a",
+                           "!a",
+                           "%a",
+                           "@a",
+                           "`a`",
+                           "|",
+                           ">",
+                           "'a'",
+                           "\"a\"",
+                           "a\\b",
+                           " a",
+                           "a ",
+                           "a\nb",
+                           "a\tb",
+                           "\x01\x7f",
+                           "[a]",
+                           "{a}",
+                           "a, b",
+                           "---",
+                           "...",
+                           "<<",
+                           "=",
+                           "gr\xc3\xbc\xc3\x9f",
+                           "\xef\xbb\xbf"
+                           "bom",
+                           "a\r\nb",
+                           "kind-east",
+                           "east/1.2_x"}) {
     expect_round_trip(text);
   }
 }
@@ -207,8 +261,9 @@ TEST(YamlScalar, IsReadBackForRandomTexts) {
   std::uniform_int_distribution<std::size_t> length(0, 8);
   for (int i = 0; i < 2000; ++i) {
     std::string text;
-    for (std::size_t left = length(generator); left > 0; --left)
+    for (std::size_t left = length(generator); left > 0; --left) {
       text += kAlphabet[pick(generator)];
+    }
     expect_round_trip(text);
     if (HasFailure()) return;
   }
@@ -227,7 +282,10 @@ TEST(LineOf, GivesTheLineWithoutItsEnd) {
   EXPECT_EQ(line_of("a\nb\r\nc", 2), "b");
   EXPECT_EQ(line_of("a\nb\r\nc", 3), "c");
   EXPECT_EQ(line_of("a\nb\r\nc", 4), "");
-  EXPECT_EQ(line_of("\xEF\xBB\xBF" "a\n", 1), "a");
+  EXPECT_EQ(line_of("\xEF\xBB\xBF"
+                    "a\n",
+                    1),
+            "a");
 }
 
 }  // namespace

@@ -7,19 +7,20 @@
 namespace meshtrust::cli {
 namespace {
 
-using testing::ProgramTest;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::ProgramTest;
 
 class CommandsTest : public ProgramTest {
  protected:
   /// Two clusters in this process, a kubeconfig for them, and a mesh file made by init.
   void make_mesh() {
-    server = std::make_unique<test::FakeApiServer>(
-        test::FakeApiOptions{.clusters = {"east", "west"}});
-    for (const char* name : {"east", "west"})
+    server =
+        std::make_unique<test::FakeApiServer>(test::FakeApiOptions{.clusters = {"east", "west"}});
+    for (const char* name : {"east", "west"}) {
       server->put(name, "/api/v1/namespaces/kube-system", base::Json::object());
+    }
     test::put_file(folder / "kubeconfig", server->kubeconfig());
     variables["KUBECONFIG"] = path("kubeconfig");
     ASSERT_EQ(run({"init", "--from-contexts", "east,west", "-f", path("mesh.yaml")}), kDone)
@@ -48,7 +49,8 @@ TEST_F(CommandsTest, SchemaIsOneJsonDocument) {
 
 TEST_F(CommandsTest, InitWritesAFileThatPlanAccepts) {
   make_mesh();
-  EXPECT_EQ(said(), "meshtrust: wrote DIR/mesh.yaml\nmeshtrust: next: look at it, then 'meshtrust plan'\n");
+  EXPECT_EQ(said(),
+            "meshtrust: wrote DIR/mesh.yaml\nmeshtrust: next: look at it, then 'meshtrust plan'\n");
   EXPECT_EQ(on_mesh({"plan", "--detailed-exitcode"}), kChangesPending) << err.str();
   EXPECT_THAT(out.str(), HasSubstr("Plan: 7 to add, 0 to change, 0 to remove\n"));
   EXPECT_THAT(server->writes(), IsEmpty());
@@ -102,8 +104,8 @@ TEST_F(CommandsTest, ApplyAsksTwiceForANewPassphrase) {
 
 TEST_F(CommandsTest, ApplyProvesAndTheSecondTimeHasNothingToDo) {
   make_mesh();
-  const std::vector<std::string> apply{"apply", "--only", "trust", "--yes", "--no-password",
-                                       "--insecure"};
+  const std::vector<std::string> apply{"apply", "--only",        "trust",
+                                       "--yes", "--no-password", "--insecure"};
   ASSERT_EQ(on_mesh(apply), kDone) << err.str();
   EXPECT_THAT(out.str(), HasSubstr("2 of 2 ordered pairs accepted by OpenSSL and Botan: every "
                                    "workload will trust every other\n"));

@@ -15,10 +15,11 @@ namespace {
 using base::Json;
 
 base::Error located() {
-  return {.code = base::Code::kInvalidInput,
-          .message = "expected a duration, got 'soon'",
-          .place = {.file = "mesh.yaml", .line = 7, .column = 13, .source_line = "\t  lifetime: soon"},
-          .hints = {"write it like 90d", "or leave it out"}};
+  return {
+      .code = base::Code::kInvalidInput,
+      .message = "expected a duration, got 'soon'",
+      .place = {.file = "mesh.yaml", .line = 7, .column = 13, .source_line = "\t  lifetime: soon"},
+      .hints = {"write it like 90d", "or leave it out"}};
 }
 
 TEST(RenderError, PointsAtThePlace) {
@@ -32,7 +33,8 @@ TEST(RenderError, PointsAtThePlace) {
 
 TEST(RenderError, NamesTheProgramWhereThereIsNoFile) {
   EXPECT_EQ(render(base::Error{.message = "no"}), "meshtrust: error: no\n");
-  EXPECT_EQ(render(base::Error{.message = "no", .place = {.file = "f"}}), "f: error: no\n");
+  EXPECT_EQ(render(base::Error{.message = "no", .place = {.file = "f", .source_line = {}}}),
+            "f: error: no\n");
 }
 
 TEST(RenderError, ColoursTheLabelAlone) {
@@ -53,7 +55,8 @@ TEST(RenderFinding, ShowsClusterCodeEvidenceAndHints) {
 }
 
 TEST(RenderFinding, TellsWarningsAndNotesApart) {
-  mesh::Finding finding{.code = "c", .severity = mesh::Severity::kWarning, .cluster = {}, .message = "m"};
+  mesh::Finding finding{
+      .code = "c", .severity = mesh::Severity::kWarning, .cluster = {}, .message = "m"};
   EXPECT_EQ(render(finding), "meshtrust: warning: m [c]\n");
   finding.severity = mesh::Severity::kNote;
   EXPECT_EQ(render(finding), "meshtrust: note: m [c]\n");
@@ -74,8 +77,9 @@ TEST(Console, KeepsTheAnswerApartFromTheNarration) {
 }
 
 TEST(Table, AlignsColumnsAndLeavesNoBlanksAtLineEnds) {
-  EXPECT_EQ(table({{"CLUSTER", "CA", ""}, {"gr\xc3\xbc\xc3\x9f", "-", ""}, {"a", "none", "x"}}, "  "),
-            "  CLUSTER  CA\n  gr\xc3\xbc\xc3\x9f     -\n  a        none  x\n");
+  EXPECT_EQ(
+      table({{"CLUSTER", "CA", ""}, {"gr\xc3\xbc\xc3\x9f", "-", ""}, {"a", "none", "x"}}, "  "),
+      "  CLUSTER  CA\n  gr\xc3\xbc\xc3\x9f     -\n  a        none  x\n");
   EXPECT_EQ(table({{"A", "B"}, {"a"}}), "A  B\na\n");
   EXPECT_EQ(table({}), "");
 }
@@ -92,16 +96,18 @@ Json to_json(const base::YamlNode& node) {
     }
     case Kind::kSequence: {
       Json list = Json::array();
-      for (const base::YamlNode& item : node.items)
+      for (const base::YamlNode& item : node.items) {
         list.push_back(to_json(item));
+      }
       return list;
     }
     case Kind::kMapping:
       break;
   }
   Json object = Json::object();
-  for (const base::YamlEntry& entry : node.entries)
+  for (const base::YamlEntry& entry : node.entries) {
     object[entry.key.scalar] = to_json(entry.value);
+  }
   return object;
 }
 

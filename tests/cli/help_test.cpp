@@ -1,5 +1,6 @@
-#include "cli/command.h"
 #include "cli/help.h"
+
+#include "cli/command.h"
 #include "tests/cli/program_fixture.h"
 
 #include <algorithm>
@@ -15,8 +16,9 @@ TEST_F(HelpTest, OfEveryCommandIsWhatItWas) {
   for (const CommandEntry& entry : commands()) {
     std::vector<std::string> arguments;
     std::istringstream words{std::string(entry.name)};
-    for (std::string word; words >> word;)
+    for (std::string word; words >> word;) {
       arguments.push_back(word);
+    }
     std::string file(entry.name);
     std::replace(file.begin(), file.end(), ' ', '-');
     for (const char* flag : {"--help", "-h"}) {
@@ -46,8 +48,9 @@ TEST_F(HelpTest, HasThreeExamplesOfEveryCommandAndFitsATerminal) {
 
 TEST_F(HelpTest, NamesOnlyCommandsThatExist) {
   std::string known;
-  for (const CommandEntry& entry : commands())
+  for (const CommandEntry& entry : commands()) {
     known += " " + std::string(entry.name).substr(0, entry.name.find(' ')) + " ";
+  }
   for (const CommandEntry& entry : commands()) {
     const std::string text(entry.details);
     for (const char* later : {"rotate", "destroy", "render", "doctor", "ceremony", "adopt"}) {

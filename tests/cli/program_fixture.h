@@ -80,8 +80,9 @@ class ProgramTest : public ::testing::Test {
   /// `text` with the test's own folder as "DIR".
   std::string without_folder(std::string text) {
     const std::string own = folder.path().string();
-    for (std::size_t at = 0; (at = text.find(own)) != std::string::npos;)
+    for (std::size_t at = 0; (at = text.find(own)) != std::string::npos;) {
       text.replace(at, own.size(), "DIR");
+    }
     return text;
   }
   std::string said() { return without_folder(err.str()); }

@@ -82,21 +82,29 @@ TEST_F(UsageTest, ShowsTheLineOfAMistakeWithACaret) {
 
 TEST(ExitCodes, FollowTheTableFromTheTop) {
   const std::vector<std::pair<base::Code, ExitCode>> expected{
-      {base::Code::kUsage, kUsage},           {base::Code::kInvalidInput, kBadInput},
-      {base::Code::kCorrupt, kBadInput},      {base::Code::kNotFound, kBadInput},
-      {base::Code::kLocked, kLocked},         {base::Code::kUnavailable, kUnreachable},
-      {base::Code::kPermission, kNotPermitted}, {base::Code::kRefused, kRefused},
-      {base::Code::kConflict, kRefused},      {base::Code::kNotYet, kNotYet},
-      {base::Code::kPartial, kPartial},       {base::Code::kCancelled, kPartial},
+      {base::Code::kUsage, kUsage},
+      {base::Code::kInvalidInput, kBadInput},
+      {base::Code::kCorrupt, kBadInput},
+      {base::Code::kNotFound, kBadInput},
+      {base::Code::kLocked, kLocked},
+      {base::Code::kUnavailable, kUnreachable},
+      {base::Code::kPermission, kNotPermitted},
+      {base::Code::kRefused, kRefused},
+      {base::Code::kConflict, kRefused},
+      {base::Code::kNotYet, kNotYet},
+      {base::Code::kPartial, kPartial},
+      {base::Code::kCancelled, kPartial},
       {base::Code::kInternal, kFailure}};
-  for (const auto& [code, exit] : expected)
+  for (const auto& [code, exit] : expected) {
     EXPECT_EQ(exit_code_of(code), exit) << base::name_of(code);
+  }
 }
 
 TEST(ExitCodes, OfSeveralAreTheFirstInTheTable) {
   std::vector<int> order;
-  for (const ExitCodeMeaning& row : exit_code_table())
+  for (const ExitCodeMeaning& row : exit_code_table()) {
     order.push_back(row.code);
+  }
   EXPECT_EQ(order, (std::vector<int>{64, 65, 7, 69, 77, 4, 6, 5, 3, 2, 1, 0}));
   for (const ExitCodeMeaning& a : exit_code_table()) {
     for (const ExitCodeMeaning& b : exit_code_table()) {

@@ -68,8 +68,7 @@ void change_store(Scene& scene, const std::function<void(StoreFacts&)>& change) 
 
 const CheckCase kCases[] = {
     {"servers-answer", "cut", [](Scene& s) { nothing_is_known(s.cluster("west")); }},
-    {"servers-answer", "not-in-the-snapshot",
-     [](Scene& s) { s.observation.clusters.pop_back(); }},
+    {"servers-answer", "not-in-the-snapshot", [](Scene& s) { s.observation.clusters.pop_back(); }},
     {"clusters-distinct", "one-uid-twice",
      [](Scene& s) {
        ServerFacts server = *s.cluster("west").server.found();
@@ -86,16 +85,13 @@ const CheckCase kCases[] = {
        s.cluster("west").server = ServerFacts{
            .url = "", .version = "v1.37.0", .major = 1, .minor = 37, .cluster_uid = "uid-west"};
      }},
-    {"namespace-usable", "forbidden",
-     [](Scene& s) { forbid(s.cluster("west").system_namespace); }},
+    {"namespace-usable", "forbidden", [](Scene& s) { forbid(s.cluster("west").system_namespace); }},
     {"namespace-usable", "terminating",
      [](Scene& s) {
        s.cluster("west").system_namespace = NamespaceFacts{.network = "west", .terminating = true};
      }},
     {"network-agrees", "another-label",
-     [](Scene& s) {
-       s.cluster("west").system_namespace = NamespaceFacts{.network = "network7"};
-     }},
+     [](Scene& s) { s.cluster("west").system_namespace = NamespaceFacts{.network = "network7"}; }},
     {"root-agrees", "store-unknown",
      [](Scene& s) {
        s.observation.store = Observed<StoreFacts>::unknown(
@@ -121,8 +117,7 @@ const CheckCase kCases[] = {
        s.cluster("east") = applied(s.mesh, "east", "west");
        s.cluster("west") = applied(s.mesh, "west", "east");
      }},
-    {"cacerts-ours", "not-in-the-ledger",
-     [](Scene& s) { s.observation.store = store({"east"}); }},
+    {"cacerts-ours", "not-in-the-ledger", [](Scene& s) { s.observation.store = store({"east"}); }},
     {"cacerts-ours", "no-store-at-all", [](Scene& s) { s.observation.store = Absent{}; }},
     {"cacerts-ours", "forbidden", [](Scene& s) { forbid(s.cluster("west").cacerts); }},
     {"cacerts-sound", "key-of-another",
@@ -132,9 +127,8 @@ const CheckCase kCases[] = {
      }},
     {"cacerts-sound", "chain-of-another",
      [](Scene& s) {
-       change_cacerts(s.cluster("west"), [](CacertsFacts& facts) {
-         facts.certificates.cert_chain = pem("east");
-       });
+       change_cacerts(s.cluster("west"),
+                      [](CacertsFacts& facts) { facts.certificates.cert_chain = pem("east"); });
      }},
     {"cacerts-sound", "nearly-over",
      [](Scene& s) { s.at = base::parse_rfc3339("2027-12-20T00:00:00Z").value(); }},
@@ -150,8 +144,7 @@ const CheckCase kCases[] = {
        s = fresh_scene({"east", "west"});
        s.cluster("west").workload_roots = pem("other-root");
      }},
-    {"live-roots-agree", "forbidden",
-     [](Scene& s) { forbid(s.cluster("west").workload_roots); }},
+    {"live-roots-agree", "forbidden", [](Scene& s) { forbid(s.cluster("west").workload_roots); }},
     {"trust-domain-agrees", "in-the-mesh-configuration",
      [](Scene& s) { s.cluster("west").trust_domain = std::string("old.example"); }},
     {"trust-domain-agrees", "in-the-twin",
@@ -199,15 +192,17 @@ TEST(TrustChecks, AllSayYesToASoundMesh) {
   for (const Purpose purpose : {Purpose::kProve, Purpose::kChange}) {
     Scene scene = applied_scene({"east", "west", "north"});
     scene.purpose = purpose;
-    for (const Check& check : trust_checks())
+    for (const Check& check : trust_checks()) {
       EXPECT_EQ(ask(check.id, scene), "") << check.id;
+    }
   }
 }
 
 TEST(TrustChecks, EachHasAnIdOfItsOwnAndACaseThatSaysNo) {
   std::set<std::string_view> with_case;
-  for (const CheckCase& one : kCases)
+  for (const CheckCase& one : kCases) {
     with_case.insert(one.check);
+  }
   std::set<std::string_view> ids;
   for (const Check& check : trust_checks()) {
     EXPECT_TRUE(ids.insert(check.id).second) << check.id << " twice";
@@ -226,10 +221,12 @@ TEST(TrustChecks, LetAViewerProveFromTheTwinAlone) {
   Scene scene = applied_scene({"east", "west"});
   scene.purpose = Purpose::kProve;
   scene.observation.store = Absent{};
-  for (ClusterObservation& cluster : scene.observation.clusters)
+  for (ClusterObservation& cluster : scene.observation.clusters) {
     forbid(cluster.cacerts);
-  for (const Check& check : trust_checks())
+  }
+  for (const Check& check : trust_checks()) {
     EXPECT_EQ(ask(check.id, scene), "") << check.id;
+  }
 }
 
 TEST(TrustChecks, TakeAnEmptyTrustDomainForTheDefault) {
@@ -244,8 +241,9 @@ TEST(TrustChecks, LeaveForeignTrustAloneWhereItIsOnlyObserved) {
   scene.observation.store = Absent{};
   scene.cluster("east") = applied(scene.mesh, "east", "foreign", "other-root");
   scene.cluster("west") = applied(scene.mesh, "west", "foreign", "other-root");
-  for (const Check& check : trust_checks())
+  for (const Check& check : trust_checks()) {
     EXPECT_EQ(ask(check.id, scene), "") << check.id;
+  }
 }
 
 }  // namespace

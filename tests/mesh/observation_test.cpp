@@ -70,8 +70,9 @@ void collect(const Json& json, const Json::json_pointer& here, std::vector<std::
       collect(value, here / key, out);
     }
   } else if (json.is_array()) {
-    for (std::size_t i = 0; i < json.size(); ++i)
+    for (std::size_t i = 0; i < json.size(); ++i) {
       collect(json[i], here / i, out);
+    }
   }
 }
 
@@ -118,12 +119,12 @@ TEST(ObservationJson, RefusesAValueOfAnotherTypeAnywhere) {
 }
 
 TEST(ObservationJson, RefusesAnotherKindOfDocument) {
-  EXPECT_THAT(observation_from_json(Json{{"kind", "Plan"}}),
-              test::FailsWith(base::Code::kInvalidInput,
-                              "is not an observation: 'kind' is another"));
-  EXPECT_THAT(observation_from_json(Json::array()),
-              test::FailsWith(base::Code::kInvalidInput,
-                              "is not an observation: 'kind' is missing"));
+  EXPECT_THAT(
+      observation_from_json(Json{{"kind", "Plan"}}),
+      test::FailsWith(base::Code::kInvalidInput, "is not an observation: 'kind' is another"));
+  EXPECT_THAT(
+      observation_from_json(Json::array()),
+      test::FailsWith(base::Code::kInvalidInput, "is not an observation: 'kind' is missing"));
   Json later = to_json(full_scene().observation);
   later["apiVersion"] = "meshtrust/v2";
   EXPECT_FALSE(observation_from_json(later)) << "of a later version";

@@ -27,8 +27,9 @@ void expect_plan(const std::string& name, const Scene& scene) {
 
 std::vector<std::string> ids(const Plan& plan) {
   std::vector<std::string> out;
-  for (const Step& step : plan.steps)
+  for (const Step& step : plan.steps) {
     out.push_back(step.id);
+  }
   return out;
 }
 
@@ -41,8 +42,10 @@ TEST(PlanTrust, OfAThirdClusterTouchesTheThirdAlone) {
   scene.observation.store = store({"east", "west"});
   scene.cluster("north") = bare("north");
   expect_plan("third-joins", scene);
-  for (const Step& step : plan(scene).plan.steps)
+  const Plan made = plan(scene).plan;
+  for (const Step& step : made.steps) {
     EXPECT_EQ(step.cluster, "north");
+  }
 }
 
 TEST(PlanTrust, GivesARemoteItsNamespaceAndNoCa) {
@@ -71,8 +74,8 @@ TEST(PlanTrust, LabelsANamespaceThatTheUserMade) {
   Scene scene = applied_scene({"east", "west"});
   scene.cluster("west").system_namespace = NamespaceFacts{};
   expect_plan("label-missing", scene);
-  const auto& step = std::get<ApplyObject>(plan(scene).plan.steps.front().action);
-  EXPECT_EQ(base::compact(step.object),
+  const Plan made = plan(scene).plan;
+  EXPECT_EQ(base::compact(std::get<ApplyObject>(made.steps.front().action).object),
             R"({"metadata":{"labels":{"topology.istio.io/network":"west"}}})")
       << "what the user made is not marked as ours";
 }
@@ -139,10 +142,11 @@ const Refusal kRefusals[] = {
     {"network-differs",
      [](Scene& s) { s.cluster("west").system_namespace = NamespaceFacts{.network = "other"}; }},
     {"namespace-terminating",
-     [](Scene& s) { s.cluster("west").system_namespace = NamespaceFacts{.network = {}, .terminating = true}; }},
+     [](Scene& s) {
+       s.cluster("west").system_namespace = NamespaceFacts{.network = {}, .terminating = true};
+     }},
     {"same-cluster", [](Scene& s) { s.cluster("west").server = s.cluster("east").server; }},
-    {"live-root-differs",
-     [](Scene& s) { s.cluster("west").workload_roots = pem("other-root"); }},
+    {"live-root-differs", [](Scene& s) { s.cluster("west").workload_roots = pem("other-root"); }},
     {"trust-domain-differs",
      [](Scene& s) { s.cluster("west").trust_domain = std::string("old.example"); }},
     {"root-differs", [](Scene& s) { s.mesh.trust.root.key = pki::KeyAlgorithm::kRsa4096; }},
@@ -179,19 +183,20 @@ TEST(PlanTrust, NeedsTheRootKeyOnlyToMint) {
 
 TEST(PlanTrust, NamesEveryRightThatItsStepsUse) {
   std::vector<std::string> rights;
-  for (const Right& right : plan(fresh_scene({"east"})).plan.requires_rights()) {
+  const Plan made = plan(fresh_scene({"east"})).plan;
+  for (const Right& right : made.requires_rights()) {
     rights.push_back(right.cluster + " " + right.verb + " " + right.resource + " " +
                      right.namespace_name + "/" + right.name);
   }
-  EXPECT_THAT(rights, ElementsAre("east get namespaces /istio-system",
-                                  "east create namespaces /istio-system",
-                                  "east patch namespaces /istio-system",
-                                  "east get secrets istio-system/cacerts",
-                                  "east create secrets istio-system/cacerts",
-                                  "east patch secrets istio-system/cacerts",
-                                  "east get configmaps istio-system/meshtrust-trust",
-                                  "east create configmaps istio-system/meshtrust-trust",
-                                  "east patch configmaps istio-system/meshtrust-trust"));
+  EXPECT_THAT(
+      rights,
+      ElementsAre("east get namespaces /istio-system", "east create namespaces /istio-system",
+                  "east patch namespaces /istio-system", "east get secrets istio-system/cacerts",
+                  "east create secrets istio-system/cacerts",
+                  "east patch secrets istio-system/cacerts",
+                  "east get configmaps istio-system/meshtrust-trust",
+                  "east create configmaps istio-system/meshtrust-trust",
+                  "east patch configmaps istio-system/meshtrust-trust"));
 }
 
 }  // namespace

@@ -26,8 +26,9 @@ profiles::Mesh shop(const std::vector<std::string>& names,
       "    root: {subject: {organization: Shop, commonName: Shop Mesh Root}}\n";
   if (!trust.empty()) text += "    " + trust + "\n";
   text += "  clusters:\n";
-  for (const std::string& name : names)
+  for (const std::string& name : names) {
     text += fmt::format("  - {{name: {0}, network: {0}}}\n", name);
+  }
   const auto mesh = profiles::load_mesh("mesh.yaml", text + clusters);
   if (!mesh) ADD_FAILURE() << mesh.error().front().message;
   return mesh.value();
@@ -88,8 +89,9 @@ StoreFacts store(const std::vector<std::string>& clusters) {
                    .key_is_encrypted = true,
                    .issued = {issued("root", "minted")},
                    .roots = {pem("root")}};
-  for (const std::string& cluster : clusters)
+  for (const std::string& cluster : clusters) {
     facts.issued.push_back(issued(cluster));
+  }
   return facts;
 }
 
@@ -99,17 +101,20 @@ ClusterObservation& Scene::cluster(const std::string& name) {
 }
 
 Scene fresh_scene(const std::vector<std::string>& names) {
-  Scene scene{.mesh = shop(names), .observation = {.at = kNow, .mesh = "shop", .store = Absent{}, .clusters = {}}};
-  for (const std::string& name : names)
+  Scene scene{.mesh = shop(names),
+              .observation = {.at = kNow, .mesh = "shop", .store = Absent{}, .clusters = {}}};
+  for (const std::string& name : names) {
     scene.observation.clusters.push_back(bare(name));
+  }
   return scene;
 }
 
 Scene applied_scene(const std::vector<std::string>& names) {
   Scene scene = fresh_scene(names);
   scene.observation.store = store(names);
-  for (const std::string& name : names)
+  for (const std::string& name : names) {
     scene.cluster(name) = applied(scene.mesh, name);
+  }
   return scene;
 }
 
@@ -119,10 +124,12 @@ std::string describe(const Answer& answer) {
     text += fmt::format("{} {} [{}]: {}\n", name_of(finding.severity),
                         finding.cluster.empty() ? "mesh" : finding.cluster, finding.code,
                         finding.message);
-    for (const std::string& fact : finding.evidence)
+    for (const std::string& fact : finding.evidence) {
       text += "  seen: " + fact + "\n";
-    for (const std::string& hint : finding.hints)
+    }
+    for (const std::string& hint : finding.hints) {
       text += "  hint: " + hint + "\n";
+    }
     if (finding.place.line != 0) {
       text += fmt::format("  at {}:{}:{} '{}'\n", finding.place.file, finding.place.line,
                           finding.place.column, finding.place.source_line);
@@ -130,8 +137,9 @@ std::string describe(const Answer& answer) {
   }
   for (const base::Error& why : answer.unknowns) {
     text += fmt::format("unknown ({}): {}\n", base::name_of(why.code), why.message);
-    for (const std::string& hint : why.hints)
+    for (const std::string& hint : why.hints) {
       text += "  hint: " + hint + "\n";
+    }
   }
   return text;
 }

@@ -24,8 +24,9 @@ constexpr base::Instant kNow{std::chrono::seconds(1893456000)};
 class CountingRandom final : public base::Random {
  public:
   void fill(std::span<std::uint8_t> out) override {
-    for (std::uint8_t& byte : out)
+    for (std::uint8_t& byte : out) {
       byte = next_++;
+    }
   }
 
  private:

@@ -273,8 +273,9 @@ TEST_F(Issue, MayBeCalledFromSeveralThreadsAtOnce) {
       }
     });
   }
-  for (std::thread& thread : threads)
+  for (std::thread& thread : threads) {
     thread.join();
+  }
   EXPECT_EQ(issued, 20);
 }
 

@@ -157,8 +157,9 @@ const std::vector<BadIntermediate>& bad_intermediates() {
 
 std::string joined(const std::vector<std::string>& texts) {
   std::string all;
-  for (const std::string& text : texts)
+  for (const std::string& text : texts) {
     all += (all.empty() ? "" : "; ") + text;
+  }
   return all;
 }
 
@@ -227,10 +228,12 @@ TEST(LintRules, HaveDistinctIdsAndASource) {
 
 TEST(LintRules, AreAllBrokenByACaseOfThisTest) {
   std::string all = "version_3: ";
-  for (const BadRoot& bad : bad_roots())
+  for (const BadRoot& bad : bad_roots()) {
     all += bad.finding + "; ";
-  for (const BadIntermediate& bad : bad_intermediates())
+  }
+  for (const BadIntermediate& bad : bad_intermediates()) {
     all += bad.finding + "; ";
+  }
   for (const LintRule& rule : lint_rules()) {
     EXPECT_THAT(all, ::testing::HasSubstr(std::string(rule.id) + ": "));
   }

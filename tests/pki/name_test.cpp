@@ -67,8 +67,9 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Name, CountsCharactersAndNotBytes) {
   std::string umlauts;
-  for (int i = 0; i < 64; ++i)
+  for (int i = 0; i < 64; ++i) {
     umlauts += "ä";
+  }
   EXPECT_TRUE(DistinguishedName::parse("O=" + umlauts));
   EXPECT_FALSE(DistinguishedName::parse("O=" + umlauts + "ä"));
 }

@@ -26,8 +26,9 @@ struct Scene {
 
 std::string describe(const std::vector<Verdict>& verdicts) {
   std::string text;
-  for (const Verdict& verdict : verdicts)
+  for (const Verdict& verdict : verdicts) {
     text += verdict.judge + ": " + verdict.reason + "\n";
+  }
   return text;
 }
 

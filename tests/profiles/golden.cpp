@@ -41,8 +41,9 @@ std::string render(const base::Errors& errors) {
     if (!place.source_line.empty()) {
       text += fmt::format("    {}\n    {:>{}}\n", place.source_line, '^', place.column);
     }
-    for (const std::string& hint : error.hints)
+    for (const std::string& hint : error.hints) {
       text += fmt::format("hint: {}\n", hint);
+    }
   }
   return text;
 }

@@ -93,8 +93,9 @@ TEST(RenderMeshFile, TheKeysInItsCommentsAreTheRealOnes) {
   ASSERT_TRUE(text);
   std::string uncommented;
   std::istringstream lines(*text);
-  for (std::string line; std::getline(lines, line);)
+  for (std::string line; std::getline(lines, line);) {
     uncommented += without_comment_mark(line) + "\n";
+  }
   EXPECT_NE(uncommented, *text);
   const auto mesh = load_mesh("mesh.yaml", uncommented);
   ASSERT_TRUE(mesh) << render(mesh.error()) << uncommented;

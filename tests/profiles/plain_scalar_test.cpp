@@ -64,8 +64,9 @@ TEST(OtherReading, KnowsWhatYaml11AndYaml12MakeOfPlainScalars) {
       {"a:1", {}},
       {"10.0.0.1", {}},
   };
-  for (const Case& each : kCases)
+  for (const Case& each : kCases) {
     EXPECT_EQ(other_reading(each.text), each.reading) << each.text;
+  }
 }
 
 TEST(OtherReading, IsNoSurpriseToTheWriterOfScalars) {

@@ -29,8 +29,9 @@ std::vector<std::string> words() {
   std::vector<std::string> words;
   for (const auto& first : parts) {
     for (const auto& second : parts) {
-      for (const auto& third : parts)
+      for (const auto& third : parts) {
         words.push_back(first + second + third);
+      }
     }
   }
   for (const char* word :
@@ -40,8 +41,9 @@ std::vector<std::string> words() {
         "00d",        "10d00h",      "d",       "cluster.local", "cluster..local",
         ".local",     "local.",      "a.b.c.d", "a-.b",          "postgresql://db",
         "a+b-c.d://", "1a://",       "://",     "C:/x",          "a:/b",
-        "kind-east",  "Shop Root CA"})
+        "kind-east",  "Shop Root CA"}) {
     words.emplace_back(word);
+  }
   return words;
 }
 

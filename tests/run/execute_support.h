@@ -15,7 +15,10 @@ class JumpingClock final : public base::Clock {
   explicit JumpingClock(std::chrono::milliseconds jump = std::chrono::milliseconds(0))
       : jump_(jump) {}
   base::Instant now() const override { return base::Instant(base::Seconds(1'795'255'200)); }
-  Steady steady() const override { return Steady(std::chrono::milliseconds(looks_ += jump_.count())); }
+  void jump_by(std::chrono::milliseconds jump) { jump_ = jump; }
+  Steady steady() const override {
+    return Steady(std::chrono::milliseconds(looks_ += jump_.count()));
+  }
 
  private:
   std::chrono::milliseconds jump_;

@@ -73,8 +73,9 @@ TEST_F(ExecuteTest, RunsWhatNeedsNothingAtTheSameTime) {
 
 TEST_F(ExecuteTest, RunsNoMoreAtATimeThanItHasWorkers) {
   std::vector<mesh::Step> steps;
-  for (int i = 0; i < 200; ++i)
+  for (int i = 0; i < 200; ++i) {
     steps.push_back(step("c" + std::to_string(i) + "/x"));
+  }
   std::atomic<int> running{0};
   std::atomic<int> most{0};
   std::barrier<> full(4);
@@ -99,8 +100,9 @@ TEST_F(ExecuteTest, NeverTriesAStepTwiceAtATime) {
   std::map<std::string, int> running;
   std::map<std::string, int> attempts;
   std::vector<mesh::Step> steps;
-  for (int i = 0; i < 20; ++i)
+  for (int i = 0; i < 20; ++i) {
     steps.push_back(step("c" + std::to_string(i) + "/x"));
+  }
   const auto report = run(plan_of(std::move(steps)), [&](const mesh::Step& one) -> Outcome {
     int attempt = 0;
     {
@@ -114,8 +116,9 @@ TEST_F(ExecuteTest, NeverTriesAStepTwiceAtATime) {
     return Done{};
   });
   EXPECT_TRUE(report.succeeded());
-  for (const auto& [id, count] : attempts)
+  for (const auto& [id, count] : attempts) {
     EXPECT_EQ(count, 5) << id;
+  }
 }
 
 TEST_F(ExecuteTest, LeavesWhatNeedsAFailedStepAndGoesOnElsewhere) {
@@ -139,14 +142,13 @@ TEST_F(ExecuteTest, LeavesWhatNeedsAFailedStepAndGoesOnElsewhere) {
 TEST_F(ExecuteTest, DoesNotTryAClusterAgainThatCouldNotBeReached) {
   int attempts = 0;
   const auto plan = plan_of({step("east/a"), step("east/b"), step("west/a"), step("store/x")});
-  const auto report = run(
-      plan,
-      [&attempts](const mesh::Step& one) -> Outcome {
-        if (one.cluster != "east") return Done{};
-        ++attempts;
-        return Failed{error(Code::kUnavailable, "connection refused")};
-      },
-      {.workers = 1});
+  const auto report = run(plan,
+                          [&attempts](const mesh::Step& one) -> Outcome {
+                            if (one.cluster != "east") return Done{};
+                            ++attempts;
+                            return Failed{error(Code::kUnavailable, "connection refused")};
+                          },
+                          {.workers = 1});
   EXPECT_EQ(attempts, 1);
   EXPECT_EQ(states(report), "east/a failed, east/b left, west/a done, store/x done");
 }
@@ -162,6 +164,7 @@ TEST_F(ExecuteTest, KeepsTryingAClusterThatMerelyRefused) {
 }
 
 TEST_F(ExecuteTest, RepeatsWhatIsNotYetSoAndTellsWhy) {
+  clock.jump_by(std::chrono::seconds(1));
   int attempts = 0;
   const auto report = run(plan_of({step("east/a")}), [&attempts](const mesh::Step&) -> Outcome {
     ++attempts;
@@ -177,33 +180,32 @@ TEST_F(ExecuteTest, RepeatsWhatIsNotYetSoAndTellsWhy) {
 }
 
 TEST_F(ExecuteTest, GivesUpInTheEndAndSaysWhatWasSeenLast) {
-  const auto report = run(plan_of({step("east/a"), step("east/b", {"east/a"})}),
-                          [](const mesh::Step&) -> Outcome {
-                            return NotYet{.why = "0 of 1 replicas are ready"};
-                          },
-                          {.step_timeout = std::chrono::minutes(10)});
+  clock.jump_by(std::chrono::seconds(1));
+  const auto report =
+      run(plan_of({step("east/a"), step("east/b", {"east/a"})}),
+          [](const mesh::Step&) -> Outcome { return NotYet{.why = "0 of 1 replicas are ready"}; },
+          {.step_timeout = std::chrono::minutes(1)});
   EXPECT_EQ(states(report), "east/a failed, east/b left");
   const base::Error& why = report.steps.front().error;
-  EXPECT_EQ(why.message, "gave up after 10m; last seen: 0 of 1 replicas are ready");
+  EXPECT_EQ(why.message, "gave up after 1m; last seen: 0 of 1 replicas are ready");
   EXPECT_THAT(why.hints, ElementsAre("run the same command again to go on from here"));
 }
 
 TEST_F(ExecuteTest, GivesUpARetryWithTheCodeOfItsReason) {
-  const auto report = run(plan_of({step("store/a")}),
-                          [](const mesh::Step&) -> Outcome {
-                            return Retry{.why = error(Code::kConflict, "taken")};
-                          },
-                          {.step_timeout = std::chrono::seconds(5)});
+  clock.jump_by(std::chrono::seconds(1));
+  const auto report = run(
+      plan_of({step("store/a")}),
+      [](const mesh::Step&) -> Outcome { return Retry{.why = error(Code::kConflict, "taken")}; },
+      {.step_timeout = std::chrono::seconds(5)});
   EXPECT_EQ(report.steps.front().error.code, Code::kConflict);
   EXPECT_EQ(report.steps.front().error.message, "gave up after 5s; last seen: taken");
 }
 
 TEST_F(ExecuteTest, SaysWhoHasToGoOnAndHow) {
-  const auto report = run(plan_of({step("store/a"), step("east/b", {"store/a"})}),
-                          [](const mesh::Step&) -> Outcome {
-                            return Blocked{.by_whom = "the keeper of the root",
-                                           .command = "meshtrust ca sign"};
-                          });
+  const auto report = run(
+      plan_of({step("store/a"), step("east/b", {"store/a"})}), [](const mesh::Step&) -> Outcome {
+        return Blocked{.by_whom = "the keeper of the root", .command = "meshtrust ca sign"};
+      });
   EXPECT_EQ(states(report), "store/a blocked, east/b left");
   ASSERT_EQ(report.errors().size(), 1U);
   const base::Error expected{.code = Code::kNotYet,
@@ -244,15 +246,15 @@ TEST_F(ExecuteTest, EndsAWaitWhenCancelledFromAnotherThread) {
     attempted.wait(lock, [&] { return was_attempted; });
     cancellation.cancel();
   });
-  const auto report = execute(
-      plan_of({step("east/a")}),
-      [&](const mesh::Step&) -> Outcome {
-        const std::lock_guard guard(mutex);
-        was_attempted = true;
-        attempted.notify_one();
-        return NotYet{.why = "no address", .wake = std::chrono::hours(1)};
-      },
-      events, still, cancellation, {.step_timeout = std::chrono::hours(10)});
+  const auto report =
+      execute(plan_of({step("east/a")}),
+              [&](const mesh::Step&) -> Outcome {
+                const std::lock_guard guard(mutex);
+                was_attempted = true;
+                attempted.notify_one();
+                return NotYet{.why = "no address", .wake = std::chrono::hours(1)};
+              },
+              events, still, cancellation, {.step_timeout = std::chrono::hours(10)});
   EXPECT_TRUE(report.cancelled);
   EXPECT_EQ(states(report), "east/a left");
 }

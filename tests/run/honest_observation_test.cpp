@@ -39,8 +39,9 @@ std::set<std::string> paths_read() {
   const MeshWorld world({"east"});
   (void)world.observe();
   std::set<std::string> paths;
-  for (const auto& request : world.server.requests())
+  for (const auto& request : world.server.requests()) {
     paths.insert(request.path);
+  }
   return paths;
 }
 
@@ -49,8 +50,8 @@ std::string knowledge(const mesh::ClusterObservation& seen) {
   const auto letter = [](const auto& fact) {
     return fact.is_found() ? 'f' : fact.is_absent() ? 'a' : 'u';
   };
-  return {letter(seen.server),         letter(seen.system_namespace), letter(seen.cacerts),
-          letter(seen.twin),           letter(seen.istiod),           letter(seen.workload_roots),
+  return {letter(seen.server),      letter(seen.system_namespace), letter(seen.cacerts),
+          letter(seen.twin),        letter(seen.istiod),           letter(seen.workload_roots),
           letter(seen.trust_domain)};
 }
 
@@ -96,12 +97,12 @@ INSTANTIATE_TEST_SUITE_P(Troubles, EveryRead, ::testing::ValuesIn(kTroubles), []
 
 TEST(EveryReadThereIs, IsCovered) {
   // A read that is added turns up here by itself; one that is lost shows.
-  EXPECT_EQ(paths_read(),
-            (std::set<std::string>{
-                "/api/v1/namespaces/istio-system", "/api/v1/namespaces/istio-system/configmaps/istio",
-                "/api/v1/namespaces/istio-system/configmaps/istio-ca-root-cert", kTwinPath,
-                kCacertsPath, "/api/v1/namespaces/kube-system",
-                "/apis/apps/v1/namespaces/istio-system/deployments", "/version"}));
+  EXPECT_EQ(paths_read(), (std::set<std::string>{
+                              "/api/v1/namespaces/istio-system",
+                              "/api/v1/namespaces/istio-system/configmaps/istio",
+                              "/api/v1/namespaces/istio-system/configmaps/istio-ca-root-cert",
+                              kTwinPath, kCacertsPath, "/api/v1/namespaces/kube-system",
+                              "/apis/apps/v1/namespaces/istio-system/deployments", "/version"}));
 }
 
 TEST(Observe, SaysThatACorruptStoreIsUnknown) {

@@ -12,8 +12,9 @@ constexpr std::size_t kWorkers = 16;
 
 TEST(Scale, AppliesToTwoHundredClustersOverAFewConnections) {
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < kClusters; ++i)
+  for (std::size_t i = 0; i < kClusters; ++i) {
     names.push_back(fmt::format("cluster-{}", i));
+  }
   MeshWorld world(names, kWorkers);
   world.server.set_latency(std::chrono::milliseconds(20));
   const auto report = world.apply();

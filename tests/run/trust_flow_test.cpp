@@ -26,8 +26,9 @@ std::string file_of(const Json& secret, const std::string& name) {
 
 void expect_proved(const MeshWorld& world) {
   const auto observation = world.observe();
-  for (const auto& pair : judge_pairs(world.mesh, observation, world.clock.now()))
+  for (const auto& pair : judge_pairs(world.mesh, observation, world.clock.now())) {
     EXPECT_TRUE(pair.accepted()) << pair.from << " " << pair.to << " " << pair.problem;
+  }
   const auto planned = world.plan();
   EXPECT_FALSE(planned.is_refused());
   EXPECT_TRUE(planned.plan.is_empty());
@@ -48,8 +49,8 @@ TEST(TrustFlow, GoesFromNothingToProvedTrust) {
     const auto twin = world.server.object(name, kTwinPath);
     ASSERT_TRUE(twin.has_value());
     EXPECT_EQ(twin->dump().find("PRIVATE KEY"), std::string::npos);
-    EXPECT_EQ((*world.server.object(name, kNamespacePath))["metadata"]["labels"]
-                                                           ["topology.istio.io/network"],
+    EXPECT_EQ((*world.server.object(
+                  name, kNamespacePath))["metadata"]["labels"]["topology.istio.io/network"],
               name);
   }
   EXPECT_THAT(world.store().undelivered(), IsEmpty());
@@ -72,8 +73,9 @@ TEST(TrustFlow, GivesEveryClusterACaOfItsOwnUnderOneRoot) {
   const Json east = *world.server.object("east", kCacertsPath);
   const Json west = *world.server.object("west", kCacertsPath);
   EXPECT_EQ(file_of(east, "root-cert.pem"), file_of(west, "root-cert.pem"));
-  for (const char* file : {"ca-cert.pem", "ca-key.pem", "cert-chain.pem"})
+  for (const char* file : {"ca-cert.pem", "ca-key.pem", "cert-chain.pem"}) {
     EXPECT_NE(file_of(east, file), file_of(west, file)) << file;
+  }
 }
 
 TEST(TrustFlow, WritesOneSecretUpdateWithAllFourFiles) {
@@ -106,7 +108,8 @@ TEST(TrustFlow, LetsAThirdClusterJoinWithNoWriteToTheOthers) {
 }
 
 TEST(TrustFlow, ConvergesWhenTheAnswerToAnyWriteIsLost) {
-  for (const auto kind : {Fault::Kind::kCutAfter, Fault::Kind::kCutBefore, Fault::Kind::kTruncate}) {
+  for (const auto kind :
+       {Fault::Kind::kCutAfter, Fault::Kind::kCutBefore, Fault::Kind::kTruncate}) {
     for (int write = 1; write <= 3; ++write) {
       MeshWorld world({"east"});
       world.server.add_fault({.kind = kind, .method = "PATCH", .from = write, .times = 1});

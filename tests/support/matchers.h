@@ -18,8 +18,9 @@ inline void PrintTo(Code code, std::ostream* out) {
 }
 inline void PrintTo(const Error& error, std::ostream* out) {
   *out << name_of(error.code) << ": " << error.message;
-  for (const std::string& hint : error.hints)
+  for (const std::string& hint : error.hints) {
     *out << "\n  hint: " << hint;
+  }
 }
 
 }  // namespace meshtrust::base
