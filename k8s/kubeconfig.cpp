@@ -133,8 +133,9 @@ Error Kubeconfig::no_such_context(std::string_view context) const {
   } else if (!names.empty()) {
     const std::size_t more = names.size() > kNamesInAHint ? names.size() - kNamesInAHint : 0;
     names.resize(names.size() - more);
-    error.hints.push_back("its contexts are: " + base::join(names, ", ") +
-                          (more > 0 ? " and " + std::to_string(more) + " more" : ""));
+    std::string known = "its contexts are: " + base::join(names, ", ");
+    if (more > 0) known += " and " + std::to_string(more) + " more";
+    error.hints.push_back(std::move(known));
   } else {
     error.hints.push_back("it has no contexts: set KUBECONFIG or give --kubeconfig FILE");
   }

@@ -11,8 +11,6 @@
 namespace meshtrust::mesh {
 namespace {
 
-using pki::Certificate;
-
 /// The parsed trust material of every cluster, or why there is none.
 class Materials {
  public:

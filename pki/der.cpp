@@ -2,6 +2,7 @@
 
 #include "pki/openssl_error.h"
 
+#include <array>
 #include <limits>
 
 namespace meshtrust::pki {
@@ -31,12 +32,12 @@ std::optional<DerElement> first_element(base::ByteView der) {
 }
 
 void append_header(base::Bytes& out, int tag, std::size_t size) {
-  unsigned char header[16] = {};
-  unsigned char* end = header;
+  std::array<unsigned char, 16> header{};
+  unsigned char* end = header.data();
   const bool constructed = tag == V_ASN1_SEQUENCE || tag == V_ASN1_SET;
   ASN1_put_object(&end, constructed ? kConstructed : 0, static_cast<int>(size), tag,
                   V_ASN1_UNIVERSAL);
-  out.insert(out.end(), header, end);
+  out.insert(out.end(), header.data(), end);
 }
 
 }  // namespace meshtrust::pki

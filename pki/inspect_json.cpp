@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
+
 namespace meshtrust::pki {
 namespace {
 
@@ -91,9 +93,9 @@ Json json_of(const RevocationListFacts& facts) {
 
 std::string_view kind_of(const InspectedObject& object) {
   // In the order of the variant.
-  constexpr std::string_view kKinds[] = {"Certificate", "PrivateKey", "CertificateRequest",
-                                         "CertificateRevocationList"};
-  return kKinds[object.what.index()];
+  constexpr std::array<std::string_view, 4> kKinds{
+      "Certificate", "PrivateKey", "CertificateRequest", "CertificateRevocationList"};
+  return kKinds.at(object.what.index());
 }
 
 base::Json to_json(const InspectedObject& object) {

@@ -28,6 +28,7 @@ Botan::Path_Validation_Restrictions restrictions() {
 /// certificate counts (its dates, issuer, signature and constraints).
 Botan::Path_Validation_Result judge_first(const std::vector<Certificate>& chain, base::Instant at) {
   std::vector<std::shared_ptr<const Botan::X509_Certificate>> path;
+  path.reserve(chain.size());
   for (const Certificate& certificate : chain) {
     path.push_back(std::make_shared<const Botan::X509_Certificate>(certificate.der()));
   }

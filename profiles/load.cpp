@@ -17,8 +17,8 @@ namespace {
 
 // Everything below is called on a file that was found sound, so what it reads is there and right.
 
-std::string text_or(const Value& value, std::string fallback) {
-  return value.is_given() ? value.text : std::move(fallback);
+std::string text_or(const Value& value, const std::string& fallback) {
+  return value.is_given() ? value.text : fallback;
 }
 
 base::Seconds seconds_of(const Value& value) {

@@ -51,6 +51,7 @@ std::string_view found(const YamlNode& node) {
 
 std::string join_quoted(const std::vector<std::string>& words) {
   std::vector<std::string> quoted;
+  quoted.reserve(words.size());
   for (const std::string& word : words) {
     quoted.push_back(fmt::format("'{}'", word));
   }

@@ -54,6 +54,7 @@ base::Errors check_rights(const mesh::Plan& plan, const World& world) {
     by_cluster[right.cluster].push_back(std::move(right));
   }
   std::vector<std::string> names;
+  names.reserve(by_cluster.size());
   for (const auto& [name, rights] : by_cluster) {
     names.push_back(name);
   }
