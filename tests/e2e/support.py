@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 import clusters as real  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-BINARY = os.environ.get("MESHTRUST_BINARY") or str(HERE.parents[1] / "build" / "dev" / "meshtrust")
+BINARY = os.path.abspath(os.environ.get("MESHTRUST_BINARY") or HERE.parents[1] / "build" / "dev" / "meshtrust")
 PASSPHRASE = "correct horse battery staple"
 FILES = ("ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem")
 NETWORKS = {"east": "network1", "west": "network2", "central": "network3"}
