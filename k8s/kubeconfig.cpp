@@ -137,7 +137,7 @@ Error Kubeconfig::no_such_context(std::string_view context) const {
     if (more > 0) known += " and " + std::to_string(more) + " more";
     error.hints.push_back(std::move(known));
   } else {
-    error.hints.push_back("it has no contexts: set KUBECONFIG or give --kubeconfig FILE");
+    error.hints.emplace_back("it has no contexts: set KUBECONFIG or give --kubeconfig FILE");
   }
   return error;
 }

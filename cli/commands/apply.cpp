@@ -56,8 +56,9 @@ class TrustApply {
     if (plan_.is_empty()) return finish_with_nothing_done();
     session_.console().narrate(render_plan(plan_));
     if (stop(compare_with_saved_plan()) || stop(check_rights()) || stop(confirm()) ||
-        stop(get_passphrase()))
+        stop(get_passphrase())) {
       return code_;
+    }
     if (stop(lock_and_plan_again())) return code_;
     if (plan_.is_empty()) return finish_with_nothing_done();
     return execute();
