@@ -5,7 +5,6 @@ They start real clusters, and build the servers first if they must. Where that i
 are skipped with one loud line; MESHTRUST_REQUIRE_RIG=1 makes such a skip a failure.
 """
 
-import functools
 import json
 import os
 import signal
@@ -13,107 +12,18 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
 
-from riglib import build, process  # noqa: E402
-from riglib.api import Api  # noqa: E402
-from riglib.kubeconfig import Access, render  # noqa: E402
-from riglib.pki import Identity  # noqa: E402
-from riglib.ports import claim_block  # noqa: E402
-from riglib.report import (  # noqa: E402
-    EXIT_CANNOT_BUILD,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_USAGE,
-)
-
-RIG = str(HERE / "rig")
-HAS_CONTROLLERS = not os.environ.get("KUBEBUILDER_ASSETS")
-
-
-def rig(*arguments, **environment):
-    return subprocess.run(
-        [RIG, *arguments], capture_output=True, text=True, env=os.environ | environment, check=False
-    )
-
-
-@functools.cache
-def why_no_rig():
-    """None when clusters can be started here, else the reason; builds the servers if need be."""
-    if not HAS_CONTROLLERS:
-        return None
-    built = subprocess.run([RIG, "build"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if built.returncode == EXIT_CANNOT_BUILD:
-        reason = next(line for line in built.stderr.splitlines() if "error:" in line)
-        print(f"\n*** NO CLUSTER WAS TESTED: {reason} (run '{RIG} build') ***", file=sys.stderr)
-        return reason
-    if built.returncode != 0:
-        raise AssertionError(built.stderr)
-    return None
-
-
-def processes_of(folder):
-    """The command lines of all processes on this machine that have to do with `folder`."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().decode(errors="replace").split("\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if any(str(folder) in word for word in words) and path.parent.name != str(os.getpid()):
-            found.append(" ".join(words))
-    return found
-
-
-def wait_for(question, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not (answer := question()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return answer
-
-
-class RigTest(unittest.TestCase):
-    def assert_exit(self, expected, done):
-        self.assertEqual(expected, done.returncode, f"{done.args}\n{done.stdout}{done.stderr}")
-        return done
-
-
-class ClusterTest(RigTest):
-    """A test that starts clusters, in a state folder of its own."""
-
-    @classmethod
-    def setUpClass(cls):
-        reason = why_no_rig()
-        if reason is not None and os.environ.get("MESHTRUST_REQUIRE_RIG") == "1":
-            raise AssertionError(f"MESHTRUST_REQUIRE_RIG=1, but {reason}")
-        if reason is not None:
-            raise unittest.SkipTest(reason)
-
-    def setUp(self):
-        self.state = self.new_state()
-
-    @classmethod
-    def new_state(cls):
-        folder = tempfile.TemporaryDirectory(prefix="test-rig-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.addClassCleanup(rig, "down", "--state", folder.name)
-        return folder.name
-
-    def rig(self, *arguments, **environment):
-        return rig("--state", self.state, *arguments, **environment)
-
-    def answer(self, *arguments):
-        return self.assert_exit(0, self.rig(*arguments)).stdout.strip()
-
-    def pids(self, name):
-        record = json.loads(Path(self.state, "clusters", name, "cluster.json").read_text())
-        return {one["server"]: one["pid"] for one in record["processes"]}
+from riglib import build, process
+from riglib.api import Api
+from riglib.kubeconfig import Access, render
+from riglib.pki import Identity
+from riglib.ports import claim_block
+from riglib.report import EXIT_CANNOT_BUILD, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from support import HAS_CONTROLLERS, RIG, ClusterTest, RigTest, processes_of, rig, wait_for
 
 
 class TwoClusters(ClusterTest):
@@ -122,11 +32,7 @@ class TwoClusters(ClusterTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.state = cls.new_state()
-        started = rig("--state", cls.state, "up", "east", "west")
-        if started.returncode != 0:
-            raise AssertionError(started.stderr)
-        cls.told = started.stdout
+        cls.told = cls.start("east", "west")
 
     def setUp(self):
         pass  # the state folder is the class's
@@ -262,6 +168,14 @@ class TwoClusters(ClusterTest):
         self.assertIn("east: already running at https://", again)
         self.assertEqual(before, self.pids("east"))
 
+    def test_a_running_cluster_gets_no_node(self):
+        refused = self.assert_exit(EXIT_FAILED, self.rig("up", "east", "--node"))
+        self.assertEqual(
+            "rig: error: cluster 'east' runs already, and was started without --node\n"
+            "rig: hint: 'rig down east' first: all that is in it will be gone\n",
+            refused.stderr,
+        )
+
     def test_status_names_every_server(self):
         told = self.answer("status")
         for server, pid in self.pids("west").items():
@@ -396,6 +310,27 @@ class WrongInput(RigTest):
             "rig: hint: unset KUBEBUILDER_ASSETS to use the rig's own build\n",
             self.refused(EXIT_FAILED, "up", "east", KUBEBUILDER_ASSETS="/nowhere"),
         )
+
+    def test_a_node_needs_the_rigs_own_servers(self):
+        self.assertEqual(
+            "rig: error: KUBEBUILDER_ASSETS is set: without controllers and scheduler a node is of no use\n"
+            "rig: hint: unset KUBEBUILDER_ASSETS to use the rig's own build\n",
+            self.refused(EXIT_FAILED, "up", "east", "--node", KUBEBUILDER_ASSETS="/nowhere"),
+        )
+
+    def test_an_unknown_program_is_told_with_the_known_ones(self):
+        self.assertEqual(
+            "rig: error: no program 'docker', wanted one of: helm, istio, istio-charts, istioctl, kubectl, "
+            "kubernetes, kwok, pilot-agent, pilot-discovery\n",
+            self.refused(EXIT_USAGE, "build", "docker"),
+        )
+
+    def test_a_program_that_was_not_built_is_told_how_to_be(self):
+        with tempfile.TemporaryDirectory() as cache:
+            self.assertEqual(
+                "rig: error: 'kubectl' was not built yet\nrig: hint: 'rig build kubectl' makes and names it\n",
+                self.refused(EXIT_FAILED, "which", "kubectl", XDG_CACHE_HOME=cache),
+            )
 
     def test_stopping_nothing_is_no_failure(self):
         self.assertEqual("rig: nothing to stop in 'STATE'\n", self.refused(0, "down"))

@@ -1,22 +1,26 @@
-// kubernetes is the control plane of a cluster in one program. Its first argument names the server
-// to be; the others are that server's own:
+// kubernetes is the control plane of a cluster, and kubectl, in one program. It is told which of
+// them to be by the name that it is called by or, failing that, by its first argument:
 //
 //	kubernetes etcd --data-dir ...
 //	kubernetes kube-apiserver --etcd-servers ...
+//	kubectl get pods
 //
-// One program instead of four, because the four share almost all of their code: it links once, and
-// takes 120 MB instead of 300.
+// One program instead of five, because they share almost all of their code: it links once, and
+// takes 120 MB instead of 350.
 package main
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"sort"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
+	kubectl "k8s.io/kubectl/pkg/cmd"
+	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 
 	// Registers the metrics of client-go and of the processes, as the original programs do.
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -28,33 +32,45 @@ import (
 )
 
 func main() {
-	servers := map[string]func(arguments []string){
+	programs := map[string]func(arguments []string){
 		"etcd":                    etcdmain.Main,
 		"kube-apiserver":          run(apiserver.NewAPIServerCommand),
 		"kube-controller-manager": run(controllermanager.NewControllerManagerCommand),
 		"kube-scheduler":          run(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
+		"kubectl":                 runKubectl,
+	}
+	if called, known := programs[filepath.Base(os.Args[0])]; known {
+		called(os.Args)
+		return
 	}
 	wanted := ""
 	if len(os.Args) > 1 {
 		wanted = os.Args[1]
 	}
-	serve, known := servers[wanted]
+	start, known := programs[wanted]
 	if !known {
-		fmt.Fprintf(os.Stderr, "kubernetes: error: unknown server '%s', wanted one of %s\n", wanted, names(servers))
+		fmt.Fprintf(os.Stderr, "kubernetes: error: unknown program '%s', wanted one of %s\n", wanted, names(programs))
 		os.Exit(2)
 	}
-	// The servers read os.Args too: let each see what it would see as a program of its own.
+	// The programs read os.Args too: let each see what it would see as a program of its own.
 	os.Args = os.Args[1:]
-	serve(os.Args)
+	start(os.Args)
 }
 
 func run(command func() *cobra.Command) func([]string) {
 	return func([]string) { os.Exit(cli.Run(command())) }
 }
 
-func names(servers map[string]func([]string)) string {
+// runKubectl leaves the printing of errors to kubectl, which has its own way with them.
+func runKubectl([]string) {
+	if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
+		kubectlutil.CheckErr(err)
+	}
+}
+
+func names(programs map[string]func([]string)) string {
 	var all []string
-	for name := range servers {
+	for name := range programs {
 		all = append(all, name)
 	}
 	sort.Strings(all)

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
+MERGE = "application/merge-patch+json"
 
 
 class Api:
@@ -33,11 +34,13 @@ class Api:
             context.load_cert_chain(identity.name)
         return cls(json.loads(fields["server"]), context)
 
+    @property
+    def server(self):
+        return self._address.geturl()
+
     def request(self, method, path, body=None, content_type="application/json"):
         """(status, answer): any HTTP status is an answer. Raises OSError when nobody answers."""
-        connection = http.client.HTTPSConnection(
-            self._address.hostname, self._address.port, context=self._context, timeout=self._timeout
-        )
+        connection = self._connect(self._timeout)
         try:
             content = None if body is None else json.dumps(body)
             connection.request(method, path, content, {"Content-Type": content_type})
@@ -56,3 +59,27 @@ class Api:
     def apply(self, path, body, manager):
         """Server-side apply."""
         return self.request("PATCH", f"{path}?fieldManager={manager}", body, APPLY)
+
+    def merge(self, path, patch):
+        return self.request("PATCH", path, patch, MERGE)
+
+    def watch(self, path, version, seconds):
+        """Yields (type, object) for what happens after `version`, for so many seconds."""
+        connection = self._connect(seconds + self._timeout)
+        try:
+            connection.request("GET", f"{path}?watch=1&resourceVersion={version}&timeoutSeconds={seconds}")
+            response = connection.getresponse()
+            if response.status != 200:
+                raise OSError(f"cannot watch '{path}': HTTP {response.status}")
+            for line in response:
+                event = json.loads(line)
+                yield event["type"], event["object"]
+        except (http.client.HTTPException, ValueError) as error:
+            raise OSError(f"the watch of '{path}' broke off: {error!r}") from error
+        finally:
+            connection.close()
+
+    def _connect(self, timeout):
+        return http.client.HTTPSConnection(
+            self._address.hostname, self._address.port, context=self._context, timeout=timeout
+        )

@@ -1,4 +1,4 @@
-"""Builds the control plane program from its Go module, once for each content of that module."""
+"""Builds programs from Go modules, each once for each content of its module."""
 
 import hashlib
 import os
@@ -6,95 +6,169 @@ import re
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import toolchain
 from .files import cache_folder, locked
-from .report import EXIT_CANNOT_BUILD, RigError, last_lines, progress
+from .report import EXIT_CANNOT_BUILD, EXIT_USAGE, RigError, last_lines, progress
 
-MODULE = Path(__file__).resolve().parent.parent / "kubernetes"
+MODULES = Path(__file__).resolve().parent.parent
 NOTICE_SECONDS = 10
 
 
-def built_program():
-    """The cached program for the module as it stands now, or None when it was not built yet."""
-    program = _target()
-    return program if program.exists() else None
+@dataclass(frozen=True)
+class Program:
+    name: str
+    module: str  # the folder of the Go module that pins it
+    package: str
+    takes: str  # how long it builds on 2 cores when nothing is in Go's cache
+    aliases: tuple = ()  # names to call it by, each for another face of it
 
 
-def build():
+KUBERNETES = Program("kubernetes", "kubernetes", ".", "5 minutes", aliases=("kubectl",))
+ISTIOD = Program("pilot-discovery", "istio", "istio.io/istio/pilot/cmd/pilot-discovery", "5 minutes")
+KWOK = Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "70 seconds")
+PROGRAMS = (
+    KUBERNETES,
+    ISTIOD,
+    Program("istioctl", "istio", "istio.io/istio/istioctl/cmd/istioctl", "5 minutes"),
+    Program("pilot-agent", "istio", "istio.io/istio/pilot/cmd/pilot-agent", "3 minutes"),
+    Program("istio-charts", "istio", "./charts", "2 seconds"),
+    KWOK,
+    Program("helm", "helm", "helm.sh/helm/v3/cmd/helm", "65 seconds"),
+)
+
+
+def programs_called(word):
+    """The programs that a word of the command line means: a program, or all of a module's."""
+    found = [one for one in PROGRAMS if word in (one.name, *one.aliases)]
+    found = found or [one for one in PROGRAMS if one.module == word]
+    if not found:
+        names = sorted({name for one in PROGRAMS for name in (one.name, one.module, *one.aliases)})
+        raise RigError(f"no program '{word}', wanted one of: {', '.join(names)}", exit_code=EXIT_USAGE)
+    return found
+
+
+def built_program(program=KUBERNETES):
+    """The cached program for its module as it stands now, or None when it was not built yet."""
+    path = _target(program)
+    return path if path.exists() else None
+
+
+def build(program=KUBERNETES):
     """Makes the program unless it is there already; returns its path."""
-    program = _target()
-    if program.exists():
-        return program
-    program.parent.mkdir(parents=True, exist_ok=True)
+    path = _target(program)
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
     lock = cache_folder() / "build.lock"
     lock.touch()
     with locked(lock, "another build"):
-        if not program.exists():  # the other build may have been of the same program
-            _build_locked(program)
-    return program
+        if not path.exists():  # the other build may have been of the same program
+            _build_locked(program, path)
+    return path
+
+
+def path_of(word):
+    """Where the program, or the alias, is that was built before."""
+    (program, *others) = programs_called(word)
+    path = built_program(program)
+    if others or path is None:
+        what = f"'{word}' is {len(others) + 1} programs" if others else f"'{word}' was not built yet"
+        raise RigError(what, f"'rig build {word}' makes and names {'them' if others else 'it'}")
+    return path.parent / word
+
+
+def built_folders():
+    """The folders with programs for PATH, one a module."""
+    built = [path.parent for program in PROGRAMS if (path := built_program(program)) is not None]
+    return list(dict.fromkeys(built))
 
 
 def kubernetes_version():
-    return re.search(r"k8s\.io/kubernetes (v\S+)", (MODULE / "go.mod").read_text())[1]
+    return re.search(r"k8s\.io/kubernetes (v\S+)", _go_mod("kubernetes"))[1]
 
 
-def _target():
+def _target(program):
+    folder = MODULES / program.module
     digest = hashlib.sha256()
-    for name in ("go.mod", "go.sum", "main.go"):
-        digest.update((MODULE / name).read_bytes())
-    digest.update(_linker_flags().encode())
-    return cache_folder() / digest.hexdigest()[:16] / "kubernetes"
+    for path in (folder / "go.mod", folder / "go.sum", *sorted(folder.rglob("*.go"))):
+        digest.update(path.read_bytes())
+    digest.update(_linker_flags(program).encode())
+    return cache_folder() / digest.hexdigest()[:16] / program.name
 
 
-def _linker_flags():
-    # Unstamped servers call themselves v0.0.0-master, and istioctl refuses to install on those.
-    version = kubernetes_version()
-    major, minor = re.match(r"v(\d+)\.(\d+)\.", version).groups()
-    stamps = {
-        "k8s.io/component-base/version.gitVersion": version,
-        "k8s.io/component-base/version.gitMajor": major,
-        "k8s.io/component-base/version.gitMinor": minor,
-        "k8s.io/client-go/pkg/version.gitVersion": version,
-    }
-    return "-s -w " + " ".join(f"-X {name}={value}" for name, value in stamps.items())
+def _linker_flags(program):
+    return "-s -w " + " ".join(f"-X {name}={value}" for name, value in _stamps(program).items())
 
 
-def _build_locked(program):
+def _stamps(program):
+    """What the original build scripts write into the programs, and other programs read from them."""
+    if program.module == "kubernetes":
+        # Unstamped servers call themselves v0.0.0-master, and istioctl refuses to install on those.
+        version = kubernetes_version()
+        major, minor = re.match(r"v(\d+)\.(\d+)\.", version).groups()
+        return {
+            "k8s.io/component-base/version.gitVersion": version,
+            "k8s.io/component-base/version.gitMajor": major,
+            "k8s.io/component-base/version.gitMinor": minor,
+            "k8s.io/client-go/pkg/version.gitVersion": version,
+        }
+    if program.module == "istio":
+        # The release that the pinned commit leads to, which is that of the API it is built with.
+        version = re.search(r"istio\.io/api => istio\.io/api v(\d+\.\d+)\.", _go_mod("istio"))[1]
+        return {"istio.io/istio/pkg/version.buildVersion": f"{version}.0"}
+    return {}
+
+
+def _go_mod(module):
+    return (MODULES / module / "go.mod").read_text()
+
+
+def _build_locked(program, path):
     started = time.monotonic()
     go = toolchain.find_go()
-    log = program.parent / "build.log"
-    progress(f"building Kubernetes {kubernetes_version()} with '{go}', some 5 minutes on 2 cores; log: '{log}'")
+    log = path.with_name(f"{program.name}.log")
+    progress(f"building {program.name} with '{go}', at most some {program.takes} on 2 cores; log: '{log}'")
     # Listing loads every package, so it fetches exactly the modules that the build needs. As a step
     # of its own it tells a missing network, which is the machine's fault, from code that does not
     # compile, which is ours.
-    listing = [go, "list", "-mod=readonly", "-deps", "-f", "{{.ImportPath}}", "."]
-    if _run("fetching modules", listing, log, started) != 0:
+    listing = [go, "list", "-mod=readonly", "-deps", "-f", "{{.ImportPath}}", program.package]
+    if _run(program, "fetching modules", listing, log, started) != 0:
         raise RigError(
-            f"cannot fetch the Go modules of '{MODULE}':\n{last_lines(log)}",
-            "check the network and GOPROXY, then try 'rig build' again",
+            f"cannot fetch the Go modules of '{MODULES / program.module}':\n{last_lines(log)}",
+            f"check the network and GOPROXY, then try 'rig build {program.name}' again",
             f"the whole log: {log}",
             exit_code=EXIT_CANNOT_BUILD,
         )
-    temporary = Path(tempfile.mkdtemp(dir=program.parent, prefix="building-")) / program.name
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix="building-")) / path.name
     try:
         compiling = [go, "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false"]
-        compiling += ["-ldflags", _linker_flags(), "-o", str(temporary), "."]
-        if _run("compiling packages", compiling, log, started) != 0:
-            raise RigError(f"cannot compile '{MODULE}':\n{last_lines(log)}", f"the whole log: {log}")
-        os.replace(temporary, program)
+        compiling += ["-ldflags", _linker_flags(program), "-o", str(temporary), program.package]
+        if _run(program, "compiling packages", compiling, log, started) != 0:
+            raise RigError(
+                f"cannot compile '{MODULES / program.module}':\n{last_lines(log)}", f"the whole log: {log}"
+            )
+        for alias in program.aliases:
+            (temporary.parent / alias).symlink_to(path.name)
+            os.replace(temporary.parent / alias, path.parent / alias)
+        os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
         temporary.parent.rmdir()
-    progress(f"built '{program}' in {time.monotonic() - started:.0f} s")
+    progress(f"built '{path}' in {time.monotonic() - started:.0f} s")
 
 
-def _run(doing, command, log, started):
+def _run(program, doing, command, log, started):
     """Runs one step of the build and says every 10 s how far it is: Go logs a line per item."""
     with open(log, "w") as output:
         child = subprocess.Popen(
-            command, cwd=MODULE, env=toolchain.environment(), stdout=subprocess.DEVNULL, stderr=output
+            command,
+            cwd=MODULES / program.module,
+            env=toolchain.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=output,
         )
     try:
         while True:

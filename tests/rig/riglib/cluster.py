@@ -8,14 +8,14 @@ import threading
 import time
 from dataclasses import asdict, dataclass, replace
 
-from . import process, programs
+from . import node, process, programs
 from .api import Api
 from .files import private_folder, write_private
 from .kubeconfig import Access, write_kubeconfig
 from .layout import Layout
 from .pki import YEARS, Identity
 from .ports import Block, claim_block
-from .programs import API_SERVER, CONTROLLER_MANAGER, ETCD, Programs
+from .programs import AGENT, API_SERVER, CONTROLLER_MANAGER, ETCD, ISTIOD, KWOK, SCHEDULER, Programs
 from .report import Interrupted, RigError, last_lines
 
 ADDRESS = "127.0.0.1"
@@ -25,6 +25,9 @@ FLAGS = {
     ETCD: programs.etcd_flags,
     API_SERVER: programs.api_server_flags,
     CONTROLLER_MANAGER: programs.controller_manager_flags,
+    SCHEDULER: programs.scheduler_flags,
+    KWOK: programs.kwok_flags,
+    AGENT: programs.agent_flags,
 }
 
 
@@ -34,6 +37,8 @@ class Record:
 
     block: Block
     has_controllers: bool
+    has_node: bool = False
+    has_istiod: bool = False  # the bare one of `up --istiod`
     processes: tuple = ()
     is_ready: bool = False  # it once was: the start is complete
 
@@ -51,6 +56,7 @@ class Launch:
     claim: socket.socket
     begun: float
     timeout: float
+    with_istiod: bool
     stop: threading.Event  # set when the attempt is to be given up
 
 
@@ -86,7 +92,7 @@ class Cluster:
             return "its start was cut short"
         return _why_api_is_not_ready(self._probe())
 
-    def start(self, chosen, timeout, stop):
+    def start(self, chosen, timeout, with_istiod, stop):
         """Starts the cluster in an empty folder; returns the seconds until it was ready.
 
         Whatever goes wrong, its servers are stopped again; their logs stay for the reader.
@@ -97,7 +103,7 @@ class Cluster:
         try:
             block, claim = claim_block(ADDRESS)
             with claim:
-                self._launch(Launch(chosen, block, claim, begun, timeout, stop))
+                self._launch(Launch(chosen, block, claim, begun, timeout, with_istiod, stop))
         except BaseException:
             self.stop()
             self._keep_only_logs()
@@ -105,9 +111,11 @@ class Cluster:
         return time.monotonic() - begun
 
     def stop(self):
-        """Ends the servers, the database last: the others say goodbye to it."""
+        """Ends the servers: the agent before its pods, the database last, as others say goodbye to it."""
         record = self.record()
         if record is not None:
+            process.stop([one for one in record.processes if one.server == AGENT], GRACE_SECONDS)
+            node.stop_pods(self.layout)
             process.stop([one for one in record.processes if one.server != ETCD], GRACE_SECONDS)
             process.stop([one for one in record.processes if one.server == ETCD], GRACE_SECONDS)
 
@@ -130,19 +138,39 @@ class Cluster:
         return Access(self.name, self.record().server, authority, user, identity)
 
     def _launch(self, launch):
-        record = Record(launch.block, launch.programs.has_controllers)
+        chosen = launch.programs
+        record = Record(launch.block, chosen.has_controllers, chosen.has_node, launch.with_istiod)
         record = self._spawn(ETCD, launch, record)
         self._make_credentials()  # etcd elects itself in the meantime
+        if record.has_node:
+            node.prepare(self.layout, launch.block, chosen.commands[ISTIOD][0])
         record = self._spawn(API_SERVER, launch, record)
         self._wait(launch, record, API_SERVER, _why_api_is_not_ready)
         if record.has_controllers:
             # Not earlier: until the API server is ready they only compete with it for the processors.
             record = self._spawn(CONTROLLER_MANAGER, launch, record)
             self._wait(launch, record, CONTROLLER_MANAGER, _why_controllers_are_not_ready)
+        if record.has_node:
+            record = self._launch_node(launch, record)
         self._write(replace(record, is_ready=True))
+
+    def _launch_node(self, launch, record):
+        api = self._probe()
+        node.create_objects(api)
+        record = self._spawn(SCHEDULER, launch, record)
+        self._wait(launch, record, API_SERVER, node.why_kwok_cannot_start)
+        record = self._spawn(KWOK, launch, record)
+        record = self._spawn(AGENT, launch, record)
+        self._wait(launch, record, KWOK, node.why_not_ready)
+        if launch.with_istiod:
+            node.create_istiod(api, self.name)
+            self._wait(launch, record, AGENT, node.why_no_istiod)
+        return record
 
     def _spawn(self, server, launch, record):
         flags = FLAGS[server](self.layout, ADDRESS, launch.block)
+        if server == API_SERVER and record.has_node:
+            flags += programs.egress_flags(self.layout)
         command = launch.programs.commands[server] + flags
         log = self.layout.log(server)
         started = process.spawn(server, command, self.layout.folder, log, launch.claim)
@@ -175,6 +203,7 @@ class Cluster:
         # Names of their own, so that in the audit log the admin is nobody but the tester.
         self.add_user("rig", ["system:masters"], YEARS, layout.probe_kubeconfig)
         self.add_user(f"system:{CONTROLLER_MANAGER}", [], YEARS, layout.controllers_kubeconfig)
+        self.add_user(f"system:{SCHEDULER}", [], YEARS, layout.scheduler_kubeconfig)
 
     def _probe(self):
         return Api.of_kubeconfig(self.layout.probe_kubeconfig)

@@ -14,7 +14,15 @@ from .state import State
 
 
 def build(options):
-    print(builder.build())
+    words = options.programs or [builder.KUBERNETES.name]
+    wanted = [program for word in words for program in builder.programs_called(word)]
+    for program in dict.fromkeys(wanted):
+        print(builder.build(program), flush=True)
+    return 0
+
+
+def which(options):
+    print(builder.path_of(options.program))
     return 0
 
 
@@ -22,9 +30,9 @@ def up(options):
     state = State(options.state)
     clusters = [state.cluster(name) for name in dict.fromkeys(options.names)]
     with state.locked():
-        to_start = [cluster for cluster in clusters if not _runs_already(cluster)]
+        to_start = [cluster for cluster in clusters if not _runs_already(cluster, options)]
         try:
-            are_up = _start_all(state, to_start, options.timeout)
+            are_up = _start_all(state, to_start, options)
         finally:
             state.refresh()
     if not are_up:
@@ -73,6 +81,9 @@ def status(options):
 
 def env(options):
     print(f"export KUBECONFIG={shlex.quote(str(_merged_kubeconfig(options)))}")
+    folders = ":".join(map(str, builder.built_folders()))
+    if folders:
+        print(f'export PATH={shlex.quote(folders)}:"$PATH"')
     return 0
 
 
@@ -102,29 +113,42 @@ def user(options):
     return 0
 
 
-def _runs_already(cluster):
+def _runs_already(cluster, options):
     """True to leave the cluster alone. What is left of a broken one is removed here."""
     if not cluster.layout.folder.exists():
         return False
     wrong = cluster.what_is_wrong()
     if wrong is None:
-        print(f"{cluster.name}: already running at {cluster.record().server}", flush=True)
+        record = cluster.record()
+        for wanted, found, option in (
+            (options.node, record.has_node, "--node"),
+            (options.istiod, record.has_istiod, "--istiod"),
+        ):
+            if wanted and not found:
+                raise RigError(
+                    f"cluster '{cluster.name}' runs already, and was started without {option}",
+                    f"'rig down {cluster.name}' first: all that is in it will be gone",
+                )
+        print(f"{cluster.name}: already running at {record.server}", flush=True)
         return True
     progress(f"{cluster.name}: {wrong}; removing what is left and starting anew")
     cluster.remove()
     return False
 
 
-def _start_all(state, clusters, timeout):
+def _start_all(state, clusters, options):
     """Starts them side by side; False when one failed. An interruption removes them all again."""
     if not clusters:
         return True
-    chosen = choose_programs()
+    chosen = choose_programs(with_node=options.node or options.istiod)
     state.make_room()
     stop = threading.Event()
     with ThreadPoolExecutor(max_workers=len(clusters)) as pool:
         try:
-            starts = {pool.submit(cluster.start, chosen, timeout, stop): cluster for cluster in clusters}
+            starts = {
+                pool.submit(cluster.start, chosen, options.timeout, options.istiod, stop): cluster
+                for cluster in clusters
+            }
             return all([_report_start(start, starts[start]) for start in as_completed(starts)])
         except KeyboardInterrupt:
             for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

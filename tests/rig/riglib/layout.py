@@ -21,7 +21,15 @@ class Layout:
         self.service_account_key = self.pki / "service-accounts.key"
         self.audit_policy = self.pki / "audit-policy.yaml"
         self.controllers_kubeconfig = self.pki / "kube-controller-manager.kubeconfig"
+        self.scheduler_kubeconfig = self.pki / "kube-scheduler.kubeconfig"
         self.probe_kubeconfig = self.pki / "rig.kubeconfig"
+
+        self.node = folder / "node"
+        self.egress = self.node / "egress.yaml"
+        self.egress_socket = self.node / "egress.sock"
+        self.kwok_configuration = self.node / "kwok.yaml"
+        self.agent_configuration = self.node / "agent.json"
+        self.pods = self.node / "pods"
 
     def log(self, server):
         return self.logs / f"{server}.log"

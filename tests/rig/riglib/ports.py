@@ -43,8 +43,20 @@ class Block:
         return self.claim + 4
 
     @property
+    def scheduler(self):
+        return self.claim + 5
+
+    @property
+    def kubelet(self):
+        return self.claim + 6
+
+    @property
     def service_range(self):
-        return f"10.{100 + self.number}.0.0/16"  # 10.150.0.0/16 and on are left for pods
+        return f"10.{100 + self.number}.0.0/16"
+
+    @property
+    def pod_range(self):
+        return f"10.{150 + self.number}.0.0/16"
 
 
 def claim_block(address):
@@ -66,7 +78,7 @@ def claim_block(address):
 
 def _others_are_free(address, block):
     """A claim binds only rigs; some other program may sit on the ports behind it."""
-    for port in (block.api, block.etcd, block.etcd_peer, block.controllers):
+    for port in range(block.api, block.kubelet + 1):
         # Reuse as the servers do it, or the remains of a closed connection look like a server.
         probe = _bind(address, port, reuse=True)
         if probe is None:

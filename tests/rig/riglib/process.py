@@ -22,19 +22,25 @@ class Process:
 
 def spawn(server, command, folder, log, claim):
     """Starts a server in a session of its own, so that it outlives the rig and its terminal."""
+    started, _ = spawn_child(server, command, folder, log, environment(), [claim.fileno()])
+    return started
+
+
+def spawn_child(server, command, folder, log, variables, descriptors=()):
+    """The same for a parent that stays: returns the child too, to be waited for."""
     with open(log, "ab") as output:
         child = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environment(),
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            pass_fds=[claim.fileno()],
+            pass_fds=descriptors,
         )
     # Its child cannot have been reaped yet, so this is certainly the process that was started.
-    return Process(server, child.pid, _start_time(child.pid, even_if_ended=True))
+    return Process(server, child.pid, _start_time(child.pid, even_if_ended=True)), child
 
 
 def stop(processes, grace_seconds):
@@ -50,7 +56,7 @@ def stop(processes, grace_seconds):
             os.close(handle)
 
 
-def _environment():
+def environment():
     # etcd takes any ETCD_* variable for a flag, and the API server would send webhooks to a proxy.
     return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
 

@@ -1,6 +1,7 @@
 """Which program is which server, and the flags each one gets."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,30 @@ from .report import RigError, progress
 ETCD = "etcd"
 API_SERVER = "kube-apiserver"
 CONTROLLER_MANAGER = "kube-controller-manager"
+SCHEDULER = "kube-scheduler"
+KWOK = "kwok"
+AGENT = "node-agent"
+ISTIOD = "pilot-discovery"
 
 # Where an in-cluster client would find the API server: an address for documentation, RFC 5737,
 # that belongs to nobody. It may not be a loopback address, and without any the server looks for a
 # default route, which a network namespace need not have.
 ADVERTISED = "203.0.113.1"
+
+AGENT_PROGRAM = Path(__file__).resolve().parent.parent / "node-agent"
+
+# Whatever the API server dials in the cluster (pods, webhooks' Services, the kubelet) it asks the
+# node agent for, which knows where those addresses are to be found on this machine. The path counts
+# from the cluster's folder, where both run: the whole path could be longer than a socket's may be.
+EGRESS = """\
+apiVersion: apiserver.k8s.io/v1beta1
+kind: EgressSelectorConfiguration
+egressSelections:
+- name: cluster
+  connection:
+    proxyProtocol: HTTPConnect
+    transport: {uds: {udsName: node/egress.sock}}
+"""
 
 AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -35,14 +55,28 @@ class Programs:
     def has_controllers(self):
         return CONTROLLER_MANAGER in self.commands
 
+    @property
+    def has_node(self):
+        return AGENT in self.commands
 
-def choose_programs():
-    """The programs of KUBEBUILDER_ASSETS if that is set, else the one that the rig builds."""
+
+def choose_programs(with_node):
+    """The programs of KUBEBUILDER_ASSETS if that is set, else those that the rig builds."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if assets and with_node:
+        raise RigError(
+            "KUBEBUILDER_ASSETS is set: without controllers and scheduler a node is of no use",
+            "unset KUBEBUILDER_ASSETS to use the rig's own build",
+        )
     if assets:
         return _assets(Path(assets))
     program = str(build.build())
-    return Programs({server: [program, server] for server in (ETCD, API_SERVER, CONTROLLER_MANAGER)})
+    commands = {server: [program, server] for server in (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER)}
+    if with_node:
+        commands[KWOK] = [str(build.build(build.KWOK))]
+        commands[AGENT] = [sys.executable, "-B", str(AGENT_PROGRAM)]
+        commands[ISTIOD] = [str(build.build(build.ISTIOD))]
+    return Programs(commands)
 
 
 def _assets(folder):
@@ -97,7 +131,12 @@ def api_server_flags(layout, address, block):
         "--audit-log-format=json",
         "--audit-log-mode=blocking",  # an event is in the file before the answer is complete
         "--audit-log-maxsize=2048",  # megabytes: a log that is cut in two proves nothing
+        "--kubelet-preferred-address-types=InternalIP",
     ]
+
+
+def egress_flags(layout):
+    return [f"--egress-selector-config-file={layout.egress}"]
 
 
 def controller_manager_flags(layout, address, block):
@@ -114,4 +153,36 @@ def controller_manager_flags(layout, address, block):
         # Its default of 20 requests a second makes the controllers queue for 4 s at the start.
         "--kube-api-qps=500",
         "--kube-api-burst=500",
+        "--node-monitor-grace-period=240h",  # nobody renews the lease of a node that is not there
     ]
+
+
+def scheduler_flags(layout, address, block):
+    return [
+        f"--kubeconfig={layout.scheduler_kubeconfig}",
+        f"--bind-address={address}",
+        f"--secure-port={block.scheduler}",
+        f"--tls-cert-file={layout.server_certificate}",
+        f"--tls-private-key-file={layout.server_key}",
+        "--leader-elect=false",
+    ]
+
+
+def kwok_flags(layout, address, block):
+    return [
+        f"--kubeconfig={layout.probe_kubeconfig}",
+        f"--config={layout.kwok_configuration}",
+        f"--cidr={block.pod_range}",
+        "--manage-all-nodes",
+        "--node-lease-duration-seconds=0",
+        f"--node-ip={address}",
+        f"--node-port={block.kubelet}",
+        f"--server-address={address}:{block.kubelet}",
+        f"--tls-cert-file={layout.server_certificate}",
+        f"--tls-private-key-file={layout.server_key}",
+        "--enable-crds=PortForward",
+    ]
+
+
+def agent_flags(layout, address, block):
+    return [str(layout.agent_configuration)]
