@@ -69,6 +69,7 @@ class TreeBuilder final : public YAML::EventHandler {
     YamlNode node = node_at(mark, YamlNode::Kind::kScalar);
     node.scalar = value;
     node.plain = tag == "?";
+    if (!node.plain && tag != "!") node.tag = tag;
     constexpr std::array<std::string_view, 5> kNulls{"", "~", "null", "Null", "NULL"};
     if (node.plain && std::find(kNulls.begin(), kNulls.end(), value) != kNulls.end()) {
       node.kind = YamlNode::Kind::kNull;
@@ -198,9 +199,14 @@ const YamlNode* YamlNode::find(std::string_view key) const {
   return found;
 }
 
-Result<std::vector<YamlNode>> parse_yaml(std::string_view file,
-                                         std::string_view text,
-                                         const YamlLimits& limits) {
+namespace {
+
+/// Hands every document to `take` until that says no more.
+template <class Take>
+Status each_document(std::string_view file,
+                     std::string_view text,
+                     const YamlLimits& limits,
+                     Take take) {
   if (text.size() > limits.bytes) {
     Error error{.code = Code::kInvalidInput,
                 .message = fmt::format("larger than {} bytes", limits.bytes)};
@@ -210,22 +216,42 @@ Result<std::vector<YamlNode>> parse_yaml(std::string_view file,
   try {
     std::istringstream input{std::string(text)};
     YAML::Parser parser(input);
-    std::vector<YamlNode> documents;
     while (true) {
       TreeBuilder builder(limits);
-      if (!parser.HandleNextDocument(builder)) return documents;
-      documents.push_back(builder.take_root());
-      // Some malformed texts make the parser hand out empty documents without an end.
-      if (documents.size() > limits.documents) {
-        return not_yaml(file, text, YAML::Mark(),
-                        fmt::format("more than {} documents", limits.documents));
-      }
+      if (!parser.HandleNextDocument(builder) || !take(builder.take_root())) return {};
     }
   } catch (const YAML::Exception& problem) {
     return not_yaml(file, text, problem.mark, problem.msg);
   } catch (const LimitExceeded& problem) {
     return not_yaml(file, text, problem.mark, problem.what());
   }
+}
+
+}  // namespace
+
+Result<std::vector<YamlNode>> parse_yaml(std::string_view file,
+                                         std::string_view text,
+                                         const YamlLimits& limits) {
+  std::vector<YamlNode> documents;
+  MESHTRUST_TRY_DO(each_document(file, text, limits, [&](YamlNode document) {
+    documents.push_back(std::move(document));
+    // Some malformed texts make the parser hand out empty documents without an end.
+    return documents.size() <= limits.documents;
+  }));
+  if (documents.size() <= limits.documents) return documents;
+  return not_yaml(file, text, YAML::Mark(),
+                  fmt::format("more than {} documents", limits.documents));
+}
+
+Result<std::optional<YamlNode>> parse_first_yaml(std::string_view file,
+                                                 std::string_view text,
+                                                 const YamlLimits& limits) {
+  std::optional<YamlNode> first;
+  MESHTRUST_TRY_DO(each_document(file, text, limits, [&first](YamlNode document) {
+    first = std::move(document);
+    return false;
+  }));
+  return first;
 }
 
 std::string yaml_scalar(std::string_view text) {

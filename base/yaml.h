@@ -2,6 +2,7 @@
 
 #include "base/result.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ struct YamlNode {
   int column = 0;                  ///< from 1
   std::string scalar;              ///< text of a scalar; of a kNull nothing that can be relied on
   bool plain = false;              ///< a scalar without quotes, block style or tag
+  std::string tag;                 ///< of a scalar that has one, whole: "tag:yaml.org,2002:int"
   bool anchored = false;           ///< it, or something it stands for, used `&` or `*`
   std::vector<YamlNode> items;     ///< of a sequence
   std::vector<YamlEntry> entries;  ///< of a mapping, in order, duplicates too
@@ -47,6 +49,12 @@ struct YamlLimits {
 Result<std::vector<YamlNode>> parse_yaml(std::string_view file,
                                          std::string_view text,
                                          const YamlLimits& limits = {});
+
+/// The first document of `text` alone: what comes after it is not even looked at. Nothing when the
+/// text has none.
+Result<std::optional<YamlNode>> parse_first_yaml(std::string_view file,
+                                                 std::string_view text,
+                                                 const YamlLimits& limits = {});
 
 /// `text` as a YAML scalar that every parser reads back as that string: plain where no parser could
 /// take it for anything else, double-quoted otherwise.

@@ -209,12 +209,10 @@ void Connection::configure_server(const Request& request) {
   set(easy, CURLOPT_URL, url.c_str());
   set(easy, CURLOPT_PROTOCOLS_STR, "https");
   set(easy, CURLOPT_PATH_AS_IS, 1L);
-  if (!settings_.proxy_url.empty()) {
-    set(easy, CURLOPT_PROXY, settings_.proxy_url.c_str());
-    set(easy, CURLOPT_NOPROXY, "");
-  } else if (settings_.server.is_loopback()) {
-    set(easy, CURLOPT_PROXY, "");  // as kubectl: this machine is never behind a proxy
-  }
+  // Always said, so that libcurl does not look at the environment by rules of its own.
+  const std::string proxy = choose_proxy(settings_.server, settings_.proxy_url, options_.proxy);
+  set(easy, CURLOPT_PROXY, proxy.c_str());
+  set(easy, CURLOPT_NOPROXY, "");
 }
 
 void Connection::configure_tls() {
@@ -222,9 +220,14 @@ void Connection::configure_tls() {
   set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(easy, CURLOPT_SSL_VERIFYPEER, settings_.verify_server ? 1L : 0L);
   set(easy, CURLOPT_SSL_VERIFYHOST, settings_.verify_server ? 2L : 0L);
+  set(easy, CURLOPT_PROXY_SSL_VERIFYPEER, settings_.verify_server ? 1L : 0L);
+  set(easy, CURLOPT_PROXY_SSL_VERIFYHOST, settings_.verify_server ? 2L : 0L);
   if (!settings_.certificate_authority.empty()) {
     set_blob(easy, CURLOPT_CAINFO_BLOB, settings_.certificate_authority);
     set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+    // A proxy that speaks TLS itself is judged by the same roots, as Go does.
+    set_blob(easy, CURLOPT_PROXY_CAINFO_BLOB, settings_.certificate_authority);
+    set(easy, CURLOPT_PROXY_CAPATH, static_cast<const char*>(nullptr));
   }
   if (!identity_) return;
   set(easy, CURLOPT_SSLCERTTYPE, "PEM");

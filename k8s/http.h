@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "k8s/client_settings.h"
+#include "k8s/proxy.h"
 
 #include <chrono>
 #include <condition_variable>
@@ -80,6 +81,7 @@ struct HttpOptions {
   std::chrono::milliseconds request_timeout{60'000};
   std::size_t answer_limit_bytes = 64U << 20U;
   std::string user_agent = "meshtrust/" MESHTRUST_VERSION;
+  ProxyEnvironment proxy = {};  ///< for servers whose kubeconfig names no proxy
 };
 
 class Connection;

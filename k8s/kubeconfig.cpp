@@ -1,8 +1,9 @@
 #include "k8s/kubeconfig.h"
 
 #include "base/text.h"
-#include "base/yaml.h"
+#include "k8s/file_warnings.h"
 #include "k8s/kubeconfig_reader.h"
+#include "k8s/yaml_value.h"
 
 #include <algorithm>
 #include <utility>
@@ -19,20 +20,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kLargestFile = 1U << 20U;
 constexpr std::size_t kNamesInAHint = 10;
 
-/// Without the line's text: it may be a token.
-Error without_source(Error error) {
-  error.code = Code::kInvalidInput;
-  error.place.source_line.clear();
-  return error;
-}
-
 bool holds_secrets(const UserEntry& user) {
-  return !user.token.empty() || !user.password.empty() || !user.client_key.data.empty();
-}
-
-template <class Entry>
-void add_missing(std::map<std::string, Entry>& into, std::map<std::string, Entry> later) {
-  into.merge(std::move(later));  // keeps what is there
+  return !user.token.empty() || !user.password.empty() || user.client_key.has_data();
 }
 
 std::vector<fs::path> files_to_read(const KubeconfigSources& sources) {
@@ -56,28 +45,35 @@ fs::path folder_of(const fs::path& file) {
   return (ignored ? file : whole).parent_path();
 }
 
-std::string warn_if_readable(const fs::path& path, base::Files& files) {
-  const auto facts = files.facts(path);
-  if (!facts || facts->kind != base::FileKind::kFile || (facts->mode & 044U) == 0) return {};
-  return "'" + path.string() + "' holds keys or tokens and others may read it: 'chmod 600 " +
-         path.string() + "'";
+/// A path without its "." and ".." and without a slash at its end, as Go cleans it.
+std::string clean(const fs::path& path) {
+  std::string out = path.lexically_normal().string();
+  if (out.size() > 1 && out.ends_with('/')) out.pop_back();
+  return out;
 }
 
 }  // namespace
+
+std::string Origin::resolve(const std::string& path) const {
+  return path.empty() || path.front() == '/' ? path : clean(folder / path);
+}
+
+std::string ClusterEntry::exec_config() const {
+  const auto found = extensions.find("client.authentication.k8s.io/exec");
+  return found == extensions.end() ? std::string() : found->second;
+}
+
+bool KubeconfigContent::is_empty() const {
+  return current_context.empty() && clusters.empty() && users.empty() && contexts.empty() &&
+         extensions.empty() && preferences.extensions.empty() && !preferences.colors;
+}
 
 Result<Kubeconfig> Kubeconfig::parse(const fs::path& name, std::string_view text) {
   const Origin origin{.file = name.string(), .folder = folder_of(name)};
   Kubeconfig out;
   out.files_ = {origin.file};
-  auto documents = base::parse_yaml(origin.file, text);
-  if (!documents) return fail(without_source(std::move(documents).error()));
-  if (documents->empty()) return out;
-  auto file = read_kubeconfig(documents->front(), origin);
-  if (!file) return fail(std::move(file).error());
-  out.current_context_ = std::move(file->current_context);
-  out.clusters_ = std::move(file->clusters);
-  out.users_ = std::move(file->users);
-  out.contexts_ = std::move(file->contexts);
+  MESHTRUST_TRY(const YamlValue document, read_yaml_value(origin.file, text));
+  MESHTRUST_TRY(out.content_, read_kubeconfig(document, origin));
   return out;
 }
 
@@ -92,10 +88,11 @@ Result<Kubeconfig> Kubeconfig::load(const KubeconfigSources& sources, base::File
       return fail(with_context(std::move(error), "kubeconfig"));
     }
     MESHTRUST_TRY(Kubeconfig one, parse(path, reveal(*text, "kubeconfig to be parsed")));
-    if (std::any_of(one.users_.begin(), one.users_.end(),
+    if (std::any_of(one.users().begin(), one.users().end(),
                     [](const auto& user) { return holds_secrets(user.second); })) {
-      std::string warning = warn_if_readable(path, files);
-      if (!warning.empty()) one.warnings_.push_back(std::move(warning));
+      if (auto warning = warn_if_others_can_read(path, files)) {
+        one.warnings_.push_back(std::move(*warning));
+      }
     }
     out.merge(std::move(one));
   }
@@ -105,18 +102,58 @@ Result<Kubeconfig> Kubeconfig::load(const KubeconfigSources& sources, base::File
   return out;
 }
 
+Result<Kubeconfig> Kubeconfig::load_or_in_cluster(const KubeconfigSources& sources,
+                                                  base::Files& files) {
+  MESHTRUST_TRY(Kubeconfig out, load(sources, files));
+  const fs::path token = sources.service_account / "token";
+  if (!out.content_.is_empty() || sources.service_host.empty() || sources.service_port.empty()) {
+    return out;
+  }
+  if (const auto facts = files.facts(token); !facts || facts->kind == base::FileKind::kAbsent) {
+    return out;
+  }
+  const std::string name(kInCluster);
+  const Origin origin{.file = sources.service_account.string(), .folder = sources.service_account};
+  const bool is_ipv6 = sources.service_host.find(':') != std::string::npos;
+  const std::string host = is_ipv6 ? "[" + sources.service_host + "]" : sources.service_host;
+  ClusterEntry& cluster = out.content_.clusters[name];
+  cluster.origin = origin;
+  cluster.server = "https://" + host + ":" + sources.service_port;
+  cluster.certificate_authority.file = "ca.crt";
+  UserEntry& user = out.content_.users[name];
+  user.origin = origin;
+  user.token_file = "token";
+  std::string space = sources.pod_namespace;
+  if (space.empty()) {
+    const auto content = files.read(sources.service_account / "namespace");
+    if (content) space = base::trim(*content);
+  }
+  out.content_.contexts[name] = {.origin = origin,
+                                 .cluster = name,
+                                 .user = name,
+                                 .namespace_name = space.empty() ? "default" : space};
+  out.content_.current_context = name;
+  out.files_.push_back(origin.file);
+  return out;
+}
+
 void Kubeconfig::merge(Kubeconfig later) {
-  if (current_context_.empty()) current_context_ = std::move(later.current_context_);
-  add_missing(clusters_, std::move(later.clusters_));
-  add_missing(users_, std::move(later.users_));
-  add_missing(contexts_, std::move(later.contexts_));
+  KubeconfigContent& from = later.content_;
+  if (content_.current_context.empty()) content_.current_context = std::move(from.current_context);
+  // std::map::merge keeps what is there.
+  content_.clusters.merge(from.clusters);
+  content_.users.merge(from.users);
+  content_.contexts.merge(from.contexts);
+  content_.extensions.merge(from.extensions);
+  content_.preferences.extensions.merge(from.preferences.extensions);
+  content_.preferences.colors = content_.preferences.colors || from.preferences.colors;
   files_.insert(files_.end(), later.files_.begin(), later.files_.end());
   warnings_.insert(warnings_.end(), later.warnings_.begin(), later.warnings_.end());
 }
 
 std::vector<std::string> Kubeconfig::context_names() const {
   std::vector<std::string> out;
-  for (const auto& [name, entry] : contexts_) {
+  for (const auto& [name, entry] : contexts()) {
     out.push_back(name);
   }
   return out;

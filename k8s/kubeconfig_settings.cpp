@@ -2,7 +2,9 @@
 
 #include "base/encoding.h"
 #include "base/text.h"
+#include "k8s/file_warnings.h"
 #include "k8s/kubeconfig.h"
+#include "k8s/proxy.h"
 #include "k8s/tls_material.h"
 
 #include <algorithm>
@@ -18,8 +20,7 @@ using base::Secret;
 
 class SettingsBuilder {
  public:
-  SettingsBuilder(const Kubeconfig& config, base::Files& files, const SettingsPolicy& policy)
-      : config_(config), files_(files), policy_(policy) {}
+  SettingsBuilder(const Kubeconfig& config, base::Files& files) : config_(config), files_(files) {}
 
   Result<ClientSettings> build(const std::string& name, const ContextEntry& context) {
     out_.context = name;
@@ -44,6 +45,14 @@ class SettingsBuilder {
   void add(const std::string& what, std::string hint) {
     add(what);
     hints_.push_back(std::move(hint));
+  }
+
+  void warn(const std::string& what) { out_.warnings.push_back(where_ + ": " + what); }
+  void warn_of_file(const Origin& origin, const std::string& file) {
+    if (file.empty()) return;
+    if (auto warning = warn_if_others_can_read(origin.resolve(file), files_)) {
+      out_.warnings.push_back(std::move(*warning));
+    }
   }
 
   void take_cluster(const ContextEntry& context) {
@@ -76,10 +85,11 @@ class SettingsBuilder {
 
   void take_proxy(const std::string& url) {
     out_.proxy_url = url;
-    const bool known = url.empty() || url.starts_with("http://") || url.starts_with("https://") ||
-                       url.starts_with("socks5://");
     // Not quoted: it may carry a password.
-    if (!known) add("the scheme of 'proxy-url' is none of http, https, socks5");
+    if (!url.empty() && !is_proxy_url(url)) {
+      add("'proxy-url' is no URL with one of the schemes http, https, socks5",
+          "write it such as 'socks5://127.0.0.1:1080'");
+    }
   }
 
   void take_trust(const ClusterEntry& cluster) {
@@ -88,15 +98,13 @@ class SettingsBuilder {
       if (authority.is_set()) {
         add("'insecure-skip-tls-verify' and a certificate authority exclude each other");
       }
-      if (!policy_.allow_insecure) {
-        add("'insecure-skip-tls-verify' is not honoured",
-            "give the cluster its 'certificate-authority-data' instead");
-      }
       out_.verify_server = false;
+      warn("'insecure-skip-tls-verify' is set, so anybody on the way can pose as the server: give "
+           "the cluster its 'certificate-authority-data' instead");
       return;
     }
     if (!authority.is_set()) return;
-    const auto pem = content_of(authority, "certificate-authority");
+    const auto pem = content_of(cluster.origin, authority, "certificate-authority");
     if (!pem) return;
     out_.certificate_authority = reveal(*pem, "certificate authority, which is public");
     if (count_certificates(out_.certificate_authority) == 0) {
@@ -116,21 +124,25 @@ class SettingsBuilder {
     out_.user_file = user.origin.file;
     take_identity(user);
     take_token(user);
-    take_impersonation(user.impersonation);
-    if (!user.auth_provider.empty()) {
-      add("'auth-provider' is no longer supported, found '" +
-              base::printable(user.auth_provider, 80) + "'",
-          "use an exec plugin or a token instead");
-    }
-    if (user.exec) take_plugin(*user.exec);
+    take_impersonation(user);
+    if (user.auth_provider) refuse_provider(*user.auth_provider);
+    if (user.exec) take_plugin(user.origin, *user.exec);
   }
 
   void take_identity(const UserEntry& user) {
-    if (!user.client_certificate.is_set()) return;  // a key alone is no credential
-    const auto certificate = content_of(user.client_certificate, "client-certificate");
-    if (!user.client_key.is_set()) return add("'client-certificate' without 'client-key'");
-    auto key = content_of(user.client_key, "client-key");
+    if (!user.client_certificate.is_set()) {
+      if (user.client_key.is_set()) warn("'client-key' without 'client-certificate' is ignored");
+      return;
+    }
+    const auto certificate =
+        content_of(user.origin, user.client_certificate, "client-certificate");
+    if (!user.client_key.is_set()) {
+      return add("'client-certificate' without 'client-key'",
+                 "add the 'client-key' or 'client-key-data' that belongs to it");
+    }
+    auto key = content_of(user.origin, user.client_key, "client-key");
     if (!certificate || !key) return;
+    warn_of_file(user.origin, user.client_key.file);
     auto identity =
         make_identity(reveal(*certificate, "client certificate, which is public"), *std::move(key));
     if (!identity) return add(identity.error().message);
@@ -140,59 +152,107 @@ class SettingsBuilder {
   void take_token(const UserEntry& user) {
     const bool has_token = !user.token.empty() || !user.token_file.empty();
     const bool has_basic = !user.username.empty() || !user.password.empty();
-    if (has_token && has_basic) add("a token and a user name exclude each other");
-    if (!is_header_text(user.token)) add("'token' holds blanks or control characters");
-    out_.token = Secret(user.token);
-    out_.token_file = user.token_file;
+    if (has_token && has_basic) {
+      add("a token and a user name exclude each other", "keep one of the two");
+    }
+    // A header has no blanks at its end, so neither has a token.
+    std::string_view token = user.token;
+    while (token.ends_with(' ') || token.ends_with('\t')) {
+      token.remove_suffix(1);
+    }
+    if (!is_header_text(token)) add("'token' holds blanks or control characters");
+    out_.token = Secret(token);
+    out_.token_file = user.origin.resolve(user.token_file);
     out_.username = user.username;
     out_.password = Secret(user.password);
-    if (!user.token_file.empty() && user.token.empty()) {
-      if (auto read = files_.read_secret(user.token_file); !read) add(read.error().message);
+    if (user.token_file.empty()) return;
+    const auto read = files_.read_secret(out_.token_file);
+    const std::string path = "'" + out_.token_file.string() + "'";
+    if (!read) {
+      if (!user.token.empty()) return warn("tokenFile: " + read.error().message);
+      return add("'tokenFile': " + read.error().message);
     }
+    if (base::trim(reveal(*read, "token file, whether empty")).empty() && user.token.empty()) {
+      add("'tokenFile' " + path + " is empty");
+    }
+    if (user.origin.file != user.origin.folder) warn_of_file(user.origin, user.token_file);
   }
 
-  void take_impersonation(const Impersonation& who) {
-    if (who.user.empty()) {
-      if (!who.uid.empty() || !who.groups.empty() || !who.extra.empty()) {
-        add("'as-uid', 'as-groups' and 'as-user-extra' need 'as'");
+  void take_impersonation(const UserEntry& user) {
+    if (user.as.empty()) {
+      if (!user.as_uid.empty() || !user.as_groups.empty() || !user.as_user_extra.empty()) {
+        add("'as-uid', 'as-groups' and 'as-user-extra' need 'as'",
+            "name in 'as' the user on whose behalf requests are made");
       }
       return;
     }
+    Impersonation who{
+        .user = user.as, .uid = user.as_uid, .groups = user.as_groups, .extra = {}};
     bool fits = is_header_value(who.user) && is_header_value(who.uid) &&
                 std::all_of(who.groups.begin(), who.groups.end(), is_header_value);
-    for (const auto& [key, values] : who.extra) {
-      fits = fits && std::all_of(values.begin(), values.end(), is_header_value);
+    for (const auto& [key, values] : user.as_user_extra) {
+      if (!values) continue;
+      fits = fits && std::all_of(values->begin(), values->end(), is_header_value);
+      who.extra[key] = *values;
     }
     if (!fits) add("'as' and what belongs to it must not hold control characters");
-    out_.impersonation = who;
+    out_.impersonation = std::move(who);
   }
 
-  void take_plugin(const ExecPlugin& plugin) {
+  void refuse_provider(const AuthProvider& provider) {
+    const std::string name = base::printable(provider.name, 80);
+    std::string hint = "use an exec plugin or a token instead";
+    if (name == "gcp") hint = "use the exec plugin 'gke-gcloud-auth-plugin' instead";
+    if (name == "azure") hint = "use the exec plugin 'kubelogin' instead";
+    if (name == "oidc") hint = "use an exec plugin such as 'kubectl oidc-login' instead";
+    add("'auth-provider' is no longer supported, found '" + name + "'", std::move(hint));
+  }
+
+  void take_plugin(const Origin& origin, const ExecEntry& entry) {
     constexpr std::string_view kV1 = "client.authentication.k8s.io/v1";
     constexpr std::string_view kV1Beta1 = "client.authentication.k8s.io/v1beta1";
-    if (plugin.api_version != kV1 && plugin.api_version != kV1Beta1) {
+    if (entry.api_version != kV1 && entry.api_version != kV1Beta1) {
       add("'exec.apiVersion' is neither '" + std::string(kV1) + "' nor '" + std::string(kV1Beta1) +
-          "', found '" + base::printable(plugin.api_version, 80) + "'");
+              "', found '" + base::printable(entry.api_version, 80) + "'",
+          "get a version of the plugin that speaks one of the two");
     }
-    if (plugin.command.front().empty()) add("'exec' has no 'command'");
-    const std::string& mode = plugin.interactive_mode;
-    if (mode.empty() && plugin.api_version == kV1) add("'exec.interactiveMode' is missing");
+    if (entry.command.empty()) add("'exec' has no 'command'");
+    const std::string& mode = entry.interactive_mode;
+    if (mode.empty() && entry.api_version == kV1) {
+      add("'exec.interactiveMode' is missing", "write 'interactiveMode: IfAvailable'");
+    }
     if (!mode.empty() && mode != "Never" && mode != "IfAvailable" && mode != "Always") {
       add("'exec.interactiveMode' is none of Never, IfAvailable, Always, found '" +
           base::printable(mode, 80) + "'");
     }
-    out_.exec = plugin;
-    if (cluster_ != nullptr) out_.exec->cluster_config = cluster_->exec_config;
+    const bool on_path = entry.command.find('/') == std::string::npos;
+    ExecPlugin plugin{.api_version = entry.api_version,
+                      .command = {on_path ? entry.command : origin.resolve(entry.command)},
+                      .interactive_mode = mode,
+                      .wants_cluster = entry.provide_cluster_info,
+                      .cluster_config = cluster_ == nullptr ? "" : cluster_->exec_config(),
+                      .install_hint = entry.install_hint};
+    if (entry.arguments) {
+      plugin.command.insert(plugin.command.end(), entry.arguments->begin(),
+                            entry.arguments->end());
+    }
+    if (entry.environment) plugin.environment = *entry.environment;
+    for (const auto& [name, value] : plugin.environment) {
+      if (name.empty()) add("'exec.env' has an entry without 'name'");
+    }
+    out_.exec = std::move(plugin);
   }
 
   /// The bytes behind a `-data` and file pair; the fault is noted where there are none.
-  std::optional<Secret> content_of(const DataOrFile& source, const std::string& key) {
-    if (!source.data.empty() && !source.file.empty()) {
-      add("'" + key + "' and '" + key + "-data' exclude each other");
+  std::optional<Secret> content_of(const Origin& origin,
+                                   const DataOrFile& source,
+                                   const std::string& key) {
+    if (source.has_data() && !source.file.empty()) {
+      add("'" + key + "' and '" + key + "-data' exclude each other", "keep one of the two");
       return std::nullopt;
     }
-    auto content = source.file.empty() ? base::secret_from_base64(source.data)
-                                       : files_.read_secret(source.file);
+    auto content = source.file.empty() ? base::secret_from_base64(*source.data)
+                                       : files_.read_secret(origin.resolve(source.file));
     if (content) return *std::move(content);
     add("'" + key + "': " + content.error().message);
     return std::nullopt;
@@ -208,7 +268,6 @@ class SettingsBuilder {
 
   const Kubeconfig& config_;
   base::Files& files_;
-  const SettingsPolicy& policy_;
   const ClusterEntry* cluster_ = nullptr;
   ClientSettings out_;
   std::string where_;
@@ -219,12 +278,11 @@ class SettingsBuilder {
 }  // namespace
 
 Result<ClientSettings> Kubeconfig::settings_for(std::string_view context,
-                                                base::Files& files,
-                                                const SettingsPolicy& policy) const {
+                                                base::Files& files) const {
   const std::string name(context);
-  const auto found = contexts_.find(name);
-  if (found == contexts_.end()) return fail(no_such_context(context));
-  return SettingsBuilder(*this, files, policy).build(name, found->second);
+  const auto found = contexts().find(name);
+  if (found == contexts().end()) return fail(no_such_context(context));
+  return SettingsBuilder(*this, files).build(name, found->second);
 }
 
 }  // namespace meshtrust::k8s

@@ -17,7 +17,8 @@ class Lines {
     base::Secret line;
     line.reserve(name.size() + value.size() + 3);
     line.append(name);
-    line.append(": ");
+    // libcurl takes "Name:" for "do not send this"; an empty value is asked for by a semicolon.
+    line.append(value.empty() ? ";" : ": ");
     line.append(value);
     line.append(std::string_view("\0", 1));
     lines_.push_back(std::move(line));

@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/yaml.h"
 #include "profiles/reading.h"
-#include "profiles/utf8.h"
+#include "base/utf8.h"
 #include "profiles/validate.h"
 
 #include <fmt/format.h>
@@ -154,7 +154,7 @@ base::Error not_utf8(std::string_view file, std::string_view before) {
 }  // namespace
 
 base::Result<Mesh, base::Errors> load_mesh(std::string_view file, std::string_view text) {
-  if (const auto offset = find_non_utf8(text); offset != std::string_view::npos) {
+  if (const auto offset = base::find_non_utf8(text); offset != std::string_view::npos) {
     return base::fail(base::Errors{not_utf8(file, text.substr(0, offset))});
   }
   auto documents = base::parse_yaml(file, text);

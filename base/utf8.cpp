@@ -1,9 +1,9 @@
-#include "profiles/utf8.h"
+#include "base/utf8.h"
 
 #include <array>
 #include <cstdint>
 
-namespace meshtrust::profiles {
+namespace meshtrust::base {
 namespace {
 
 /// A row of the table of RFC 3629 section 4: the range of the first byte, how many follow, and the
@@ -52,4 +52,4 @@ std::size_t find_non_utf8(std::string_view text) {
   return std::string_view::npos;
 }
 
-}  // namespace meshtrust::profiles
+}  // namespace meshtrust::base

@@ -1,8 +1,8 @@
-#include "profiles/utf8.h"
+#include "base/utf8.h"
 
 #include <gtest/gtest.h>
 
-namespace meshtrust::profiles {
+namespace meshtrust::base {
 namespace {
 
 TEST(FindNonUtf8, FindsWhatRfc3629RulesOut) {
@@ -19,4 +19,4 @@ TEST(FindNonUtf8, FindsWhatRfc3629RulesOut) {
 }
 
 }  // namespace
-}  // namespace meshtrust::profiles
+}  // namespace meshtrust::base
