@@ -41,7 +41,40 @@ k8s::KubeconfigSources kubeconfig_sources(const Session& session) {
   if (!session.options.kubeconfig.empty()) sources.flag = session.options.kubeconfig;
   sources.kubeconfig_variable = session.around.variable("KUBECONFIG").value_or("");
   sources.home = session.around.variable("HOME").value_or("");
+  sources.service_host = session.around.variable("KUBERNETES_SERVICE_HOST").value_or("");
+  sources.service_port = session.around.variable("KUBERNETES_SERVICE_PORT").value_or("");
+  sources.pod_namespace = session.around.variable("POD_NAMESPACE").value_or("");
   return sources;
+}
+
+run::ClusterAccess cluster_access(const Session& session, ExecPlugins exec) {
+  const fs::path folder = fs::path(session.options.file).parent_path();
+  run::ClusterAccess access;
+  access.sources = kubeconfig_sources(session);
+  access.mesh_file_folder = folder.empty() ? "." : folder;
+  access.home = access.sources.home;
+  access.allow_exec = exec == ExecPlugins::kAllowed;
+  access.client.call_timeout = std::min(access.client.call_timeout, session.timeout);
+  access.client.http.request_timeout =
+      std::min(access.client.http.request_timeout, session.timeout);
+  const auto either = [&session](const char* upper, const char* lower) {
+    const std::string found = session.around.variable(upper).value_or("");
+    return found.empty() ? session.around.variable(lower).value_or("") : found;
+  };
+  access.client.http.proxy = {.https_proxy = either("HTTPS_PROXY", "https_proxy"),
+                              .no_proxy = either("NO_PROXY", "no_proxy")};
+  access.client.on_warning = [&console = session.console()](std::string_view text) {
+    console.warn(text);
+  };
+  return access;
+}
+
+k8s::ClientEffects client_effects(const Session& session) {
+  return {.clock = session.around.clock,
+          .random = session.around.random,
+          .files = session.around.files,
+          .processes = session.around.processes,
+          .cancellation = session.around.cancellation};
 }
 
 namespace {
@@ -60,29 +93,14 @@ void explain_access(const Session& session, const MeshContext& context) {
 
 }  // namespace
 
-Result<MeshContext, Errors> open_mesh(Session& session, ExecPlugins exec) {
+Result<MeshContext, Errors> open_mesh(Session& session, ExecPlugins exec, Unverified push) {
   auto mesh = load_mesh_file(session);
   if (!mesh) return base::fail(std::move(mesh).error());
   const fs::path folder = fs::path(session.options.file).parent_path();
-
-  run::ClusterAccess access;
-  access.sources = kubeconfig_sources(session);
-  access.mesh_file_folder = folder.empty() ? "." : folder;
-  access.home = access.sources.home;
-  access.allow_exec = exec == ExecPlugins::kAllowed;
-  access.client.call_timeout = std::min(access.client.call_timeout, session.timeout);
-  access.client.http.request_timeout =
-      std::min(access.client.http.request_timeout, session.timeout);
-  access.client.on_warning = [&console = session.console()](std::string_view text) {
-    console.warn(text);
-  };
-  const k8s::ClientEffects effects{.clock = session.around.clock,
-                                   .random = session.around.random,
-                                   .files = session.around.files,
-                                   .processes = session.around.processes,
-                                   .cancellation = session.around.cancellation};
+  run::ClusterAccess access = cluster_access(session, exec);
+  access.client.write_secrets_unverified = push == Unverified::kAllowed;
   MeshContext context{.mesh = std::move(*mesh), .clusters = nullptr, .world = nullptr};
-  context.clusters = std::make_unique<run::Clusters>(context.mesh, access, effects);
+  context.clusters = std::make_unique<run::Clusters>(context.mesh, access, client_effects(session));
   for (const std::string& warning : context.clusters->warnings()) {
     session.console().warn(warning);
   }

@@ -32,8 +32,16 @@ struct MeshContext {
   std::unique_ptr<run::World> world;
 };
 
+/// How clusters are reached, from flags and environment.
+run::ClusterAccess cluster_access(const Session& session, ExecPlugins exec);
+k8s::ClientEffects client_effects(const Session& session);
+
+/// Whether keys may be pushed to servers whose certificate nobody verifies.
+enum class Unverified { kRefused, kAllowed };
+
 base::Result<MeshContext, base::Errors> open_mesh(Session& session,
-                                                  ExecPlugins exec = ExecPlugins::kAsContracted);
+                                                  ExecPlugins exec = ExecPlugins::kAsContracted,
+                                                  Unverified push = Unverified::kRefused);
 
 /// kUsage when `names` holds something that is no cluster of `mesh`.
 base::Status check_cluster_names(const profiles::Mesh& mesh, const std::vector<std::string>& names);

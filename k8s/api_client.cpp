@@ -97,7 +97,8 @@ ApiClient::ApiClient(ClientSettings settings, const ClientEffects& effects, Clie
       effects_(effects),
       options_(std::move(options)),
       http_(settings_, effects_.clock, effects_.cancellation, options_.http),
-      credentials_(make_credentials(settings_, effects_.clock, effects_.files, effects_.processes)),
+      credentials_(make_credentials(settings_, effects_.clock, effects_.files, effects_.processes,
+                                    effects_.plugins)),
       own_pause_(std::make_unique<CancellablePause>(effects_.cancellation)) {}
 
 ApiClient::~ApiClient() = default;
@@ -274,6 +275,12 @@ Result<Applied> ApiClient::apply(const ObjectRef& ref, const Json& object, DryRu
 
 Result<Applied> ApiClient::apply_secret(const ObjectRef& ref, const SecretContent& content) {
   const std::string action = "applying " + ref.describe();
+  if (!settings_.verify_server && !options_.write_secrets_unverified) {
+    return fail(Code::kRefused,
+                action + ": the server is not verified, so anybody could get what is sent",
+                "give cluster '" + settings_.cluster + "' in " + settings_.cluster_file +
+                    " its 'certificate-authority-data', or say --insecure-skip-tls-verify");
+  }
   const base::Secret body = secret_manifest(ref.namespace_name, ref.name, content);
   MESHTRUST_TRY(Reply reply, patch(ref,
                                    {.accept = std::string(kMetadataOnly),

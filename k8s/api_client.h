@@ -35,6 +35,7 @@ struct ClientEffects {
   base::Files& files;
   base::Processes& processes;
   const base::Cancellation& cancellation;
+  PluginCache* plugins = nullptr;  ///< shares the answers of exec plugins between clients
 };
 
 struct ClientOptions {
@@ -42,6 +43,8 @@ struct ClientOptions {
   RetryPolicy retry = {};
   /// The most one call may take with all its repeats.
   std::chrono::milliseconds call_timeout{120'000};
+  /// Lets Secrets be written to a server whose certificate is not verified.
+  bool write_secrets_unverified = false;
   /// Replaces the waits between attempts; null waits for real.
   Pause* pause = nullptr;
   /// Gets every distinct `Warning` of the server once; called from the thread of the request.
@@ -61,6 +64,23 @@ struct ServerVersion {
   std::string git_version = {};  ///< "v1.30.2"
   int major = 0;
   int minor = 0;  ///< the digits of "27+"
+};
+
+/// What the first words with a server tell.
+struct ServerGreeting {
+  ServerVersion version = {};
+  bool used_http2 = false;
+  /// How far the server's clock is ahead of ours (less than zero: behind), as far as whole seconds
+  /// tell; nothing when it does not say.
+  std::optional<base::Seconds> clock_ahead = {};
+  std::chrono::microseconds round_trip{};  ///< of a small request over an open connection
+};
+
+/// As whom a server takes us.
+struct WhoAmI {
+  std::string username = {};
+  std::string uid = {};
+  std::vector<std::string> groups = {};
 };
 
 struct AccessQuestion {
@@ -98,14 +118,24 @@ class ApiClient {
 
   /// A Secret with its values, over a connection of its own.
   base::Result<std::optional<SecretObject>> get_secret(const ObjectRef& ref);
-  /// Server-side apply of a Secret, likewise.
+  /// Server-side apply of a Secret, likewise. kRefused when the server is not verified, unless the
+  /// options allow it.
   base::Result<Applied> apply_secret(const ObjectRef& ref, const SecretContent& content);
 
   /// SelfSubjectAccessReview: whether the server would allow it.
   base::Result<bool> can_i(const AccessQuestion& question);
-  /// SelfSubjectReview (1.28 and newer): the name the server knows us by.
-  base::Result<std::string> who_am_i();
+  /// SelfSubjectReview: as whom the server takes us. Nothing when it is too old to say (before
+  /// 1.26, or before 1.28 without its alpha or beta).
+  base::Result<std::optional<WhoAmI>> who_am_i();
   base::Result<ServerVersion> server_version();
+  /// Version, clock and distance of the server, from two small requests.
+  base::Result<ServerGreeting> greet();
+  /// The certificates that the server shows, in PEM, its own first; unjudged, and asked for
+  /// without a credential.
+  base::Result<std::vector<std::string>> serving_chain();
+  /// The client certificate in use, in PEM, also one that a plugin handed out; "" when there is
+  /// none.
+  std::string client_certificate() { return http_.client_certificate(); }
 
   /// Closes idle connections.
   void close_idle() { http_.close_idle(); }
@@ -122,6 +152,7 @@ class ApiClient {
   base::Result<base::Json> post_review(std::string_view path,
                                        const base::Json& review,
                                        std::string_view action);
+  base::Result<Reply> get_version();
   base::Result<Reply> patch(const ObjectRef& ref, Request request, DryRun dry_run);
   base::Result<base::Json> list_page(const ObjectRef& ref, const std::string& query, bool& expired);
   void pass_on_warnings(const Reply& reply);

@@ -138,26 +138,61 @@ base::Result<Reply, SendFailure> Connection::exchange(const Request& request,
   curl_easy_reset(easy);
   configure(transfer, request);
 
-  const int code = drive(cancellation);
-  if (code != CURLE_OK) {
-    long os_error = 0;
-    curl_off_t connected_after = 0;
-    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
-    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected_after);
-    return base::Failure<SendFailure>{explain_failure({.curl_code = code,
-                                                       .cancelled = code == kWasCancelled,
-                                                       .too_large = transfer.too_large,
-                                                       .was_connected = connected_after > 0,
-                                                       .os_error = static_cast<int>(os_error),
-                                                       .words = transfer.words.data(),
-                                                       .limit_bytes = options_.answer_limit_bytes,
-                                                       .identity = identity_.get(),
-                                                       .now = clock.now()},
-                                                      settings_)};
+  if (const int code = drive(cancellation); code != CURLE_OK) {
+    return failed(code, transfer, clock);
   }
   read_headers(transfer.reply);
   reusable_ = request.content == Content::kOrdinary;
   return std::move(transfer.reply);
+}
+
+base::Failure<SendFailure> Connection::failed(int code,
+                                              const Transfer& transfer,
+                                              const base::Clock& clock) const {
+  long os_error = 0;
+  curl_off_t connected_after = 0;
+  curl_easy_getinfo(handles_->easy.get(), CURLINFO_OS_ERRNO, &os_error);
+  curl_easy_getinfo(handles_->easy.get(), CURLINFO_PRETRANSFER_TIME_T, &connected_after);
+  return base::Failure<SendFailure>{explain_failure({.curl_code = code,
+                                                     .cancelled = code == kWasCancelled,
+                                                     .too_large = transfer.too_large,
+                                                     .was_connected = connected_after > 0,
+                                                     .os_error = static_cast<int>(os_error),
+                                                     .words = transfer.words.data(),
+                                                     .limit_bytes = options_.answer_limit_bytes,
+                                                     .identity = identity_.get(),
+                                                     .now = clock.now()},
+                                                    settings_)};
+}
+
+base::Result<std::vector<std::string>, SendFailure> Connection::serving_chain(
+    const base::Clock& clock,
+    const base::Cancellation& cancellation) {
+  CURL* easy = handles_->easy.get();
+  const Request request;
+  Transfer transfer{.request = request, .limit = 0};
+  curl_easy_reset(easy);
+  configure_server(request);
+  configure_time(options_.connect_timeout);
+  set(easy, CURLOPT_ERRORBUFFER, transfer.words.data());
+  set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+  set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  set(easy, CURLOPT_CERTINFO, 1L);
+  set(easy, CURLOPT_CONNECT_ONLY, 1L);
+  if (const int code = drive(cancellation); code != CURLE_OK) {
+    return failed(code, transfer, clock);
+  }
+  std::vector<std::string> chain;
+  const curl_certinfo* certificates = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_CERTINFO, &certificates);
+  constexpr std::string_view kField = "Cert:";
+  for (int i = 0; certificates != nullptr && i < certificates->num_of_certs; ++i) {
+    for (const curl_slist* line = certificates->certinfo[i]; line != nullptr; line = line->next) {
+      const std::string_view text = line->data;
+      if (text.starts_with(kField)) chain.emplace_back(text.substr(kField.size()));
+    }
+  }
+  return chain;
 }
 
 void Connection::configure(Transfer& transfer, const Request& request) {
@@ -166,14 +201,7 @@ void Connection::configure(Transfer& transfer, const Request& request) {
   configure_tls();
   configure_body(transfer, request);
 
-  const milliseconds whole = std::max(
-      milliseconds(1), request.at_most ? std::min(*request.at_most, options_.request_timeout)
-                                       : options_.request_timeout);
-  set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(whole.count()));
-  set(easy, CURLOPT_CONNECTTIMEOUT_MS,
-      static_cast<long>(std::min(whole, options_.connect_timeout).count()));
-  set(easy, CURLOPT_NOSIGNAL, 1L);
-  set(easy, CURLOPT_QUICK_EXIT, 1L);  // a hanging name server must not hold up Ctrl-C
+  configure_time(std::max(milliseconds(1), request.at_most.value_or(options_.request_timeout)));
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
   set(easy, CURLOPT_ERRORBUFFER, transfer.words.data());
@@ -191,6 +219,16 @@ void Connection::configure(Transfer& transfer, const Request& request) {
   set(easy, CURLOPT_FRESH_CONNECT, confidential ? 1L : 0L);
   set(easy, CURLOPT_FORBID_REUSE, confidential ? 1L : 0L);
   if (settings_.compress && !confidential) set(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+}
+
+void Connection::configure_time(milliseconds whole) {
+  CURL* easy = handles_->easy.get();
+  whole = std::min(whole, options_.request_timeout);
+  set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(whole.count()));
+  set(easy, CURLOPT_CONNECTTIMEOUT_MS,
+      static_cast<long>(std::min(whole, options_.connect_timeout).count()));
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  set(easy, CURLOPT_QUICK_EXIT, 1L);  // a hanging name server must not hold up Ctrl-C
 }
 
 void Connection::configure_server(const Request& request) {
@@ -294,6 +332,17 @@ void Connection::read_headers(Reply& reply) const {
   if (content_type != nullptr) reply.content_type = content_type;
 
   curl_header* header = nullptr;
+  if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
+    const time_t date = curl_getdate(header->value, nullptr);
+    if (date > 0) {
+      reply.date = std::chrono::floor<base::Seconds>(std::chrono::system_clock::from_time_t(date));
+    }
+  }
+  curl_off_t ready_at = 0;
+  curl_off_t answered_at = 0;
+  curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready_at);
+  curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &answered_at);
+  reply.waited = std::chrono::microseconds(answered_at - ready_at);
   if (curl_easy_header(easy, "Audit-Id", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
     reply.audit_id = base::printable(header->value, 64);
   }

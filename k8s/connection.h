@@ -23,6 +23,11 @@ class Connection {
                                             const base::Clock& clock,
                                             const base::Cancellation& cancellation);
 
+  /// Shakes hands without judging and without a credential; see `HttpClient::serving_chain`.
+  base::Result<std::vector<std::string>, SendFailure> serving_chain(
+      const base::Clock& clock,
+      const base::Cancellation& cancellation);
+
   /// Whether the next request may use it: the last one was ordinary and ended well.
   bool is_reusable() const { return reusable_; }
   const std::shared_ptr<const ClientIdentity>& identity() const { return identity_; }
@@ -32,11 +37,15 @@ class Connection {
   struct Transfer;
 
   void configure(Transfer& transfer, const Request& request);
+  void configure_time(std::chrono::milliseconds whole);
   void configure_server(const Request& request);
   void configure_tls();
   void configure_body(Transfer& transfer, const Request& request);
   /// The CURLcode, or -1 when cancelled.
   int drive(const base::Cancellation& cancellation);
+  base::Failure<SendFailure> failed(int code,
+                                    const Transfer& transfer,
+                                    const base::Clock& clock) const;
   void read_headers(Reply& reply) const;
 
   const ClientSettings& settings_;

@@ -2,7 +2,7 @@
 
 #include "base/encoding.h"
 #include "base/text.h"
-#include "k8s/exec_plugin.h"
+#include "k8s/plugin_cache.h"
 
 #include <algorithm>
 #include <mutex>
@@ -104,47 +104,44 @@ class TokenFile final : public Credentials {
   std::optional<base::Clock::Steady> read_at_;
 };
 
-/// An exec plugin: run when its last answer has expired or was refused, one run at a time.
+/// An exec plugin, whose answers are shared with every other client of the same one.
 class PluginCredentials final : public Credentials {
  public:
   PluginCredentials(const ClientSettings& settings,
                     const base::Clock& clock,
-                    base::Processes& processes)
-      : settings_(settings), clock_(clock), processes_(processes) {}
+                    base::Processes& processes,
+                    std::shared_ptr<PluginRun> run)
+      : settings_(settings), clock_(clock), processes_(processes), run_(std::move(run)) {}
 
   Result<Credential> current() override {
-    const std::lock_guard lock(mutex_);
+    MESHTRUST_TRY(const PluginRun::Answer answer, run_->current(settings_, clock_, processes_));
     Credential out;
-    if (!is_fresh()) {
-      auto answer = run_exec_plugin(settings_, processes_);
-      if (!answer) return fail(std::move(answer).error());
-      authorization_ = answer->token.empty()
-                           ? Secret()
-                           : bearer(reveal(answer->token, "bearer token of a plugin"));
-      expires_ = answer->expires;
-      has_answer_ = true;
-      out.new_identity = std::move(answer->identity);
+    if (!answer.token.empty()) {
+      out.authorization = bearer(reveal(answer.token, "bearer token of a plugin"));
     }
-    out.authorization = authorization_.clone();
+    const std::lock_guard lock(mutex_);
+    if (answer.identity && answer.number != used_) {
+      out.new_identity = ClientIdentity{.certificate = answer.identity->certificate,
+                                        .key = answer.identity->key.clone(),
+                                        .expires = answer.identity->expires};
+    }
+    used_ = answer.number;
     return out;
   }
 
   bool refresh() override {
     const std::lock_guard lock(mutex_);
-    has_answer_ = false;
+    run_->refuse(used_);
     return true;
   }
 
  private:
-  bool is_fresh() const { return has_answer_ && (!expires_ || *expires_ > clock_.now()); }
-
   const ClientSettings& settings_;
   const base::Clock& clock_;
   base::Processes& processes_;
+  const std::shared_ptr<PluginRun> run_;
   std::mutex mutex_;
-  bool has_answer_ = false;
-  Secret authorization_;
-  std::optional<base::Instant> expires_;
+  std::uint64_t used_ = 0;  ///< the answer that the connections use
 };
 
 }  // namespace
@@ -152,7 +149,8 @@ class PluginCredentials final : public Credentials {
 std::unique_ptr<Credentials> make_credentials(const ClientSettings& settings,
                                               const base::Clock& clock,
                                               base::Files& files,
-                                              base::Processes& processes) {
+                                              base::Processes& processes,
+                                              PluginCache* plugins) {
   if (!settings.token_file.empty()) return std::make_unique<TokenFile>(settings, clock, files);
   if (!settings.token.empty()) {
     return std::make_unique<FixedCredentials>(bearer(reveal(settings.token, "bearer token")));
@@ -161,7 +159,8 @@ std::unique_ptr<Credentials> make_credentials(const ClientSettings& settings,
     return std::make_unique<FixedCredentials>(basic(settings.username, settings.password));
   }
   if (settings.exec && !settings.identity) {
-    return std::make_unique<PluginCredentials>(settings, clock, processes);
+    auto run = plugins != nullptr ? plugins->of(settings) : std::make_shared<PluginRun>();
+    return std::make_unique<PluginCredentials>(settings, clock, processes, std::move(run));
   }
   return std::make_unique<FixedCredentials>(Secret());
 }

@@ -12,6 +12,8 @@
 
 namespace meshtrust::k8s {
 
+class PluginCache;
+
 /// What goes with a request to say who is asking.
 struct Credential {
   /// The value of `Authorization` ("Bearer ...", "Basic ..."); empty for none.
@@ -35,10 +37,12 @@ class Credentials {
 };
 
 /// A fixed token or password, a token file (read again at most once a minute, the last good token
-/// kept when that fails), or an exec plugin. `settings` and the effects outlive it.
+/// kept when that fails), or an exec plugin, whose answers are shared through `plugins` where that
+/// is not null. `settings` and the effects outlive it.
 std::unique_ptr<Credentials> make_credentials(const ClientSettings& settings,
                                               const base::Clock& clock,
                                               base::Files& files,
-                                              base::Processes& processes);
+                                              base::Processes& processes,
+                                              PluginCache* plugins = nullptr);
 
 }  // namespace meshtrust::k8s

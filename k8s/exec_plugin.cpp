@@ -19,6 +19,9 @@ using base::Json;
 using base::Result;
 using base::Secret;
 
+/// Somebody may have to find a second factor.
+constexpr base::Seconds kForAPerson{600};
+
 /// What the plugin is told about the run and, when it wants to know, about the cluster.
 Json exec_info(const ClientSettings& settings, bool interactive) {
   const ExecPlugin& plugin = *settings.exec;
@@ -71,9 +74,9 @@ Result<PluginAnswer> read_answer(const Secret& output,
     if (!identity) return bad_answer(what, "answered with an unusable certificate or key");
     out.identity = *std::move(identity);
   }
-  const std::string expires = base::string_at(status, "expirationTimestamp");
-  if (!expires.empty()) {
-    const auto time = base::parse_rfc3339(expires);
+  const Json& expires = base::at_path(status, {"expirationTimestamp"});
+  if (!expires.is_null()) {
+    const auto time = base::parse_rfc3339(expires.is_string() ? expires.get<std::string>() : "");
     if (!time) return bad_answer(what, "answered with an expirationTimestamp that is no time");
     out.expires = *time;
   }
@@ -93,6 +96,7 @@ Result<PluginAnswer> run_exec_plugin(const ClientSettings& settings, base::Proce
   const bool interactive = plugin.interactive_mode != "Never" && has_terminal;
 
   base::Command command{.argv = plugin.command, .environment = {}, .give_terminal = interactive};
+  if (interactive) command.timeout = kForAPerson;
   for (const auto& [name, value] : plugin.environment) {
     command.environment[name] = value;
   }
@@ -100,7 +104,8 @@ Result<PluginAnswer> run_exec_plugin(const ClientSettings& settings, base::Proce
   auto finished = processes.run(command);
   if (!finished) {
     Error error = std::move(finished).error();
-    if (error.code == Code::kNotFound && !plugin.install_hint.empty()) {
+    const bool cannot_start = error.code == Code::kNotFound || error.code == Code::kPermission;
+    if (cannot_start && !plugin.install_hint.empty()) {
       error.hints.push_back(base::printable(plugin.install_hint));
     }
     error.code = Code::kInvalidInput;

@@ -88,6 +88,15 @@ void HttpClient::use_identity(ClientIdentity identity) {
   closing.swap(idle_);
 }
 
+base::Result<std::vector<std::string>, SendFailure> HttpClient::serving_chain() {
+  return Connection(settings_, nullptr, options_).serving_chain(clock_, cancellation_);
+}
+
+std::string HttpClient::client_certificate() {
+  const std::lock_guard lock(mutex_);
+  return identity_ ? identity_->certificate : std::string();
+}
+
 void HttpClient::close_idle() {
   std::vector<std::unique_ptr<Connection>> closing;
   const std::lock_guard lock(mutex_);

@@ -56,6 +56,8 @@ struct Reply {
   std::vector<std::string> warnings = {};  ///< texts of `Warning: 299` headers, printable
   std::string audit_id = {};
   bool used_http2 = false;
+  std::optional<base::Instant> date = {};  ///< the server's clock, from the `Date` header
+  std::chrono::microseconds waited{};      ///< from the request's first byte to the answer's
 
   /// The body, wherever it is.
   std::string_view text(std::string_view purpose) const;
@@ -106,6 +108,11 @@ class HttpClient {
 
   /// From now on connections are made with this certificate; those that are open are closed.
   void use_identity(ClientIdentity identity);
+  /// The certificates that the server shows, in PEM, its own first; nobody judges them, and no
+  /// credential is sent. Over a connection of its own.
+  base::Result<std::vector<std::string>, SendFailure> serving_chain();
+  /// The certificate that connections are made with, in PEM, or "".
+  std::string client_certificate();
   /// Closes what is idle. A run over a thousand clusters calls it when it has seen one of them.
   void close_idle();
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstdlib>
 
 namespace meshtrust::k8s {
 namespace {
@@ -28,6 +29,19 @@ Result<Json> parse_reply(const Reply& reply, std::string_view action) {
   auto json = base::parse_json(reply.body, "answer");
   if (json && json->is_object()) return json;
   return fail(Code::kUnavailable, std::string(action) + ": the answer is not a JSON object");
+}
+
+Result<ServerVersion> read_version(const Reply& reply) {
+  constexpr std::string_view kAction = "asking the server for its version";
+  MESHTRUST_TRY(const Json answer, parse_reply(reply, kAction));
+  ServerVersion version{.git_version = base::printable(base::string_at(answer, "gitVersion"), 80),
+                        .major = leading_number(base::string_at(answer, "major")),
+                        .minor = leading_number(base::string_at(answer, "minor"))};
+  if (version.major == 0) {
+    return fail(Code::kUnavailable,
+                std::string(kAction) + ": the answer is not that of a Kubernetes API server");
+  }
+  return version;
 }
 
 }  // namespace
@@ -74,28 +88,59 @@ Result<bool> ApiClient::can_i(const AccessQuestion& question) {
   return allowed.get<bool>();
 }
 
-Result<std::string> ApiClient::who_am_i() {
+Result<std::optional<WhoAmI>> ApiClient::who_am_i() {
   constexpr std::string_view kAction = "asking the server who we are";
-  const Json review{{"apiVersion", "authentication.k8s.io/v1"}, {"kind", "SelfSubjectReview"}};
-  MESHTRUST_TRY(const Json answer,
-                post_review("/apis/authentication.k8s.io/v1/selfsubjectreviews", review, kAction));
-  return base::string_at(base::at_path(answer, {"status", "userInfo"}), "username");
+  for (const char* version : {"v1", "v1beta1", "v1alpha1"}) {
+    const std::string group = std::string("authentication.k8s.io/") + version;
+    const Json review{{"apiVersion", group}, {"kind", "SelfSubjectReview"}};
+    auto answer = post_review("/apis/" + group + "/selfsubjectreviews", review, kAction);
+    if (!answer && answer.error().code == Code::kNotFound) continue;
+    if (!answer) return fail(std::move(answer).error());
+    const Json& user = base::at_path(*answer, {"status", "userInfo"});
+    WhoAmI who{.username = base::printable(base::string_at(user, "username"), 256),
+               .uid = base::printable(base::string_at(user, "uid"), 256),
+               .groups = {}};
+    const Json& groups = base::at_path(user, {"groups"});
+    for (const Json& one : groups.is_array() ? groups : Json::array()) {
+      if (one.is_string()) who.groups.push_back(base::printable(one.get<std::string>(), 256));
+    }
+    return std::optional<WhoAmI>(std::move(who));
+  }
+  return std::optional<WhoAmI>();
+}
+
+Result<Reply> ApiClient::get_version() {
+  constexpr std::string_view kAction = "asking the server for its version";
+  Request request{.method = Method::kGet, .target = "/version"};
+  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, kAction));
+  if (reply.status != 200) return fail(refusal(reply, kAction));
+  return reply;
 }
 
 Result<ServerVersion> ApiClient::server_version() {
-  constexpr std::string_view kAction = "asking the server for its version";
-  Request request{.method = Method::kGet, .target = "/version"};
-  MESHTRUST_TRY(const Reply reply, perform(std::move(request), Repeatable::kYes, kAction));
-  if (reply.status != 200) return fail(refusal(reply, kAction));
-  MESHTRUST_TRY(const Json answer, parse_reply(reply, kAction));
-  ServerVersion version{.git_version = base::printable(base::string_at(answer, "gitVersion"), 80),
-                        .major = leading_number(base::string_at(answer, "major")),
-                        .minor = leading_number(base::string_at(answer, "minor"))};
-  if (version.major == 0) {
-    return fail(Code::kUnavailable,
-                std::string(kAction) + ": the answer is not that of a Kubernetes API server");
+  MESHTRUST_TRY(const Reply reply, get_version());
+  return read_version(reply);
+}
+
+Result<ServerGreeting> ApiClient::greet() {
+  MESHTRUST_TRY(const Reply first, get_version());
+  ServerGreeting greeting{.used_http2 = first.used_http2};
+  MESHTRUST_TRY(greeting.version, read_version(first));
+  // Now that the connection stands, a request takes as long as the way there and back.
+  MESHTRUST_TRY(const Reply second, get_version());
+  greeting.round_trip = second.waited;
+  if (second.date) {
+    const base::Seconds ahead = *second.date - effects_.clock.now();
+    // Both are cut off to whole seconds, and some time has passed since: one second is none.
+    greeting.clock_ahead = std::abs(ahead.count()) <= 1 ? base::Seconds(0) : ahead;
   }
-  return version;
+  return greeting;
+}
+
+Result<std::vector<std::string>> ApiClient::serving_chain() {
+  auto chain = http_.serving_chain();
+  if (chain) return *std::move(chain);
+  return fail(with_context(std::move(chain).error().error, "looking at the server's certificate"));
 }
 
 }  // namespace meshtrust::k8s

@@ -319,6 +319,47 @@ std::vector<Right> Plan::requires_rights() const {
   return rights;
 }
 
+std::vector<Right> rights_of_trust(const std::string& cluster,
+                                   const std::string& system_namespace) {
+  const auto step = [&cluster](Action action) {
+    return Step{.id = {},
+                .cluster = cluster,
+                .title = {},
+                .reason = {},
+                .needs = {},
+                .diff = {},
+                .action = std::move(action)};
+  };
+  const Plan everything{
+      .mesh = {},
+      .steps = {
+          step(ApplyObject{.api_version = "v1",
+                           .kind = "Namespace",
+                           .resource = "namespaces",
+                           .namespace_name = {},
+                           .name = system_namespace,
+                           .object = {}}),
+          step(PushTrust{.namespace_name = system_namespace, .key = {}, .lifetime = {}}),
+          step(PublishTwin{
+              .namespace_name = system_namespace, .certificates = std::nullopt, .after = {}})}};
+  std::vector<Right> rights = everything.requires_rights();
+  const auto look = [&](const char* verb, const char* api_version, const char* kind,
+                        const char* resource, bool in_namespace, std::string_view name) {
+    rights.push_back({.cluster = cluster,
+                      .verb = verb,
+                      .api_version = api_version,
+                      .kind = kind,
+                      .resource = resource,
+                      .namespace_name = in_namespace ? system_namespace : "",
+                      .name = std::string(name)});
+  };
+  look("get", "v1", "Namespace", "namespaces", false, "kube-system");
+  look("list", "apps/v1", "Deployment", "deployments", true, "");
+  look("get", "v1", "ConfigMap", "configmaps", true, istio::kRootConfigMap);
+  look("get", "v1", "ConfigMap", "configmaps", true, "istio");
+  return rights;
+}
+
 Json to_json(const Plan& plan) {
   Json json = {{"apiVersion", "meshtrust/v1"},
                {"kind", "Plan"},

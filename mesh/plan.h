@@ -95,6 +95,10 @@ struct Plan {
   std::vector<Right> requires_rights() const;
 };
 
+/// Every right that making and running a plan of trust can use in a cluster whose system namespace
+/// is `system_namespace`, whatever is there already.
+std::vector<Right> rights_of_trust(const std::string& cluster, const std::string& system_namespace);
+
 /// `kind: Plan`. The same plan gives the same bytes.
 base::Json to_json(const Plan& plan);
 

@@ -31,7 +31,7 @@ class Kubeconfigs {
     const std::string key = sources.flag ? sources.flag->string() : std::string();
     auto found = loaded_.find(key);
     if (found == loaded_.end()) {
-      found = loaded_.emplace(key, k8s::Kubeconfig::load(sources, files_)).first;
+      found = loaded_.emplace(key, k8s::Kubeconfig::load_or_in_cluster(sources, files_)).first;
     }
     return found->second;
   }
@@ -70,18 +70,20 @@ Result<k8s::ClientSettings> settings_of(const profiles::Cluster& cluster,
 
 Clusters::Clusters(const profiles::Mesh& mesh,
                    const ClusterAccess& access,
-                   const k8s::ClientEffects& effects) {
+                   const k8s::ClientEffects& outside)
+    : plugins_(std::make_unique<k8s::PluginCache>()) {
+  k8s::ClientEffects effects = outside;
+  effects.plugins = plugins_.get();
   Kubeconfigs kubeconfigs(access, effects.files);
-  const auto warn = [this](const std::string& text) {
-    if (std::find(warnings_.begin(), warnings_.end(), text) == warnings_.end()) {
-      warnings_.push_back(text);
-    }
+  const auto add_once = [](std::vector<std::string>& to, const std::string& text) {
+    if (std::find(to.begin(), to.end(), text) == to.end()) to.push_back(text);
   };
   for (const profiles::Cluster& cluster : mesh.clusters) {
     auto settings = settings_of(cluster, kubeconfigs, access, effects.files);
     if (const auto& kubeconfig = kubeconfigs.of(cluster)) {
       for (const std::string& text : kubeconfig->warnings()) {
-        warn(text);
+        add_once(kubeconfig_warnings_, text);
+        add_once(warnings_, text);
       }
     }
     if (!settings) {
@@ -89,7 +91,7 @@ Clusters::Clusters(const profiles::Mesh& mesh,
       continue;
     }
     for (const std::string& text : settings->warnings) {
-      warn(text);
+      add_once(warnings_, text);
     }
     clients_.emplace(cluster.name, std::make_unique<k8s::ApiClient>(std::move(*settings), effects,
                                                                     access.client));

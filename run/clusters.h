@@ -3,6 +3,7 @@
 #include "base/result.h"
 #include "k8s/api_client.h"
 #include "k8s/kubeconfig.h"
+#include "k8s/plugin_cache.h"
 #include "profiles/mesh.h"
 
 #include <filesystem>
@@ -35,10 +36,14 @@ class Clusters {
 
   /// What is odd about the kubeconfigs, each text once.
   const std::vector<std::string>& warnings() const { return warnings_; }
+  /// Of these, what is about the files as such and not about one cluster's entries.
+  const std::vector<std::string>& kubeconfig_warnings() const { return kubeconfig_warnings_; }
 
  private:
+  std::unique_ptr<k8s::PluginCache> plugins_;  ///< outlives the clients
   std::map<std::string, base::Result<std::unique_ptr<k8s::ApiClient>>> clients_;
   std::vector<std::string> warnings_;
+  std::vector<std::string> kubeconfig_warnings_;
 };
 
 }  // namespace meshtrust::run

@@ -22,20 +22,15 @@ k8s::ObjectRef ref_of(const mesh::Right& right) {
           .name = right.name};
 }
 
-/// What is missing in one cluster; stops at the first question that gets no answer.
-base::Errors missing_in(const std::vector<mesh::Right>& rights, k8s::ApiClient& client) {
+/// What is missing in one cluster, with its name and what to do about it.
+base::Errors missing_in(const std::string& cluster,
+                        const std::vector<mesh::Right>& rights,
+                        k8s::ApiClient& client) {
+  auto missing = missing_rights(rights, client);
+  if (!missing) return {with_context(std::move(missing).error(), cluster)};
   base::Errors errors;
-  for (const mesh::Right& right : rights) {
-    const k8s::ObjectRef ref = ref_of(right);
-    const auto allowed = client.can_i({.verb = right.verb, .object = ref});
-    if (!allowed) {
-      errors.push_back(with_context(allowed.error(), right.cluster));
-      return errors;
-    }
-    if (*allowed) continue;
-    errors.push_back({.code = Code::kPermission,
-                      .message = fmt::format("{}: not permitted to {} {}", right.cluster,
-                                             right.verb, ref.describe())});
+  for (Error& error : *missing) {
+    errors.push_back(with_context(std::move(error), cluster));
   }
   if (!errors.empty()) {
     errors.back().hints.push_back(
@@ -47,6 +42,20 @@ base::Errors missing_in(const std::vector<mesh::Right>& rights, k8s::ApiClient& 
 }
 
 }  // namespace
+
+base::Result<base::Errors> missing_rights(const std::vector<mesh::Right>& rights,
+                                          k8s::ApiClient& client) {
+  base::Errors missing;
+  for (const mesh::Right& right : rights) {
+    const k8s::ObjectRef ref = ref_of(right);
+    MESHTRUST_TRY(const bool allowed, client.can_i({.verb = right.verb, .object = ref}));
+    if (allowed) continue;
+    missing.push_back(
+        {.code = Code::kPermission,
+         .message = fmt::format("not permitted to {} {}", right.verb, ref.describe())});
+  }
+  return missing;
+}
 
 base::Errors check_rights(const mesh::Plan& plan, const World& world) {
   std::map<std::string, std::vector<mesh::Right>> by_cluster;
@@ -61,7 +70,7 @@ base::Errors check_rights(const mesh::Plan& plan, const World& world) {
   std::vector<base::Errors> found(names.size());
   for_each_index(names.size(), world.jobs, [&](std::size_t index) {
     const auto client = world.clusters.client(names[index]);
-    found[index] = client ? missing_in(by_cluster.at(names[index]), **client)
+    found[index] = client ? missing_in(names[index], by_cluster.at(names[index]), **client)
                           : base::Errors{with_context(client.error(), names[index])};
   });
   base::Errors all;

@@ -41,6 +41,7 @@ class TrustApply {
     std::string plan_file;
     bool skip_unreachable = false;
     bool allow_unsupported = false;
+    bool push_unverified = false;
     PassphraseOptions passphrase;
   };
 
@@ -55,8 +56,8 @@ class TrustApply {
     if (stop(read_saved_plan()) || stop(plan_from_what_is())) return code_;
     if (plan_.is_empty()) return finish_with_nothing_done();
     session_.console().narrate(render_plan(plan_));
-    if (stop(compare_with_saved_plan()) || stop(check_rights()) || stop(confirm()) ||
-        stop(get_passphrase())) {
+    if (stop(compare_with_saved_plan()) || stop(check_servers()) || stop(check_rights()) ||
+        stop(confirm()) || stop(get_passphrase())) {
       return code_;
     }
     if (stop(lock_and_plan_again())) return code_;
@@ -160,6 +161,34 @@ class TrustApply {
               .message = fmt::format("the plan made now differs from '{}'", options_.plan_file),
               .hints = {"something changed since it was saved: look at 'meshtrust "
                         "plan' and save it again"}});
+  }
+
+  /// Keys go to no server that could be anybody, unless that was said on this command line.
+  Step check_servers() {
+    Errors errors;
+    for (const profiles::Cluster& cluster : context_.mesh.clusters) {
+      const auto client = context_.clusters->client(cluster.name);
+      const bool pushes =
+          std::any_of(plan_.steps.begin(), plan_.steps.end(), [&](const mesh::Step& step) {
+            return step.cluster == cluster.name &&
+                   std::holds_alternative<mesh::PushTrust>(step.action);
+          });
+      if (!client || !pushes || options_.push_unverified) continue;
+      const k8s::ClientSettings& settings = (*client)->settings();
+      if (settings.verify_server) continue;
+      errors.push_back(
+          {.code = Code::kRefused,
+           .message = fmt::format("{}: a key would go to {}, whose certificate is not verified",
+                                  cluster.name, settings.server.text()),
+           .hints = {fmt::format("give cluster '{}' in {} its 'certificate-authority-data' instead "
+                                 "of 'insecure-skip-tls-verify', or say "
+                                 "--insecure-skip-tls-verify",
+                                 settings.cluster, settings.cluster_file)}});
+    }
+    if (errors.empty()) return {};
+    auto step = stop_with(errors);
+    session_.console().say("nothing was written anywhere");
+    return step;
   }
 
   Step check_rights() {
@@ -315,6 +344,8 @@ class ApplyCommand final : public Command {
                  "leave out clusters that cannot be reached (then exit 5)");
     app.add_flag("--allow-unsupported", options_.allow_unsupported,
                  "go on with Kubernetes versions that nobody here has tried");
+    app.add_flag("--insecure-skip-tls-verify", insecure_,
+                 "push keys also to servers whose kubeconfig skips verification");
     declare_allow_exec(app, allow_exec_);
     options_.passphrase.declare(app);
   }
@@ -330,7 +361,8 @@ class ApplyCommand final : public Command {
       return kUsage;
     }
     auto context =
-        open_mesh(session, allow_exec_ ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted);
+        open_mesh(session, allow_exec_ ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted,
+                  insecure_ ? Unverified::kAllowed : Unverified::kRefused);
     if (!context) {
       session.console().show(context.error());
       return exit_code_of(context.error());
@@ -339,12 +371,14 @@ class ApplyCommand final : public Command {
       session.console().show(status.error());
       return kUsage;
     }
+    options_.push_unverified = insecure_;
     return TrustApply(session, *context, options_).run();
   }
 
  private:
   std::string only_;
   bool allow_exec_ = false;
+  bool insecure_ = false;
   TrustApply::Options options_;
 };
 

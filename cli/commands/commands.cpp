@@ -10,6 +10,7 @@ std::span<const CommandEntry> commands() {
       verify_command(),
       status_command(),
       observe_command(),
+      cluster_check_command(),
       cluster_view_command(),
       ca_create_command(),
       ca_issue_command(),

@@ -12,6 +12,7 @@ CommandEntry apply_command();
 CommandEntry status_command();
 CommandEntry verify_command();
 CommandEntry observe_command();
+CommandEntry cluster_check_command();
 CommandEntry cluster_view_command();
 CommandEntry ca_create_command();
 CommandEntry ca_issue_command();

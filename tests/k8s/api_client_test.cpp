@@ -279,7 +279,7 @@ TEST_F(ApiClientTest, AsksForPermission) {
 
 TEST_F(ApiClientTest, LearnsWhoItIsAndWhatTheServerIs) {
   const auto api = client();
-  EXPECT_EQ(*api->who_am_i(), "fake");
+  EXPECT_EQ((*api->who_am_i())->username, "fake");
   const auto version = api->server_version();
   ASSERT_TRUE(version);
   EXPECT_EQ(version->git_version, "v1.30.2");

@@ -1,0 +1,207 @@
+#include "run/cluster_check.h"
+
+#include "base/text.h"
+#include "cli/cluster_text.h"
+#include "cli/commands/commands.h"
+#include "cli/mesh_context.h"
+#include "istio/names.h"
+#include "run/pool.h"
+
+#include <CLI/App.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::cli {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Errors;
+using base::Result;
+using run::ClusterCheck;
+
+constexpr std::size_t kMostOddEntries = 20;
+
+/// What is looked at: the clusters of a mesh file, or contexts as if they were a mesh of that name.
+profiles::Mesh mesh_of_contexts(const std::vector<std::string>& contexts) {
+  profiles::Mesh mesh;
+  mesh.istio.system_namespace = istio::kDefaultNamespace;
+  for (const std::string& context : contexts) {
+    const bool known = std::any_of(mesh.clusters.begin(), mesh.clusters.end(),
+                                   [&](const auto& one) { return one.name == context; });
+    if (known) continue;
+    profiles::Cluster cluster;
+    cluster.name = context;
+    cluster.context = context;
+    mesh.clusters.push_back(std::move(cluster));
+  }
+  return mesh;
+}
+
+class ClusterCheckCommand final : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("--context", contexts_, "look at this context (may be repeated)")
+        ->option_text("NAME")
+        ->expected(1)
+        ->take_all();
+    app.add_flag("--offline", offline_, "judge the kubeconfig alone; connect to nothing");
+    declare_allow_exec(app, allow_exec_);
+  }
+
+  int run(Session& session) override {
+    auto mesh = choose(session);
+    if (!mesh) {
+      session.console().show(mesh.error());
+      return exit_code_of(mesh.error());
+    }
+    const run::ClusterAccess access =
+        cluster_access(session, allow_exec_ ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted);
+    const run::Clusters clusters(*mesh, access, client_effects(session));
+    std::vector<ClusterCheck> checks = look(session, *mesh, clusters);
+    answer(session, checks);
+    tell(session, checks);
+    for (const std::string& text : clusters.kubeconfig_warnings()) {
+      session.console().warn(text);
+    }
+    tell_odd_entries(session);
+    ExitCode code = kDone;
+    for (const ClusterCheck& check : checks) {
+      code = more_telling(code, exit_code_of(check));
+    }
+    return code;
+  }
+
+ private:
+  /// --context, else the mesh file, else the current context.
+  Result<profiles::Mesh, Errors> choose(Session& session) {
+    if (contexts_.empty() && has_mesh_file(session)) return load_mesh_file(session);
+    auto config =
+        k8s::Kubeconfig::load_or_in_cluster(kubeconfig_sources(session), session.around.files);
+    if (!config) return base::fail(Errors{std::move(config).error()});
+    if (contexts_.empty()) {
+      if (config->current_context().empty()) return base::fail(Errors{nothing_says(*config)});
+      contexts_.push_back(config->current_context());
+    }
+    odd_ = config->odd_entries(contexts_);
+    return mesh_of_contexts(contexts_);
+  }
+
+  static bool has_mesh_file(const Session& session) {
+    if (session.options.file != GlobalOptions().file) return true;
+    const auto facts = session.around.files.facts(session.options.file);
+    return facts && facts->kind != base::FileKind::kAbsent;
+  }
+
+  static Error nothing_says(const k8s::Kubeconfig& config) {
+    Error error{.code = Code::kInvalidInput, .message = "nothing says which server is meant"};
+    if (config.files().empty()) {
+      error.message += ": there is no kubeconfig";
+      error.hints.emplace_back("set KUBECONFIG or give --kubeconfig FILE");
+      return error;
+    }
+    error.message += ": no current-context is set in " + base::join(config.files(), ", ");
+    std::vector<std::string> names = config.context_names();
+    constexpr std::size_t kSome = 10;
+    if (names.size() > kSome) names.resize(kSome);
+    error.hints.push_back(names.empty() ? "it has no contexts either"
+                                        : "name one with --context: " + base::join(names, ", "));
+    return error;
+  }
+
+  std::vector<ClusterCheck> look(Session& session,
+                                 const profiles::Mesh& mesh,
+                                 const run::Clusters& clusters) const {
+    std::vector<ClusterCheck> checks(mesh.clusters.size());
+    run::for_each_index(checks.size(), session.options.jobs, [&](std::size_t index) {
+      const profiles::Cluster& cluster = mesh.clusters[index];
+      ClusterCheck& check = checks[index];
+      check.name = cluster.name;
+      check.context = cluster.context;
+      check.system_namespace = mesh.istio.system_namespace;
+      const auto client = clusters.client(cluster.name);
+      if (!client) {
+        check.problem = client.error();
+        return;
+      }
+      run::check_settings(check, (*client)->settings(), session.now());
+      if (!offline_) run::check_cluster(check, **client, session.around.clock);
+      (*client)->close_idle();
+    });
+    return checks;
+  }
+
+  static void answer(const Session& session, const std::vector<ClusterCheck>& checks) {
+    base::Json document{
+        {"apiVersion", "meshtrust/v1"}, {"kind", "ClusterCheck"}, {"clusters", base::Json::array()}};
+    std::string text;
+    std::string names;
+    for (const ClusterCheck& check : checks) {
+      document["clusters"].push_back(to_json(check));
+      text += (text.empty() ? "" : "\n") + render_check(check, session.now());
+      names += check.name + "\n";
+    }
+    session.answer(document, session.output == Output::kName ? names : text);
+  }
+
+  static void tell(const Session& session, const std::vector<ClusterCheck>& checks) {
+    for (const ClusterCheck& check : checks) {
+      if (check.problem) session.console().show(with_context(*check.problem, check.name));
+      if (!check.missing_rights.empty()) {
+        session.console().show(Error{
+            .code = Code::kPermission,
+            .message = fmt::format("{}: {} that apply needs {} missing", check.name,
+                                   base::count_of(check.missing_rights.size(), "right"),
+                                   check.missing_rights.size() == 1 ? "is" : "are"),
+            .hints = {fmt::format("have {} bound to the operator role of docs/rbac.yaml",
+                                  check.settings->describe_user())}});
+      }
+      session.console().show(check.findings);
+    }
+  }
+
+  void tell_odd_entries(const Session& session) const {
+    for (std::size_t i = 0; i < std::min(odd_.size(), kMostOddEntries); ++i) {
+      session.console().say("note: not asked about, but odd: " + odd_[i]);
+    }
+    if (odd_.size() > kMostOddEntries) {
+      session.console().say(fmt::format("note: and {} more", odd_.size() - kMostOddEntries));
+    }
+  }
+
+  std::vector<std::string> contexts_;
+  bool offline_ = false;
+  bool allow_exec_ = false;
+  std::vector<std::string> odd_;
+};
+
+}  // namespace
+
+CommandEntry cluster_check_command() {
+  return {
+      .name = "cluster check",
+      .group = "Clusters",
+      .summary = "can each cluster be reached, as whom, with which rights",
+      .details =
+          "Says for every cluster which server it is and through which file it was found, as whom "
+          "the server takes us, its version, the certificates of both sides and when they end, how "
+          "far the clocks are apart, how long an answer takes, and which of the rights that apply "
+          "needs are missing. Looks at the contexts given with --context; without it at the "
+          "clusters of the mesh file, when one is given or lies here; else at the current context; "
+          "in a pod without a kubeconfig at the pod's own cluster. Changes nothing.\n"
+          "Exits with 0 when every cluster is usable, 65 when a kubeconfig is wrong or nothing "
+          "says which server is meant, 69 when a server cannot be reached or trusted, 77 when it "
+          "refuses us or a right is missing. Findings alone do not change the exit code.",
+      .examples = {{"The clusters of the mesh", "meshtrust cluster check"},
+                   {"Two contexts, for a script",
+                    "meshtrust cluster check --context east --context west -o json"},
+                   {"Is this kubeconfig in order?",
+                    "meshtrust cluster check --offline --kubeconfig east.yaml"}},
+      .files = {"mesh.yaml       which clusters, when it is there",
+                "~/.kube/config  unless KUBECONFIG or --kubeconfig names others"},
+      .make = make_command<ClusterCheckCommand>};
+}
+
+}  // namespace meshtrust::cli
