@@ -176,6 +176,22 @@ bool is_plain_safe(char c) {
          c == '_' || c == '.' || c == '/';
 }
 
+/// Characters beyond ASCII that some YAML parser refuses, breaks a line at, or swallows: controls,
+/// line and paragraph separators, byte order marks, non-characters. The escape for the one that
+/// `text` begins with, and how many bytes it takes; "" for any other.
+std::pair<std::string, std::size_t> escape_beyond_ascii(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (text.size() >= 2 && byte(0) == 0xc2 && byte(1) < 0xa0) {
+    return {fmt::format("\\u{:04x}", byte(1)), 2};
+  }
+  if (text.starts_with("\xE2\x80\xA8")) return {"\\u2028", 3};
+  if (text.starts_with("\xE2\x80\xA9")) return {"\\u2029", 3};
+  if (text.starts_with("\xEF\xBB\xBF")) return {"\\ufeff", 3};
+  if (text.starts_with("\xEF\xBF\xBE")) return {"\\ufffe", 3};
+  if (text.starts_with("\xEF\xBF\xBF")) return {"\\uffff", 3};
+  return {"", 0};
+}
+
 /// Words and shapes that some YAML version takes for a bool, null, number or date.
 bool is_ambiguous(std::string_view text) {
   std::string lower(text);
@@ -259,9 +275,13 @@ std::string yaml_scalar(std::string_view text) {
       !text.empty() && std::all_of(text.begin(), text.end(), is_plain_safe) && !is_ambiguous(text);
   if (plain) return std::string(text);
   std::string quoted = "\"";
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+    if (const auto [escape, length] = escape_beyond_ascii(text.substr(i)); length > 0) {
+      quoted += escape;
+      i += length - 1;
+    } else if (c == '"' || c == '\\') {
       quoted += '\\';
       quoted += c;
     } else if (c == '\n') {

@@ -1,8 +1,8 @@
 #include "cli/cluster_text.h"
 
 #include "base/text.h"
-#include "cli/proof.h"
 #include "cli/console.h"
+#include "cli/proof.h"
 #include "k8s/proxy.h"
 
 #include <fmt/format.h>
@@ -76,16 +76,15 @@ void add_settings(Block& block, const k8s::ClientSettings& settings) {
   }
   if (!settings.tls_server_name.empty()) block.add("known as", settings.tls_server_name);
   block.add("found in", fmt::format("{}, cluster '{}'", settings.cluster_file, settings.cluster));
-  const std::string trust = !settings.verify_server                ? "nothing: not verified"
+  const std::string trust = !settings.verify_server                  ? "nothing: not verified"
                             : settings.certificate_authority.empty() ? "the system's roots"
                                                                      : "the kubeconfig's CA";
   block.add("trusted by", trust);
   if (settings.user.empty()) {
     block.add("credential", "none");
   } else {
-    block.add("credential",
-              fmt::format("{}, user '{}' in {}", credential_of(settings), settings.user,
-                          settings.user_file));
+    block.add("credential", fmt::format("{}, user '{}' in {}", credential_of(settings),
+                                        settings.user, settings.user_file));
   }
   if (settings.impersonation) {
     block.add("acting as", base::printable(settings.impersonation->user, 200));
@@ -131,14 +130,10 @@ Json to_json(const std::vector<pki::Certificate>& chain) {
 }
 
 Json settings_to_json(const k8s::ClientSettings& settings) {
-  Json out{{"server", settings.server.text()},
-           {"cluster", settings.cluster},
-           {"clusterFile", settings.cluster_file},
-           {"user", settings.user},
-           {"userFile", settings.user_file},
-           {"credential", credential_of(settings)},
-           {"namespace", settings.namespace_name},
-           {"serverVerified", settings.verify_server}};
+  Json out{{"server", settings.server.text()},     {"cluster", settings.cluster},
+           {"clusterFile", settings.cluster_file}, {"user", settings.user},
+           {"userFile", settings.user_file},       {"credential", credential_of(settings)},
+           {"namespace", settings.namespace_name}, {"serverVerified", settings.verify_server}};
   if (!settings.proxy_url.empty()) out["proxy"] = k8s::without_password(settings.proxy_url);
   if (!settings.tls_server_name.empty()) out["tlsServerName"] = settings.tls_server_name;
   if (settings.impersonation) out["actingAs"] = settings.impersonation->user;
@@ -154,14 +149,14 @@ ExitCode exit_code_of(const ClusterCheck& check) {
 
 std::string render_check(const ClusterCheck& check, base::Instant now) {
   Block block;
-  if (check.name != check.context) block.add("context", check.context);
+  if (check.name != check.context) block.add("context", base::printable(check.context, 200));
   if (check.settings != nullptr) add_settings(block, *check.settings);
   if (check.server) {
     const double milliseconds = static_cast<double>(check.server->round_trip.count()) / 1000;
-    block.add("answers", fmt::format("{} over {}, {:.1f} ms away, {}",
-                                     check.server->version.git_version,
-                                     check.server->used_http2 ? "HTTP/2" : "HTTP/1.1",
-                                     milliseconds, clock_text(*check.server)));
+    block.add("answers",
+              fmt::format("{} over {}, {:.1f} ms away, {}", check.server->version.git_version,
+                          check.server->used_http2 ? "HTTP/2" : "HTTP/1.1", milliseconds,
+                          clock_text(*check.server)));
   }
   for (std::size_t i = 0; i < check.serving_chain.size(); ++i) {
     block.add(i == 0 ? "it shows" : "", certificate_text(check.serving_chain[i], now));
@@ -174,7 +169,8 @@ std::string render_check(const ClusterCheck& check, base::Instant now) {
   }
   add_identity(block, check);
   add_rights(block, check);
-  return fmt::format("{}: {}\n{}", check.name, verdict_of(check), block.text());
+  return fmt::format("{}: {}\n{}", base::printable(check.name, 200), verdict_of(check),
+                     block.text());
 }
 
 Json to_json(const ClusterCheck& check) {

@@ -1,6 +1,7 @@
 # The build's own vocabulary: a room is a library, the program links them all.
 
 set(MESHTRUST_SANITIZE "" CACHE STRING "Sanitizers to build with, e.g. address,undefined")
+option(MESHTRUST_FUZZ "Build the fuzz targets instead of the replay of their seeds" OFF)
 
 add_library(meshtrust_options INTERFACE)
 target_compile_options(meshtrust_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion

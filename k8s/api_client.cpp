@@ -97,8 +97,8 @@ ApiClient::ApiClient(ClientSettings settings, const ClientEffects& effects, Clie
       effects_(effects),
       options_(std::move(options)),
       http_(settings_, effects_.clock, effects_.cancellation, options_.http),
-      credentials_(make_credentials(settings_, effects_.clock, effects_.files, effects_.processes,
-                                    effects_.plugins)),
+      credentials_(make_credentials(
+          settings_, effects_.clock, effects_.files, effects_.processes, effects_.plugins)),
       own_pause_(std::make_unique<CancellablePause>(effects_.cancellation)) {}
 
 ApiClient::~ApiClient() = default;

@@ -166,8 +166,7 @@ base::Failure<SendFailure> Connection::failed(int code,
 }
 
 base::Result<std::vector<std::string>, SendFailure> Connection::serving_chain(
-    const base::Clock& clock,
-    const base::Cancellation& cancellation) {
+    const base::Clock& clock, const base::Cancellation& cancellation) {
   CURL* easy = handles_->easy.get();
   const Request request;
   Transfer transfer{.request = request, .limit = 0};

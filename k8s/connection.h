@@ -25,8 +25,7 @@ class Connection {
 
   /// Shakes hands without judging and without a credential; see `HttpClient::serving_chain`.
   base::Result<std::vector<std::string>, SendFailure> serving_chain(
-      const base::Clock& clock,
-      const base::Cancellation& cancellation);
+      const base::Clock& clock, const base::Cancellation& cancellation);
 
   /// Whether the next request may use it: the last one was ordinary and ended well.
   bool is_reusable() const { return reusable_; }

@@ -161,9 +161,9 @@ std::vector<std::string> Kubeconfig::context_names() const {
 
 Error Kubeconfig::no_such_context(std::string_view context) const {
   const std::string where = files_.empty() ? "no file was found" : base::join(files_, ", ");
-  Error error{
-      .code = Code::kInvalidInput,
-      .message = "context '" + std::string(context) + "' is not in the kubeconfig (" + where + ")"};
+  Error error{.code = Code::kInvalidInput,
+              .message = "context '" + base::printable(context, 253) +
+                         "' is not in the kubeconfig (" + where + ")"};
   std::vector<std::string> names = context_names();
   if (const auto near = base::nearest(context, names)) {
     error.hints.push_back("did you mean '" + *near + "'?");

@@ -154,8 +154,7 @@ class Kubeconfig {
   /// cluster and its user is found and told in one error (kInvalidInput), naming entries and files
   /// and never a token, a password, or a key. Reads the files that the entries name. What works
   /// and should not stay so is in the settings' warnings.
-  base::Result<ClientSettings> settings_for(std::string_view context,
-                                            base::Files& files) const;
+  base::Result<ClientSettings> settings_for(std::string_view context, base::Files& files) const;
 
   /// Sorted.
   std::vector<std::string> context_names() const;

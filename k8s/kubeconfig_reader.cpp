@@ -76,8 +76,8 @@ class Reader {
       Entry entry = body == nullptr ? Entry{} : (this->*read_body)(*body);
       entry.origin = origin_;
       if (!out.emplace(name, std::move(entry)).second) {
-        fields_.add_fault(item, "'" + base::printable(name, 80) + "' comes twice in '" +
-                                    std::string(list) + "'");
+        fields_.add_fault(
+            item, "'" + base::printable(name, 80) + "' comes twice in '" + std::string(list) + "'");
       }
     }
     return out;

@@ -99,8 +99,9 @@ class SettingsBuilder {
         add("'insecure-skip-tls-verify' and a certificate authority exclude each other");
       }
       out_.verify_server = false;
-      warn("'insecure-skip-tls-verify' is set, so anybody on the way can pose as the server: give "
-           "the cluster its 'certificate-authority-data' instead");
+      warn(
+          "'insecure-skip-tls-verify' is set, so anybody on the way can pose as the server: give "
+          "the cluster its 'certificate-authority-data' instead");
       return;
     }
     if (!authority.is_set()) return;
@@ -134,8 +135,7 @@ class SettingsBuilder {
       if (user.client_key.is_set()) warn("'client-key' without 'client-certificate' is ignored");
       return;
     }
-    const auto certificate =
-        content_of(user.origin, user.client_certificate, "client-certificate");
+    const auto certificate = content_of(user.origin, user.client_certificate, "client-certificate");
     if (!user.client_key.is_set()) {
       return add("'client-certificate' without 'client-key'",
                  "add the 'client-key' or 'client-key-data' that belongs to it");
@@ -186,8 +186,7 @@ class SettingsBuilder {
       }
       return;
     }
-    Impersonation who{
-        .user = user.as, .uid = user.as_uid, .groups = user.as_groups, .extra = {}};
+    Impersonation who{.user = user.as, .uid = user.as_uid, .groups = user.as_groups, .extra = {}};
     bool fits = is_header_value(who.user) && is_header_value(who.uid) &&
                 std::all_of(who.groups.begin(), who.groups.end(), is_header_value);
     for (const auto& [key, values] : user.as_user_extra) {
@@ -233,8 +232,7 @@ class SettingsBuilder {
                       .cluster_config = cluster_ == nullptr ? "" : cluster_->exec_config(),
                       .install_hint = entry.install_hint};
     if (entry.arguments) {
-      plugin.command.insert(plugin.command.end(), entry.arguments->begin(),
-                            entry.arguments->end());
+      plugin.command.insert(plugin.command.end(), entry.arguments->begin(), entry.arguments->end());
     }
     if (entry.environment) plugin.environment = *entry.environment;
     for (const auto& [name, value] : plugin.environment) {

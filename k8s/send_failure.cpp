@@ -1,6 +1,7 @@
 #include "k8s/send_failure.h"
 
 #include "base/text.h"
+#include "k8s/proxy.h"
 
 #include <curl/curl.h>
 
@@ -26,9 +27,13 @@ std::string lower_first(std::string text) {
 }
 
 Error unreachable(const ClientSettings& settings, std::string_view why) {
-  return {.code = Code::kUnavailable,
-          .message = "cannot reach " + settings.server.text() + ": " + std::string(why),
-          .hints = {"the address is that of " + of_cluster(settings)}};
+  Error error{.code = Code::kUnavailable,
+              .message = "cannot reach " + settings.server.text() + ": " + std::string(why),
+              .hints = {"the address is that of " + of_cluster(settings)}};
+  if (!settings.proxy_url.empty()) {
+    error.hints.push_back("it goes through the proxy " + without_password(settings.proxy_url));
+  }
+  return error;
 }
 
 std::string connect_problem(const FailureFacts& facts) {

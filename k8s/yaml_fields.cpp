@@ -92,7 +92,8 @@ std::optional<std::vector<std::string>> YamlFields::strings(const YamlValue& map
 std::optional<std::string> YamlFields::data(const YamlValue& mapping, std::string_view key) {
   const YamlValue* value = find(mapping, key);
   if (value == nullptr) return std::nullopt;
-  if (value->kind == Kind::kList && std::all_of(value->items.begin(), value->items.end(), is_byte)) {
+  if (value->kind == Kind::kList &&
+      std::all_of(value->items.begin(), value->items.end(), is_byte)) {
     base::Bytes bytes;
     for (const YamlValue& item : value->items) {
       bytes.push_back(static_cast<std::uint8_t>(item.integer));
@@ -123,7 +124,8 @@ const std::vector<YamlValue>* YamlFields::list(const YamlValue& mapping, std::st
 const YamlValue* YamlFields::mapping(const YamlValue& mapping, std::string_view key) {
   const YamlValue* value = find(mapping, key);
   if (value == nullptr || value->kind == Kind::kMapping) return value;
-  add_fault(*value, quoted(key) + " is " + std::string(name_of(value->kind)) + ", wanted a mapping");
+  add_fault(*value,
+            quoted(key) + " is " + std::string(name_of(value->kind)) + ", wanted a mapping");
   return nullptr;
 }
 

@@ -21,8 +21,8 @@ bool is_one_of(std::string_view text, const std::array<std::string_view, N>& wor
 }
 
 bool is_true(std::string_view text) {
-  constexpr std::array<std::string_view, 11> kWords = {
-      "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"};
+  constexpr std::array<std::string_view, 11> kWords = {"y",    "Y",    "yes", "Yes", "YES", "true",
+                                                       "True", "TRUE", "on",  "On",  "ON"};
   return is_one_of(text, kWords);
 }
 

@@ -54,9 +54,8 @@ base::Status check_characters(std::string_view file, std::string_view text) {
   const bool is_utf16 = text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
   if (is_utf16) return {};
   const auto fault = [&](std::size_t offset, const char* message) {
-    return fail(Error{.code = Code::kInvalidInput,
-                      .message = message,
-                      .place = place_of(file, text, offset)});
+    return fail(Error{
+        .code = Code::kInvalidInput, .message = message, .place = place_of(file, text, offset)});
   };
   if (const auto at = base::find_non_utf8(text); at != std::string_view::npos) {
     return fault(at, "not YAML: not UTF-8");
@@ -142,11 +141,11 @@ class Converter {
   /// Of several mappings the first one counts most, so it is written last.
   void merge(YamlValue& into, Index& index, const YamlNode& value) {
     const bool is_list = value.kind == YamlNode::Kind::kSequence;
-    const bool fits = value.kind == YamlNode::Kind::kMapping ||
-                      (is_list && std::all_of(value.items.begin(), value.items.end(),
-                                              [](const YamlNode& item) {
-                                                return item.kind == YamlNode::Kind::kMapping;
-                                              }));
+    const bool fits =
+        value.kind == YamlNode::Kind::kMapping ||
+        (is_list && std::all_of(value.items.begin(), value.items.end(), [](const YamlNode& item) {
+           return item.kind == YamlNode::Kind::kMapping;
+         }));
     if (!fits) return add_fault(value, "a merge key ('<<') takes a mapping or a list of mappings");
     if (!is_list) return add_all(into, index, value);
     for (auto item = value.items.rbegin(); item != value.items.rend(); ++item) {

@@ -1,9 +1,9 @@
 #include "profiles/load.h"
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "base/yaml.h"
 #include "profiles/reading.h"
-#include "base/utf8.h"
 #include "profiles/validate.h"
 
 #include <fmt/format.h>

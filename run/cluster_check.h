@@ -25,8 +25,8 @@ struct ClusterCheck {
   /// As whom the server takes us; without a value when it is too old to say.
   std::optional<std::optional<k8s::WhoAmI>> identity;
   std::size_t rights_asked = 0;
-  base::Errors missing_rights;        ///< of those that apply can use
-  std::optional<base::Error> problem; ///< why it cannot be used
+  base::Errors missing_rights;         ///< of those that apply can use
+  std::optional<base::Error> problem;  ///< why it cannot be used
   std::vector<mesh::Finding> findings;
 };
 

@@ -134,8 +134,9 @@ class ClusterCheckCommand final : public Command {
   }
 
   static void answer(const Session& session, const std::vector<ClusterCheck>& checks) {
-    base::Json document{
-        {"apiVersion", "meshtrust/v1"}, {"kind", "ClusterCheck"}, {"clusters", base::Json::array()}};
+    base::Json document{{"apiVersion", "meshtrust/v1"},
+                        {"kind", "ClusterCheck"},
+                        {"clusters", base::Json::array()}};
     std::string text;
     std::string names;
     for (const ClusterCheck& check : checks) {
@@ -150,13 +151,13 @@ class ClusterCheckCommand final : public Command {
     for (const ClusterCheck& check : checks) {
       if (check.problem) session.console().show(with_context(*check.problem, check.name));
       if (!check.missing_rights.empty()) {
-        session.console().show(Error{
-            .code = Code::kPermission,
-            .message = fmt::format("{}: {} that apply needs {} missing", check.name,
-                                   base::count_of(check.missing_rights.size(), "right"),
-                                   check.missing_rights.size() == 1 ? "is" : "are"),
-            .hints = {fmt::format("have {} bound to the operator role of docs/rbac.yaml",
-                                  check.settings->describe_user())}});
+        session.console().show(
+            Error{.code = Code::kPermission,
+                  .message = fmt::format("{}: {} that apply needs {} missing", check.name,
+                                         base::count_of(check.missing_rights.size(), "right"),
+                                         check.missing_rights.size() == 1 ? "is" : "are"),
+                  .hints = {fmt::format("have {} bound to the operator role of docs/rbac.yaml",
+                                        check.settings->describe_user())}});
       }
       session.console().show(check.findings);
     }

@@ -16,8 +16,7 @@ class ClusterView final : public Command {
   }
 
   int run(Session& session) override {
-    const auto config =
-        k8s::Kubeconfig::load(kubeconfig_sources(session), session.around.files);
+    const auto config = k8s::Kubeconfig::load(kubeconfig_sources(session), session.around.files);
     if (!config) {
       session.console().show(config.error());
       return exit_code_of(config.error().code);

@@ -80,7 +80,7 @@ class Cluster:
         return [
             request
             for request in self.requests_since(mark)
-            if request[0] not in READS and not request[1].partition("?")[0].endswith("accessreviews")
+            if request[0] not in READS and not request[1].partition("?")[0].endswith("reviews")
         ]
 
     def _expect(self, status, answer, path):

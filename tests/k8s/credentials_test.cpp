@@ -1,6 +1,7 @@
 #include "k8s/credentials.h"
 
 #include "base/encoding.h"
+#include "k8s/plugin_cache.h"
 #include "tests/k8s/client_fixture.h"
 
 #include <gmock/gmock.h>
@@ -119,6 +120,38 @@ TEST_F(CredentialsTest, RunsAPluginOnceAndAgainWhenItsAnswerExpired) {
   EXPECT_EQ(header(*credentials), "Bearer two");
   EXPECT_EQ(header(*credentials), "Bearer two");
   EXPECT_THAT(processes.commands, SizeIs(2));
+}
+
+TEST_F(CredentialsTest, SharesTheAnswerOfAPluginBetweenClients) {
+  use_plugin();
+  processes.outputs = {answer({{"token", "one"}}), answer({{"token", "two"}})};
+  PluginCache plugins;
+  const auto first = make_credentials(with_, clock, files, processes, &plugins);
+  const auto second = make_credentials(with_, clock, files, processes, &plugins);
+  EXPECT_EQ(header(*first), "Bearer one");
+  EXPECT_EQ(header(*second), "Bearer one");
+  EXPECT_THAT(processes.commands, SizeIs(1));
+
+  // Both are refused; the first that comes back has it run again, the second takes that answer.
+  EXPECT_TRUE(first->refresh());
+  EXPECT_EQ(header(*first), "Bearer two");
+  EXPECT_TRUE(second->refresh());
+  EXPECT_EQ(header(*second), "Bearer two");
+  EXPECT_THAT(processes.commands, SizeIs(2));
+
+  with_.exec->environment = {{"A", "1"}};
+  const auto other = make_credentials(with_, clock, files, processes, &plugins);
+  EXPECT_EQ(header(*other), "Bearer two");
+  EXPECT_THAT(processes.commands, SizeIs(3)) << "another plugin, run by itself";
+}
+
+TEST_F(CredentialsTest, SendsNoSecretToAServerThatNobodyVerifies) {
+  auto with = settings();
+  with.verify_server = false;
+  const auto refused = client(std::move(with))->apply_secret(secret_ref("default", "x"), {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kRefused);
+  EXPECT_THAT(server().requests(), ::testing::IsEmpty());
 }
 
 TEST_F(CredentialsTest, TellsThePluginAboutTheClusterWhenItAsks) {

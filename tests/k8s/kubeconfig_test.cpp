@@ -111,7 +111,8 @@ contexts:
   EXPECT_EQ(c1.server, "https://a");
   EXPECT_EQ(c1.tls_server_name, "");
   EXPECT_FALSE(c1.insecure_skip_tls_verify);
-  EXPECT_EQ(c1.certificate_authority.file, (folder / "a/ca.crt").string());
+  EXPECT_EQ(c1.certificate_authority.file, "ca.crt");
+  EXPECT_EQ(c1.origin.resolve("ca.crt"), (folder / "a/ca.crt").string());
   EXPECT_EQ(config->users().at("u1").token, "");
   EXPECT_EQ(config->contexts().at("ctx").cluster, "c1");
   EXPECT_EQ(config->contexts().at("ctx").namespace_name, "");
@@ -153,8 +154,7 @@ TEST_F(KubeconfigTest, CountsPathsFromTheFolderOfTheLinkNotOfItsTarget) {
   fs::create_symlink(folder / "real/config", folder / "link/config");
   const auto config = load((folder / "link/config").string());
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->clusters().at("c").certificate_authority.file,
-            (folder / "link/ca.crt").string());
+  EXPECT_EQ(config->clusters().at("c").origin.resolve("ca.crt"), (folder / "link/ca.crt").string());
 }
 
 TEST_F(KubeconfigTest, WarnsOfKeysThatOthersMayRead) {
@@ -211,8 +211,7 @@ TEST_P(BadKubeconfig, IsRefusedWithItsPlace) {
   EXPECT_EQ(config.error().place.source_line, "");
 }
 
-constexpr const char* kUnquoted =
-    "'name' is a number or a bool, found where a string is due: put it in quotes";
+constexpr const char* kUnquoted = "'name' is a number, wanted text: put it in quotes";
 
 INSTANTIATE_TEST_SUITE_P(
     Texts,
@@ -220,20 +219,21 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         BadText{"Kind", "kind: Pod\n", "'kind' is not 'Config', found 'Pod'", 1},
         BadText{"Version", "\napiVersion: v2\n", "'apiVersion' is not 'v1', found 'v2'", 2},
-        BadText{"NotAList", "clusters: {}\n", "'clusters' is not a list", 1},
+        BadText{"NotAList", "clusters: {}\n", "'clusters' is a mapping, wanted a list", 1},
         BadText{"Number", "clusters:\n- name: 123\n", kUnquoted, 2},
         BadText{"Float", "clusters:\n- name: 1e3\n", kUnquoted, 2},
         BadText{"Octal", "clusters:\n- name: 010\n", kUnquoted, 2},
-        BadText{"Word", "clusters:\n- name: y\n", kUnquoted, 2},
+        BadText{"Word", "clusters:\n- name: y\n", "'name' is a bool, wanted text: put it in quotes",
+                2},
         BadText{"Token", "users:\n- {name: u, user: {token: 12345}}\n",
-                "'token' is a number or a bool, found where a string is due: put it in quotes", 2},
+                "'token' is a number, wanted text: put it in quotes", 2},
         BadText{"QuotedBool",
                 "clusters:\n- {name: c, cluster: {insecure-skip-tls-verify: \"true\"}}\n",
-                "'insecure-skip-tls-verify' is neither true nor false", 2},
+                "'insecure-skip-tls-verify' is a string, wanted true or false without quotes", 2},
         BadText{"Base64",
                 "users:\n- {name: u, user: {client-key-data: a2V5 }}\n- {name: v, user: "
                 "{client-key-data: 'a2V 5'}}\n",
-                "'client-key-data' is not base64", 3},
+                "'client-key-data' is not standard base64 with padding", 3},
         BadText{"Twice", "users:\n- {name: u}\n- {name: u}\n", "'u' comes twice in 'users'", 3},
         BadText{"NoMapping", "- a\n", "a kubeconfig is a mapping, found something else", 1}),
     [](const auto& test_case) { return std::string(test_case.param.name); });
@@ -265,11 +265,13 @@ TEST_F(KubeconfigTest, TellsAllFaultsOfAContextAtOnce) {
                        "context 'c' cannot be used: "
                        "context 'c' in /x/config: namespace 'Not_Valid' is not a DNS label; "
                        "cluster 'c' in /x/config: server 'http://a' is not https, found 'http://'; "
-                       "cluster 'c' in /x/config: the scheme of 'proxy-url' is none of http, "
-                       "https, socks5; "
+                       "cluster 'c' in /x/config: 'proxy-url' is no URL with one of the schemes "
+                       "http, https, socks5; "
                        "user 'u' in /x/config: a token and a user name exclude each other; "
                        "user 'u' in /x/config: 'as-uid', 'as-groups' and 'as-user-extra' need 'as'",
-                   .hints = {"credentials are never sent in clear: write 'https://a'"}}));
+                   .hints = {"credentials are never sent in clear: write 'https://a'",
+                             "write it such as 'socks5://127.0.0.1:1080'", "keep one of the two",
+                             "name in 'as' the user on whose behalf requests are made"}}));
 }
 
 TEST_F(KubeconfigTest, NamesWhatAContextPointsAtInVain) {
@@ -285,8 +287,6 @@ TEST_F(KubeconfigTest, NamesWhatAContextPointsAtInVain) {
 TEST_F(KubeconfigTest, RefusesClustersThatCannotBeTrusted) {
   const std::string at = "context 'c' cannot be used: cluster 'c' in DIR/config: ";
   EXPECT_EQ(fault("{}", "{}"), at + "it has no 'server'");
-  EXPECT_EQ(fault("{" + https + ", insecure-skip-tls-verify: true}", "{}"),
-            at + "'insecure-skip-tls-verify' is not honoured");
   EXPECT_EQ(fault("{" + https + ", certificate-authority-data: eA==}", "{}"),
             at + "'certificate-authority' holds no PEM certificate");
   EXPECT_EQ(
@@ -296,12 +296,41 @@ TEST_F(KubeconfigTest, RefusesClustersThatCannotBeTrusted) {
               HasSubstr("'certificate-authority': "));
 }
 
-TEST_F(KubeconfigTest, SkipsVerificationOnlyWhenTheCallerSaysSo) {
-  const auto config =
-      Kubeconfig::parse("/x/config", with("{" + https + ", insecure-skip-tls-verify: true}", "{}"));
-  const auto allowed = config->settings_for("c", files, {.allow_insecure = true});
-  ASSERT_TRUE(allowed) << allowed.error().message;
-  EXPECT_FALSE(allowed->verify_server);
+TEST_F(KubeconfigTest, WarnsWhereTheServerIsNotVerified) {
+  const auto out = settings("{" + https + ", insecure-skip-tls-verify: true}", "{}");
+  EXPECT_FALSE(out.verify_server);
+  EXPECT_THAT(out.warnings, ElementsAre(HasSubstr("'insecure-skip-tls-verify' is set")));
+}
+
+TEST_F(KubeconfigTest, StandsForThePodsOwnClusterWhenNothingElseIsSaid) {
+  const test::TestAuthority authority;
+  write("ca.crt", authority.certificate());
+  write("token", "t\n");
+  write("namespace", " mine\n");
+  KubeconfigSources sources{.home = folder / "none",
+                            .service_host = "fd00::1",
+                            .service_port = "443",
+                            .service_account = folder};
+  const auto config = Kubeconfig::load_or_in_cluster(sources, files);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->current_context(), kInCluster);
+  const auto out = config->settings_for(kInCluster, files);
+  ASSERT_TRUE(out) << out.error().message;
+  EXPECT_EQ(out->server.text(), "https://[fd00::1]");
+  EXPECT_EQ(out->certificate_authority, authority.certificate());
+  EXPECT_EQ(out->token_file, folder / "token");
+  EXPECT_EQ(out->namespace_name, "mine");
+  EXPECT_THAT(out->warnings, IsEmpty());
+
+  sources.pod_namespace = "theirs";
+  EXPECT_EQ(
+      Kubeconfig::load_or_in_cluster(sources, files)->contexts().begin()->second.namespace_name,
+      "theirs");
+  sources.flag = write("own", "current-context: own\n");
+  EXPECT_EQ(Kubeconfig::load_or_in_cluster(sources, files)->current_context(), "own");
+  sources.flag.reset();
+  sources.service_port.clear();
+  EXPECT_TRUE(Kubeconfig::load_or_in_cluster(sources, files)->content().is_empty());
 }
 
 TEST_F(KubeconfigTest, TakesCertificateAndKeyFromDataOrFile) {
