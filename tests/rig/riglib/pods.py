@@ -51,9 +51,17 @@ class Kubelet:
             if is_istiod(pod) and "podIP" in pod.get("status", {}):
                 if uid not in self._pods:
                     self._pods[uid] = _IstiodPod(self, pod)
-                self._pods[uid].reconcile(pod)
+                try:
+                    self._pods[uid].reconcile(pod)
+                except OSError as error:
+                    progress(f"{pod['metadata']['name']}: will try again: {error}")
         for uid in self._pods.keys() - {pod["metadata"]["uid"] for pod in pods}:
             self._pods.pop(uid).kill()  # deleted by force, without a grace period
+
+
+    def loopback_places(self):
+        """(address, port) of all pods' ports as port-forward dials them."""
+        return {place for pod in self._pods.values() for place in pod.loopback_places()}
 
 
 class _IstiodPod:
@@ -98,7 +106,7 @@ class _IstiodPod:
         volumes = Volumes(self._pod, self._kubelet.secrets, self._kubelet.config_maps, self._token)
         is_complete = True
         by_name = {volume["name"]: volume for volume in self._pod["spec"].get("volumes", [])}
-        for mount in self._container()["volumeMounts"]:
+        for mount in self._container().get("volumeMounts", []):
             folder = self._root / mount["mountPath"].lstrip("/")
             volume = by_name[mount["name"]]
             if "emptyDir" in volume:
@@ -157,7 +165,7 @@ class _IstiodPod:
             elif not source:
                 values[one["name"]] = one.get("value", "")
         # A file that the pod would find at its root is to be found below the root folder here.
-        mounts = tuple(mount["mountPath"] for mount in container["volumeMounts"])
+        mounts = tuple(mount["mountPath"] for mount in container.get("volumeMounts", []))
         for name, value in values.items():
             if value.startswith(mounts):
                 values[name] = str(self._root / value.lstrip("/"))
@@ -208,11 +216,16 @@ class _IstiodPod:
 
     # What others see
 
+    def loopback_places(self):
+        address = self._kubelet.addresses.loopback(self._pod["status"]["podIP"])
+        return {(address, port) for port in PORTS.values()}
+
     def _forward_ports(self):
         """Tells kwok, whose kubelet serves port-forward, where this pod's ports are."""
         metadata = self._pod["metadata"]
         path = FORWARDS.format(**metadata)
-        ports = sorted(PORTS.values())
+        # As on a real node it comes from inside the pod: istiod tells more to whoever is there.
+        places = sorted(self.loopback_places())
         body = {
             "apiVersion": "kwok.x-k8s.io/v1alpha1",
             "kind": "PortForward",
@@ -224,7 +237,7 @@ class _IstiodPod:
             },
             "spec": {
                 "forwards": [
-                    {"ports": [port], "target": {"address": self._address(), "port": port}} for port in ports
+                    {"ports": [port], "target": {"address": address, "port": port}} for address, port in places
                 ]
             },
         }
