@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Meshes of two clusters on the rig, made by hand with istioctl and kubectl: python3 tests/rig/test_mesh.py [-v].
+"""Meshes of two clusters, made with istioctl, helm and kubectl: python3 tests/rig/test_mesh.py [-v].
 
 They show that the rig is enough of a cloud: every wait of the installer ends, istiod adopts a remote
 cluster, and its webhooks answer through a gateway. Skipped where network namespaces are forbidden.
@@ -29,7 +29,9 @@ def control_plane(cluster, **also):
 
 def remote(cluster, address):
     path = f"/inject/cluster/{cluster}/net/{NETWORKS[cluster]}"
-    return operator("remote", values={"istiodRemote": {"injectionPath": path}, "global": {"remotePilotAddress": address}})
+    return operator(
+        "remote", values={"istiodRemote": {"injectionPath": path}, "global": {"remotePilotAddress": address}}
+    )
 
 
 def eastwest_gateway(cluster):
@@ -37,13 +39,24 @@ def eastwest_gateway(cluster):
     gateway = {
         "name": "istio-eastwestgateway",
         "enabled": True,
-        "label": {"istio": "eastwestgateway", "app": "istio-eastwestgateway", "topology.istio.io/network": network},
+        "label": {
+            "istio": "eastwestgateway",
+            "app": "istio-eastwestgateway",
+            "topology.istio.io/network": network,
+        },
         "k8s": {
             "env": [{"name": "ISTIO_META_REQUESTED_NETWORK_VIEW", "value": network}],
-            "service": {"ports": [{"name": name, "port": port, "targetPort": port} for name, port in GATEWAY_PORTS.items()]},
+            "service": {
+                "ports": [
+                    {"name": name, "port": port, "targetPort": port} for name, port in GATEWAY_PORTS.items()
+                ]
+            },
         },
     }
-    values = {"gateways": {"istio-ingressgateway": {"injectionTemplate": "gateway"}}, "global": {"network": network}}
+    values = {
+        "gateways": {"istio-ingressgateway": {"injectionTemplate": "gateway"}},
+        "global": {"network": network},
+    }
     return operator("empty", "eastwest", values=values, components={"ingressGateways": [gateway]})
 
 
@@ -60,13 +73,19 @@ def istiod_exposure():
     """The control ports of the east-west gateway, passed on to istiod."""
     route = {15012: 15012, 15017: 443}
     servers = [
-        {"port": {"name": f"tls-{port}", "number": port, "protocol": "TLS"}, "tls": {"mode": "PASSTHROUGH"}, "hosts": ["*"]}
+        {
+            "port": {"name": f"tls-{port}", "number": port, "protocol": "TLS"},
+            "tls": {"mode": "PASSTHROUGH"},
+            "hosts": ["*"],
+        }
         for port in route
     ]
     rules = [
         {
             "match": [{"port": port, "sniHosts": ["*"]}],
-            "route": [{"destination": {"host": f"istiod.{SYSTEM}.svc.cluster.local", "port": {"number": target}}}],
+            "route": [
+                {"destination": {"host": f"istiod.{SYSTEM}.svc.cluster.local", "port": {"number": target}}}
+            ],
         }
         for port, target in route.items()
     ]
@@ -107,7 +126,9 @@ class MeshTest(ClusterTest):
         return self.rig("exec", *command, stdin=stdin)
 
     def kubectl(self, cluster, *arguments, stdin=None):
-        return self.assert_exit(0, self.run_inside("kubectl", "--context", cluster, *arguments, stdin=stdin)).stdout
+        return self.assert_exit(
+            0, self.run_inside("kubectl", "--context", cluster, *arguments, stdin=stdin)
+        ).stdout
 
     def istioctl(self, cluster, *arguments):
         return self.assert_exit(0, self.run_inside("istioctl", "--context", cluster, *arguments)).stdout
@@ -118,7 +139,12 @@ class MeshTest(ClusterTest):
     def make_namespace(self, cluster, annotations=None):
         metadata = {"name": SYSTEM, "labels": {"topology.istio.io/network": NETWORKS[cluster]}}
         self.apply(
-            cluster, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata | {"annotations": annotations or {}}}
+            cluster,
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": metadata | {"annotations": annotations or {}},
+            },
         )
 
     def install(self, cluster, operator_file):
@@ -134,7 +160,9 @@ class MeshTest(ClusterTest):
 
     def introduce(self, cluster, other):
         """Gives `other` the remote secret of `cluster`."""
-        self.kubectl(other, "apply", "-f", "-", stdin=self.istioctl(cluster, "create-remote-secret", "--name", cluster))
+        self.kubectl(
+            other, "apply", "-f", "-", stdin=self.istioctl(cluster, "create-remote-secret", "--name", cluster)
+        )
 
     def assert_synced(self, cluster, other):
         listing = wait_for(
@@ -150,7 +178,15 @@ class MeshTest(ClusterTest):
         """The root that the workloads of a namespace are given; empty as long as there is none."""
         path = r"jsonpath={.data.root-cert\.pem}"
         return self.kubectl(
-            cluster, "-n", namespace, "get", "configmap", "istio-ca-root-cert", "--ignore-not-found", "-o", path
+            cluster,
+            "-n",
+            namespace,
+            "get",
+            "configmap",
+            "istio-ca-root-cert",
+            "--ignore-not-found",
+            "-o",
+            path,
         )
 
 
@@ -170,7 +206,11 @@ class PrimaryRemote(MeshTest):
         bundle = "jsonpath={.webhooks[0].clientConfig.caBundle}"
         webhook = ("get", "mutatingwebhookconfiguration", "istio-sidecar-injector", "-o", bundle)
         self.assertTrue(
-            wait_for(lambda: base64.b64decode(self.kubectl("cluster2", *webhook)).decode() == files["root-cert.pem"])
+            wait_for(
+                lambda: (
+                    base64.b64decode(self.kubectl("cluster2", *webhook)).decode() == files["root-cert.pem"]
+                )
+            )
         )
 
         self.kubectl("cluster2", "create", "namespace", "sample")
@@ -184,7 +224,9 @@ class PrimaryRemote(MeshTest):
         self.install_gateway("cluster2")
 
     def run_web(self):
-        return self.run_inside("kubectl", "--context", "cluster2", "-n", "sample", "run", "web", "--image=web")
+        return self.run_inside(
+            "kubectl", "--context", "cluster2", "-n", "sample", "run", "web", "--image=web"
+        )
 
 
 class MultiPrimary(MeshTest):
@@ -200,6 +242,27 @@ class MultiPrimary(MeshTest):
         self.assert_synced("cluster2", "cluster1")
         root = (self.folder / "root.pem").read_text()
         self.assertEqual([root, root], [self.root_of(cluster) for cluster in NETWORKS])
+
+
+class Helm(MeshTest):
+    PROGRAMS = ("kubernetes", "kwok", "pilot-discovery", "helm", "istio-charts")
+
+    def test_the_charts_of_the_pinned_istio_install(self):
+        charts = self.folder / "charts"
+        self.assert_exit(0, self.run_inside("istio-charts", str(charts)))
+        self.make_namespace("cluster1")
+        for release, chart in (("istio-base", "base"), ("istiod", "istio-control/istio-discovery")):
+            words = (
+                "--kube-context",
+                "cluster1",
+                "-n",
+                SYSTEM,
+                "install",
+                release,
+                str(charts / "charts" / chart),
+            )
+            self.assert_exit(0, self.run_inside("helm", *words, "--wait"))
+        self.assertTrue(wait_for(lambda: self.root_of("cluster1")))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ class NodeTest(ClusterTest):
 
     @classmethod
     def kubectl(cls, *arguments, stdin=None):
-        return subprocess.run(cls.command(*arguments), input=stdin, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            cls.command(*arguments), input=stdin, capture_output=True, text=True, check=False
+        )
 
     @classmethod
     def command(cls, *arguments):
@@ -164,7 +166,14 @@ class Lives(NodeTest):
 
     def plug_in(self, folder, name):
         metadata = {"name": "cacerts", "namespace": SYSTEM}
-        self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": make_cacerts(folder, name)})
+        self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": metadata,
+                "stringData": make_cacerts(folder, name),
+            }
+        )
 
 
 class InNamespace(NodeTest):
@@ -185,14 +194,18 @@ class InNamespace(NodeTest):
 
     def test_the_api_server_has_an_address_that_others_could_use(self):
         self.assertRegex(self.told, r"east: ready in \d+\.\d s at https://172\.18\.\d+\.2:\d+\n")
-        self.assertIn(f"next: {RIG} --state {self.state} exec kubectl --context east get pods -A\n", self.told)
+        self.assertIn(
+            f"next: {RIG} --state {self.state} exec kubectl --context east get pods -A\n", self.told
+        )
         self.assertEqual("ok", self.ask("get", "--raw", "/readyz"))
 
     def test_nothing_gets_out_or_in(self):
         loopback_only = self.answer("exec", "ip", "-o", "link").splitlines()
         self.assertEqual(1, len(loopback_only), loopback_only)
         kubectl = (rig("which", "kubectl").stdout.strip(), "--kubeconfig", f"{self.state}/kubeconfig")
-        outside = subprocess.run([*kubectl, "--request-timeout=2s", "get", "nodes"], capture_output=True, check=False)
+        outside = subprocess.run(
+            [*kubectl, "--request-timeout=2s", "get", "nodes"], capture_output=True, check=False
+        )
         self.assertNotEqual(0, outside.returncode)
 
     def test_a_service_answers_at_its_addresses(self):
@@ -270,7 +283,9 @@ class Volumes(unittest.TestCase):
         self.volume = Path(folder.name, "volume")
 
     def seen(self):
-        return {path.name: path.read_bytes() for path in self.volume.iterdir() if not path.name.startswith("..")}
+        return {
+            path.name: path.read_bytes() for path in self.volume.iterdir() if not path.name.startswith("..")
+        }
 
     def test_files_are_links_to_one_version(self):
         write_volume(self.volume, {"a": b"1", "b": b"2"})
@@ -319,7 +334,9 @@ class Routing(unittest.TestCase):
         one_slice = {
             "metadata": {"namespace": SYSTEM, "labels": {"kubernetes.io/service-name": "istiod"}},
             "ports": [{"name": "https", "port": 15017}],
-            "endpoints": [{"addresses": [address], "conditions": {"ready": ready}} for address, ready in endpoints],
+            "endpoints": [
+                {"addresses": [address], "conditions": {"ready": ready}} for address, ready in endpoints
+            ],
         }
         addresses = Addresses("10.150.0.0/16", in_namespace=False)
         return Routes(addresses, Fixed(self.SERVICE), Fixed(one_slice), Fixed(*pods), gateways)
@@ -338,13 +355,20 @@ class Routing(unittest.TestCase):
 
     def test_a_gateway_leads_to_what_is_exposed_through_it_and_no_further(self):
         pod = {
-            "metadata": {"namespace": SYSTEM, "name": "gateway", "labels": {"istio": "eastwestgateway", "app": "g"}},
+            "metadata": {
+                "namespace": SYSTEM,
+                "name": "gateway",
+                "labels": {"istio": "eastwestgateway", "app": "g"},
+            },
             "status": {"podIP": "10.150.0.8"},
         }
         server = {"port": {"number": 15017}, "tls": {"mode": "PASSTHROUGH"}}
         gateway = {
             "metadata": {"namespace": SYSTEM, "name": "istiod-gateway"},
-            "spec": {"selector": {"istio": "eastwestgateway"}, "servers": [server, {"port": {"number": 15012}}]},
+            "spec": {
+                "selector": {"istio": "eastwestgateway"},
+                "servers": [server, {"port": {"number": 15012}}],
+            },
         }
         destination = {"host": f"istiod.{SYSTEM}.svc.cluster.local", "port": {"number": 443}}
         exposure = {
@@ -358,14 +382,18 @@ class Routing(unittest.TestCase):
         routes = self.routes(("10.150.0.1", True), pods=(pod,), gateways=gateways)
         self.assertEqual(("127.150.0.1", 15017), routes.target("10.150.0.8", 15017))
         for port in (15012, 15443):
-            with self.assertRaisesRegex(OSError, f"^pod {SYSTEM}/gateway passes nothing on that comes to port {port}$"):
+            with self.assertRaisesRegex(
+                OSError, f"^pod {SYSTEM}/gateway passes nothing on that comes to port {port}$"
+            ):
                 routes.target("10.150.0.8", port)
         closed = self.routes(("10.150.0.1", True), pods=(pod,), gateways=Gateways(Fixed(gateway), Fixed()))
         with self.assertRaises(OSError):
             closed.target("10.150.0.8", 15017)
 
     def test_a_service_without_endpoints_refuses(self):
-        with self.assertRaisesRegex(OSError, "^service istio-system/istiod has no ready endpoint for port 443$"):
+        with self.assertRaisesRegex(
+            OSError, "^service istio-system/istiod has no ready endpoint for port 443$"
+        ):
             self.routes().target("10.100.0.9", 443)
         with self.assertRaisesRegex(OSError, "^service istio-system/istiod has no port 80$"):
             self.routes().target("10.100.0.9", 80)

@@ -56,11 +56,11 @@ def run(configuration_file):
         changed.wait(TICK_SECONDS)
         changed.clear()
         try:
+            kubelet.reconcile(objects["pods"].objects())
             services = objects["services"].objects()
             balancer.reconcile(services)
             if in_namespace:
                 forwarder.listen_on(_places(services) | kubelet.loopback_places())
-            kubelet.reconcile(objects["pods"].objects())
         except OSError as error:
             progress(f"will try again: {error}")
 

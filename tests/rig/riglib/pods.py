@@ -4,6 +4,7 @@ A pod's root folder is the working directory of its process: istiod looks for al
 `./etc` and `./var`. The process listens on the pod's own address, see `addresses.py`.
 """
 
+import http.client
 import json
 import os
 import time
@@ -25,6 +26,8 @@ PORTS = {
     "httpsAddr": 15017,
 }
 LONGEST_BACKOFF_SECONDS = 20
+PROBE_SECONDS = 1
+PROBES_TO_FAIL = 3  # as the kubelet has it: one slow answer of a busy machine unmakes nobody ready
 SERVICE_ACCOUNT = "var/run/secrets/kubernetes.io/serviceaccount"
 FORWARDS = "/apis/kwok.x-k8s.io/v1alpha1/namespaces/{namespace}/portforwards"
 
@@ -58,7 +61,6 @@ class Kubelet:
         for uid in self._pods.keys() - {pod["metadata"]["uid"] for pod in pods}:
             self._pods.pop(uid).kill()  # deleted by force, without a grace period
 
-
     def loopback_places(self):
         """(address, port) of all pods' ports as port-forward dials them."""
         return {place for pod in self._pods.values() for place in pod.loopback_places()}
@@ -80,6 +82,7 @@ class _IstiodPod:
         self._restarts = 0
         self._start_at = 0.0
         self._kill_at = None
+        self._failed_probes = PROBES_TO_FAIL
         self._told = None  # the status that was written last
 
     def reconcile(self, pod):
@@ -116,7 +119,9 @@ class _IstiodPod:
             if files is None:
                 is_complete = False
             elif write_volume(folder, files):
-                progress(f"{self._name()}: wrote {mount['mountPath']}: {', '.join(sorted(files)) or 'nothing'}")
+                progress(
+                    f"{self._name()}: wrote {mount['mountPath']}: {', '.join(sorted(files)) or 'nothing'}"
+                )
         return is_complete
 
     def _token(self, audience, seconds):
@@ -194,6 +199,7 @@ class _IstiodPod:
         backoff = min(2**self._restarts, LONGEST_BACKOFF_SECONDS)
         progress(f"{self._name()}: istiod ended with {self._child.returncode}, again in {backoff} s")
         self._child = self._process = None
+        self._failed_probes = PROBES_TO_FAIL
         self._restarts += 1
         self._start_at = time.monotonic() + backoff
 
@@ -237,14 +243,15 @@ class _IstiodPod:
             },
             "spec": {
                 "forwards": [
-                    {"ports": [port], "target": {"address": address, "port": port}} for address, port in places
+                    {"ports": [port], "target": {"address": address, "port": port}}
+                    for address, port in places
                 ]
             },
         }
         self._kubelet.api.apply(f"{path}/{metadata['name']}", body, "rig")
 
     def _tell_status(self, is_complete):
-        is_ready = self._child is not None and self._answers()
+        is_ready = self._child is not None and self._is_ready()
         state = {"waiting": {"reason": "ContainerCreating"}}
         if self._child is not None:
             state = {"running": {}}
@@ -283,12 +290,17 @@ class _IstiodPod:
         if code == 200:
             self._told = told
 
+    def _is_ready(self):
+        self._failed_probes = 0 if self._answers() else self._failed_probes + 1
+        return self._failed_probes < PROBES_TO_FAIL
+
     def _answers(self):
         probe = self._container().get("readinessProbe", {}).get("httpGet", {"path": "/ready", "port": 8080})
+        url = f"http://{self._address()}:{probe['port']}{probe['path']}"
         try:
-            urllib.request.urlopen(f"http://{self._address()}:{probe['port']}{probe['path']}", timeout=1).close()
+            urllib.request.urlopen(url, timeout=PROBE_SECONDS).close()
             return True
-        except OSError:  # which is what urllib's own errors are
+        except (OSError, http.client.HTTPException):  # urllib's own errors are OSErrors
             return False
 
     def _container(self):

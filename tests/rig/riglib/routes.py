@@ -25,7 +25,9 @@ class Routes:
 
     def _endpoint(self, service, port):
         name = "{namespace}/{name}".format(**service["metadata"])
-        port_name = next((one.get("name", "") for one in service["spec"]["ports"] if one["port"] == port), None)
+        port_name = next(
+            (one.get("name", "") for one in service["spec"]["ports"] if one["port"] == port), None
+        )
         if port_name is None:
             raise OSError(f"service {name} has no port {port}")
         found = [
@@ -43,7 +45,9 @@ class Routes:
 
     def _through_pod(self, address, port):
         """A pod of istiod has a process that listens; any other can only be a gateway's."""
-        pod = next((one for one in self._pods.objects() if one.get("status", {}).get("podIP") == address), None)
+        pod = next(
+            (one for one in self._pods.objects() if one.get("status", {}).get("podIP") == address), None
+        )
         if pod is None or is_istiod(pod):
             return self._addresses.here(address), port
         name = "{namespace}/{name}".format(**pod["metadata"])
