@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests of the rig's nodes, and of istiod on them: python3 tests/rig/test_node.py [-v] [CLASS[.TEST]]."""
 
+import contextlib
 import json
 import os
 import re
@@ -14,9 +15,10 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 from riglib.addresses import Addresses
+from riglib.gateways import Gateways
 from riglib.mounts import write_volume
 from riglib.routes import Routes
-from support import ClusterTest, processes_of, rig, wait_for
+from support import RIG, ClusterTest, make_cacerts, processes_of, rig, wait_for
 
 SYSTEM = "istio-system"
 PORT = re.compile(r"^Forwarding from 127\.0\.0\.1:(\d+) ", re.MULTILINE)
@@ -29,7 +31,9 @@ class NodeTest(ClusterTest):
 
     @classmethod
     def kubectl(cls, *arguments, stdin=None):
-        return subprocess.run(cls.command(*arguments), input=stdin, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            cls.command(*arguments), input=stdin, capture_output=True, text=True, check=False
+        )
 
     @classmethod
     def command(cls, *arguments):
@@ -53,21 +57,23 @@ class NodeTest(ClusterTest):
         uid = self.ask("-n", SYSTEM, "get", pod, "-o", "jsonpath={.metadata.uid}")
         return json.loads(Path(self.state, "clusters/east/node/pods", uid, "process.json").read_text())["pid"]
 
+    @contextlib.contextmanager
+    def forwarded(self, pod, port):
+        """The local end of a `kubectl port-forward`."""
+        command = self.command("-n", SYSTEM, "port-forward", pod, f":{port}")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forward:
+            try:
+                yield PORT.match(forward.stdout.readline())[1]
+            finally:
+                forward.terminate()
+
     def served_chain(self, pod):
-        """The issuers, from the leaf up, of what istiod's port 15012 shows through `kubectl port-forward`."""
-        forward = subprocess.Popen(
-            self.command("-n", SYSTEM, "port-forward", pod, ":15012"), stdout=subprocess.PIPE, text=True
-        )
-        try:
-            port = PORT.match(forward.stdout.readline())[1]
-            answer = subprocess.run(
-                ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-showcerts"],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            ).stdout  # fmt: skip
-        finally:
-            forward.terminate()
-            forward.wait()
-            forward.stdout.close()
+        """The issuers, from the leaf up, of what istiod's port 15012 shows through a port-forward."""
+        with self.forwarded(pod, 15012) as port:
+            return self.issuers_at(f"127.0.0.1:{port}")
+
+    def issuers_at(self, place):
+        answer = self.rig("exec", "openssl", "s_client", "-connect", place, "-showcerts", stdin="").stdout
         return re.findall(r"^   i:(.*)$", answer, re.MULTILINE)
 
 
@@ -102,9 +108,7 @@ class Node(NodeTest):
         (pod,) = self.istiods()
         forward = self.command("-n", SYSTEM, "port-forward", pod, ":1234")
         with subprocess.Popen(forward, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-            port = PORT.match(child.stdout.readline())[1]
-            subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}"], stdin=subprocess.DEVNULL,
-                           capture_output=True, check=False)  # fmt: skip
+            self.issuers_at("127.0.0.1:" + PORT.match(child.stdout.readline())[1])
             child.terminate()
             self.assertIn("forward not found for port 1234", child.communicate()[1])
 
@@ -161,19 +165,113 @@ class Lives(NodeTest):
         self.assertEqual([], processes_of(self.state))
 
     def plug_in(self, folder, name):
-        """Makes a `cacerts` whose CA has this name, under the root of the first one."""
-        def openssl(*arguments):
-            subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-        new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
-        if not Path(folder, "root.pem").exists():
-            openssl("req", "-x509", *new_key, "-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=root")
-        openssl("req", "-x509", *new_key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", f"/CN={name}",
-                "-CA", "root.pem", "-CAkey", "root.key", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
-        ca, key, root = (Path(folder, file).read_text() for file in ("ca.pem", "ca.key", "root.pem"))
-        files = {"ca-cert.pem": ca, "ca-key.pem": key, "cert-chain.pem": ca + root, "root-cert.pem": root}
         metadata = {"name": "cacerts", "namespace": SYSTEM}
-        self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": files})
+        self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": metadata,
+                "stringData": make_cacerts(folder, name),
+            }
+        )
+
+
+class InNamespace(NodeTest):
+    """Clusters whose addresses are those of a network namespace."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.skip_without_namespaces()
+        cls.told = cls.start("east", "--netns", "--istiod")
+
+    def setUp(self):
+        pass  # the state folder is the class's
+
+    @classmethod
+    def command(cls, *arguments):
+        return [RIG, "--state", cls.state, "exec", "kubectl", *arguments]
+
+    def test_the_api_server_has_an_address_that_others_could_use(self):
+        self.assertRegex(self.told, r"east: ready in \d+\.\d s at https://172\.18\.\d+\.2:\d+\n")
+        self.assertIn(
+            f"next: {RIG} --state {self.state} exec kubectl --context east get pods -A\n", self.told
+        )
+        self.assertEqual("ok", self.ask("get", "--raw", "/readyz"))
+
+    def test_nothing_gets_out_or_in(self):
+        loopback_only = self.answer("exec", "ip", "-o", "link").splitlines()
+        self.assertEqual(1, len(loopback_only), loopback_only)
+        kubectl = (rig("which", "kubectl").stdout.strip(), "--kubeconfig", f"{self.state}/kubeconfig")
+        outside = subprocess.run(
+            [*kubectl, "--request-timeout=2s", "get", "nodes"], capture_output=True, check=False
+        )
+        self.assertNotEqual(0, outside.returncode)
+
+    def test_a_service_answers_at_its_addresses(self):
+        self.ask("-n", SYSTEM, "patch", "service", "istiod", "-p", '{"spec": {"type": "LoadBalancer"}}')
+        paths = "{.spec.clusterIP} {.status.loadBalancer.ingress[0].ip}"
+        read = ("-n", SYSTEM, "get", "service", "istiod", "-o", f"jsonpath={paths}")
+        self.assertTrue(wait_for(lambda: len(self.ask(*read).split()) == 2))
+        for address in self.ask(*read).split():
+            self.assertIn("O = cluster.local", wait_for(lambda: self.issuers_at(f"{address}:15012")))
+
+    def test_port_forward_arrives_from_within_the_pod_and_proxying_does_not(self):
+        (pod,) = self.istiods()
+        with self.forwarded(pod, 15014) as port:
+            fetch = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{port}/debug/clusterz').read())"
+            self.assertIn('"id":"east"', self.answer("exec", sys.executable, "-c", fetch))
+        proxied = f"/api/v1/namespaces/{SYSTEM}/{pod.replace('pod/', 'pods/')}:15014/proxy"
+        self.assertIn("citadel_server", self.ask("get", "--raw", f"{proxied}/metrics"))
+        refused = self.kubectl("get", "--raw", f"{proxied}/debug/clusterz")
+        self.assertIn("the server has asked for the client to provide credentials", refused.stderr)
+
+    def test_status_works_from_outside(self):
+        self.assertIn("east: running at https://172.18.", self.answer("status"))
+
+    def test_exec_hands_on_the_exit_code_and_knows_a_typing_error(self):
+        self.assert_exit(7, self.rig("exec", "--", "sh", "-c", "exit 7"))
+        self.assertEqual(
+            "rig: error: no program 'kubectll' on PATH\nrig: hint: 'rig build' makes programs\n",
+            self.rig("exec", "kubectll").stderr,
+        )
+
+
+class NamespaceLives(ClusterTest):
+    PROGRAMS = NodeTest.PROGRAMS
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.skip_without_namespaces()
+
+    def test_it_ends_with_its_last_cluster(self):
+        self.answer("up", "--netns", "east")
+        self.answer("down", "east")
+        self.assertEqual([], processes_of(self.state))
+        self.assertEqual([], os.listdir(self.state))
+
+    def test_clusters_outside_keep_others_from_going_inside(self):
+        self.answer("up", "east")
+        refused = self.assert_exit(1, self.rig("up", "--netns", "west"))
+        self.assertEqual(
+            f"rig: error: '{self.state}' has clusters outside of a network namespace: east\n"
+            "rig: hint: 'rig down' first, or give another --state\n",
+            refused.stderr,
+        )
+
+    def test_one_that_is_gone_is_told(self):
+        self.answer("up", "--netns", "east")
+        holder = json.loads(Path(self.state, "namespace.json").read_text())["pid"]
+        os.kill(holder, signal.SIGKILL)
+        wait_for(lambda: not Path("/proc", str(holder)).exists())
+        self.assertEqual(
+            f"rig: error: the network namespace is gone: the process that held it (pid {holder}) has ended\n"
+            "rig: hint: 'rig down' removes what is left\n",
+            self.rig("status").stderr,
+        )
+        self.answer("down")
+        self.assertEqual([], os.listdir(self.state))
 
 
 class Volumes(unittest.TestCase):
@@ -185,7 +283,9 @@ class Volumes(unittest.TestCase):
         self.volume = Path(folder.name, "volume")
 
     def seen(self):
-        return {path.name: path.read_bytes() for path in self.volume.iterdir() if not path.name.startswith("..")}
+        return {
+            path.name: path.read_bytes() for path in self.volume.iterdir() if not path.name.startswith("..")
+        }
 
     def test_files_are_links_to_one_version(self):
         write_volume(self.volume, {"a": b"1", "b": b"2"})
@@ -219,6 +319,10 @@ class Fixed:
     def objects(self):
         return self._objects
 
+    def get(self, namespace, name):
+        found = (one for one in self._objects if one["metadata"] == {"namespace": namespace, "name": name})
+        return next(found, None)
+
 
 class Routing(unittest.TestCase):
     SERVICE = {
@@ -226,13 +330,16 @@ class Routing(unittest.TestCase):
         "spec": {"clusterIP": "10.100.0.9", "ports": [{"name": "https", "port": 443}]},
     }
 
-    def routes(self, *endpoints):
+    def routes(self, *endpoints, pods=(), gateways=None):
         one_slice = {
             "metadata": {"namespace": SYSTEM, "labels": {"kubernetes.io/service-name": "istiod"}},
             "ports": [{"name": "https", "port": 15017}],
-            "endpoints": [{"addresses": [address], "conditions": {"ready": ready}} for address, ready in endpoints],
+            "endpoints": [
+                {"addresses": [address], "conditions": {"ready": ready}} for address, ready in endpoints
+            ],
         }
-        return Routes(Addresses("10.150.0.0/16"), Fixed(self.SERVICE), Fixed(one_slice))
+        addresses = Addresses("10.150.0.0/16", in_namespace=False)
+        return Routes(addresses, Fixed(self.SERVICE), Fixed(one_slice), Fixed(*pods), gateways)
 
     def test_a_pod_is_found_where_it_listens(self):
         self.assertEqual(("127.150.0.7", 8080), self.routes().target("10.150.0.7", 8080))
@@ -246,10 +353,49 @@ class Routing(unittest.TestCase):
         found = [routes.target("10.100.0.9", 443) for _ in range(3)]
         self.assertEqual([("127.150.0.1", 15017), ("127.150.0.3", 15017), ("127.150.0.1", 15017)], found)
 
+    def test_a_gateway_leads_to_what_is_exposed_through_it_and_no_further(self):
+        pod = {
+            "metadata": {
+                "namespace": SYSTEM,
+                "name": "gateway",
+                "labels": {"istio": "eastwestgateway", "app": "g"},
+            },
+            "status": {"podIP": "10.150.0.8"},
+        }
+        server = {"port": {"number": 15017}, "tls": {"mode": "PASSTHROUGH"}}
+        gateway = {
+            "metadata": {"namespace": SYSTEM, "name": "istiod-gateway"},
+            "spec": {
+                "selector": {"istio": "eastwestgateway"},
+                "servers": [server, {"port": {"number": 15012}}],
+            },
+        }
+        destination = {"host": f"istiod.{SYSTEM}.svc.cluster.local", "port": {"number": 443}}
+        exposure = {
+            "metadata": {"namespace": SYSTEM, "name": "istiod-vs"},
+            "spec": {
+                "gateways": ["istiod-gateway"],
+                "tls": [{"match": [{"port": 15017}], "route": [{"destination": destination}]}],
+            },
+        }
+        gateways = Gateways(Fixed(gateway), Fixed(exposure))
+        routes = self.routes(("10.150.0.1", True), pods=(pod,), gateways=gateways)
+        self.assertEqual(("127.150.0.1", 15017), routes.target("10.150.0.8", 15017))
+        for port in (15012, 15443):
+            with self.assertRaisesRegex(
+                OSError, f"^pod {SYSTEM}/gateway passes nothing on that comes to port {port}$"
+            ):
+                routes.target("10.150.0.8", port)
+        closed = self.routes(("10.150.0.1", True), pods=(pod,), gateways=Gateways(Fixed(gateway), Fixed()))
+        with self.assertRaises(OSError):
+            closed.target("10.150.0.8", 15017)
+
     def test_a_service_without_endpoints_refuses(self):
-        with self.assertRaisesRegex(OSError, "^service istio-system/istiod has no ready endpoint for port 443$"):
+        with self.assertRaisesRegex(
+            OSError, "^service istio-system/istiod has no ready endpoint for port 443$"
+        ):
             self.routes().target("10.100.0.9", 443)
-        with self.assertRaisesRegex(OSError, "^service istio-system/istiod at 10.100.0.9 has no port 80$"):
+        with self.assertRaisesRegex(OSError, "^service istio-system/istiod has no port 80$"):
             self.routes().target("10.100.0.9", 80)
 
 

@@ -14,11 +14,10 @@ from .files import private_folder, write_private
 from .kubeconfig import Access, write_kubeconfig
 from .layout import Layout
 from .pki import YEARS, Identity
-from .ports import Block, claim_block
+from .ports import LOOPBACK, Block, claim_block
 from .programs import AGENT, API_SERVER, CONTROLLER_MANAGER, ETCD, ISTIOD, KWOK, SCHEDULER, Programs
 from .report import Interrupted, RigError, last_lines
 
-ADDRESS = "127.0.0.1"
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 5
 FLAGS = {
@@ -36,6 +35,7 @@ class Record:
     """What it takes to find a cluster again; rewritten after every server that starts."""
 
     block: Block
+    address: str  # of the API server
     has_controllers: bool
     has_node: bool = False
     has_istiod: bool = False  # the bare one of `up --istiod`
@@ -44,20 +44,32 @@ class Record:
 
     @property
     def server(self):
-        return f"https://{ADDRESS}:{self.block.api}"
+        return f"https://{self.address}:{self.block.api}"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How clusters are to be started."""
+
+    programs: Programs
+    timeout: float  # seconds
+    with_istiod: bool
+    in_namespace: bool  # where each API server has an address of its own
+    stop: threading.Event  # set when the attempt is to be given up
 
 
 @dataclass(frozen=True)
 class Launch:
     """One attempt to start a cluster."""
 
-    programs: Programs
+    wish: Wish
     block: Block
     claim: socket.socket
     begun: float
-    timeout: float
-    with_istiod: bool
-    stop: threading.Event  # set when the attempt is to be given up
+
+    @property
+    def api_address(self):
+        return f"{self.block.network}.2" if self.wish.in_namespace else LOOPBACK
 
 
 class Cluster:
@@ -92,7 +104,7 @@ class Cluster:
             return "its start was cut short"
         return _why_api_is_not_ready(self._probe())
 
-    def start(self, chosen, timeout, with_istiod, stop):
+    def start(self, wish):
         """Starts the cluster in an empty folder; returns the seconds until it was ready.
 
         Whatever goes wrong, its servers are stopped again; their logs stay for the reader.
@@ -101,9 +113,9 @@ class Cluster:
         for folder in (self.layout.folder, self.layout.pki, self.layout.logs, self.layout.users):
             private_folder(folder)
         try:
-            block, claim = claim_block(ADDRESS)
+            block, claim = claim_block(LOOPBACK)
             with claim:
-                self._launch(Launch(chosen, block, claim, begun, timeout, with_istiod, stop))
+                self._launch(Launch(wish, block, claim, begun))
         except BaseException:
             self.stop()
             self._keep_only_logs()
@@ -138,12 +150,15 @@ class Cluster:
         return Access(self.name, self.record().server, authority, user, identity)
 
     def _launch(self, launch):
-        chosen = launch.programs
-        record = Record(launch.block, chosen.has_controllers, chosen.has_node, launch.with_istiod)
+        wish, block = launch.wish, launch.block
+        chosen = wish.programs
+        record = Record(
+            block, launch.api_address, chosen.has_controllers, chosen.has_node, wish.with_istiod
+        )
         record = self._spawn(ETCD, launch, record)
-        self._make_credentials()  # etcd elects itself in the meantime
+        self._make_credentials(record.address)  # etcd elects itself in the meantime
         if record.has_node:
-            node.prepare(self.layout, launch.block, chosen.commands[ISTIOD][0])
+            node.prepare(self.layout, block, chosen.commands[ISTIOD][0], wish.in_namespace)
         record = self._spawn(API_SERVER, launch, record)
         self._wait(launch, record, API_SERVER, _why_api_is_not_ready)
         if record.has_controllers:
@@ -162,16 +177,16 @@ class Cluster:
         record = self._spawn(KWOK, launch, record)
         record = self._spawn(AGENT, launch, record)
         self._wait(launch, record, KWOK, node.why_not_ready)
-        if launch.with_istiod:
+        if launch.wish.with_istiod:
             node.create_istiod(api, self.name)
             self._wait(launch, record, AGENT, node.why_no_istiod)
         return record
 
     def _spawn(self, server, launch, record):
-        flags = FLAGS[server](self.layout, ADDRESS, launch.block)
-        if server == API_SERVER and record.has_node:
+        flags = FLAGS[server](self.layout, launch.block, record.address)
+        if server == API_SERVER and record.has_node and not launch.wish.in_namespace:
             flags += programs.egress_flags(self.layout)
-        command = launch.programs.commands[server] + flags
+        command = launch.wish.programs.commands[server] + flags
         log = self.layout.log(server)
         started = process.spawn(server, command, self.layout.folder, log, launch.claim)
         record = replace(record, processes=(*record.processes, started))
@@ -182,19 +197,19 @@ class Cluster:
         """Waits for the server that was started last, as long as all of them live."""
         api = self._probe()
         while (reason := why_not_ready(api)) is not None:
-            if launch.stop.is_set():
+            if launch.wish.stop.is_set():
                 raise Interrupted
             for one in record.processes:
                 if not one.is_alive():
                     raise self._failure(f"{one.server} has ended", one.server)
-            if time.monotonic() > launch.begun + launch.timeout:
-                raise self._failure(f"not ready after {launch.timeout:g} s, {reason}", newest)
+            if time.monotonic() > launch.begun + launch.wish.timeout:
+                raise self._failure(f"not ready after {launch.wish.timeout:g} s, {reason}", newest)
             time.sleep(POLL_SECONDS)
 
-    def _make_credentials(self):
+    def _make_credentials(self, address):
         layout, authority = self.layout, self.layout.authority
         layout.audit_policy.write_text(programs.AUDIT_POLICY)
-        authority.create(self.name)
+        authority.create(self.name, address)
         authority.create_service_account_key(layout.service_account_key)
         authority.issue_server().save(layout.server_certificate, layout.server_key)
         admin = authority.issue_client(f"{self.name}-admin", ["system:masters"])

@@ -1,5 +1,6 @@
 """What each subcommand does. Every function returns the exit code."""
 
+import os
 import shlex
 import signal
 import sys
@@ -8,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from urllib.parse import quote
 
 from . import build as builder
+from .cluster import Wish
 from .programs import choose_programs
 from .report import EXIT_FAILED, RigError, from_os, print_error, progress
 from .state import State
@@ -29,6 +31,9 @@ def which(options):
 def up(options):
     state = State(options.state)
     clusters = [state.cluster(name) for name in dict.fromkeys(options.names)]
+    if options.netns:
+        _make_namespace(state)
+    state.namespace.enter()
     with state.locked():
         to_start = [cluster for cluster in clusters if not _runs_already(cluster, options)]
         try:
@@ -38,7 +43,10 @@ def up(options):
     if not are_up:
         return EXIT_FAILED
     print(f"kubeconfig: {state.kubeconfig}")
-    print(f'next: eval "$({_this_program(options)} env)"')
+    if state.namespace.exists():
+        print(f"next: {_this_program(options)} exec kubectl --context {clusters[0].name} get pods -A")
+    else:
+        print(f'next: eval "$({_this_program(options)} env)"')
     return 0
 
 
@@ -65,6 +73,7 @@ def down(options):
 
 def status(options):
     state = State(options.state)
+    state.namespace.enter()
     clusters = state.all_clusters()
     if not clusters:
         progress(f"no clusters in '{state.folder}'")
@@ -81,10 +90,22 @@ def status(options):
 
 def env(options):
     print(f"export KUBECONFIG={shlex.quote(str(_merged_kubeconfig(options)))}")
-    folders = ":".join(map(str, builder.built_folders()))
-    if folders:
+    if folders := _program_folders():
         print(f'export PATH={shlex.quote(folders)}:"$PATH"')
     return 0
+
+
+def exec_(options):
+    """Becomes the command: its exit code is the rig's."""
+    state = State(options.state)
+    state.namespace.enter()
+    variables = os.environ | {"KUBECONFIG": str(_merged_kubeconfig(options))}
+    variables["PATH"] = ":".join(filter(None, (_program_folders(), os.environ.get("PATH"))))
+    command = options.command[1:] if options.command[0] == "--" else options.command
+    try:
+        os.execvpe(command[0], command, variables)
+    except FileNotFoundError as error:
+        raise RigError(f"no program '{command[0]}' on PATH", "'rig build' makes programs") from error
 
 
 def kubeconfig(options):
@@ -111,6 +132,18 @@ def user(options):
         cluster.add_user(options.user, options.group, options.lifetime, path)
     print(path)
     return 0
+
+
+def _make_namespace(state):
+    with state.locked():
+        if state.namespace.exists():
+            return
+        if found := state.all_clusters():
+            raise RigError(
+                f"'{state.folder}' has clusters outside of a network namespace: {found[0].name}",
+                "'rig down' first, or give another --state",
+            )
+        state.namespace.create()
 
 
 def _runs_already(cluster, options):
@@ -140,15 +173,14 @@ def _start_all(state, clusters, options):
     """Starts them side by side; False when one failed. An interruption removes them all again."""
     if not clusters:
         return True
-    chosen = choose_programs(with_node=options.node or options.istiod)
+    in_namespace = state.namespace.exists()
+    chosen = choose_programs(with_node=options.node or options.istiod or in_namespace)
     state.make_room()
     stop = threading.Event()
+    wish = Wish(chosen, options.timeout, options.istiod, in_namespace, stop)
     with ThreadPoolExecutor(max_workers=len(clusters)) as pool:
         try:
-            starts = {
-                pool.submit(cluster.start, chosen, options.timeout, options.istiod, stop): cluster
-                for cluster in clusters
-            }
+            starts = {pool.submit(cluster.start, wish): cluster for cluster in clusters}
             return all([_report_start(start, starts[start]) for start in as_completed(starts)])
         except KeyboardInterrupt:
             for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -178,6 +210,11 @@ def _merged_kubeconfig(options):
     if not path.exists():
         raise RigError(f"no cluster runs in '{path.parent}'", "'rig up east west' starts two")
     return path
+
+
+def _program_folders():
+    """Of all that was built, as PATH has them."""
+    return ":".join(map(str, builder.built_folders()))
 
 
 def _this_program(options):

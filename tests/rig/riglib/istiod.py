@@ -5,7 +5,12 @@ It is the Deployment of Istio's chart in what matters to a CA: names, labels, po
 
 NAMESPACE = "istio-system"
 LABELS = {"app": "istiod", "istio": "pilot", "istio.io/rev": "default"}
-PORTS = (("grpc-xds", 15010, 15010), ("https-dns", 15012, 15012), ("https-webhook", 443, 15017), ("http-monitoring", 15014, 15014))
+PORTS = (
+    ("grpc-xds", 15010, 15010),
+    ("https-dns", 15012, 15012),
+    ("https-webhook", 443, 15017),
+    ("http-monitoring", 15014, 15014),
+)
 
 
 def objects(cluster):
@@ -52,7 +57,11 @@ def _deployment(cluster):
         "CLUSTER_ID": cluster,
         "KUBECONFIG": "/var/run/secrets/remote/config",
     }
-    fields = {"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace", "SERVICE_ACCOUNT": "spec.serviceAccountName"}
+    fields = {
+        "POD_NAME": "metadata.name",
+        "POD_NAMESPACE": "metadata.namespace",
+        "SERVICE_ACCOUNT": "spec.serviceAccountName",
+    }
     container = {
         "name": "discovery",
         "image": "pilot",

@@ -139,4 +139,8 @@ PORT_FORWARD_CRD = {
     },
 }
 
-NODE = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node", "labels": {"kubernetes.io/os": "linux"}}}
+NODE = {
+    "apiVersion": "v1",
+    "kind": "Node",
+    "metadata": {"name": "node", "labels": {"kubernetes.io/os": "linux"}},
+}

@@ -44,9 +44,7 @@ def _read(folder):
     data = folder / "..data"
     if not data.is_symlink():
         return None
-    return {
-        str(path.relative_to(data)): path.read_bytes() for path in data.rglob("*") if path.is_file()
-    }
+    return {str(path.relative_to(data)): path.read_bytes() for path in data.rglob("*") if path.is_file()}
 
 
 class Volumes:
@@ -100,7 +98,9 @@ class Volumes:
         return _chosen(config_map, data, source)
 
     def _of_fields(self, source):
-        return {item["path"]: field(self._pod, item["fieldRef"]["fieldPath"]).encode() for item in source["items"]}
+        return {
+            item["path"]: field(self._pod, item["fieldRef"]["fieldPath"]).encode() for item in source["items"]
+        }
 
 
 def field(pod, path):

@@ -9,7 +9,7 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 MANAGER = "rig"
 
 
-def prepare(layout, block, istiod_program):
+def prepare(layout, block, istiod_program, in_namespace):
     """Writes the files that the servers of the node, and the API server for its sake, will read."""
     private_folder(layout.node)
     private_folder(layout.pods)
@@ -20,6 +20,8 @@ def prepare(layout, block, istiod_program):
         "pods": str(layout.pods),
         "istiod": istiod_program,
         "pod_range": block.pod_range,
+        "balancer_network": block.network,
+        "in_namespace": in_namespace,
         "egress": str(layout.egress_socket.relative_to(layout.folder)),
     }
     layout.agent_configuration.write_text(json.dumps(configuration, indent=2) + "\n")

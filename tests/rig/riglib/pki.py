@@ -43,7 +43,7 @@ extendedKeyUsage = clientAuth
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth
-subjectAltName = IP:127.0.0.1, DNS:localhost
+subjectAltName = {names}
 """
 
 
@@ -70,8 +70,10 @@ class Authority:
         self.folder = folder
         self.certificate_file = folder / "ca.crt"
 
-    def create(self, cluster):
-        (self.folder / "openssl.cnf").write_text(CONFIGURATION)
+    def create(self, cluster, address):
+        """`address` is the API server's, beside which its certificate is for this machine's own."""
+        names = ", ".join(dict.fromkeys((f"IP:{address}", "IP:127.0.0.1", "DNS:localhost")))
+        (self.folder / "openssl.cnf").write_text(CONFIGURATION.format(names=names))
         (self.folder / "issued.txt").touch()
         (self.folder / "issued").mkdir()
         self._openssl(

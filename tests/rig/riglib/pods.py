@@ -4,6 +4,7 @@ A pod's root folder is the working directory of its process: istiod looks for al
 `./etc` and `./var`. The process listens on the pod's own address, see `addresses.py`.
 """
 
+import http.client
 import json
 import os
 import time
@@ -25,6 +26,8 @@ PORTS = {
     "httpsAddr": 15017,
 }
 LONGEST_BACKOFF_SECONDS = 20
+PROBE_SECONDS = 1
+PROBES_TO_FAIL = 3  # as the kubelet has it: one slow answer of a busy machine unmakes nobody ready
 SERVICE_ACCOUNT = "var/run/secrets/kubernetes.io/serviceaccount"
 FORWARDS = "/apis/kwok.x-k8s.io/v1alpha1/namespaces/{namespace}/portforwards"
 
@@ -51,9 +54,16 @@ class Kubelet:
             if is_istiod(pod) and "podIP" in pod.get("status", {}):
                 if uid not in self._pods:
                     self._pods[uid] = _IstiodPod(self, pod)
-                self._pods[uid].reconcile(pod)
+                try:
+                    self._pods[uid].reconcile(pod)
+                except OSError as error:
+                    progress(f"{pod['metadata']['name']}: will try again: {error}")
         for uid in self._pods.keys() - {pod["metadata"]["uid"] for pod in pods}:
             self._pods.pop(uid).kill()  # deleted by force, without a grace period
+
+    def loopback_places(self):
+        """(address, port) of all pods' ports as port-forward dials them."""
+        return {place for pod in self._pods.values() for place in pod.loopback_places()}
 
 
 class _IstiodPod:
@@ -72,6 +82,7 @@ class _IstiodPod:
         self._restarts = 0
         self._start_at = 0.0
         self._kill_at = None
+        self._failed_probes = PROBES_TO_FAIL
         self._told = None  # the status that was written last
 
     def reconcile(self, pod):
@@ -98,7 +109,7 @@ class _IstiodPod:
         volumes = Volumes(self._pod, self._kubelet.secrets, self._kubelet.config_maps, self._token)
         is_complete = True
         by_name = {volume["name"]: volume for volume in self._pod["spec"].get("volumes", [])}
-        for mount in self._container()["volumeMounts"]:
+        for mount in self._container().get("volumeMounts", []):
             folder = self._root / mount["mountPath"].lstrip("/")
             volume = by_name[mount["name"]]
             if "emptyDir" in volume:
@@ -108,7 +119,9 @@ class _IstiodPod:
             if files is None:
                 is_complete = False
             elif write_volume(folder, files):
-                progress(f"{self._name()}: wrote {mount['mountPath']}: {', '.join(sorted(files)) or 'nothing'}")
+                progress(
+                    f"{self._name()}: wrote {mount['mountPath']}: {', '.join(sorted(files)) or 'nothing'}"
+                )
         return is_complete
 
     def _token(self, audience, seconds):
@@ -157,7 +170,7 @@ class _IstiodPod:
             elif not source:
                 values[one["name"]] = one.get("value", "")
         # A file that the pod would find at its root is to be found below the root folder here.
-        mounts = tuple(mount["mountPath"] for mount in container["volumeMounts"])
+        mounts = tuple(mount["mountPath"] for mount in container.get("volumeMounts", []))
         for name, value in values.items():
             if value.startswith(mounts):
                 values[name] = str(self._root / value.lstrip("/"))
@@ -186,6 +199,7 @@ class _IstiodPod:
         backoff = min(2**self._restarts, LONGEST_BACKOFF_SECONDS)
         progress(f"{self._name()}: istiod ended with {self._child.returncode}, again in {backoff} s")
         self._child = self._process = None
+        self._failed_probes = PROBES_TO_FAIL
         self._restarts += 1
         self._start_at = time.monotonic() + backoff
 
@@ -208,11 +222,16 @@ class _IstiodPod:
 
     # What others see
 
+    def loopback_places(self):
+        address = self._kubelet.addresses.loopback(self._pod["status"]["podIP"])
+        return {(address, port) for port in PORTS.values()}
+
     def _forward_ports(self):
         """Tells kwok, whose kubelet serves port-forward, where this pod's ports are."""
         metadata = self._pod["metadata"]
         path = FORWARDS.format(**metadata)
-        ports = sorted(PORTS.values())
+        # As on a real node it comes from inside the pod: istiod tells more to whoever is there.
+        places = sorted(self.loopback_places())
         body = {
             "apiVersion": "kwok.x-k8s.io/v1alpha1",
             "kind": "PortForward",
@@ -224,14 +243,15 @@ class _IstiodPod:
             },
             "spec": {
                 "forwards": [
-                    {"ports": [port], "target": {"address": self._address(), "port": port}} for port in ports
+                    {"ports": [port], "target": {"address": address, "port": port}}
+                    for address, port in places
                 ]
             },
         }
         self._kubelet.api.apply(f"{path}/{metadata['name']}", body, "rig")
 
     def _tell_status(self, is_complete):
-        is_ready = self._child is not None and self._answers()
+        is_ready = self._child is not None and self._is_ready()
         state = {"waiting": {"reason": "ContainerCreating"}}
         if self._child is not None:
             state = {"running": {}}
@@ -270,12 +290,17 @@ class _IstiodPod:
         if code == 200:
             self._told = told
 
+    def _is_ready(self):
+        self._failed_probes = 0 if self._answers() else self._failed_probes + 1
+        return self._failed_probes < PROBES_TO_FAIL
+
     def _answers(self):
         probe = self._container().get("readinessProbe", {}).get("httpGet", {"path": "/ready", "port": 8080})
+        url = f"http://{self._address()}:{probe['port']}{probe['path']}"
         try:
-            urllib.request.urlopen(f"http://{self._address()}:{probe['port']}{probe['path']}", timeout=1).close()
+            urllib.request.urlopen(url, timeout=PROBE_SECONDS).close()
             return True
-        except OSError:  # which is what urllib's own errors are
+        except (OSError, http.client.HTTPException):  # urllib's own errors are OSErrors
             return False
 
     def _container(self):

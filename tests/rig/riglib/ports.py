@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from .report import RigError
 
+LOOPBACK = "127.0.0.1"
 FIRST_PORT = 21000  # below the range that Linux gives to outgoing connections
 BLOCK_SIZE = 100
 BLOCK_COUNT = 50
@@ -49,6 +50,11 @@ class Block:
     @property
     def kubelet(self):
         return self.claim + 6
+
+    @property
+    def network(self):
+        """In a network namespace: the first three numbers of its API server and load balancers."""
+        return f"172.18.{self.number}"
 
     @property
     def service_range(self):

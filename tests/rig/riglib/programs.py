@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import build
+from .ports import LOOPBACK
 from .report import RigError, progress
 
 ETCD = "etcd"
@@ -93,8 +94,8 @@ def _assets(folder):
     return Programs(commands)
 
 
-def etcd_flags(layout, address, block):
-    client, peer = (f"http://{address}:{port}" for port in (block.etcd, block.etcd_peer))
+def etcd_flags(layout, block, _api_address):
+    client, peer = (f"http://{LOOPBACK}:{port}" for port in (block.etcd, block.etcd_peer))
     return [
         f"--data-dir={layout.etcd}",
         f"--listen-client-urls={client}",
@@ -110,12 +111,12 @@ def etcd_flags(layout, address, block):
     ]
 
 
-def api_server_flags(layout, address, block):
+def api_server_flags(layout, block, api_address):
     return [
-        f"--etcd-servers=http://{address}:{block.etcd}",
-        f"--bind-address={address}",
+        f"--etcd-servers=http://{LOOPBACK}:{block.etcd}",
+        f"--bind-address={api_address}",
         f"--secure-port={block.api}",
-        f"--advertise-address={ADVERTISED}",
+        f"--advertise-address={ADVERTISED if api_address == LOOPBACK else api_address}",
         f"--cert-dir={layout.pki}",
         f"--tls-cert-file={layout.server_certificate}",
         f"--tls-private-key-file={layout.server_key}",
@@ -139,10 +140,10 @@ def egress_flags(layout):
     return [f"--egress-selector-config-file={layout.egress}"]
 
 
-def controller_manager_flags(layout, address, block):
+def controller_manager_flags(layout, block, _api_address):
     return [
         f"--kubeconfig={layout.controllers_kubeconfig}",
-        f"--bind-address={address}",
+        f"--bind-address={LOOPBACK}",
         f"--secure-port={block.controllers}",
         f"--tls-cert-file={layout.server_certificate}",
         f"--tls-private-key-file={layout.server_key}",
@@ -157,10 +158,10 @@ def controller_manager_flags(layout, address, block):
     ]
 
 
-def scheduler_flags(layout, address, block):
+def scheduler_flags(layout, block, _api_address):
     return [
         f"--kubeconfig={layout.scheduler_kubeconfig}",
-        f"--bind-address={address}",
+        f"--bind-address={LOOPBACK}",
         f"--secure-port={block.scheduler}",
         f"--tls-cert-file={layout.server_certificate}",
         f"--tls-private-key-file={layout.server_key}",
@@ -168,21 +169,21 @@ def scheduler_flags(layout, address, block):
     ]
 
 
-def kwok_flags(layout, address, block):
+def kwok_flags(layout, block, _api_address):
     return [
         f"--kubeconfig={layout.probe_kubeconfig}",
         f"--config={layout.kwok_configuration}",
         f"--cidr={block.pod_range}",
         "--manage-all-nodes",
         "--node-lease-duration-seconds=0",
-        f"--node-ip={address}",
+        f"--node-ip={LOOPBACK}",
         f"--node-port={block.kubelet}",
-        f"--server-address={address}:{block.kubelet}",
+        f"--server-address={LOOPBACK}:{block.kubelet}",
         f"--tls-cert-file={layout.server_certificate}",
         f"--tls-private-key-file={layout.server_key}",
         "--enable-crds=PortForward",
     ]
 
 
-def agent_flags(layout, address, block):
+def agent_flags(layout, block, _api_address):
     return [str(layout.agent_configuration)]

@@ -2,28 +2,34 @@
 
 import itertools
 
+from .pods import is_istiod
+
 
 class Routes:
-    """Services and their EndpointSlices, as `watch.Watch`es keep them."""
+    """By Services, EndpointSlices and pods, as `watch.Watch`es keep them, and by gateways."""
 
-    def __init__(self, addresses, services, slices):
+    def __init__(self, addresses, services, slices, pods, gateways):
         self._addresses = addresses
         self._services = services
         self._slices = slices
+        self._pods = pods
+        self._gateways = gateways
         self._turn = itertools.count()
 
     def target(self, address, port):
         """(address, port) to dial on this machine. Raises OSError where no endpoint is ready."""
         for service in self._services.objects():
             if address in addresses_of(service):
-                return self._endpoint(service, address, port)
-        return self._addresses.here(address), port
+                return self._endpoint(service, port)
+        return self._through_pod(address, port)
 
-    def _endpoint(self, service, address, port):
+    def _endpoint(self, service, port):
         name = "{namespace}/{name}".format(**service["metadata"])
-        port_name = next((one.get("name", "") for one in service["spec"]["ports"] if one["port"] == port), None)
+        port_name = next(
+            (one.get("name", "") for one in service["spec"]["ports"] if one["port"] == port), None
+        )
         if port_name is None:
-            raise OSError(f"service {name} at {address} has no port {port}")
+            raise OSError(f"service {name} has no port {port}")
         found = [
             (endpoint["addresses"][0], one["port"])
             for one_slice in self._slices.objects()
@@ -35,8 +41,24 @@ class Routes:
         ]
         if not found:
             raise OSError(f"service {name} has no ready endpoint for port {port}")
-        chosen, chosen_port = found[next(self._turn) % len(found)]
-        return self._addresses.here(chosen), chosen_port
+        return self._through_pod(*found[next(self._turn) % len(found)])
+
+    def _through_pod(self, address, port):
+        """A pod of istiod has a process that listens; any other can only be a gateway's."""
+        pod = next(
+            (one for one in self._pods.objects() if one.get("status", {}).get("podIP") == address), None
+        )
+        if pod is None or is_istiod(pod):
+            return self._addresses.here(address), port
+        name = "{namespace}/{name}".format(**pod["metadata"])
+        destination = self._gateways.destination(pod, port)
+        if destination is None:
+            raise OSError(f"pod {name} passes nothing on that comes to port {port}")
+        namespace, service_name, service_port = destination
+        service = self._services.get(namespace, service_name)
+        if service is None:
+            raise OSError(f"pod {name} passes on to a service {namespace}/{service_name}, which is not there")
+        return self._endpoint(service, service_port)
 
 
 def addresses_of(service):

@@ -6,6 +6,7 @@ from pathlib import Path
 from .cluster import Cluster
 from .files import locked, private_folder
 from .kubeconfig import write_kubeconfig
+from .namespace import Namespace
 from .report import EXIT_USAGE, RigError
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -15,6 +16,7 @@ class State:
     def __init__(self, folder):
         self.folder = Path(folder).absolute()
         self.kubeconfig = self.folder / "kubeconfig"
+        self.namespace = Namespace(self.folder / "namespace.json")
         self._clusters = self.folder / "clusters"
 
     def locked(self):
@@ -58,6 +60,8 @@ class State:
             self.kubeconfig.unlink(missing_ok=True)
         if self._clusters.exists() and not any(self._clusters.iterdir()):
             self._clusters.rmdir()
+        if not self._clusters.exists():
+            self.namespace.remove()
 
     def _started(self):
         clusters = [(cluster, cluster.record()) for cluster in self.all_clusters()]

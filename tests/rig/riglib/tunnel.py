@@ -1,10 +1,16 @@
-"""Passes bytes between two connections, and serves the API server's requests for such passages."""
+"""Two ways to have connections to a cluster's addresses taken where `routes` says.
+
+In a network namespace the forwarder listens on the addresses of Services themselves. Elsewhere they
+are nobody's, and only the API server gets through to them: it asks the egress proxy.
+"""
 
 import contextlib
+import ipaddress
 import socket
 import socketserver
 import threading
 
+from .ports import LOOPBACK
 from .report import progress
 
 DIAL_SECONDS = 5
@@ -34,10 +40,8 @@ class _Connect(socketserver.StreamRequestHandler):
             self._answer("400 Bad Request")
             return
         host, _, port = words[1].rpartition(":")
-        try:
-            there = socket.create_connection(self.server.routes.target(host, int(port)), DIAL_SECONDS)
-        except OSError as error:
-            progress(f"cannot connect the API server to {words[1]}: {error}")
+        there = _dial(self.server.routes, host, int(port))
+        if there is None:
             self._answer("502 Bad Gateway")
             return
         with there:
@@ -47,6 +51,48 @@ class _Connect(socketserver.StreamRequestHandler):
 
     def _answer(self, status):
         self.wfile.write(f"HTTP/1.1 {status}\r\n\r\n".encode())
+
+
+class Forwarder:
+    """Listens on the addresses that it is given, those of Services above all."""
+
+    def __init__(self, routes):
+        self._routes = routes
+        self._listeners = {}
+
+    def listen_on(self, wanted):
+        """Brings the listeners in line with `wanted`, a set of (address, port)."""
+        for place in self._listeners.keys() - wanted:
+            listener = self._listeners.pop(place)
+            listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for a connection
+            listener.close()
+        for place in wanted - self._listeners.keys():
+            listener = socket.create_server(place, backlog=64)
+            self._listeners[place] = listener
+            threading.Thread(target=self._serve, args=(listener, *place), daemon=True).start()
+
+    def _serve(self, listener, address, port):
+        with contextlib.suppress(OSError):  # the listener was closed
+            while True:
+                here, _ = listener.accept()
+                threading.Thread(target=self._pass_on, args=(here, address, port), daemon=True).start()
+
+    def _pass_on(self, here, address, port):
+        with here:
+            source = LOOPBACK if ipaddress.ip_address(address).is_loopback else ""
+            there = _dial(self._routes, address, port, source)
+            if there is not None:
+                with there:
+                    pass_bytes(here, there)
+
+
+def _dial(routes, address, port, source=""):
+    """None, and a line in the log, when nobody answers. What came by loopback goes on by it."""
+    try:
+        return socket.create_connection(routes.target(address, port), DIAL_SECONDS, (source, 0))
+    except OSError as error:
+        progress(f"cannot connect to {address}:{port}: {error}")
+        return None
 
 
 def pass_bytes(here, there):

@@ -1,6 +1,7 @@
 """Copies of the API server's objects that follow its changes."""
 
 import threading
+import time
 
 from .report import progress
 
@@ -33,19 +34,18 @@ class Watch:
         self._synced.wait()
 
     def _follow_forever(self):
-        pause = threading.Event()
         while True:
             try:
                 self._follow()
             except OSError as error:
                 progress(str(error))
-                pause.wait(RETRY_SECONDS)
+                time.sleep(RETRY_SECONDS)
 
     def _follow(self):
         status, answer = self._api.get(self._path)
         if status == 404:  # a custom resource that nobody has defined yet
             self._synced.set()
-            threading.Event().wait(RETRY_SECONDS)
+            time.sleep(RETRY_SECONDS)
             return
         if status != 200:
             raise OSError(f"cannot list '{self._path}': HTTP {status}")

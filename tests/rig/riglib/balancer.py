@@ -1,0 +1,31 @@
+"""Plays the load balancer of a cloud: gives each Service of that type an address."""
+
+from .report import progress
+
+HOSTS = range(100, 250)
+
+
+class Balancer:
+    """`network` is the first three numbers of its addresses, like 172.18.0."""
+
+    def __init__(self, api, network):
+        self._api = api
+        self._network = network
+
+    def reconcile(self, services):
+        balanced = [one for one in services if one["spec"].get("type") == "LoadBalancer"]
+        taken = {address for one in balanced for address in _given(one)}
+        for service in balanced:
+            if _given(service):
+                continue
+            address = next(one for host in HOSTS if (one := f"{self._network}.{host}") not in taken)
+            taken.add(address)
+            path = "/api/v1/namespaces/{namespace}/services/{name}/status".format(**service["metadata"])
+            status, _ = self._api.merge(path, {"status": {"loadBalancer": {"ingress": [{"ip": address}]}}})
+            if status == 200:
+                progress(f"{service['metadata']['name']}: gave it the address {address}")
+
+
+def _given(service):
+    ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or []
+    return [one["ip"] for one in ingress if "ip" in one]

@@ -1,0 +1,87 @@
+"""A network namespace in which every address of the clusters is an address of this machine.
+
+A process that does nothing holds it. Whatever is to see the clusters runs inside: the rig enters it
+by itself, `rig exec` does so for other programs. Nothing inside reaches a network, nothing outside
+reaches the clusters. An ordinary user gets it in a user namespace of its own.
+"""
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+
+from . import process
+from .files import write_private
+from .report import EXIT_CANNOT_BUILD, RigError, last_lines
+
+# Services and pods have 10.x.x.x, API servers and load balancers 172.18.x.x.
+SET_UP = """\
+ip link set lo up &&
+ip route add local 10.0.0.0/8 dev lo &&
+ip route add local 172.18.0.0/16 dev lo &&
+echo ready && exec sleep infinity
+"""
+POLL_SECONDS = 0.02
+
+
+class Namespace:
+    """That of one state folder, if it has one; `file` is where the process that holds it is noted."""
+
+    def __init__(self, file):
+        self._file = file
+        self._log = file.with_suffix(".log")
+
+    def exists(self):
+        return self._file.exists()
+
+    def create(self):
+        """Starts the holder. The caller holds the lock of the state folder."""
+        share = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
+        self._log.unlink(missing_ok=True)
+        command = [*share, "sh", "-c", SET_UP]
+        holder, child = process.spawn_child("namespace", command, "/", self._log, process.environment())
+        write_private(self._file, json.dumps(asdict(holder)) + "\n")
+        while "ready\n" not in self._log.read_text():
+            if child.poll() is not None:
+                told = last_lines(self._log)
+                self.remove()
+                raise RigError(
+                    f"cannot make a network namespace:\n{told}",
+                    "it takes the programs 'unshare' and 'ip' (apt-get install iproute2), and a kernel and a "
+                    "container that allow it",
+                    exit_code=EXIT_CANNOT_BUILD,
+                )
+            time.sleep(POLL_SECONDS)
+
+    def remove(self):
+        """Ends the holder; the namespace goes with the last process in it."""
+        if self.exists():
+            process.stop([self._holder()], grace_seconds=0)
+            self._file.unlink()
+            self._log.unlink(missing_ok=True)
+
+    def enter(self):
+        """Starts this very program anew inside, unless there is no namespace or this is inside."""
+        if not self.exists() or self._is_inside():
+            return
+        holder = self._holder()
+        if not holder.is_alive():
+            raise RigError(
+                f"the network namespace is gone: the process that held it (pid {holder.pid}) has ended",
+                "'rig down' removes what is left",
+            )
+        join = ["nsenter", "--target", str(holder.pid), "--net"]
+        if os.geteuid() != 0:
+            join += ["--user", "--preserve-credentials"]
+        sys.stdout.flush()
+        os.execvp(join[0], [*join, sys.executable, *sys.argv])
+
+    def _is_inside(self):
+        try:
+            return os.readlink("/proc/self/ns/net") == os.readlink(f"/proc/{self._holder().pid}/ns/net")
+        except FileNotFoundError:
+            return False
+
+    def _holder(self):
+        return process.Process(**json.loads(self._file.read_text()))
