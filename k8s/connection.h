@@ -35,9 +35,9 @@ class Connection {
   void configure_server(const Request& request);
   void configure_tls();
   void configure_body(Transfer& transfer, const Request& request);
-  /// The CURLcode, or -1 when cancelled.
-  int drive(const base::Cancellation& cancellation);
-  void read_headers(Reply& reply) const;
+  /// The CURLcode, or one of ours: cancelled, silent.
+  int drive(const Transfer& transfer, const base::Cancellation& cancellation);
+  void read_headers(Reply& reply, base::Instant now) const;
 
   const ClientSettings& settings_;
   std::shared_ptr<const ClientIdentity> identity_;

@@ -41,6 +41,8 @@ std::vector<std::string> managers_of(const Json& metadata) {
   return out;
 }
 
+}  // namespace
+
 SecretFacts facts_of(const Json& object) {
   const Json& metadata = base::at_path(object, {"metadata"});
   SecretFacts facts{.name = base::string_at(metadata, "name"),
@@ -58,8 +60,6 @@ SecretFacts facts_of(const Json& object) {
   if (copy != facts.annotations.end()) copy->second.clear();
   return facts;
 }
-
-}  // namespace
 
 Result<SecretObject> parse_secret(Secret answer) {
   auto cut = cut_secret_values(answer);

@@ -34,6 +34,9 @@ struct SecretObject {
   std::map<std::string, base::Secret> data = {};
 };
 
+/// The metadata of any object, or of an element of a list.
+SecretFacts facts_of(const base::Json& object);
+
 /// Reads a Secret (or the PartialObjectMetadata of one) from an answer. The values of `data` and
 /// `stringData` and every copy that annotations hold are cut out of `answer`, and blanked in it,
 /// before a JSON library sees the rest. kUnavailable for an answer that breaks off or is something
