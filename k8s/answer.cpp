@@ -48,8 +48,8 @@ bool is_success(const Reply& reply) {
 Result<Json> parse_answer(const Reply& reply, std::string_view action) {
   auto json = base::parse_json(reply.body, "answer");
   if (json && json->is_object()) {
-    const bool failed = base::string_at(*json, "kind") == "Status" &&
-                        base::string_at(*json, "status") == "Failure";
+    const bool failed =
+        base::string_at(*json, "kind") == "Status" && base::string_at(*json, "status") == "Failure";
     if (failed) return fail(error_from_reply(reply, action));
     return json;
   }
@@ -76,11 +76,11 @@ base::Status expect_object(const ObjectRef& ref,
 base::Status expect_kind(std::string_view kind, const Json& answer, std::string_view action) {
   const std::string found = base::string_at(answer, "kind");
   if (found == kind) return {};
-  return fail(with_context({.code = Code::kUnavailable,
-                            .message = "the server answered with something else, found kind '" +
-                                       base::printable(found, 80) + "', wanted '" +
-                                       std::string(kind) + "'"},
-                           action));
+  return fail(with_context(
+      {.code = Code::kUnavailable,
+       .message = "the server answered with something else, found kind '" +
+                  base::printable(found, 80) + "', wanted '" + std::string(kind) + "'"},
+      action));
 }
 
 void disarm(Reply& reply) {

@@ -100,8 +100,8 @@ Result<Reply, SendFailure> ApiClient::send(Request request, Repeatable repeatabl
       return sent;
     }
     if (auto waited = pause().wait(*wait); !waited) {
-      return base::Failure<SendFailure>{{.stage = SendFailure::Stage::kCancelled,
-                                         .error = std::move(waited).error()}};
+      return base::Failure<SendFailure>{
+          {.stage = SendFailure::Stage::kCancelled, .error = std::move(waited).error()}};
     }
   }
 }

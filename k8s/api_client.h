@@ -179,7 +179,8 @@ class ApiClient {
   /// Names, labels, annotations and managers alone; of Secrets no value crosses the wire.
   base::Result<FactsList> list_metadata(const ObjectRef& ref, const ListOptions& options = {});
   /// One stream of watch events, each line handed to `receive` until it says false. An error is the
-  /// server's refusal: kPermission, or kNotFound when the version is too old (410). Not for Secrets.
+  /// server's refusal: kPermission, or kNotFound when the version is too old (410). Not for
+  /// Secrets.
   base::Result<StreamEnd> watch_once(const ObjectRef& ref,
                                      const WatchRequest& request,
                                      const std::function<bool(std::string_view line)>& receive);
@@ -195,8 +196,8 @@ class ApiClient {
   base::Result<Applied> create(const ObjectRef& ref, const base::Json& object);
   /// Reads the object, lets `change` edit it, and writes it back unless somebody else was faster:
   /// then all of it again, up to five times. `change` says what the object shall be, so that doing
-  /// it twice does no more than once; an object it leaves alone is not written. kNotFound, kConflict.
-  /// Not for Secrets.
+  /// it twice does no more than once; an object it leaves alone is not written. kNotFound,
+  /// kConflict. Not for Secrets.
   base::Result<Applied> change(const ObjectRef& ref,
                                const std::function<base::Status(base::Json& object)>& change);
   /// Deletes exactly the object of `only`; kConflict when another has its name by now.
@@ -243,8 +244,7 @@ class ApiClient {
   base::Result<Reply> patch(const ObjectRef& ref, Request request, DryRun dry_run);
   base::Result<std::optional<Applied>> find_created(const ObjectRef& ref, const base::Json& whole);
   base::Result<std::optional<Applied>> change_once(
-      const ObjectRef& ref,
-      const std::function<base::Status(base::Json& object)>& change);
+      const ObjectRef& ref, const std::function<base::Status(base::Json& object)>& change);
   base::Result<std::optional<base::Json>> list_page(const ObjectRef& ref,
                                                     const std::string& query,
                                                     Content content);

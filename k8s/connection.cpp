@@ -180,19 +180,18 @@ base::Result<Reply, SendFailure> Connection::exchange(const Request& request,
     curl_off_t connected_after = 0;
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected_after);
-    return base::Failure<SendFailure>{explain_failure({.curl_code = code,
-                                                       .cancelled = code == kWasCancelled,
-                                                       .silent_for = code == kFellSilent
-                                                                         ? transfer.silence
-                                                                         : milliseconds(0),
-                                                       .too_large = transfer.too_large,
-                                                       .was_connected = connected_after > 0,
-                                                       .os_error = static_cast<int>(os_error),
-                                                       .words = transfer.words.data(),
-                                                       .limit_bytes = options_.answer_limit_bytes,
-                                                       .identity = identity_.get(),
-                                                       .now = clock.now()},
-                                                      settings_)};
+    return base::Failure<SendFailure>{
+        explain_failure({.curl_code = code,
+                         .cancelled = code == kWasCancelled,
+                         .silent_for = code == kFellSilent ? transfer.silence : milliseconds(0),
+                         .too_large = transfer.too_large,
+                         .was_connected = connected_after > 0,
+                         .os_error = static_cast<int>(os_error),
+                         .words = transfer.words.data(),
+                         .limit_bytes = options_.answer_limit_bytes,
+                         .identity = identity_.get(),
+                         .now = clock.now()},
+                        settings_)};
   }
   read_headers(transfer.reply, clock.now());
   reusable_ = request.content == Content::kOrdinary && !transfer.reply.stopped;

@@ -46,8 +46,7 @@ Result<std::optional<std::vector<ServedResource>>> ApiClient::discover(
   MESHTRUST_TRY(const Reply reply,
                 perform({.method = Method::kGet, .target = discovery_path(api_version)},
                         Repeatable::kYes, action));
-  if (reply.status == 404 &&
-      what_is_missing(read_status(reply), reply, {}) == Missing::kResource) {
+  if (reply.status == 404 && what_is_missing(read_status(reply), reply, {}) == Missing::kResource) {
     return Answer();
   }
   if (reply.status != 200) return fail(refusal(reply, action));
@@ -61,9 +60,8 @@ Result<std::optional<std::vector<ServedResource>>> ApiClient::discover(
 
 Result<bool> ApiClient::serves(const ObjectRef& ref) {
   MESHTRUST_TRY(const auto served, discover(ref.api_version));
-  return served && std::any_of(served->begin(), served->end(), [&](const auto& resource) {
-           return resource.name == ref.resource;
-         });
+  return served && std::any_of(served->begin(), served->end(),
+                               [&](const auto& resource) { return resource.name == ref.resource; });
 }
 
 Result<ServiceAccountToken> ApiClient::request_token(const TokenWish& wish) {

@@ -63,13 +63,12 @@ Result<std::optional<Json>> ApiClient::list_page(const ObjectRef& ref,
                                                  Content content) {
   const std::string action = "listing " + ref.describe();
   const bool confidential = content == Content::kConfidential;
-  MESHTRUST_TRY(
-      Reply reply,
-      perform({.method = Method::kGet,
-               .target = ref.path() + query,
-               .accept = std::string(confidential ? kMetadataLists : "application/json"),
-               .content = content},
-              Repeatable::kYes, action));
+  MESHTRUST_TRY(Reply reply,
+                perform({.method = Method::kGet,
+                         .target = ref.path() + query,
+                         .accept = std::string(confidential ? kMetadataLists : "application/json"),
+                         .content = content},
+                        Repeatable::kYes, action));
   if (reply.status != 200) {
     if (!reply.secret_body.empty()) disarm(reply);
     const bool expired = reply.status == 410 && read_status(reply).understood;
@@ -112,9 +111,9 @@ Result<Json> ApiClient::list_all(const ObjectRef& ref,
       if (from.empty()) return Json{{"items", std::move(items)}, {"version", version}};
     }
   }
-  return fail(with_context({.code = Code::kUnavailable,
-                            .message = "the list changes faster than it can be read"},
-                           "listing " + ref.describe()));
+  return fail(with_context(
+      {.code = Code::kUnavailable, .message = "the list changes faster than it can be read"},
+      "listing " + ref.describe()));
 }
 
 Result<ObjectList> ApiClient::list(const ObjectRef& ref, const ListOptions& options) {
@@ -135,10 +134,9 @@ Result<FactsList> ApiClient::list_metadata(const ObjectRef& ref, const ListOptio
   return list;
 }
 
-Result<StreamEnd> ApiClient::watch_once(
-    const ObjectRef& ref,
-    const WatchRequest& wanted,
-    const std::function<bool(std::string_view line)>& receive) {
+Result<StreamEnd> ApiClient::watch_once(const ObjectRef& ref,
+                                        const WatchRequest& wanted,
+                                        const std::function<bool(std::string_view line)>& receive) {
   MESHTRUST_CHECK(!ref.is_secret());
   const std::string action = "watching " + ref.describe();
   Query query;
@@ -175,10 +173,10 @@ Result<StreamEnd> ApiClient::watch_once(
     return fail(std::move(error));
   }
   if (lines.overflowed()) {
-    return StreamEnd{.why = StreamEnd::Why::kBroken,
-                     .error = with_context({.code = Code::kUnavailable,
-                                            .message = "an event is larger than the bound"},
-                                           action)};
+    return StreamEnd{
+        .why = StreamEnd::Why::kBroken,
+        .error = with_context(
+            {.code = Code::kUnavailable, .message = "an event is larger than the bound"}, action)};
   }
   return StreamEnd{.why = sent->stopped ? StreamEnd::Why::kEnough : StreamEnd::Why::kOver};
 }

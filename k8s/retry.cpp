@@ -34,8 +34,8 @@ std::optional<base::Seconds> parse_retry_after(std::string_view header,
                                                std::string_view date,
                                                base::Instant now) {
   if (header.empty()) return std::nullopt;
-  const bool is_number = std::all_of(
-      header.begin(), header.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+  const bool is_number = std::all_of(header.begin(), header.end(),
+                                     [](unsigned char c) { return std::isdigit(c) != 0; });
   if (is_number) {
     long seconds = 0;
     const auto read = std::from_chars(header.data(), header.data() + header.size(), seconds);

@@ -24,7 +24,8 @@ struct SecretFacts {
   /// blanked here, its presence shows.
   std::map<std::string, std::string> annotations = {};
   std::vector<std::string> managers = {};  ///< of metadata.managedFields, each once
-  std::string type = {};                   ///< "" when only the metadata was asked for
+  std::vector<std::string> finalizers = {};
+  std::string type = {};  ///< "" when only the metadata was asked for
   bool immutable = false;
 };
 

@@ -92,8 +92,8 @@ SendFailure timed_out(const FailureFacts& facts, const ClientSettings& settings)
   const std::string why =
       facts.silent_for.count() == 0
           ? " did not answer in time"
-          : " said nothing for " + base::format_duration(std::chrono::ceil<base::Seconds>(
-                                       facts.silent_for));
+          : " said nothing for " +
+                base::format_duration(std::chrono::ceil<base::Seconds>(facts.silent_for));
   return {.stage = Stage::kExchange,
           .timed_out = true,
           .error = {.code = Code::kUnavailable, .message = settings.server.text() + why}};

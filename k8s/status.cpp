@@ -81,7 +81,8 @@ Error forbidden(const ServerStatus& status) {
             .hints = {"the namespace is being deleted: try again when it is gone"}};
   }
   if (!is_about_rights(status.message)) {
-    return {.code = Code::kRefused, .message = "an admission rule of the cluster says no: " + words};
+    return {.code = Code::kRefused,
+            .message = "an admission rule of the cluster says no: " + words};
   }
   Error error{.code = Code::kPermission, .message = "not permitted: " + words};
   if (contains(status.message, "\"system:anonymous\"")) {

@@ -25,6 +25,7 @@ Json as_object(const SecretFacts& facts) {
             {"uid", facts.uid},
             {"resourceVersion", facts.resource_version},
             {"labels", facts.labels},
+            {"finalizers", facts.finalizers},
             {"annotations", facts.annotations}}}};
 }
 
@@ -70,8 +71,7 @@ class Wait {
       if (objects && look(*objects)) return {};
       if (!objects && objects.error().code != Code::kUnavailable) return fail(objects.error());
       trouble = objects ? std::nullopt : std::optional<Error>(objects.error());
-      const auto left =
-          std::chrono::ceil<milliseconds>(until_ - client_.effects().clock.steady());
+      const auto left = std::chrono::ceil<milliseconds>(until_ - client_.effects().clock.steady());
       if (left.count() <= 0) return too_late(trouble);
       const long spread = options_.poll.count() * client_.effects().random.bytes(1)[0] / 1'024;
       MESHTRUST_TRY_DO(client_.pause().wait(std::min(left, options_.poll + milliseconds(spread))));
@@ -127,8 +127,8 @@ class Wait {
     const auto waited = std::chrono::duration_cast<base::Seconds>(options_.at_most);
     Error error{.code = Code::kNotYet,
                 .message = "gave up on " + ref_.describe() + " after " +
-                           base::format_duration(waited) + "; last seen: " +
-                           (seen_.empty() ? "nothing" : seen_)};
+                           base::format_duration(waited) +
+                           "; last seen: " + (seen_.empty() ? "nothing" : seen_)};
     if (trouble) error.hints.push_back("the last attempt failed: " + trouble->message);
     return fail(std::move(error));
   }

@@ -86,18 +86,17 @@ class Watcher {
   Result<Step> stream() {
     const auto spread = options_.lasting.count() / 5;
     const base::Seconds lasting =
-        options_.lasting + base::Seconds(static_cast<long>(
-                               fraction(client_.effects().random) * static_cast<double>(spread)));
+        options_.lasting + base::Seconds(static_cast<long>(fraction(client_.effects().random) *
+                                                           static_cast<double>(spread)));
     after_event_ = Step::kAgain;
     heard_ = false;
     const auto begun = client_.effects().clock.steady();
-    MESHTRUST_TRY(StreamEnd end,
-                  listen({.resource_version = version_,
-                          .label_selector = options_.label_selector,
-                          .field_selector = options_.field_selector,
-                          .lasting = lasting,
-                          .stall = options_.stall,
-                          .at_most = left()}));
+    MESHTRUST_TRY(StreamEnd end, listen({.resource_version = version_,
+                                         .label_selector = options_.label_selector,
+                                         .field_selector = options_.field_selector,
+                                         .lasting = lasting,
+                                         .stall = options_.stall,
+                                         .at_most = left()}));
     if (end.why == StreamEnd::Why::kEnough) return after_event_;
     if (end.why == StreamEnd::Why::kBroken) return broken(std::move(end.error));
     // An end is normal, but a server that ends every stream at once must not be hammered.
@@ -107,9 +106,8 @@ class Watcher {
 
   /// A stream, or what is as good as its end: a version that is too old begins with a list again.
   Result<StreamEnd> listen(const WatchRequest& request) {
-    auto end = client_.watch_once(ref_, request, [this](std::string_view line) {
-      return take(line) == Watching::kGoOn;
-    });
+    auto end = client_.watch_once(
+        ref_, request, [this](std::string_view line) { return take(line) == Watching::kGoOn; });
     if (end || end.error().code != Code::kNotFound) return end;
     version_.clear();
     return StreamEnd{.why = StreamEnd::Why::kOver};
@@ -124,10 +122,10 @@ class Watcher {
         version_.clear();
         return Watching::kEnough;
       case WatchEvent::Type::kError:
-        return end_of_stream(
-            Error{.code = Code::kUnavailable,
-                  .message = "the watch of " + ref_.describe() + " failed: " +
-                             base::printable(base::string_at(event->object, "message"))});
+        return end_of_stream(Error{
+            .code = Code::kUnavailable,
+            .message = "the watch of " + ref_.describe() +
+                       " failed: " + base::printable(base::string_at(event->object, "message"))});
       case WatchEvent::Type::kUnknown:
         return Watching::kGoOn;
       default:
@@ -181,7 +179,8 @@ class Watcher {
     wait = std::min(wait, options_.longest_wait);
     const double share = 0.5 + 0.5 * fraction(client_.effects().random);
     wait = milliseconds(static_cast<long>(static_cast<double>(wait.count()) * share));
-    if (const auto most = left()) wait = std::clamp(wait, milliseconds(0), std::max(*most, milliseconds(0)));
+    if (const auto most = left())
+      wait = std::clamp(wait, milliseconds(0), std::max(*most, milliseconds(0)));
     return client_.pause().wait(wait);
   }
 
@@ -195,7 +194,7 @@ class Watcher {
   bool told_ = false;
   int failures_ = 0;  ///< in a row
   std::optional<Error> trouble_;
-  bool heard_ = false;  ///< the stream brought a line
+  bool heard_ = false;               ///< the stream brought a line
   Step after_event_ = Step::kAgain;  ///< what the last event of a stream that was left asks for
 };
 

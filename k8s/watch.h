@@ -42,7 +42,7 @@ struct WatchOptions {
 
 /// How a watch ended without an error.
 struct WatchEnd {
-  bool enough = false;  ///< `on_change` said so; else the time was over
+  bool enough = false;                      ///< `on_change` said so; else the time was over
   std::optional<base::Error> trouble = {};  ///< what kept the last attempt from working
 };
 

@@ -83,9 +83,9 @@ Result<Removed> read_removed(const ObjectRef& ref,
   const Json& about = base::at_path(answer, {is_status ? "details" : "metadata"});
   const std::string uid = base::string_at(about, "uid", only.uid);
   if (uid != only.uid || base::string_at(about, "name", ref.name) != ref.name) {
-    return fail(with_context({.code = Code::kUnavailable,
-                              .message = "the server answered about another object"},
-                             action));
+    return fail(with_context(
+        {.code = Code::kUnavailable, .message = "the server answered about another object"},
+        action));
   }
   if (is_status || !is_being_deleted(answer)) return Removed{};
   Removed held{.state = Removed::State::kHeld};
@@ -217,9 +217,9 @@ Result<std::optional<Applied>> ApiClient::find_created(const ObjectRef& ref, con
                              action));
   }
   if (!has_manager(*live, kFieldManager) || !holds_all_of(*live, whole)) {
-    return fail(with_context({.code = Code::kConflict,
-                              .message = "one of that name exists already and is another"},
-                             action));
+    return fail(with_context(
+        {.code = Code::kConflict, .message = "one of that name exists already and is another"},
+        action));
   }
   return std::optional<Applied>(facts_of(*live, false));
 }
@@ -242,8 +242,7 @@ Result<Applied> ApiClient::change(const ObjectRef& ref,
 
 /// Nothing when the object was changed by somebody else in between.
 Result<std::optional<Applied>> ApiClient::change_once(
-    const ObjectRef& ref,
-    const std::function<base::Status(Json& object)>& change) {
+    const ObjectRef& ref, const std::function<base::Status(Json& object)>& change) {
   const std::string action = "changing " + ref.describe();
   MESHTRUST_TRY(const std::optional<Json> live, get(ref));
   if (!live) return fail(with_context({.code = Code::kNotFound, .message = "it is gone"}, action));
