@@ -65,10 +65,7 @@ class Pool {
       std::exception_ptr problem = attempt(index);
       lock.lock();
       self.begun.reset();
-      if (problem) {
-        problem_ = std::move(problem);
-        break;
-      }
+      if (problem) problem_ = std::move(problem);
     }
     changed_.notify_one();
   }

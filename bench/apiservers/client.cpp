@@ -41,7 +41,7 @@ base::Status apply_all(k8s::ApiClient& client, int objects) {
   return {};
 }
 
-int run(const std::string& kubeconfig_path, int objects, std::size_t jobs) {
+int bench(const std::string& kubeconfig_path, int objects, std::size_t jobs) {
   const auto start = Clock::now();
   base::SystemClock clock;
   base::SystemRandom random;
@@ -95,5 +95,5 @@ int run(const std::string& kubeconfig_path, int objects, std::size_t jobs) {
 int main(int argc, char** argv) {
   if (argc != 4) return 64;
   meshtrust::base::harden_process();
-  return meshtrust::run(argv[1], std::atoi(argv[2]), std::strtoul(argv[3], nullptr, 10));
+  return meshtrust::bench(argv[1], std::atoi(argv[2]), std::strtoul(argv[3], nullptr, 10));
 }
