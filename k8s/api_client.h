@@ -64,7 +64,8 @@ struct Applied {
 /// What a server-side dry run came to.
 enum class Rehearsed {
   kAccepted,
-  kNoNamespace,  ///< its namespace does not exist, so nothing could be tried
+  kNoNamespace,   ///< its namespace does not exist, so nothing could be tried
+  kNotSupported,  ///< a webhook that would be asked does not support it
 };
 
 /// Only this very object is deleted, not one that took its place.

@@ -145,6 +145,9 @@ Result<Rehearsed> ApiClient::rehearse(const ObjectRef& ref, const Json& object) 
       what_is_missing(read_status(reply), reply, ref) == Missing::kNamespace &&
       ref.resource != "namespaces";
   if (no_namespace) return Rehearsed::kNoNamespace;
+  const bool not_supported =
+      reply.status == 400 && reply.body.find("does not support dry run") != std::string::npos;
+  if (not_supported) return Rehearsed::kNotSupported;
   return fail(refusal(reply, action));
 }
 

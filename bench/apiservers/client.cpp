@@ -1,5 +1,5 @@
-// Applies objects to every cluster of a kubeconfig the way the product does: one client a cluster, a
-// bounded pool, connections given back when a cluster is done.
+// Applies objects to every cluster of a kubeconfig the way the product does: one client a cluster,
+// a bounded pool, connections given back when a cluster is done.
 //
 //   apiservers_client KUBECONFIG OBJECTS JOBS
 //
