@@ -190,6 +190,8 @@ Result<Applied> ApiClient::create(const ObjectRef& ref, const Json& object) {
       trouble = refusal(*sent, action);
       const bool exists = sent->status == 409 && read_status(*sent).reason == "AlreadyExists";
       if (!exists && !leaves_open(*sent)) return fail(std::move(trouble));
+      // It may be our own, from a request whose answer was lost.
+      if (exists) trouble.code = Code::kUnavailable;
     }
     // Whether it happened is not guessed but looked up. Where nothing is found the request may
     // still be on its way: another POST then finds it, and does no harm.
