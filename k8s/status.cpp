@@ -237,7 +237,9 @@ Error error_from_reply(const Reply& reply, std::string_view action) {
   const ServerStatus status = read_status(reply);
   Error error = from_status(status, reply);
   error.message += contradiction(status);
-  if (!reply.audit_id.empty() && reply.status != 401 && reply.status != 404) {
+  // What RBAC says needs no further explanation; whoever debugs the rest wants to find it.
+  const bool explains_itself = error.code == Code::kPermission || error.code == Code::kNotFound;
+  if (!reply.audit_id.empty() && !explains_itself) {
     error.hints.push_back("the server's audit log has this request as '" + reply.audit_id + "'");
   }
   return with_context(std::move(error), action);

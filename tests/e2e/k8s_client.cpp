@@ -201,15 +201,7 @@ TEST_F(RealServerTest, WatchesUntilSomethingHappens) {
   EXPECT_TRUE(done) << done.error().message;
 }
 
-TEST_F(RealServerTest, LearnsThatAVersionIsTooOldOrThatAStreamIsOver) {
-  const auto from_the_start =
-      api->watch_once(maps(), {.resource_version = "1"}, [](std::string_view line) {
-        const auto event = parse_watch_event(line);
-        EXPECT_EQ(event->type, WatchEvent::Type::kExpired) << line;
-        return false;
-      });
-  EXPECT_TRUE(from_the_start ? from_the_start->why == StreamEnd::Why::kEnough
-                             : from_the_start.error().code == Code::kNotFound);
+TEST_F(RealServerTest, LearnsThatAStreamIsOver) {
   const auto listed = api->list(maps());
   const auto over =
       api->watch_once(maps(), {.resource_version = listed->resource_version, .lasting = seconds(1)},
