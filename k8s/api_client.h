@@ -7,6 +7,8 @@
 #include "base/processes.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/secret.h"
+#include "base/time.h"
 #include "k8s/credentials.h"
 #include "k8s/http.h"
 #include "k8s/object_ref.h"
@@ -27,6 +29,10 @@ namespace meshtrust::k8s {
 /// The one field manager of everything meshtrust applies. Never to be changed: fields stay with the
 /// name that wrote them.
 inline constexpr std::string_view kFieldManager = "meshtrust";
+
+/// A hint where a lost answer leaves open what a write did.
+inline constexpr std::string_view kOutcomeUnknown =
+    "whether it was written is not known: the same command again finds out";
 
 /// The outside world of a client. All outlive it.
 struct ClientEffects {
@@ -51,13 +57,94 @@ struct ClientOptions {
   std::function<void(std::string_view)> on_warning = {};
 };
 
-enum class DryRun { kNo, kYes };
-
-/// What an apply did.
+/// What a write that ended well left behind.
 struct Applied {
   bool created = false;
   std::string uid = {};
   std::string resource_version = {};  ///< unchanged when there was nothing to do
+};
+
+/// What a server-side dry run came to.
+enum class Rehearsed {
+  kAccepted,
+  kNoNamespace,   ///< its namespace does not exist, so nothing could be tried
+  kNotSupported,  ///< a webhook that would be asked does not support it
+};
+
+/// Only this very object is deleted, not one that took its place.
+struct Preconditions {
+  std::string uid = {};               ///< required
+  std::string resource_version = {};  ///< "" for any
+};
+
+/// What a delete left behind.
+struct Removed {
+  enum class State {
+    kGone,
+    kWasAbsent,
+    kHeld,  ///< marked for deletion; `finalizers` have to let go first
+  };
+  State state = State::kGone;
+  std::vector<std::string> finalizers = {};
+};
+
+/// Which objects of a kind.
+struct ListOptions {
+  std::string label_selector = {};
+  std::string field_selector = {};  ///< "metadata.name=x"; Secrets know `type` beside
+  int page_items = 500;
+};
+
+struct ObjectList {
+  std::vector<base::Json> items;  ///< without kind and apiVersion of their own
+  std::string resource_version;   ///< where a watch begins
+};
+
+struct FactsList {
+  std::vector<SecretFacts> items;
+  std::string resource_version;
+};
+
+/// A watch from one version on; see `k8s/watch.h` for one that goes on.
+struct WatchRequest {
+  std::string resource_version = {};  ///< of a list, or of the last event
+  std::string label_selector = {};
+  std::string field_selector = {};
+  base::Seconds lasting{300};               ///< asked of the server
+  std::chrono::milliseconds stall{90'000};  ///< how much longer before it counts as dead
+  std::optional<std::chrono::milliseconds> at_most = {};  ///< before the caller has to go on
+};
+
+/// How a watch stream ended.
+struct StreamEnd {
+  enum class Why {
+    kOver,    ///< the server ended it, as it does from time to time, or `at_most` was over
+    kEnough,  ///< the receiver said so
+    kBroken,  ///< the connection broke, or what came was no event; `error` says which
+  };
+  Why why = Why::kOver;
+  base::Error error = {};
+};
+
+struct TokenWish {
+  std::string namespace_name = {};
+  std::string service_account = {};
+  std::vector<std::string> audiences = {};
+  base::Seconds lifetime{3'600};  ///< at least ten minutes; the server has the last word
+};
+
+/// A bound token of a service account. Nothing of it is stored in the cluster.
+struct ServiceAccountToken {
+  base::Secret token = {};
+  base::Instant expires = {};  ///< as the server says, whatever was wished for
+};
+
+/// One resource of a served group and version.
+struct ServedResource {
+  std::string name = {};  ///< "secrets"
+  std::string kind = {};
+  bool namespaced = false;
+  std::vector<std::string> verbs = {};
 };
 
 struct ServerVersion {
@@ -91,7 +178,8 @@ struct AccessQuestion {
 /// One cluster's API. Calls block, may come from several threads, and never retry what cannot be
 /// repeated safely. Errors: kUnavailable (unreachable, untrusted, throttled, not served),
 /// kPermission (401, 403), kConflict (409), kInvalidInput (the credentials of the kubeconfig are
-/// unusable), kRefused (an admission webhook said no), kCancelled, kInternal (a bug here).
+/// unusable), kRefused (an admission rule said no), kCancelled, kInternal (a bug here). The message
+/// is the server's own; where it gave an Audit-Id, a hint holds it.
 class ApiClient {
  public:
   ApiClient(ClientSettings settings, const ClientEffects& effects, ClientOptions options = {});
@@ -107,14 +195,34 @@ class ApiClient {
   /// Whether the object exists and its metadata (PartialObjectMetadata): of a Secret no value
   /// crosses the wire.
   base::Result<std::optional<SecretFacts>> get_metadata(const ObjectRef& ref);
-  /// The whole list, newest from etcd, page by page. Not for Secrets.
-  base::Result<std::vector<base::Json>> list(const ObjectRef& ref,
-                                             std::string_view label_selector = {});
+  /// The whole list, newest from etcd, page by page, all pages of one version. Not for Secrets.
+  base::Result<ObjectList> list(const ObjectRef& ref, const ListOptions& options = {});
+  /// Names, labels, annotations and managers alone; of Secrets no value crosses the wire.
+  base::Result<FactsList> list_metadata(const ObjectRef& ref, const ListOptions& options = {});
+  /// One stream of watch events, each line handed to `receive` until it says false. An error is the
+  /// server's refusal: kPermission, or kNotFound when the version is too old (410). Not for
+  /// Secrets.
+  base::Result<StreamEnd> watch_once(const ObjectRef& ref,
+                                     const WatchRequest& request,
+                                     const std::function<bool(std::string_view line)>& receive);
+
   /// Server-side apply of the whole intent; never forced. `object` needs no apiVersion, kind, name
   /// or namespace. kConflict names every field and who owns it.
-  base::Result<Applied> apply(const ObjectRef& ref,
-                              const base::Json& object,
-                              DryRun dry_run = DryRun::kNo);
+  base::Result<Applied> apply(const ObjectRef& ref, const base::Json& object);
+  /// The same as a server-side dry run: admission, validation and conflicts, nothing stored.
+  base::Result<Rehearsed> rehearse(const ObjectRef& ref, const base::Json& object);
+  /// POST. Where something of that name is already there, or the answer was lost, the object is
+  /// read back: ours and as asked for is success (`created` says whether this call made it), all
+  /// else kConflict. Not for Secrets.
+  base::Result<Applied> create(const ObjectRef& ref, const base::Json& object);
+  /// Reads the object, lets `change` edit it, and writes it back unless somebody else was faster:
+  /// then all of it again, up to five times. `change` says what the object shall be, so that doing
+  /// it twice does no more than once; an object it leaves alone is not written. kNotFound,
+  /// kConflict. Not for Secrets.
+  base::Result<Applied> change(const ObjectRef& ref,
+                               const std::function<base::Status(base::Json& object)>& change);
+  /// Deletes exactly the object of `only`; kConflict when another has its name by now.
+  base::Result<Removed> remove(const ObjectRef& ref, const Preconditions& only);
 
   /// A Secret with its values, over a connection of its own.
   base::Result<std::optional<SecretObject>> get_secret(const ObjectRef& ref);
@@ -136,7 +244,16 @@ class ApiClient {
   /// The client certificate in use, in PEM, also one that a plugin handed out; "" when there is
   /// none.
   std::string client_certificate() { return http_.client_certificate(); }
+  /// TokenRequest. kNotFound when there is no such account.
+  base::Result<ServiceAccountToken> request_token(const TokenWish& wish);
+  /// What the server has at "v1" or "apps/v1"; nothing when it does not serve that.
+  base::Result<std::optional<std::vector<ServedResource>>> discover(std::string_view api_version);
+  /// Whether it serves the resource of `ref`: false means that its CRD is not installed.
+  base::Result<bool> serves(const ObjectRef& ref);
 
+  const ClientEffects& effects() const { return effects_; }
+  /// How waits between attempts are made.
+  Pause& pause();
   /// Closes idle connections.
   void close_idle() { http_.close_idle(); }
 
@@ -144,6 +261,8 @@ class ApiClient {
   enum class Repeatable { kNo, kYes };
 
   /// Sends, and sends again where that is safe and may help. Any status is an answer.
+  base::Result<Reply, SendFailure> send(Request request, Repeatable repeatable);
+  /// The same, with the failure in words.
   base::Result<Reply> perform(Request request, Repeatable repeatable, std::string_view action);
   base::Error refusal(const Reply& reply, std::string_view action) const;
   base::Result<std::optional<Reply>> fetch(const ObjectRef& ref, Request request);
@@ -153,8 +272,17 @@ class ApiClient {
                                        const base::Json& review,
                                        std::string_view action);
   base::Result<Reply> get_version();
+  enum class DryRun { kNo, kYes };
   base::Result<Reply> patch(const ObjectRef& ref, Request request, DryRun dry_run);
-  base::Result<base::Json> list_page(const ObjectRef& ref, const std::string& query, bool& expired);
+  base::Result<std::optional<Applied>> find_created(const ObjectRef& ref, const base::Json& whole);
+  base::Result<std::optional<Applied>> change_once(
+      const ObjectRef& ref, const std::function<base::Status(base::Json& object)>& change);
+  base::Result<std::optional<base::Json>> list_page(const ObjectRef& ref,
+                                                    const std::string& query,
+                                                    Content content);
+  base::Result<base::Json> list_all(const ObjectRef& ref,
+                                    const ListOptions& options,
+                                    Content content);
   void pass_on_warnings(const Reply& reply);
 
   const ClientSettings settings_;

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "k8s/request_headers.h"
+#include "k8s/retry.h"
 #include "k8s/send_failure.h"
 
 #include <curl/curl.h>
@@ -18,7 +19,16 @@ namespace {
 
 using std::chrono::milliseconds;
 
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// Beside libcurl's own codes, which are not negative.
 constexpr int kWasCancelled = -1;
+constexpr int kFellSilent = -2;
+
+/// The wait on a socket is real, so it is measured by the machine's own clock, as libcurl's is.
+SteadyTime steady_now() {
+  return std::chrono::steady_clock::now();
+}
 
 struct FreeEasy {
   void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
@@ -76,7 +86,10 @@ struct Connection::Handles {
 /// What the callbacks of one request see.
 struct Connection::Transfer {
   const Request& request;
+  CURL* easy;
   std::size_t limit;
+  milliseconds silence;
+  SteadyTime last_byte = steady_now();
   Headers headers = {};
   std::string_view body = {};
   std::size_t sent = 0;
@@ -90,6 +103,7 @@ struct Connection::Transfer {
     const std::size_t part = std::min(size * count, transfer.body.size() - transfer.sent);
     std::memcpy(into, transfer.body.data() + transfer.sent, part);
     transfer.sent += part;
+    transfer.last_byte = steady_now();
     return part;
   }
 
@@ -101,9 +115,28 @@ struct Connection::Transfer {
     return CURL_SEEKFUNC_OK;
   }
 
+  static std::size_t note_header(char* /*line*/,
+                                 std::size_t size,
+                                 std::size_t count,
+                                 void* self) noexcept {
+    static_cast<Transfer*>(self)->last_byte = steady_now();
+    return size * count;
+  }
+
+  bool is_streamed() const {
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    return request.sink && status == 200;
+  }
+
   static std::size_t take(char* from, std::size_t size, std::size_t count, void* self) noexcept {
     auto& transfer = *static_cast<Transfer*>(self);
     const std::size_t part = size * count;
+    transfer.last_byte = steady_now();
+    if (transfer.is_streamed()) {
+      transfer.reply.stopped = !transfer.request.sink(std::string_view(from, part));
+      return transfer.reply.stopped ? CURL_WRITEFUNC_ERROR : part;
+    }
     if (part > transfer.limit - transfer.received) {
       transfer.too_large = true;
       return CURL_WRITEFUNC_ERROR;
@@ -134,15 +167,18 @@ base::Result<Reply, SendFailure> Connection::exchange(const Request& request,
                                                       const base::Cancellation& cancellation) {
   reusable_ = false;
   CURL* easy = handles_->easy.get();
-  Transfer transfer{.request = request, .limit = options_.answer_limit_bytes};
+  Transfer transfer{.request = request,
+                    .easy = easy,
+                    .limit = options_.answer_limit_bytes,
+                    .silence = request.silence.value_or(options_.silence_timeout)};
   curl_easy_reset(easy);
   configure(transfer, request);
 
-  if (const int code = drive(cancellation); code != CURLE_OK) {
-    return failed(code, transfer, clock);
+  const int code = drive(transfer, cancellation);
+  if (code != CURLE_OK && !transfer.reply.stopped) return failed(code, transfer, clock);
   }
-  read_headers(transfer.reply);
-  reusable_ = request.content == Content::kOrdinary;
+  read_headers(transfer.reply, clock.now());
+  reusable_ = request.content == Content::kOrdinary && !transfer.reply.stopped;
   return std::move(transfer.reply);
 }
 
@@ -155,6 +191,9 @@ base::Failure<SendFailure> Connection::failed(int code,
   curl_easy_getinfo(handles_->easy.get(), CURLINFO_PRETRANSFER_TIME_T, &connected_after);
   return base::Failure<SendFailure>{explain_failure({.curl_code = code,
                                                      .cancelled = code == kWasCancelled,
+                                                     .silent_for = code == kFellSilent
+                                                                       ? transfer.silence
+                                                                       : milliseconds(0),
                                                      .too_large = transfer.too_large,
                                                      .was_connected = connected_after > 0,
                                                      .os_error = static_cast<int>(os_error),
@@ -168,17 +207,18 @@ base::Failure<SendFailure> Connection::failed(int code,
 base::Result<std::vector<std::string>, SendFailure> Connection::serving_chain(
     const base::Clock& clock, const base::Cancellation& cancellation) {
   CURL* easy = handles_->easy.get();
-  const Request request;
-  Transfer transfer{.request = request, .limit = 0};
+  const Request request{.at_most = options_.connect_timeout};
+  Transfer transfer{
+      .request = request, .easy = easy, .limit = 0, .silence = options_.silence_timeout};
   curl_easy_reset(easy);
   configure_server(request);
-  configure_time(options_.connect_timeout);
+  configure_time(request);
   set(easy, CURLOPT_ERRORBUFFER, transfer.words.data());
   set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
   set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
   set(easy, CURLOPT_CERTINFO, 1L);
   set(easy, CURLOPT_CONNECT_ONLY, 1L);
-  if (const int code = drive(cancellation); code != CURLE_OK) {
+  if (const int code = drive(transfer, cancellation); code != CURLE_OK) {
     return failed(code, transfer, clock);
   }
   std::vector<std::string> chain;
@@ -200,12 +240,14 @@ void Connection::configure(Transfer& transfer, const Request& request) {
   configure_tls();
   configure_body(transfer, request);
 
-  configure_time(std::max(milliseconds(1), request.at_most.value_or(options_.request_timeout)));
+  configure_time(request);
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
   set(easy, CURLOPT_ERRORBUFFER, transfer.words.data());
   set(easy, CURLOPT_WRITEFUNCTION, &Transfer::take);
   set(easy, CURLOPT_WRITEDATA, &transfer);
+  set(easy, CURLOPT_HEADERFUNCTION, &Transfer::note_header);
+  set(easy, CURLOPT_HEADERDATA, &transfer);
   for (const base::Secret& line : request_headers(settings_, request)) {
     add_header(transfer.headers, reveal(line, "request header for libcurl").data());
   }
@@ -220,12 +262,20 @@ void Connection::configure(Transfer& transfer, const Request& request) {
   if (settings_.compress && !confidential) set(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 }
 
-void Connection::configure_time(milliseconds whole) {
+void Connection::configure_time(const Request& request) {
   CURL* easy = handles_->easy.get();
-  whole = std::min(whole, options_.request_timeout);
+  milliseconds whole = request.sink ? milliseconds(0) : options_.request_timeout;  // 0: no bound
+  if (request.at_most) {
+    whole = std::max(milliseconds(1),
+                     request.sink ? *request.at_most : std::min(*request.at_most, whole));
+  }
+  const milliseconds to_connect =
+      whole.count() > 0 ? std::min(whole, options_.connect_timeout) : options_.connect_timeout;
   set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(whole.count()));
-  set(easy, CURLOPT_CONNECTTIMEOUT_MS,
-      static_cast<long>(std::min(whole, options_.connect_timeout).count()));
+  set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(to_connect.count()));
+  set(easy, CURLOPT_TCP_KEEPALIVE, 1L);  // finds a peer that vanished under an idle watch
+  set(easy, CURLOPT_TCP_KEEPIDLE, 30L);
+  set(easy, CURLOPT_TCP_KEEPINTVL, 10L);
   set(easy, CURLOPT_NOSIGNAL, 1L);
   set(easy, CURLOPT_QUICK_EXIT, 1L);  // a hanging name server must not hold up Ctrl-C
 }
@@ -293,7 +343,7 @@ void Connection::configure_body(Transfer& transfer, const Request& request) {
   set(easy, CURLOPT_CUSTOMREQUEST, name_of(request.method).data());
 }
 
-int Connection::drive(const base::Cancellation& cancellation) {
+int Connection::drive(const Transfer& transfer, const base::Cancellation& cancellation) {
   CURLM* multi = handles_->multi.get();
   CURL* easy = handles_->easy.get();
   MESHTRUST_CHECK(curl_multi_add_handle(multi, easy) == CURLM_OK);
@@ -308,43 +358,49 @@ int Connection::drive(const base::Cancellation& cancellation) {
       result = message->data.result;  // NOLINT(cppcoreguidelines-pro-type-union-access): by libcurl
       break;
     }
+    const auto left =
+        std::chrono::ceil<milliseconds>(transfer.last_byte + transfer.silence - steady_now());
+    if (left.count() <= 0) {
+      result = kFellSilent;
+      break;
+    }
+    const int pause = static_cast<int>(std::min<milliseconds::rep>(left.count(), 60'000));
     curl_waitfd stop{.fd = cancellation.fd(), .events = CURL_WAIT_POLLIN, .revents = 0};
-    MESHTRUST_CHECK(curl_multi_poll(multi, &stop, 1, 60'000, nullptr) == CURLM_OK);
+    MESHTRUST_CHECK(curl_multi_poll(multi, &stop, 1, pause, nullptr) == CURLM_OK);
   }
   curl_multi_remove_handle(multi, easy);
   return result;
 }
 
-void Connection::read_headers(Reply& reply) const {
+void Connection::read_headers(Reply& reply, base::Instant now) const {
   CURL* easy = handles_->easy.get();
   long status = 0;
   long version = 0;
-  curl_off_t retry_after = 0;
   const char* content_type = nullptr;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
-  curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
   curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
   reply.status = static_cast<int>(status);
   reply.used_http2 = version == CURL_HTTP_VERSION_2_0;
-  if (retry_after > 0) reply.retry_after = base::Seconds(retry_after);
   if (content_type != nullptr) reply.content_type = content_type;
 
+  const auto value_of = [easy](const char* name) -> std::string_view {
+    curl_header* found = nullptr;
+    const auto code = curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &found);
+    return code == CURLHE_OK ? std::string_view(found->value) : std::string_view();
+  };
+  reply.retry_after = parse_retry_after(value_of("Retry-After"), value_of("Date"), now);
+  reply.audit_id = base::printable(value_of("Audit-Id"), 64);
   curl_header* header = nullptr;
-  if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
-    const time_t date = curl_getdate(header->value, nullptr);
-    if (date > 0) {
-      reply.date = std::chrono::floor<base::Seconds>(std::chrono::system_clock::from_time_t(date));
-    }
+  const time_t date = curl_getdate(std::string(value_of("Date")).c_str(), nullptr);
+  if (date > 0) {
+    reply.date = std::chrono::floor<base::Seconds>(std::chrono::system_clock::from_time_t(date));
   }
   curl_off_t ready_at = 0;
   curl_off_t answered_at = 0;
   curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready_at);
   curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &answered_at);
   reply.waited = std::chrono::microseconds(answered_at - ready_at);
-  if (curl_easy_header(easy, "Audit-Id", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
-    reply.audit_id = base::printable(header->value, 64);
-  }
   for (std::size_t i = 0;
        curl_easy_header(easy, "Warning", i, CURLH_HEADER, -1, &header) == CURLHE_OK; ++i) {
     if (auto text = warning_text(header->value)) reply.warnings.push_back(std::move(*text));

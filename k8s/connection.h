@@ -36,16 +36,16 @@ class Connection {
   struct Transfer;
 
   void configure(Transfer& transfer, const Request& request);
-  void configure_time(std::chrono::milliseconds whole);
+  void configure_time(const Request& request);
   void configure_server(const Request& request);
   void configure_tls();
   void configure_body(Transfer& transfer, const Request& request);
-  /// The CURLcode, or -1 when cancelled.
-  int drive(const base::Cancellation& cancellation);
+  /// The CURLcode, or one of ours: cancelled, silent.
+  int drive(const Transfer& transfer, const base::Cancellation& cancellation);
   base::Failure<SendFailure> failed(int code,
                                     const Transfer& transfer,
                                     const base::Clock& clock) const;
-  void read_headers(Reply& reply) const;
+  void read_headers(Reply& reply, base::Instant now) const;
 
   const ClientSettings& settings_;
   std::shared_ptr<const ClientIdentity> identity_;

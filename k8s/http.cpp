@@ -13,6 +13,8 @@ std::string_view name_of(Method method) {
       return "GET";
     case Method::kPost:
       return "POST";
+    case Method::kPut:
+      return "PUT";
     case Method::kPatch:
       return "PATCH";
     case Method::kDelete:
@@ -44,20 +46,27 @@ HttpClient::HttpClient(const ClientSettings& settings,
 HttpClient::~HttpClient() = default;
 
 base::Result<Reply, SendFailure> HttpClient::send(const Request& request) {
-  std::unique_ptr<Connection> connection = acquire(request.content);
+  std::unique_ptr<Connection> connection = acquire(request);
   auto result = connection->exchange(request, clock_, cancellation_);
-  release(std::move(connection));
+  release(std::move(connection), request);
   return result;
 }
 
 /// Waits for a slot. The wait needs no bound of its own: whoever holds a slot gives it back when
 /// its request times out, and at once when the run is cancelled.
-std::unique_ptr<Connection> HttpClient::acquire(Content content) {
+std::unique_ptr<Connection> HttpClient::acquire(const Request& request) {
   std::unique_lock lock(mutex_);
+  if (request.sink) {
+    slot_free_.wait(lock, [&] { return streaming_ < options_.streams; });
+    ++streaming_;
+    const auto identity = identity_;
+    lock.unlock();
+    return std::make_unique<Connection>(settings_, identity, options_);
+  }
   slot_free_.wait(lock, [&] { return busy_ < options_.connections; });
   ++busy_;
   std::unique_ptr<Connection> taken;
-  if (!idle_.empty() && content == Content::kOrdinary) {
+  if (!idle_.empty() && request.content == Content::kOrdinary) {
     taken = std::move(idle_.back());
     idle_.pop_back();
   } else if (!idle_.empty() && busy_ + idle_.size() > options_.connections) {
@@ -70,14 +79,15 @@ std::unique_ptr<Connection> HttpClient::acquire(Content content) {
   return taken;
 }
 
-void HttpClient::release(std::unique_ptr<Connection> connection) {
-  if (!connection->is_reusable()) connection.reset();  // closed before its slot is given away
+void HttpClient::release(std::unique_ptr<Connection> connection, const Request& request) {
+  // What is not kept is closed before its slot is given away.
+  if (request.sink || !connection->is_reusable()) connection.reset();
   {
     const std::lock_guard lock(mutex_);
     if (connection && connection->identity() == identity_) idle_.push_back(std::move(connection));
-    --busy_;
+    --(request.sink ? streaming_ : busy_);
   }
-  slot_free_.notify_one();
+  slot_free_.notify_all();  // those who wait may wait for either kind
 }
 
 void HttpClient::use_identity(ClientIdentity identity) {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,7 +20,7 @@
 
 namespace meshtrust::k8s {
 
-enum class Method { kGet, kPost, kPatch, kDelete };
+enum class Method { kGet, kPost, kPut, kPatch, kDelete };
 std::string_view name_of(Method method);
 
 /// Whether the body or the answer carries a private key.
@@ -44,6 +45,12 @@ struct Request {
   const base::Secret* authorization = nullptr;
   /// The most that all of it may take; shorter than the client's own bound, never longer.
   std::optional<std::chrono::milliseconds> at_most = {};
+  /// When set, the body of a 200 is handed over as it arrives, however long it grows, instead of
+  /// being kept; false ends the exchange. Such a request may take for ever unless `at_most` says
+  /// otherwise, and has a connection beside those of ordinary requests.
+  std::function<bool(std::string_view)> sink = {};
+  /// The longest time without a byte in either direction, instead of the client's own bound.
+  std::optional<std::chrono::milliseconds> silence = {};
 };
 
 /// What the server answered, whatever the status.
@@ -58,6 +65,7 @@ struct Reply {
   bool used_http2 = false;
   std::optional<base::Instant> date = {};  ///< the server's clock, from the `Date` header
   std::chrono::microseconds waited{};      ///< from the request's first byte to the answer's
+  bool stopped = false;  ///< the request's `sink` had enough
 
   /// The body, wherever it is.
   std::string_view text(std::string_view purpose) const;
@@ -75,11 +83,16 @@ struct SendFailure {
   Stage stage = Stage::kConnect;
   bool timed_out = false;
   base::Error error = {};
+
+  /// The request may have arrived, and have had its effect.
+  bool left_open() const { return stage == Stage::kExchange || stage == Stage::kAnswer; }
 };
 
 struct HttpOptions {
   std::size_t connections = 2;  ///< at most, open at the same time
+  std::size_t streams = 4;      ///< at most, beside them: requests with a `sink`
   std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds silence_timeout{30'000};  ///< without a byte in either direction
   std::chrono::milliseconds request_timeout{60'000};
   std::size_t answer_limit_bytes = 64U << 20U;
   std::string user_agent = "meshtrust/" MESHTRUST_VERSION;
@@ -117,8 +130,8 @@ class HttpClient {
   void close_idle();
 
  private:
-  std::unique_ptr<Connection> acquire(Content content);
-  void release(std::unique_ptr<Connection> connection);
+  std::unique_ptr<Connection> acquire(const Request& request);
+  void release(std::unique_ptr<Connection> connection, const Request& request);
 
   const ClientSettings& settings_;
   const base::Clock& clock_;
@@ -127,7 +140,8 @@ class HttpClient {
 
   std::mutex mutex_;
   std::condition_variable slot_free_;
-  std::size_t busy_ = 0;                           ///< calls that hold a slot
+  std::size_t busy_ = 0;                           ///< ordinary calls that hold a slot
+  std::size_t streaming_ = 0;                      ///< calls with a `sink` likewise
   std::vector<std::unique_ptr<Connection>> idle_;  ///< most recently used last
   std::shared_ptr<const ClientIdentity> identity_;
 };

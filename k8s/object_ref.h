@@ -19,6 +19,8 @@ struct ObjectRef {
   std::string describe() const;
   /// "" for the core group.
   std::string group() const;
+  /// Whether values are in it that no library may keep: those have calls of their own.
+  bool is_secret() const { return api_version == "v1" && resource == "secrets"; }
 
   friend bool operator==(const ObjectRef&, const ObjectRef&) = default;
 };

@@ -2,9 +2,14 @@
 
 #include "base/check.h"
 
+#include <curl/curl.h>
+
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <poll.h>
+#include <string>
 
 namespace meshtrust::k8s {
 namespace {
@@ -17,7 +22,29 @@ double fraction(base::Random& random) {
   return static_cast<double>(bytes[0] * 256 + bytes[1]) / 65'536.0;
 }
 
+std::optional<base::Instant> http_date(std::string_view text) {
+  const std::time_t time = curl_getdate(std::string(text).c_str(), nullptr);
+  if (time < 0) return std::nullopt;
+  return std::chrono::floor<base::Seconds>(std::chrono::system_clock::from_time_t(time));
+}
+
 }  // namespace
+
+std::optional<base::Seconds> parse_retry_after(std::string_view header,
+                                               std::string_view date,
+                                               base::Instant now) {
+  if (header.empty()) return std::nullopt;
+  const bool is_number = std::all_of(header.begin(), header.end(),
+                                     [](unsigned char c) { return std::isdigit(c) != 0; });
+  if (is_number) {
+    long seconds = 0;
+    const auto read = std::from_chars(header.data(), header.data() + header.size(), seconds);
+    return read.ec == std::errc() ? base::Seconds(seconds) : base::Seconds::max();
+  }
+  const auto until = http_date(header);
+  if (!until) return std::nullopt;
+  return std::max(base::Seconds(0), *until - http_date(date).value_or(now));
+}
 
 base::Status CancellablePause::wait(milliseconds duration) {
   const auto until = std::chrono::steady_clock::now() + duration;

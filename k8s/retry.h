@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <optional>
+#include <string_view>
 
 namespace meshtrust::k8s {
 
@@ -32,12 +33,19 @@ class CancellablePause final : public Pause {
   const base::Cancellation& cancellation_;
 };
 
+/// How long a `Retry-After` header asks to wait: seconds, or an HTTP date, which counts from the
+/// answer's own `date` so that clocks need not agree, and from `now` where it has none. Nothing for
+/// what is neither; never negative.
+std::optional<base::Seconds> parse_retry_after(std::string_view header,
+                                               std::string_view date,
+                                               base::Instant now);
+
 /// Why the last attempt did not do.
 enum class Trouble {
   kConnect,    ///< no connection could be made
   kCut,        ///< the connection broke
   kThrottled,  ///< 429
-  kServer,     ///< 502, 503, 504, or another 5xx with Retry-After
+  kServer,     ///< 502, 503, 504, another 5xx with Retry-After, or 500 to a read
 };
 
 struct RetryPolicy {

@@ -23,12 +23,26 @@ using base::Status;
 constexpr int kDeepest = 64;
 
 /// Where in the object the scanner is: only these places are treated differently.
-enum class Place { kTop, kData, kStringData, kMetadata, kAnnotations, kElsewhere };
+enum class Place {
+  kTop,
+  kItems,
+  kItem,
+  kData,
+  kStringData,
+  kMetadata,
+  kAnnotations,
+  kStatus,
+  kElsewhere
+};
 
 Place below(Place place, std::string_view key) {
-  if (place == Place::kTop && key == "data") return Place::kData;
-  if (place == Place::kTop && key == "stringData") return Place::kStringData;
-  if (place == Place::kTop && key == "metadata") return Place::kMetadata;
+  if (place == Place::kTop && key == "items") return Place::kItems;
+  if (place == Place::kTop && key == "status") return Place::kStatus;
+  if (place == Place::kTop || place == Place::kItem) {
+    if (key == "data") return Place::kData;
+    if (key == "stringData") return Place::kStringData;
+    if (key == "metadata") return Place::kMetadata;
+  }
   if (place == Place::kMetadata && key == "annotations") return Place::kAnnotations;
   return Place::kElsewhere;
 }
@@ -59,6 +73,7 @@ class Cutter {
   }
 
   std::map<std::string, Secret> take() { return std::move(values_); }
+  Secret take_token() { return std::move(token_); }
 
  private:
   using Span = std::span<std::uint8_t>;
@@ -98,7 +113,7 @@ class Cutter {
       case '{':
         return object(place, depth);
       case '[':
-        return array(depth);
+        return array(place == Place::kItems ? Place::kItem : Place::kElsewhere, depth);
       case '"':
         return string() ? Status() : broken();
       default:
@@ -112,11 +127,11 @@ class Cutter {
     return at_ > start ? Status() : broken();
   }
 
-  Status array(int depth) {
+  Status array(Place elements, int depth) {
     ++at_;
     if (take_if(']')) return {};
     do {
-      if (auto status = value(Place::kElsewhere, depth + 1); !status) return status;
+      if (auto status = value(elements, depth + 1); !status) return status;
     } while (take_if(','));
     return take_if(']') ? Status() : broken();
   }
@@ -141,6 +156,7 @@ class Cutter {
 
     const bool is_copy = place == Place::kAnnotations && key == kLastApplied;
     if (place == Place::kData) return data_value(key);
+    if (place == Place::kStatus && key == "token") return token_value();
     if (place == Place::kStringData || is_copy) return blanked_value();
     return value(below(place, key), depth + 1);
   }
@@ -169,12 +185,31 @@ class Cutter {
     return {};
   }
 
+  Status token_value() {
+    const auto raw = string();
+    if (!raw) return broken();
+    auto plain = unescape(*raw);
+    std::fill(raw->begin(), raw->end(), ' ');
+    if (!plain) return broken();
+    token_ = *std::move(plain);
+    return {};
+  }
+
   static base::Failure<base::Error> not_base64(std::string_view key) {
     return fail(Code::kUnavailable,
                 "the value of '" + base::printable(key, 80) + "' in the answer is not base64");
   }
 
   static std::optional<Secret> decode(Span raw) {
+    const auto plain = unescape(raw);
+    if (!plain) return std::nullopt;
+    auto decoded = base::secret_from_base64(reveal(*plain, "value of a Secret, to be decoded"));
+    if (!decoded) return std::nullopt;
+    return *std::move(decoded);
+  }
+
+  /// The text behind the escapes that base64 and tokens can need; nothing for any other.
+  static std::optional<Secret> unescape(Span raw) {
     Secret plain = Secret::of_size(raw.size());
     const Span out = plain.writable();
     std::size_t used = 0;
@@ -207,14 +242,13 @@ class Cutter {
       }
     }
     plain.truncate(used);
-    auto decoded = base::secret_from_base64(reveal(plain, "value of a Secret, to be decoded"));
-    if (!decoded) return std::nullopt;
-    return *std::move(decoded);
+    return plain;
   }
 
   Span text_;
   std::size_t at_ = 0;
   std::map<std::string, Secret> values_;
+  Secret token_;
 };
 
 }  // namespace
@@ -223,6 +257,12 @@ base::Result<std::map<std::string, Secret>> cut_secret_values(Secret& json) {
   Cutter cutter(json.writable());
   MESHTRUST_TRY_DO(cutter.run());
   return cutter.take();
+}
+
+base::Result<Secret> cut_token(Secret& json) {
+  Cutter cutter(json.writable());
+  MESHTRUST_TRY_DO(cutter.run());
+  return cutter.take_token();
 }
 
 }  // namespace meshtrust::k8s

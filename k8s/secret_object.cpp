@@ -32,6 +32,14 @@ std::map<std::string, std::string> strings_of(const Json& object) {
   return out;
 }
 
+std::vector<std::string> texts_of(const Json& list) {
+  std::vector<std::string> out;
+  for (const Json& one : list) {
+    if (one.is_string()) out.push_back(one.get<std::string>());
+  }
+  return out;
+}
+
 std::vector<std::string> managers_of(const Json& metadata) {
   std::vector<std::string> out;
   for (const Json& field : base::at_path(metadata, {"managedFields"})) {
@@ -40,6 +48,8 @@ std::vector<std::string> managers_of(const Json& metadata) {
   }
   return out;
 }
+
+}  // namespace
 
 SecretFacts facts_of(const Json& object) {
   const Json& metadata = base::at_path(object, {"metadata"});
@@ -51,6 +61,7 @@ SecretFacts facts_of(const Json& object) {
                     .labels = strings_of(base::at_path(metadata, {"labels"})),
                     .annotations = strings_of(base::at_path(metadata, {"annotations"})),
                     .managers = managers_of(metadata),
+                    .finalizers = texts_of(base::at_path(metadata, {"finalizers"})),
                     .type = base::string_at(object, "type")};
   const Json& immutable = base::at_path(object, {"immutable"});
   facts.immutable = immutable.is_boolean() && immutable.get<bool>();
@@ -58,8 +69,6 @@ SecretFacts facts_of(const Json& object) {
   if (copy != facts.annotations.end()) copy->second.clear();
   return facts;
 }
-
-}  // namespace
 
 Result<SecretObject> parse_secret(Secret answer) {
   auto cut = cut_secret_values(answer);

@@ -24,7 +24,8 @@ struct SecretFacts {
   /// blanked here, its presence shows.
   std::map<std::string, std::string> annotations = {};
   std::vector<std::string> managers = {};  ///< of metadata.managedFields, each once
-  std::string type = {};                   ///< "" when only the metadata was asked for
+  std::vector<std::string> finalizers = {};
+  std::string type = {};  ///< "" when only the metadata was asked for
   bool immutable = false;
 };
 
@@ -33,6 +34,9 @@ struct SecretObject {
   SecretFacts facts;
   std::map<std::string, base::Secret> data = {};
 };
+
+/// The metadata of any object, or of an element of a list.
+SecretFacts facts_of(const base::Json& object);
 
 /// Reads a Secret (or the PartialObjectMetadata of one) from an answer. The values of `data` and
 /// `stringData` and every copy that annotations hold are cut out of `answer`, and blanked in it,

@@ -94,10 +94,14 @@ SendFailure timed_out(const FailureFacts& facts, const ClientSettings& settings)
             .timed_out = true,
             .error = unreachable(settings, "no connection in time")};
   }
+  const std::string why =
+      facts.silent_for.count() == 0
+          ? " did not answer in time"
+          : " said nothing for " +
+                base::format_duration(std::chrono::ceil<base::Seconds>(facts.silent_for));
   return {.stage = Stage::kExchange,
           .timed_out = true,
-          .error = {.code = Code::kUnavailable,
-                    .message = settings.server.text() + " did not answer in time"}};
+          .error = {.code = Code::kUnavailable, .message = settings.server.text() + why}};
 }
 
 SendFailure unusable(const ClientSettings& settings, std::string_view what) {
@@ -140,6 +144,11 @@ SendFailure explain_failure(const FailureFacts& facts, const ClientSettings& set
             .error = {.code = Code::kUnavailable,
                       .message = "the answer of " + settings.server.text() + " is larger than " +
                                  std::to_string(facts.limit_bytes >> 20U) + " MiB"}};
+  }
+  if (facts.silent_for.count() > 0) return timed_out(facts, settings);
+  if (facts.words.find("CONNECT tunnel failed") != std::string_view::npos) {
+    return {.error = unreachable(settings, "the proxy refused the connection (" +
+                                               base::printable(facts.words) + ")")};
   }
   switch (facts.curl_code) {
     case CURLE_PEER_FAILED_VERIFICATION:

@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "k8s/http.h"
 
+#include <chrono>
 #include <string_view>
 
 namespace meshtrust::k8s {
@@ -11,6 +12,7 @@ namespace meshtrust::k8s {
 struct FailureFacts {
   int curl_code = 0;
   bool cancelled = false;
+  std::chrono::milliseconds silent_for{0};  ///< when the connection was given up for its silence
   bool too_large = false;
   bool was_connected = false;   ///< TCP and TLS stood, so the request may have arrived
   int os_error = 0;             ///< errno of connect, or 0

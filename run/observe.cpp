@@ -101,15 +101,15 @@ mesh::CacertsFacts cacerts_facts(const k8s::SecretObject& secret) {
 
 Observed<mesh::IstiodFacts> observe_istiod(k8s::ApiClient& client, const std::string& name_space) {
   k8s::ObjectRef deployments = k8s::deployment_ref(name_space, "");
-  auto found = client.list(deployments, istio::kIstiodSelector);
+  auto found = client.list(deployments, {.label_selector = std::string(istio::kIstiodSelector)});
   if (!found) return Observed<mesh::IstiodFacts>::unknown(std::move(found).error());
-  if (found->empty()) return Absent{};
+  if (found->items.empty()) return Absent{};
   mesh::IstiodFacts facts;
-  for (const Json& one : *found) {
+  for (const Json& one : found->items) {
     facts.deployments.push_back(base::string_at(base::at_path(one, {"metadata"}), "name"));
   }
   const Json& containers =
-      base::at_path(found->front(), {"spec", "template", "spec", "containers"});
+      base::at_path(found->items.front(), {"spec", "template", "spec", "containers"});
   if (containers.is_array() && !containers.empty()) {
     facts.image = base::string_at(containers.front(), "image");
   }

@@ -3,6 +3,7 @@
 #include "istio/acceptance.h"
 #include "istio/bundle.h"
 #include "istio/names.h"
+#include "k8s/answer.h"
 #include "profiles/trust_objects.h"
 
 #include <fmt/format.h>
@@ -23,24 +24,13 @@ base::Failure<Error> differs_from_what_was_written(const k8s::ObjectRef& ref) {
                     "find out who else writes it, then run the same command again");
 }
 
-/// Whether `live` holds everything in `wanted`, key by key.
-bool contains(const Json& live, const Json& wanted) {
-  if (!wanted.is_object()) return live == wanted;
-  if (!live.is_object()) return false;
-  for (const auto& [key, value] : wanted.items()) {
-    const auto found = live.find(key);
-    if (found == live.end() || !contains(*found, value)) return false;
-  }
-  return true;
-}
-
 /// Applies an object and reads it back.
 Result<k8s::Applied> apply_and_verify(k8s::ApiClient& client,
                                       const k8s::ObjectRef& ref,
                                       const Json& object) {
   MESHTRUST_TRY(const k8s::Applied applied, client.apply(ref, object));
   MESHTRUST_TRY(const auto live, client.get(ref));
-  if (!live || !contains(*live, object)) return differs_from_what_was_written(ref);
+  if (!live || !k8s::holds_all_of(*live, object)) return differs_from_what_was_written(ref);
   return applied;
 }
 

@@ -10,6 +10,7 @@
 #include "mesh/plan.h"
 #include "run/execute.h"
 #include "run/preflight.h"
+#include "run/rehearse.h"
 #include "run/trust_steps.h"
 
 #include <CLI/App.hpp>
@@ -62,6 +63,7 @@ class TrustApply {
     }
     if (stop(lock_and_plan_again())) return code_;
     if (plan_.is_empty()) return finish_with_nothing_done();
+    if (stop(rehearse())) return code_;
     return execute();
   }
 
@@ -196,6 +198,20 @@ class TrustApply {
     if (missing.empty()) return {};
     auto step = stop_with(missing);
     session_.console().say("nothing was written anywhere");
+    return step;
+  }
+
+  /// The servers' word on every object before the first of them is written.
+  Step rehearse() {
+    const run::Rehearsal rehearsal = run::rehearse(context_.mesh, plan_, *context_.world);
+    if (session_.console().is_verbose()) {
+      for (const std::string& what : rehearsal.untried) {
+        session_.console().say("not tried beforehand: " + what);
+      }
+    }
+    if (rehearsal.refusals.empty()) return {};
+    auto step = stop_with(rehearsal.refusals);
+    session_.console().say("nothing was written to any cluster");
     return step;
   }
 

@@ -76,11 +76,13 @@ class Cluster:
         ]
 
     def writes_since(self, mark):
-        """The same without reads; a self-review is a read, a refused write is a write."""
+        """The same without reads; self-reviews and dry runs are reads, a refused write is a write."""
         return [
             request
             for request in self.requests_since(mark)
-            if request[0] not in READS and not request[1].partition("?")[0].endswith("reviews")
+            if request[0] not in READS
+            and not request[1].partition("?")[0].endswith("reviews")
+            and "dryRun=All" not in request[1]
         ]
 
     def _expect(self, status, answer, path):

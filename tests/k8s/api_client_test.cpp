@@ -79,8 +79,8 @@ INSTANTIATE_TEST_SUITE_P(
         Misread{"ProxyPage",
                 {.status = 404, .body = "<html>\x1b[2Jgone</html>", .content_type = "text/html"},
                 Code::kUnavailable,
-                "reading configmap 'istio-system/meshtrust-trust': the server does not serve this "
-                "kind of object, it answered 404 '<html>?[2Jgone</html>'"},
+                "reading configmap 'istio-system/meshtrust-trust': the answer is not that of a "
+                "Kubernetes API server: 404, text/html, '<html>?[2Jgone</html>'"},
         Misread{"AnotherObject",
                 test::failure_reply(404,
                                     "NotFound",
@@ -139,7 +139,7 @@ TEST_F(ApiClientTest, AppliesAndLeavesAnUnchangedObjectAlone) {
 
 TEST_F(ApiClientTest, DryRunStoresNothing) {
   server().put("east", "/api/v1/namespaces/istio-system", Json::object());
-  ASSERT_TRUE(client()->apply(kTwinRef, {{"data", {{"a", "b"}}}}, DryRun::kYes));
+  ASSERT_TRUE(client()->rehearse(kTwinRef, {{"data", {{"a", "b"}}}}));
   EXPECT_FALSE(server().object("east", kTwin));
 }
 
@@ -247,9 +247,9 @@ TEST_F(ApiClientTest, ListsPageByPage) {
   };
   server().add_fault({.reply = page("a", "more/+")});
   server().add_fault({.reply = page("b", "")});
-  const auto pods = client()->list(pods_ref("istio-system"), "app=istiod");
+  const auto pods = client()->list(pods_ref("istio-system"), {.label_selector = "app=istiod"});
   ASSERT_TRUE(pods) << pods.error().message;
-  ASSERT_EQ(pods->size(), 2U);
+  ASSERT_EQ(pods->items.size(), 2U);
   const auto seen = server().requests("east");
   EXPECT_EQ(seen[0].query, "labelSelector=app%3Distiod&limit=500");
   EXPECT_EQ(seen[1].query, "labelSelector=app%3Distiod&limit=500&continue=more%2F%2B");
@@ -260,7 +260,7 @@ TEST_F(ApiClientTest, BeginsAListAgainThatGrewTooOld) {
   server().add_fault({.times = 3, .reply = test::failure_reply(410, "Expired", "too old")});
   const auto pods = client()->list(pods_ref("istio-system"));
   ASSERT_TRUE(pods) << pods.error().message;
-  EXPECT_EQ(pods->size(), 1U);
+  EXPECT_EQ(pods->items.size(), 1U);
   EXPECT_EQ(server().requests("east").back().query, "");
 }
 

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <future>
 
@@ -84,7 +85,7 @@ TEST_F(RetryTest, RepeatsAReadOfAServerThatIsStarting) {
 
 TEST_F(RetryTest, DoesNotRepeatWhatWillNotPass) {
   server().add_fault({.reply = test::failure_reply(500, "InternalError", "broken")});
-  EXPECT_FALSE(client()->get(kTwinRef));
+  EXPECT_FALSE(client()->apply(kTwinRef, {{"data", {{"a", "b"}}}}));
   EXPECT_THAT(pause.waits, IsEmpty());
 }
 

@@ -8,6 +8,7 @@
 #include "run/execute.h"
 #include "run/observe.h"
 #include "run/preflight.h"
+#include "run/rehearse.h"
 #include "run/trust_steps.h"
 #include "run/world.h"
 #include "tests/run/execute_support.h"
@@ -78,6 +79,8 @@ class MeshWorld {
   std::optional<ExecutionReport> apply() {
     const mesh::Planned planned = plan();
     if (planned.is_refused() || !check_rights(planned.plan, *world_).empty()) return std::nullopt;
+    rehearsal = rehearse(mesh, planned.plan, *world_);
+    if (!rehearsal.refusals.empty()) return std::nullopt;
     const ca::Environment environment{files_, clock, random_};
     auto store = ca::TrustStore::open(environment, world_->store);
     if (!store) store = ca::TrustStore::create(environment, world_->store, world_->who);
@@ -98,6 +101,7 @@ class MeshWorld {
   test::FakeApiServer server;
   profiles::Mesh mesh;
   NotedEvents events;
+  Rehearsal rehearsal;
 
  private:
   base::DiskFiles files_;

@@ -57,7 +57,8 @@ std::string on_the_wire(const FakeReply& reply) {
 }
 
 bool SeenRequest::is_write() const {
-  return method != "GET" && path != kReviews && path != kWhoAmI;
+  const bool is_rehearsal = query_value(query, "dryRun") == "All";
+  return method != "GET" && path != kReviews && path != kWhoAmI && !is_rehearsal;
 }
 
 std::optional<SeenRequest> read_request(TlsStream& stream) {

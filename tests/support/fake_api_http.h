@@ -24,7 +24,7 @@ struct SeenRequest {
   std::map<std::string, std::string> headers;  ///< names in lower case
   int status = 0;                              ///< what was answered; 0 when cut off
 
-  /// Whether it could change anything: no GET and no self-review.
+  /// Whether it could change anything: no GET, no self-review and no dry run.
   bool is_write() const;
 };
 

@@ -42,8 +42,8 @@ std::map<std::string, Json> leaves_of(Json object) {
   object.erase("status");
   Json& metadata = object["metadata"];
   if (metadata.is_null()) metadata = Json::object();
-  for (const char* field :
-       {"name", "namespace", "uid", "resourceVersion", "creationTimestamp", "managedFields"}) {
+  for (const char* field : {"name", "namespace", "uid", "resourceVersion", "creationTimestamp",
+                            "managedFields", "deletionTimestamp"}) {
     metadata.erase(field);
   }
   std::map<std::string, Json> leaves;
@@ -87,6 +87,14 @@ FakeReply not_found(const FakePath& path) {
 FakeReply namespace_not_found(const FakePath& path) {
   return failure_reply(404, "NotFound", "namespaces \"" + path.namespace_name + "\" not found",
                        {{"name", path.namespace_name}, {"kind", "namespaces"}});
+}
+
+FakeReply changed_meanwhile(const FakePath& path) {
+  return failure_reply(409, "Conflict",
+                       "Operation cannot be fulfilled on " + qualified(path) + " \"" + path.name +
+                           "\": the object has been modified; please apply your changes to the "
+                           "latest version and try again",
+                       details_of(path));
 }
 
 bool matches(const Json& object, std::string_view selector) {
@@ -359,11 +367,7 @@ FakeReply FakeObjects::apply(
   const std::string expected =
       base::string_at(base::at_path(body, {"metadata"}), "resourceVersion");
   if (!expected.empty() && (is_new || expected != std::to_string(found->second.version))) {
-    return failure_reply(409, "Conflict",
-                         "Operation cannot be fulfilled on " + qualified(path) + " \"" + path.name +
-                             "\": the object has been modified; please apply your changes to the "
-                             "latest version and try again",
-                         details_of(path));
+    return changed_meanwhile(path);
   }
   if (auto refused = settle(path, body)) return *refused;
 
@@ -396,11 +400,47 @@ FakeReply FakeObjects::apply(
   return json_reply(is_new ? 201 : 200, answer);
 }
 
-FakeReply FakeObjects::destroy(const FakePath& path) {
+FakeReply FakeObjects::replace(const FakePath& path, const Json& body, const std::string& manager) {
   const auto found = entries_.find(key_of(path));
   if (found == entries_.end()) return not_found(path);
+  const std::string expected =
+      base::string_at(base::at_path(body, {"metadata"}), "resourceVersion");
+  if (!expected.empty() && expected != std::to_string(found->second.version)) {
+    return changed_meanwhile(path);
+  }
+  Json object = body;
+  if (auto refused = settle(path, object)) return *refused;
+  Entry entry = found->second;
+  const Json before = entry.content;
+  const auto leaves = leaves_of(object);
+  for (const auto& [leaf, value] : leaves_of(before)) {
+    if (!leaves.contains(leaf)) erase_leaf(entry.content, leaf);
+  }
+  take_over(entry, leaves, manager, true);
+  if (entry.content != before) entry.version = ++version_;
+  return json_reply(200, render(found->second = std::move(entry)));
+}
+
+FakeReply FakeObjects::destroy(const FakePath& path, const Json& options) {
+  const auto found = entries_.find(key_of(path));
+  if (found == entries_.end()) return not_found(path);
+  Entry& entry = found->second;
+  const Json& only = base::at_path(options, {"preconditions"});
+  const bool same_uid = base::string_at(only, "uid", entry.uid) == entry.uid;
+  const std::string version = std::to_string(entry.version);
+  if (!same_uid || base::string_at(only, "resourceVersion", version) != version) {
+    return failure_reply(409, "Conflict",
+                         "Operation cannot be fulfilled on " + qualified(path) + " \"" + path.name +
+                             "\": the UID or resourceVersion in the precondition does not match",
+                         details_of(path));
+  }
+  if (!base::at_path(entry.content, {"metadata", "finalizers"}).empty()) {
+    entry.content["metadata"]["deletionTimestamp"] = "2026-11-21T00:00:00Z";
+    entry.version = ++version_;
+    return json_reply(200, render(entry));
+  }
   Json details = details_of(path);
-  details["uid"] = found->second.uid;
+  details["uid"] = entry.uid;
   entries_.erase(found);
   return json_reply(200, {{"kind", "Status"},
                           {"apiVersion", "v1"},

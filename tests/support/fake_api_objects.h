@@ -60,7 +60,10 @@ class FakeObjects {
   FakeReply create(const FakePath& path, const base::Json& body);
   FakeReply apply(
       const FakePath& path, base::Json body, const std::string& manager, bool force, bool dry_run);
-  FakeReply destroy(const FakePath& path);
+  /// PUT: all that is not in `body` goes; refused when its resourceVersion is not the live one.
+  FakeReply replace(const FakePath& path, const base::Json& body, const std::string& manager);
+  /// With the preconditions of DeleteOptions; what has finalizers is only marked.
+  FakeReply destroy(const FakePath& path, const base::Json& options);
 
  private:
   struct Entry {

@@ -22,6 +22,7 @@ using base::Json;
 
 std::string verb_of(const SeenRequest& request, const FakePath& path) {
   if (request.method == "GET") return path.name.empty() ? "list" : "get";
+  if (request.method == "PUT") return "update";
   return request.method == "POST" ? "create" : lower_case(request.method);
 }
 
@@ -43,6 +44,31 @@ bool is_established(int fd) {
          info.tcpi_state == TCP_ESTABLISHED;
 }
 
+/// The answer as one chunk, without the empty chunk that would end it.
+std::string in_one_chunk(const FakeReply& reply) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string size;
+  for (std::size_t left = reply.body.size(); left > 0; left /= 16) {
+    size.insert(size.begin(), kDigits[left % 16]);
+  }
+  std::string head = on_the_wire(reply);
+  head.resize(head.find("Content-Length:"));
+  return head + "Transfer-Encoding: chunked\r\n\r\n" + size + "\r\n" + reply.body + "\r\n";
+}
+
+/// A stored deflate block that promises the whole body and is followed by something else.
+FakeReply broken_gzip(FakeReply reply) {
+  using namespace std::string_literals;
+  const auto size = static_cast<std::uint16_t>(std::min<std::size_t>(reply.body.size(), 60'000));
+  const auto byte = [](unsigned value) { return static_cast<char>(value & 0xFFU); };
+  std::string packed = "\x1f\x8b\x08\0\0\0\0\0\0\xff\0"s;
+  packed += {byte(size), byte(size >> 8U), byte(~size), byte(~size >> 8U)};
+  packed += reply.body.substr(0, size) + "\xff\xff\xff\xff";  // no such block
+  reply.body = packed;
+  reply.headers["Content-Encoding"] = "gzip";
+  return reply;
+}
+
 FakeReply no_page() {
   return {.status = 404, .body = "404 page not found\n", .content_type = "text/plain"};
 }
@@ -57,12 +83,9 @@ struct FakeApiServer::Peer {
   std::thread thread;
 };
 
-FakeApiServer::FakeApiServer(FakeApiOptions options)
-    : options_(std::move(options)),
-      tls_({.identity = authority_.server(*base::parse_rfc3339(options_.not_before),
-                                          *base::parse_rfc3339(options_.not_after)),
-            .client_authority = options_.require_client_certificate ? authority_.certificate() : "",
-            .require_client = options_.require_client_certificate}) {
+FakeApiServer::FakeApiServer(FakeApiOptions options) : options_(std::move(options)) {
+  change_identity(authority_.server(*base::parse_rfc3339(options_.not_before),
+                                    *base::parse_rfc3339(options_.not_after)));
   for (const std::string& cluster : options_.clusters) {
     clusters_.emplace(cluster, FakeObjects(cluster));
   }
@@ -191,6 +214,18 @@ void FakeApiServer::forget_requests() {
   seen_.clear();
 }
 
+void FakeApiServer::change_identity(const TestPair& identity) {
+  auto changed = std::make_shared<const TlsContext>(TlsServerConfig{
+      .identity = identity,
+      .client_authority = options_.require_client_certificate ? authority_.certificate() : "",
+      .require_client = options_.require_client_certificate});
+  const std::lock_guard lock(mutex_);
+  tls_ = std::move(changed);
+  for (const auto& peer : peers_) {
+    if (!peer->finished) shutdown(peer->fd, SHUT_RDWR);
+  }
+}
+
 ConnectionCount FakeApiServer::connections(std::string_view cluster) const {
   const std::lock_guard lock(mutex_);
   const auto found = counts_.find(cluster);
@@ -242,7 +277,11 @@ void FakeApiServer::reap_finished() {
 
 void FakeApiServer::serve(Peer& peer) {
   // The descriptor is a copy, so that a shutdown by the destructor never hits a stranger's.
-  if (const auto stream = tls_.accept(dup(peer.fd))) {
+  const auto tls = [this] {
+    const std::lock_guard lock(mutex_);
+    return tls_;
+  }();
+  if (const auto stream = tls->accept(dup(peer.fd))) {
     while (serve_one(*stream, peer)) {
     }
   }
@@ -258,16 +297,51 @@ bool FakeApiServer::serve_one(TlsStream& stream, Peer& peer) {
     count_connection(peer, request->cluster);
     return answer(*request);
   }();
-  const std::string wire = on_the_wire(outcome.reply);
-  if (!outcome.faulty || outcome.kind == Fault::Kind::kAnswer ||
-      outcome.kind == Fault::Kind::kStall) {
-    return stream.write(wire);
-  }
-  if (outcome.kind == Fault::Kind::kTruncate) {
-    (void)stream.write(wire.substr(0, wire.size() - outcome.reply.body.size() / 2 - 1));
+  const bool plain = !outcome.faulty || outcome.kind == Fault::Kind::kAnswer ||
+                     outcome.kind == Fault::Kind::kReplyAfter ||
+                     outcome.kind == Fault::Kind::kStall || outcome.kind == Fault::Kind::kNone;
+  if (plain) return stream.write(on_the_wire(outcome.reply));
+  return send_faulty(stream, outcome.reply, outcome.kind);
+}
+
+/// Whether the connection can go on.
+bool FakeApiServer::send_faulty(TlsStream& stream, const FakeReply& reply, Fault::Kind kind) {
+  const std::string wire = on_the_wire(reply);
+  const std::string half = wire.substr(0, wire.size() - reply.body.size() / 2 - 1);
+  switch (kind) {
+    case Fault::Kind::kTruncate:
+      (void)stream.write(half);
+      break;
+    case Fault::Kind::kShortLength: {
+      FakeReply shorter = reply;
+      shorter.body.resize(reply.body.size() / 2);
+      (void)stream.write(on_the_wire(shorter) + reply.body.substr(reply.body.size() / 2));
+      return true;  // what is too much is read as the next answer
+    }
+    case Fault::Kind::kUnendedChunks:
+      (void)stream.write(in_one_chunk(reply));
+      break;
+    case Fault::Kind::kBrokenGzip:
+      (void)stream.write(on_the_wire(broken_gzip(reply)));
+      return true;
+    case Fault::Kind::kStallInBody:
+      (void)stream.write(half);
+      wait_until_released();
+      (void)stream.write(wire.substr(half.size()));
+      return true;
+    default:
+      break;
   }
   stream.abort();
   return false;
+}
+
+void FakeApiServer::wait_until_released() {
+  std::unique_lock lock(mutex_);
+  ++stalled_;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return stopping_ || released_; });
+  --stalled_;
 }
 
 void FakeApiServer::count_connection(Peer& peer, const std::string& cluster) {
@@ -311,19 +385,20 @@ FakeApiServer::Outcome FakeApiServer::answer(SeenRequest& request) {
   if (fault) {
     outcome.faulty = true;
     outcome.kind = fault->kind;
-    if (fault->kind == Fault::Kind::kAnswer) outcome.reply = fault->reply;
     if (fault->kind == Fault::Kind::kStall) {
-      ++stalled_;
-      changed_.notify_all();
-      changed_.wait(lock, [&] { return stopping_ || released_; });
-      --stalled_;
+      lock.unlock();
+      wait_until_released();
+      lock.lock();
     }
   }
+  using Kind = Fault::Kind;
   const bool has_effect =
-      !fault || (fault->kind != Fault::Kind::kAnswer && fault->kind != Fault::Kind::kCutBefore);
+      !fault || (fault->kind != Kind::kAnswer && fault->kind != Kind::kCutBefore);
   if (has_effect) outcome.reply = act(request);
+  const bool replaced = fault && (fault->kind == Kind::kAnswer || fault->kind == Kind::kReplyAfter);
+  if (replaced) outcome.reply = fault->reply;
   const bool answered =
-      !fault || fault->kind == Fault::Kind::kAnswer || fault->kind == Fault::Kind::kStall;
+      !fault || replaced || fault->kind == Kind::kStall || fault->kind == Kind::kNone;
   if (answered && place < seen_.size()) seen_[place].status = outcome.reply.status;
   return outcome;
 }
@@ -368,7 +443,10 @@ FakeReply FakeApiServer::act_on_object(const SeenRequest& request) {
   if (request.method == "GET") {
     return finish(objects.read(*path, query_value(request.query, "labelSelector")));
   }
-  if (request.method == "DELETE") return objects.destroy(*path);
+  if (request.method == "DELETE") {
+    const auto options = base::parse_json(request.body, "options");
+    return finish(objects.destroy(*path, options ? *options : Json::object()));
+  }
   auto body = base::parse_json(request.body, "body");
   if (!body || !body->is_object()) return failure_reply(400, "BadRequest", "body is not an object");
   const std::string type =
@@ -377,6 +455,9 @@ FakeReply FakeApiServer::act_on_object(const SeenRequest& request) {
     return finish(objects.apply(*path, *std::move(body), query_value(request.query, "fieldManager"),
                                 query_value(request.query, "force") == "true",
                                 query_value(request.query, "dryRun") == "All"));
+  }
+  if (request.method == "PUT" && type == "application/json") {
+    return finish(objects.replace(*path, *body, query_value(request.query, "fieldManager")));
   }
   if (request.method == "POST" && type == "application/json") {
     return finish(objects.create(*path, *body));

@@ -24,11 +24,17 @@ namespace meshtrust::test {
 /// What is to go wrong. A request has to match all that is set.
 struct Fault {
   enum class Kind {
-    kAnswer,     ///< `reply` instead of the effect
-    kCutBefore,  ///< the connection dies before the effect
-    kCutAfter,   ///< the connection dies after the effect, before the answer
-    kTruncate,   ///< the effect, then half of the answer
-    kStall,      ///< waits for `release()`, then goes on as usual
+    kNone,           ///< as usual; keeps a place in a sequence of faults
+    kAnswer,         ///< `reply` instead of the effect
+    kCutBefore,      ///< the connection dies before the effect
+    kCutAfter,       ///< the connection dies after the effect, before the answer
+    kTruncate,       ///< the effect, then half of the answer
+    kShortLength,    ///< the effect, then an answer that claims to be half as long as it is
+    kUnendedChunks,  ///< the effect, then the answer in chunks of which the last never comes
+    kBrokenGzip,     ///< the effect, then an answer whose compression breaks half-way
+    kReplyAfter,     ///< the effect, then `reply`, as a proxy that gave up too early
+    kStall,          ///< waits for `release()`, then goes on as usual
+    kStallInBody,    ///< the effect, then half of the answer, then waits for `release()`
   };
 
   Kind kind = Kind::kAnswer;
@@ -95,6 +101,8 @@ class FakeApiServer {
   /// Those that could change something.
   std::vector<SeenRequest> writes(std::string_view cluster = {}) const;
   void forget_requests();
+  /// From now on new connections see this certificate; those that stand are cut.
+  void change_identity(const TestPair& identity);
   ConnectionCount connections(std::string_view cluster) const;
   /// Blocks until `count` requests are stalled.
   void wait_for_stalled(int count);
@@ -115,6 +123,8 @@ class FakeApiServer {
   void reap_finished();
   void serve(Peer& peer);
   bool serve_one(TlsStream& stream, Peer& peer);
+  bool send_faulty(TlsStream& stream, const FakeReply& reply, Fault::Kind kind);
+  void wait_until_released();
   void count_connection(Peer& peer, const std::string& cluster);
   int open_connections(std::string_view cluster) const;
   std::optional<Fault> next_fault(const SeenRequest& request);
@@ -128,7 +138,7 @@ class FakeApiServer {
 
   const FakeApiOptions options_;
   TestAuthority authority_;
-  TlsContext tls_;
+  std::shared_ptr<const TlsContext> tls_;
   int listener_ = -1;
   int port_ = 0;
 

@@ -36,6 +36,7 @@ struct TlsServerConfig {
   TestPair identity;
   std::string client_authority;  ///< when set, a certificate of this CA is asked for
   bool require_client = false;
+  bool http2 = false;  ///< offered by ALPN, and nothing else
 };
 
 /// One TLS connection, seen from the server.

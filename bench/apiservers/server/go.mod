@@ -1,0 +1,3 @@
+module meshtrust/bench/apiservers
+
+go 1.26

@@ -1,0 +1,330 @@
+// What an API client changes. Each verb ends with the truth known, or with an error that says that
+// it is not.
+
+#include "base/check.h"
+#include "k8s/answer.h"
+#include "k8s/api_client.h"
+#include "k8s/status.h"
+#include "k8s/url.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::k8s {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::fail;
+using base::Json;
+using base::Result;
+using base::with_context;
+using std::chrono::milliseconds;
+
+constexpr std::string_view kApplyPatch = "application/apply-patch+yaml";  // JSON is YAML
+constexpr std::string_view kJson = "application/json";
+constexpr int kMostCreates = 3;
+constexpr int kMostChanges = 6;  // the first, and five after a conflict
+
+std::string write_query() {
+  return "?fieldManager=" + percent_encode(kFieldManager) + "&fieldValidation=Strict";
+}
+
+/// The object with everything that the path says about it.
+Json complete(const ObjectRef& ref, Json object) {
+  object["apiVersion"] = ref.api_version;
+  object["kind"] = ref.kind;
+  object["metadata"]["name"] = ref.name;
+  if (!ref.namespace_name.empty()) object["metadata"]["namespace"] = ref.namespace_name;
+  return object;
+}
+
+Applied facts_of(const Json& object, bool created) {
+  const Json& metadata = base::at_path(object, {"metadata"});
+  return {.created = created,
+          .uid = base::string_at(metadata, "uid"),
+          .resource_version = base::string_at(metadata, "resourceVersion")};
+}
+
+Result<Applied> read_applied(const ObjectRef& ref, const Reply& reply, std::string_view action) {
+  MESHTRUST_TRY(const Json answer, parse_answer(reply, action));
+  MESHTRUST_TRY_DO(expect_object(ref, answer, action));
+  return facts_of(answer, reply.status == 201);
+}
+
+bool has_manager(const Json& object, std::string_view manager) {
+  const Json& fields = base::at_path(object, {"metadata", "managedFields"});
+  return std::any_of(fields.begin(), fields.end(), [&](const Json& entry) {
+    return base::string_at(entry, "manager") == manager;
+  });
+}
+
+bool is_being_deleted(const Json& object) {
+  return base::at_path(object, {"metadata", "deletionTimestamp"}).is_string();
+}
+
+ObjectRef collection_of(ObjectRef ref) {
+  ref.name.clear();
+  return ref;
+}
+
+/// The server, or something before it, may have given up on a write that went on.
+bool leaves_open(const Reply& reply) {
+  return reply.status >= 500;
+}
+
+Result<Removed> read_removed(const ObjectRef& ref,
+                             const Preconditions& only,
+                             const Reply& reply,
+                             std::string_view action) {
+  MESHTRUST_TRY(const Json answer, parse_answer(reply, action));
+  const bool is_status = base::string_at(answer, "kind") == "Status";
+  const Json& about = base::at_path(answer, {is_status ? "details" : "metadata"});
+  const std::string uid = base::string_at(about, "uid", only.uid);
+  if (uid != only.uid || base::string_at(about, "name", ref.name) != ref.name) {
+    return fail(with_context(
+        {.code = Code::kUnavailable, .message = "the server answered about another object"},
+        action));
+  }
+  if (is_status || !is_being_deleted(answer)) return Removed{};
+  Removed held{.state = Removed::State::kHeld};
+  for (const Json& finalizer : base::at_path(about, {"finalizers"})) {
+    if (finalizer.is_string()) held.finalizers.push_back(finalizer.get<std::string>());
+  }
+  return held;
+}
+
+/// 10 ms, doubled each time, half of it left to chance.
+milliseconds conflict_pause(int round, base::Random& random) {
+  const milliseconds longest{10 << round};
+  return longest / 2 + milliseconds(random.bytes(1)[0] * longest.count() / 512);
+}
+
+}  // namespace
+
+Result<Reply> ApiClient::patch(const ObjectRef& ref, Request request, DryRun dry_run) {
+  const std::string action =
+      (dry_run == DryRun::kYes ? "trying to apply " : "applying ") + ref.describe();
+  request.method = Method::kPatch;
+  request.target = ref.path() + write_query() + (dry_run == DryRun::kYes ? "&dryRun=All" : "");
+  request.content_type = kApplyPatch;
+  // Repeating is safe: the body is the whole intent, applied once or twice.
+  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action));
+  if (is_success(reply) || dry_run == DryRun::kYes) return reply;
+  if (!reply.secret_body.empty()) disarm(reply);
+  Error error = refusal(reply, action);
+  if (leaves_open(reply)) error.hints.emplace_back(kOutcomeUnknown);
+  return fail(std::move(error));
+}
+
+Result<Applied> ApiClient::apply(const ObjectRef& ref, const Json& object) {
+  const std::string action = "applying " + ref.describe();
+  const std::string body = base::compact(complete(ref, object));
+  MESHTRUST_TRY(const Reply reply, patch(ref, {.body = body}, DryRun::kNo));
+  auto applied = read_applied(ref, reply, action);
+  if (applied) return applied;
+  // Said to be done in an answer that cannot be read: asking again tells what is there.
+  MESHTRUST_TRY(const Reply second, patch(ref, {.body = body}, DryRun::kNo));
+  auto settled = read_applied(ref, second, action);
+  if (settled) return settled;
+  return fail(with_hint(std::move(settled).error(), std::string(kOutcomeUnknown)));
+}
+
+Result<Rehearsed> ApiClient::rehearse(const ObjectRef& ref, const Json& object) {
+  MESHTRUST_CHECK(!ref.is_secret());
+  const std::string action = "trying to apply " + ref.describe();
+  const std::string body = base::compact(complete(ref, object));
+  MESHTRUST_TRY(const Reply reply, patch(ref, {.body = body}, DryRun::kYes));
+  if (is_success(reply)) {
+    MESHTRUST_TRY_DO(read_applied(ref, reply, action));
+    return Rehearsed::kAccepted;
+  }
+  const bool no_namespace =
+      reply.status == 404 &&
+      what_is_missing(read_status(reply), reply, ref) == Missing::kNamespace &&
+      ref.resource != "namespaces";
+  if (no_namespace) return Rehearsed::kNoNamespace;
+  const bool not_supported =
+      reply.status == 400 && reply.body.find("does not support dry run") != std::string::npos;
+  if (not_supported) return Rehearsed::kNotSupported;
+  return fail(refusal(reply, action));
+}
+
+Result<Applied> ApiClient::apply_secret(const ObjectRef& ref, const SecretContent& content) {
+  const std::string action = "applying " + ref.describe();
+  if (!settings_.verify_server && !options_.write_secrets_unverified) {
+    return fail(Code::kRefused,
+                action + ": the server is not verified, so anybody could get what is sent",
+                "give cluster '" + settings_.cluster + "' in " + settings_.cluster_file +
+                    " its 'certificate-authority-data', or say --insecure-skip-tls-verify");
+  }
+  const base::Secret body = secret_manifest(ref.namespace_name, ref.name, content);
+  MESHTRUST_TRY(Reply reply, patch(ref,
+                                   {.accept = std::string(kMetadataOnly),
+                                    .secret_body = &body,
+                                    .content = Content::kConfidential},
+                                   DryRun::kNo));
+  auto answer = parse_secret(std::move(reply.secret_body));
+  if (!answer) return fail(with_context(std::move(answer).error(), action));
+  MESHTRUST_TRY_DO(expect_object(ref, answer->facts, action));
+  return Applied{.created = reply.status == 201,
+                 .uid = answer->facts.uid,
+                 .resource_version = answer->facts.resource_version};
+}
+
+Result<Applied> ApiClient::create(const ObjectRef& ref, const Json& object) {
+  MESHTRUST_CHECK(!ref.is_secret() && !ref.name.empty());
+  const std::string action = "creating " + ref.describe();
+  const Json whole = complete(ref, object);
+  Backoff backoff(options_.retry, effects_.random);
+  for (int round = 1;; ++round) {
+    auto sent = send({.method = Method::kPost,
+                      .target = collection_of(ref).path() + write_query(),
+                      .content_type = std::string(kJson),
+                      .body = base::compact(whole)},
+                     Repeatable::kNo);
+    Error trouble;
+    if (!sent) {
+      if (!sent.error().left_open()) return fail(with_context(sent.error().error, action));
+      trouble = with_context(sent.error().error, action);
+    } else if (is_success(*sent)) {
+      auto made = read_applied(ref, *sent, action);
+      if (made) return made;
+      trouble = std::move(made).error();
+    } else {
+      trouble = refusal(*sent, action);
+      const bool exists = sent->status == 409 && read_status(*sent).reason == "AlreadyExists";
+      if (!exists && !leaves_open(*sent)) return fail(std::move(trouble));
+      // It may be our own, from a request whose answer was lost.
+      if (exists) trouble.code = Code::kUnavailable;
+    }
+    // Whether it happened is not guessed but looked up. Where nothing is found the request may
+    // still be on its way: another POST then finds it, and does no harm.
+    auto found = find_created(ref, whole);
+    if (!found) {
+      if (found.error().code == Code::kConflict) return fail(std::move(found).error());
+      return fail(with_hint(std::move(trouble), std::string(kOutcomeUnknown)));
+    }
+    if (*found) return **found;
+    const auto wait = backoff.next(Trouble::kServer, sent ? sent->retry_after : std::nullopt);
+    if (round == kMostCreates || !wait) {
+      return fail(with_hint(std::move(trouble), std::string(kOutcomeUnknown)));
+    }
+    MESHTRUST_TRY_DO(pause().wait(*wait));
+  }
+}
+
+/// What is there under the name of something that may have been created: nothing, our own object as
+/// it was asked for, or a kConflict.
+Result<std::optional<Applied>> ApiClient::find_created(const ObjectRef& ref, const Json& whole) {
+  MESHTRUST_TRY(const std::optional<Json> live, get(ref));
+  if (!live) return std::optional<Applied>();
+  const std::string action = "creating " + ref.describe();
+  if (is_being_deleted(*live)) {
+    return fail(with_context({.code = Code::kConflict,
+                              .message = "one of that name is being deleted",
+                              .hints = {"try again when it is gone"}},
+                             action));
+  }
+  if (!has_manager(*live, kFieldManager) || !holds_all_of(*live, whole)) {
+    return fail(with_context(
+        {.code = Code::kConflict, .message = "one of that name exists already and is another"},
+        action));
+  }
+  return std::optional<Applied>(facts_of(*live, false));
+}
+
+Result<Applied> ApiClient::change(const ObjectRef& ref,
+                                  const std::function<base::Status(Json& object)>& change) {
+  MESHTRUST_CHECK(!ref.is_secret());
+  for (int round = 1; round < kMostChanges; ++round) {
+    MESHTRUST_TRY(const std::optional<Applied> changed, change_once(ref, change));
+    if (changed) return *changed;
+    MESHTRUST_TRY_DO(pause().wait(conflict_pause(round, effects_.random)));
+  }
+  MESHTRUST_TRY(const std::optional<Applied> changed, change_once(ref, change));
+  if (changed) return *changed;
+  return fail(with_context({.code = Code::kConflict,
+                            .message = "somebody else changed it each time, " +
+                                       std::to_string(kMostChanges) + " times in a row"},
+                           "changing " + ref.describe()));
+}
+
+/// Nothing when the object was changed by somebody else in between.
+Result<std::optional<Applied>> ApiClient::change_once(
+    const ObjectRef& ref, const std::function<base::Status(Json& object)>& change) {
+  const std::string action = "changing " + ref.describe();
+  MESHTRUST_TRY(const std::optional<Json> live, get(ref));
+  if (!live) return fail(with_context({.code = Code::kNotFound, .message = "it is gone"}, action));
+  const Applied before = facts_of(*live, false);
+  if (before.resource_version.empty()) {
+    return fail(with_context({.code = Code::kUnavailable,
+                              .message = "the server gave it no resourceVersion, so that a change "
+                                         "of somebody else's could be lost"},
+                             action));
+  }
+  Json wanted = *live;
+  if (auto changed = change(wanted); !changed) {
+    return fail(with_context(std::move(changed).error(), action));
+  }
+  if (wanted == *live) return std::optional<Applied>(before);
+  wanted["metadata"]["resourceVersion"] = before.resource_version;
+  // Repeating is safe: the version in the body lets it happen once.
+  MESHTRUST_TRY(const Reply reply, perform({.method = Method::kPut,
+                                            .target = ref.path() + write_query(),
+                                            .content_type = std::string(kJson),
+                                            .body = base::compact(complete(ref, wanted))},
+                                           Repeatable::kYes, action));
+  if (is_success(reply)) {
+    auto applied = read_applied(ref, reply, action);
+    if (applied) return std::optional<Applied>(*std::move(applied));
+    return std::optional<Applied>();  // done in an answer that cannot be read: look again
+  }
+  if (reply.status == 409 && read_status(reply).reason == "Conflict") {
+    return std::optional<Applied>();
+  }
+  Error error = refusal(reply, action);
+  if (leaves_open(reply)) error.hints.emplace_back(kOutcomeUnknown);
+  return fail(std::move(error));
+}
+
+Result<Removed> ApiClient::remove(const ObjectRef& ref, const Preconditions& only) {
+  MESHTRUST_CHECK(!only.uid.empty() && !ref.name.empty());
+  const std::string action = "deleting " + ref.describe();
+  Json preconditions{{"uid", only.uid}};
+  if (!only.resource_version.empty()) preconditions["resourceVersion"] = only.resource_version;
+  const Json body{
+      {"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", preconditions}};
+  // The answer may be the object itself, values and all.
+  const Content content = ref.is_secret() ? Content::kConfidential : Content::kOrdinary;
+  // Repeating is safe: no other object has this UID.
+  MESHTRUST_TRY(Reply reply, perform({.method = Method::kDelete,
+                                      .target = ref.path(),
+                                      .accept = std::string(kMetadataOnly),
+                                      .content_type = std::string(kJson),
+                                      .body = base::compact(body),
+                                      .content = content},
+                                     Repeatable::kYes, action));
+  if (is_success(reply)) {
+    if (content == Content::kConfidential) MESHTRUST_TRY_DO(strip_secrets(reply, action));
+    auto removed = read_removed(ref, only, reply, action);
+    if (removed) return removed;
+    return fail(with_hint(std::move(removed).error(), std::string(kOutcomeUnknown)));
+  }
+  if (!reply.secret_body.empty()) disarm(reply);
+  if (reply.status == 404) {
+    const Missing missing = what_is_missing(read_status(reply), reply, ref);
+    if (missing == Missing::kObject || missing == Missing::kNamespace) {
+      return Removed{.state = Removed::State::kWasAbsent};
+    }
+  }
+  Error error = refusal(reply, action);
+  if (reply.status == 409) {
+    error.hints.emplace_back("it is another object, or another version, than was to be deleted");
+  }
+  if (leaves_open(reply)) error.hints.emplace_back(kOutcomeUnknown);
+  return fail(std::move(error));
+}
+
+}  // namespace meshtrust::k8s
