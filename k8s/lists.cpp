@@ -135,29 +135,29 @@ Result<FactsList> ApiClient::list_metadata(const ObjectRef& ref, const ListOptio
 }
 
 Result<StreamEnd> ApiClient::watch_once(const ObjectRef& ref,
-                                        const WatchRequest& wanted,
+                                        const WatchRequest& request,
                                         const std::function<bool(std::string_view line)>& receive) {
   MESHTRUST_CHECK(!ref.is_secret());
   const std::string action = "watching " + ref.describe();
   Query query;
   query.add("watch", "1")
-      .add("resourceVersion", wanted.resource_version)
+      .add("resourceVersion", request.resource_version)
       .add("allowWatchBookmarks", "true")
-      .add("timeoutSeconds", std::to_string(wanted.lasting.count()))
-      .add("labelSelector", wanted.label_selector)
-      .add("fieldSelector", wanted.field_selector);
-  const milliseconds longest = wanted.lasting + wanted.stall;
+      .add("timeoutSeconds", std::to_string(request.lasting.count()))
+      .add("labelSelector", request.label_selector)
+      .add("fieldSelector", request.field_selector);
+  const milliseconds longest = request.lasting + request.stall;
   LineSplitter lines(options_.http.answer_limit_bytes, receive);
-  Request request{.method = Method::kGet,
-                  .target = ref.path() + query.text(),
-                  .at_most = std::min(longest, wanted.at_most.value_or(longest)),
-                  .sink = [&lines](std::string_view part) { return lines.take(part); },
-                  .silence = longest};
-  auto sent = send(std::move(request), Repeatable::kNo);
+  Request stream{.method = Method::kGet,
+                 .target = ref.path() + query.text(),
+                 .at_most = std::min(longest, request.at_most.value_or(longest)),
+                 .sink = [&lines](std::string_view part) { return lines.take(part); },
+                 .silence = longest};
+  auto sent = send(std::move(stream), Repeatable::kNo);
   if (!sent) {
     // The caller's own bound, not the server's fault.
     const bool in_time = sent.error().timed_out && sent.error().left_open() &&
-                         wanted.at_most.value_or(longest) < longest;
+                         request.at_most.value_or(longest) < longest;
     if (in_time) return StreamEnd{};
     base::Error error = with_context(std::move(sent).error().error, action);
     if (error.code != Code::kUnavailable) return fail(std::move(error));

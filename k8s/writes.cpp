@@ -95,6 +95,36 @@ Result<Removed> read_removed(const ObjectRef& ref,
   return held;
 }
 
+/// What is known after a POST that did not end in success.
+struct Unsettled {
+  Error trouble;
+  bool open = false;  ///< the object may be there
+  std::optional<base::Seconds> retry_after = {};
+};
+
+/// `refusal` is the error of an answer that is no success.
+Result<Applied, Unsettled> read_created(const ObjectRef& ref,
+                                        const Result<Reply, SendFailure>& sent,
+                                        Error refusal,
+                                        std::string_view action) {
+  using Left = base::Failure<Unsettled>;
+  if (!sent) {
+    return Left{
+        {.trouble = with_context(sent.error().error, action), .open = sent.error().left_open()}};
+  }
+  if (is_success(*sent)) {
+    auto made = read_applied(ref, *sent, action);
+    if (made) return *std::move(made);
+    return Left{{.trouble = std::move(made).error(), .open = true}};
+  }
+  const bool exists = sent->status == 409 && read_status(*sent).reason == "AlreadyExists";
+  // It may be our own, from a request whose answer was lost.
+  if (exists) refusal.code = Code::kUnavailable;
+  return Left{{.trouble = std::move(refusal),
+               .open = exists || leaves_open(*sent),
+               .retry_after = sent->retry_after}};
+}
+
 /// 10 ms, doubled each time, half of it left to chance.
 milliseconds conflict_pause(int round, base::Random& random) {
   const milliseconds longest{10 << round};
@@ -184,32 +214,19 @@ Result<Applied> ApiClient::create(const ObjectRef& ref, const Json& object) {
                       .content_type = std::string(kJson),
                       .body = base::compact(whole)},
                      Repeatable::kNo);
-    Error trouble;
-    if (!sent) {
-      if (!sent.error().left_open()) return fail(with_context(sent.error().error, action));
-      trouble = with_context(sent.error().error, action);
-    } else if (is_success(*sent)) {
-      auto made = read_applied(ref, *sent, action);
-      if (made) return made;
-      trouble = std::move(made).error();
-    } else {
-      trouble = refusal(*sent, action);
-      const bool exists = sent->status == 409 && read_status(*sent).reason == "AlreadyExists";
-      if (!exists && !leaves_open(*sent)) return fail(std::move(trouble));
-      // It may be our own, from a request whose answer was lost.
-      if (exists) trouble.code = Code::kUnavailable;
-    }
+    const bool refused = sent && !is_success(*sent);
+    auto made = read_created(ref, sent, refused ? refusal(*sent, action) : Error{}, action);
+    if (made) return *std::move(made);
+    Unsettled left = std::move(made).error();
+    if (!left.open) return fail(std::move(left.trouble));
     // Whether it happened is not guessed but looked up. Where nothing is found the request may
     // still be on its way: another POST then finds it, and does no harm.
     auto found = find_created(ref, whole);
-    if (!found) {
-      if (found.error().code == Code::kConflict) return fail(std::move(found).error());
-      return fail(with_hint(std::move(trouble), std::string(kOutcomeUnknown)));
-    }
-    if (*found) return **found;
-    const auto wait = backoff.next(Trouble::kServer, sent ? sent->retry_after : std::nullopt);
-    if (round == kMostCreates || !wait) {
-      return fail(with_hint(std::move(trouble), std::string(kOutcomeUnknown)));
+    if (found && *found) return **found;
+    if (!found && found.error().code == Code::kConflict) return fail(std::move(found).error());
+    const auto wait = backoff.next(Trouble::kServer, left.retry_after);
+    if (!found || round == kMostCreates || !wait) {
+      return fail(with_hint(std::move(left.trouble), std::string(kOutcomeUnknown)));
     }
     MESHTRUST_TRY_DO(pause().wait(*wait));
   }
