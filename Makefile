@@ -1,10 +1,11 @@
 # The front door. `make` lists what there is; the work itself is in scripts/ and CMakePresets.json.
-.PHONY: help setup build demo demo-down test asan tsan tidy fmt lint check bench clean
+.PHONY: help setup build demo demo-down test slow asan tsan tidy fmt lint check bench clean
 
 help:
 	@echo 'make demo                  set up, build, and run the main job on two real clusters'
 	@echo 'make demo CONTEXTS=a,b     the same on clusters of yours'
-	@echo 'make test                  set up, build, and run all tests'
+	@echo 'make test                  set up, build, and run all tests but the slow'
+	@echo 'make slow                  the slow tests: whole meshes'
 	@echo 'make asan | tsan           unit tests under sanitizers'
 	@echo 'make lint | fmt            format and clang-tidy checks; reformat'
 	@echo 'make check                 all of the above but demo'
@@ -28,6 +29,9 @@ test: setup
 	@scripts/test
 	@echo "all tests passed; next: 'make demo', or 'make check' before a commit"
 
+slow: setup
+	@scripts/test -L slow
+
 asan: setup
 	@scripts/build asan
 	@ctest --preset asan -L unit
@@ -45,7 +49,7 @@ fmt:
 lint: setup
 	@scripts/lint
 
-check: lint asan tsan test
+check: lint asan tsan test slow
 
 bench: setup
 	@scripts/build release meshtrust

@@ -48,6 +48,7 @@ def run(configuration_file):
         addresses,
         objects["secrets"],
         objects["config_maps"],
+        in_namespace,
     )
     for watch in objects.values():
         watch.wait_for_first()

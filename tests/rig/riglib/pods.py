@@ -11,6 +11,7 @@ import time
 import urllib.request
 from dataclasses import asdict
 from datetime import datetime, timezone
+from urllib.parse import urlsplit
 
 from . import process
 from .addresses import Addresses
@@ -32,6 +33,13 @@ SERVICE_ACCOUNT = "var/run/secrets/kubernetes.io/serviceaccount"
 FORWARDS = "/apis/kwok.x-k8s.io/v1alpha1/namespaces/{namespace}/portforwards"
 
 
+# Where a namespace may be had, so may a mount namespace: in it the pod's secrets are where programs
+# expect them, an in-cluster configuration above all, which has a fixed place.
+WITH_SECRETS = """\
+mount -t tmpfs tmpfs /run && mkdir /run/secrets && mount --bind "$1" /run/secrets && shift && exec "$@"
+"""
+
+
 def is_istiod(pod):
     return pod["metadata"].get("labels", {}).get("app") == "istiod"
 
@@ -39,8 +47,9 @@ def is_istiod(pod):
 class Kubelet:
     """Call `reconcile` whenever something may have changed, and twice a second."""
 
-    def __init__(self, api, program, folder, addresses: Addresses, secrets, config_maps):
+    def __init__(self, api, program, folder, addresses: Addresses, secrets, config_maps, in_namespace):
         self.api = api
+        self.in_namespace = in_namespace
         self.program = program
         self.folder = private_folder(folder)
         self.addresses = addresses
@@ -150,6 +159,9 @@ class _IstiodPod:
         address = self._address()
         arguments += [f"--{flag}={address}:{port}" for flag, port in PORTS.items()]
         command = [self._kubelet.program, *arguments]
+        if self._kubelet.in_namespace:
+            secrets = str(self._root / "var/run/secrets")
+            command = ["unshare", "--mount", "sh", "-c", WITH_SECRETS, "sh", secrets, *command]
         self._process, self._child = process.spawn_child(
             "istiod", command, self._root, self._log, self._environment()
         )
@@ -176,10 +188,12 @@ class _IstiodPod:
                 values[name] = str(self._root / value.lstrip("/"))
         if not os.path.exists(values.get("KUBECONFIG", "")):
             values["KUBECONFIG"] = str(self._write_kubeconfig())
+        server = urlsplit(self._kubelet.api.server)
+        values |= {"KUBERNETES_SERVICE_HOST": server.hostname, "KUBERNETES_SERVICE_PORT": str(server.port)}
         return process.environment() | values
 
     def _write_kubeconfig(self):
-        """In place of the in-cluster configuration, whose files have a fixed place in the pod."""
+        """In place of the in-cluster configuration, whose files have a place that not every rig can give."""
         account = self._root / SERVICE_ACCOUNT
         here = {"name": "here"}
         cluster = {"server": self._kubelet.api.server, "certificate-authority": str(account / "ca.crt")}
