@@ -106,7 +106,9 @@ ApiClient::~ApiClient() = default;
 // One loop, because credential, deadline and back-off all decide about the same next attempt.
 // NOLINTNEXTLINE(readability-function-cognitive-complexity)
 Result<Reply> ApiClient::perform(Request request, Repeatable repeatable, std::string_view action) {
-  const auto deadline = effects_.clock.steady() + options_.call_timeout;
+  const auto deadline =
+      effects_.clock.steady() + std::min(options_.call_timeout,
+                                         request.at_most.value_or(options_.call_timeout));
   Pause& pause = options_.pause != nullptr ? *options_.pause : *own_pause_;
   Backoff backoff(options_.retry, effects_.random);
   bool refreshed = false;

@@ -37,8 +37,6 @@ class Connection {
 
   void configure(Transfer& transfer, const Request& request);
   void configure_time(std::chrono::milliseconds whole);
-  void configure_server(const Request& request);
-  void configure_tls();
   void configure_body(Transfer& transfer, const Request& request);
   /// The CURLcode, or -1 when cancelled.
   int drive(const base::Cancellation& cancellation);
