@@ -107,8 +107,8 @@ ApiClient::~ApiClient() = default;
 // NOLINTNEXTLINE(readability-function-cognitive-complexity)
 Result<Reply> ApiClient::perform(Request request, Repeatable repeatable, std::string_view action) {
   const auto deadline =
-      effects_.clock.steady() + std::min(options_.call_timeout,
-                                         request.at_most.value_or(options_.call_timeout));
+      effects_.clock.steady() +
+      std::min(options_.call_timeout, request.at_most.value_or(options_.call_timeout));
   Pause& pause = options_.pause != nullptr ? *options_.pause : *own_pause_;
   Backoff backoff(options_.retry, effects_.random);
   bool refreshed = false;

@@ -10,9 +10,9 @@
 
 namespace meshtrust::k8s {
 
-/// Bytes in both directions, such as a tunnel to a port of a pod or TLS over one. Used by one thread
-/// at a time. Calls block; a wait ends at the deadline (kUnavailable) and at once when the run is
-/// cancelled (kCancelled). After an error only destruction makes sense.
+/// Bytes in both directions, such as a tunnel to a port of a pod or TLS over one. Used by one
+/// thread at a time. Calls block; a wait ends at the deadline (kUnavailable) and at once when the
+/// run is cancelled (kCancelled). After an error only destruction makes sense.
 class ByteStream {
  public:
   ByteStream() = default;

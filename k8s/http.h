@@ -108,7 +108,8 @@ struct ConnectionParts;
 
 /// The connections to one API server. Calls block and may come from any number of threads; they
 /// share a bounded number of connections (HTTP/2 where the server speaks it), which stay open for
-/// the next call; a WebSocket has one of its own. TLS 1.2 or newer, the settings' CA as the only root, no redirects.
+/// the next call; a WebSocket has one of its own. TLS 1.2 or newer, the settings' CA as the only
+/// root, no redirects.
 class HttpClient {
  public:
   /// `settings`, `clock` and `cancellation` outlive the client.

@@ -73,8 +73,10 @@ Result<std::unique_ptr<ByteStream>> ApiClient::open_tunnel(const PodPort& pod,
   if (!read_status(reply).understood) return fail(with_context(no_web_socket(reply), action));
   Error error = refusal(reply, action);
   if (error.code == Code::kPermission) {
-    error.hints.push_back("a tunnel takes the rights 'get' and 'create' on pods/portforward in "
-                          "namespace '" + pod.namespace_name + "'");
+    error.hints.push_back(
+        "a tunnel takes the rights 'get' and 'create' on pods/portforward in "
+        "namespace '" +
+        pod.namespace_name + "'");
   }
   return fail(std::move(error));
 }

@@ -136,9 +136,8 @@ Result<void, SendFailure> RawConnection::wait(For what, base::Clock::Steady dead
   short events = 0;
   if (what != For::kWriting) events |= POLLIN;
   if (what != For::kReading) events |= POLLOUT;
-  std::array<pollfd, 2> watched{
-      {{.fd = handles_->socket, .events = events, .revents = 0},
-       {.fd = parts_.cancellation.fd(), .events = POLLIN, .revents = 0}}};
+  std::array<pollfd, 2> watched{{{.fd = handles_->socket, .events = events, .revents = 0},
+                                 {.fd = parts_.cancellation.fd(), .events = POLLIN, .revents = 0}}};
   const int most = static_cast<int>(std::min<milliseconds::rep>(left.count(), 1'000'000'000));
   const int ready = poll(watched.data(), watched.size(), most);
   if (parts_.cancellation.is_cancelled()) return failed(kWasCancelled);

@@ -20,9 +20,9 @@ struct ConnectionParts {
   const base::Cancellation& cancellation;
 };
 
-/// A connection to the API server over which nothing has been said yet: by the same proxy, under the
-/// same TLS settings and with the same certificate as every request, for HTTP/1.1 and what comes
-/// after it. Nothing but `wait` waits.
+/// A connection to the API server over which nothing has been said yet: by the same proxy, under
+/// the same TLS settings and with the same certificate as every request, for HTTP/1.1 and what
+/// comes after it. Nothing but `wait` waits.
 class RawConnection {
  public:
   /// Connects within `at_most`, and within the connect time-out of the options.

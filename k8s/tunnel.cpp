@@ -95,9 +95,9 @@ class PortForward final : public ByteStream {
 
   /// The words of a kubelet or a container runtime, which differ, but for what the kernel said.
   Error explained() const {
-    Error error{.code = Code::kUnavailable,
-                .message = pod_.describe() + " cannot be reached: " +
-                           base::printable(base::trim(error_))};
+    Error error{
+        .code = Code::kUnavailable,
+        .message = pod_.describe() + " cannot be reached: " + base::printable(base::trim(error_))};
     if (error_.find("connection refused") != std::string::npos) {
       error.hints.push_back("nothing listens on port " + std::to_string(pod_.port) +
                             " inside the pod");

@@ -21,8 +21,8 @@ struct PodPort {
 };
 
 /// The subprotocol of pods/portforward that a tunnel speaks: every message begins with the number
-/// of a channel, 0 for data and 1 for an error in words, and the first message of each channel holds
-/// the port, low byte first.
+/// of a channel, 0 for data and 1 for an error in words, and the first message of each channel
+/// holds the port, low byte first.
 inline constexpr std::string_view kChannelProtocol = "v4.channel.k8s.io";
 
 /// The bytes of a port, over a connection that has been upgraded to `kChannelProtocol`. `random`

@@ -66,8 +66,8 @@ std::string accepted(const std::string& nonce) {
   const std::string text = nonce + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   base::Bytes digest(EVP_MAX_MD_SIZE);
   unsigned int size = 0;
-  MESHTRUST_CHECK(
-      EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) == 1);
+  MESHTRUST_CHECK(EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) ==
+                  1);
   digest.resize(size);
   return base::to_base64(digest);
 }
@@ -210,9 +210,9 @@ base::Secret head_of(const ConnectionParts& parts, const Request& request) {
 
 Result<Reply, SendFailure> open_web_socket(ConnectionParts parts, const Request& request) {
   MESHTRUST_CHECK(request.web_socket && request.method == Method::kGet);
-  const milliseconds whole =
-      request.at_most ? std::min(*request.at_most, parts.options.request_timeout)
-                      : parts.options.request_timeout;
+  const milliseconds whole = request.at_most
+                                 ? std::min(*request.at_most, parts.options.request_timeout)
+                                 : parts.options.request_timeout;
   const auto deadline = parts.clock.steady() + whole;
   auto opened = RawConnection::open(std::move(parts), whole);
   if (!opened) return Failure<SendFailure>{std::move(opened).error()};

@@ -3,11 +3,10 @@
 #include "base/check.h"
 #include "base/text.h"
 
-#include <wslay/wslay.h>
-
 #include <algorithm>
 #include <deque>
 #include <string>
+#include <wslay/wslay.h>
 
 namespace meshtrust::k8s {
 namespace {
@@ -180,8 +179,8 @@ Status WebSocket::State::explain_end() {
 
 WebSocket::WebSocket(std::unique_ptr<RawConnection, CloseRawConnection> connection,
                      base::Random& random)
-    : state_(std::make_unique<State>(
-          State{.connection = std::move(connection), .random = random})) {
+    : state_(
+          std::make_unique<State>(State{.connection = std::move(connection), .random = random})) {
   const wslay_event_callbacks callbacks{.recv_callback = &State::receive,
                                         .send_callback = &State::send,
                                         .genmask_callback = &State::make_mask,
