@@ -82,7 +82,7 @@ Result<void, SendFailure> RawConnection::connect_within(milliseconds at_most) {
   const int code = drive(multi, parts_.cancellation);
   if (code != CURLE_OK) return failed(code);
   curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &handles_->socket);
-  if (handles_->socket == CURL_SOCKET_BAD) return failed(CURLE_RECV_ERROR);
+  if (handles_->socket == CURL_SOCKET_BAD) return broken();
   return {};
 }
 
@@ -98,6 +98,10 @@ Failure<SendFailure> RawConnection::failed(int curl_code) const {
                            .identity = parts_.identity.get(),
                            .now = parts_.clock.now()},
                           parts_.settings)};
+}
+
+Failure<SendFailure> RawConnection::broken() const {
+  return failed(CURLE_RECV_ERROR);
 }
 
 Result<std::optional<std::size_t>, SendFailure> RawConnection::try_read(

@@ -43,6 +43,9 @@ class RawConnection {
   /// Until it is worth trying again.
   base::Result<void, SendFailure> wait(For what, base::Clock::Steady deadline);
 
+  /// That the end came too early, for who knows where it belongs.
+  base::Failure<SendFailure> broken() const;
+
   const ConnectionParts& parts() const { return parts_; }
 
  private:

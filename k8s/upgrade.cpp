@@ -113,7 +113,7 @@ class AnswerReader {
       }
       if (buffer_.size() > kLargestHead) return strange("has a head without end");
       if (auto filled = fill(); !filled) return Failure<SendFailure>{std::move(filled).error()};
-      if (ended_) return strange("breaks off");
+      if (ended_) return connection_.broken();
     }
   }
 

@@ -161,7 +161,7 @@ Status WebSocket::State::wait() {
   return waited ? Status() : Status(fail(std::move(waited).error().error));
 }
 
-/// After the end: how the peer left. kInternal never; an orderly goodbye is no failure.
+/// After the end: how the peer left. An orderly goodbye is no failure.
 Status WebSocket::State::explain_end() {
   if (wslay_event_get_close_received(context.get()) != 0) {
     const bool orderly = goodbye == 0 || goodbye == WSLAY_CODE_NORMAL_CLOSURE ||
@@ -171,10 +171,7 @@ Status WebSocket::State::explain_end() {
                                         std::to_string(goodbye) + " '" +
                                         base::printable(goodbye_words) + "'");
   }
-  if (failure) return fail(failure->error);
-  return fail(Code::kUnavailable, "the connection with " +
-                                      connection->parts().settings.server.text() +
-                                      " ended without a goodbye");
+  return fail(failure ? failure->error : connection->broken().error.error);
 }
 
 WebSocket::WebSocket(std::unique_ptr<RawConnection, CloseRawConnection> connection,

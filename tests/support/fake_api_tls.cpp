@@ -134,6 +134,9 @@ class OpenSslStream final : public TlsStream {
     shutdown(fd_, SHUT_RDWR);
   }
 
+  bool has_pending() const override { return !buffer_.empty() || SSL_pending(ssl_.get()) > 0; }
+  int fd() const override { return fd_; }
+
   /// Lets the peer read the alert: closing over unread bytes would reset the connection.
   void refuse() {
     aborted_ = true;
@@ -203,6 +206,19 @@ TestPair TestAuthority::client(std::string_view name,
               &pair_);
 }
 
+int choose_http2(SSL* /*ssl*/,
+                 const unsigned char** out,
+                 unsigned char* out_size,
+                 const unsigned char* in,
+                 unsigned int in_size,
+                 void* /*unused*/) {
+  static constexpr std::array<unsigned char, 3> kH2{2, 'h', '2'};
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): OpenSSL's own signature
+  auto** chosen = const_cast<unsigned char**>(out);
+  const int found = SSL_select_next_proto(chosen, out_size, kH2.data(), kH2.size(), in, in_size);
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 struct TlsContext::State {
   std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>> context{SSL_CTX_new(TLS_server_method())};
 };
@@ -215,6 +231,7 @@ TlsContext::TlsContext(const TlsServerConfig& config) : state_(std::make_unique<
   const Pkey key = read_key(config.identity.key);
   MESHTRUST_CHECK(SSL_CTX_use_certificate(context, certificate.get()) == 1);
   MESHTRUST_CHECK(SSL_CTX_use_PrivateKey(context, key.get()) == 1);
+  if (config.http2) SSL_CTX_set_alpn_select_cb(context, &choose_http2, nullptr);
   if (config.client_authority.empty()) return;
   const Cert authority = read_certificate(config.client_authority);
   X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get());
