@@ -135,13 +135,13 @@ Status WebSocket::State::exchange() {
     const int code = wslay_event_recv(raw);
     MESHTRUST_CHECK(code == 0 || ended);
   }
+  // wslay answers a breach of the protocol with a close frame of its own and reads no further.
+  const bool gave_up = !ended && wslay_event_get_read_enabled(raw) == 0 &&
+                       wslay_event_get_close_received(raw) == 0;
   if (wslay_event_want_write(raw) != 0 && !ended) {
     const int code = wslay_event_send(raw);
     MESHTRUST_CHECK(code == 0 || ended);
   }
-  // wslay answers a breach of the protocol with a close frame of its own and reads no further.
-  const bool gave_up =
-      wslay_event_get_read_enabled(raw) == 0 && wslay_event_get_close_received(raw) == 0;
   if (gave_up && breach.empty()) {
     breach = wslay_event_get_status_code_sent(raw) == WSLAY_CODE_MESSAGE_TOO_BIG
                  ? "it sent a message of more than 1 MiB"

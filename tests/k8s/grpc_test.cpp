@@ -4,7 +4,6 @@
 #include "tests/k8s/socket_stream.h"
 #include "tests/support/fake_grpc.h"
 #include "tests/support/fake_tunnel.h"
-#include "tests/support/matchers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -106,8 +105,7 @@ TEST_F(GrpcTest, KeepsATokenFromAServerThatIsNotTrusted) {
       call({}, {.authority = "istiod", .method = "/echo.Echo/Echo", .bearer_token = &token});
   EXPECT_THAT(answer, FailsWith(Code::kRefused,
                                 "calling /echo.Echo/Echo: a token is not sent to a server whose "
-                                "certificate is not trusted: unable to verify the first "
-                                "certificate"));
+                                "certificate is not trusted: certificate signature failure"));
   EXPECT_EQ(seen.headers.count("authorization"), 0U);
 }
 
@@ -129,7 +127,10 @@ TEST_F(GrpcTest, SaysWhenTheServerSpeaksNoHttp2) {
 }
 
 TEST_F(GrpcTest, SaysWhenTheServerHangsUp) {
-  TlsServer tls(config, [](test::TlsStream& stream) { (void)stream.read_exactly(24); });
+  // The whole request, for a socket that is closed over unread bytes is reset: the last frame is
+  // DATA of an empty message.
+  const std::string last("\0\0\5\0\1\0\0\0\1\0\0\0\0\0", 14);
+  TlsServer tls(config, [&](test::TlsStream& stream) { (void)stream.read_until(last); });
   const auto stream = TlsStream::open(tls.stream(), target(), clock);
   ASSERT_THAT(stream, Succeeds());
   const auto answer = call_grpc(**stream, {.authority = "istiod", .method = "/echo.Echo/Echo"});

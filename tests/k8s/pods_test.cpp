@@ -1,5 +1,4 @@
 #include "tests/k8s/client_fixture.h"
-#include "tests/support/matchers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

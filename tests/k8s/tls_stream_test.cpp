@@ -3,7 +3,6 @@
 #include "base/encoding.h"
 #include "tests/k8s/client_fixture.h"
 #include "tests/k8s/socket_stream.h"
-#include "tests/support/matchers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,7 +15,6 @@ namespace {
 using base::Code;
 using test::FailsWith;
 using test::Succeeds;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 /// What stands between the lines of PEM.
@@ -109,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
                .objection = "IP address mismatch"},
         Judged{.name = "AnotherRootOfThatName",
                .own_root = false,
-               .objection = "unable to verify the first certificate"},
+               .objection = "certificate signature failure"},
         Judged{.name = "NotYet",
                .now = "2025-12-31T23:59:59Z",
                .objection = "certificate is not yet valid"},

@@ -4,7 +4,6 @@
 #include "k8s/byte_stream.h"
 #include "tests/k8s/client_fixture.h"
 #include "tests/support/fake_tunnel.h"
-#include "tests/support/matchers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -17,7 +17,8 @@ struct FreeSession {
   void operator()(nghttp2_session* session) const noexcept { nghttp2_session_del(session); }
 };
 
-nghttp2_nv field(const std::string& name, const std::string& value) {
+/// Of names and values that outlive the submission, which copies them.
+nghttp2_nv field(std::string_view name, std::string_view value) {
   // NOLINTBEGIN(cppcoreguidelines-pro-type-const-cast,cppcoreguidelines-pro-type-reinterpret-cast)
   return {.name = reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
           .value = reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())),
