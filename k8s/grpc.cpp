@@ -225,7 +225,7 @@ void Exchange::submit(nghttp2_session* session) {
   if (call_.bearer_token != nullptr) {
     credential.append("Bearer ");
     credential.append(*call_.bearer_token);
-    // Neither kept in a table of compressed headers nor copied before it is encoded.
+    // Kept out of the tables of HPACK, at both ends.
     fields.push_back(field("authorization", reveal(credential, "bearer token of a gRPC call"),
                            NGHTTP2_NV_FLAG_NO_INDEX));
   }
@@ -292,6 +292,13 @@ Result<GrpcAnswer> Exchange::answer() && {
   return GrpcAnswer{.status = 0, .words = std::move(words_), .message = std::move(received_)};
 }
 
+/// Any workload of a mesh has a certificate under its root, so a chain without a name is not
+/// enough.
+std::string why_not_trusted(const TlsPeer& peer) {
+  if (!peer.objection.empty()) return peer.objection;
+  return peer.verdict == TlsVerdict::kTrusted ? "its name was not verified" : "it was not verified";
+}
+
 }  // namespace
 
 Result<GrpcAnswer> call_grpc(TlsStream& stream, const GrpcCall& call) {
@@ -303,11 +310,11 @@ Result<GrpcAnswer> call_grpc(TlsStream& stream, const GrpcCall& call) {
                                                base::printable(peer.protocol, 40) + "'"},
                                    action));
   }
-  if (call.bearer_token != nullptr && peer.verdict != TlsVerdict::kTrusted) {
+  if (call.bearer_token != nullptr && peer.verified_name.empty()) {
     return fail(base::with_context(
         {.code = Code::kRefused,
          .message = "a token is not sent to a server whose certificate is not trusted: " +
-                    (peer.objection.empty() ? "it was not verified" : peer.objection)},
+                    why_not_trusted(peer)},
         action));
   }
   Exchange exchange(call);

@@ -58,11 +58,13 @@ Result<std::unique_ptr<ByteStream>> ApiClient::open_tunnel(const PodPort& pod,
                                                            milliseconds at_most) {
   const std::string action = "opening a tunnel to " + pod.describe();
   const auto deadline = effects_.clock.steady() + at_most;
-  Request request{.target = path_of(pod, percent_encode(pod.pod)) +
-                            "/portforward?ports=" + std::to_string(pod.port),
-                  .at_most = at_most,
-                  .web_socket = {{.subprotocol = std::string(kChannelProtocol),
-                                  .nonce = base::to_base64(effects_.random.bytes(16))}}};
+  Request request{
+      .target =
+          path_of(pod, percent_encode(pod.pod)) + "/portforward?ports=" + std::to_string(pod.port),
+      .accept = "*/*",  // kubelets know no type for what has none; a Status is JSON anyway
+      .at_most = at_most,
+      .web_socket = {{.subprotocol = std::string(kChannelProtocol),
+                      .nonce = base::to_base64(effects_.random.bytes(16))}}};
   MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action));
   if (reply.upgraded) {
     auto tunnel = forward_port(std::move(reply.upgraded), pod, effects_.random);

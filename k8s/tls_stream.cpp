@@ -94,7 +94,7 @@ struct TlsStream::State {
   Status prepare(const TlsTarget& target, base::Instant now);
   void expect_name(const std::string& name);
   Status shake_hands();
-  void look_at_peer(bool verified);
+  void look_at_peer(const TlsTarget& target);
 
   Status flush();
   /// Whether more came from below: false at its end.
@@ -149,7 +149,7 @@ Status TlsStream::State::shake_hands() {
   return {};
 }
 
-void TlsStream::State::look_at_peer(bool verified) {
+void TlsStream::State::look_at_peer(const TlsTarget& target) {
   const STACK_OF(X509)* chain = SSL_get_peer_cert_chain(session.get());
   for (int i = 0; i < sk_X509_num(chain); ++i) {
     peer.chain.push_back(der_of(sk_X509_value(chain, i)));
@@ -159,10 +159,15 @@ void TlsStream::State::look_at_peer(bool verified) {
   unsigned int size = 0;
   SSL_get0_alpn_selected(session.get(), &protocol, &size);
   peer.protocol = base::as_text(ByteView(protocol, size));
-  if (!verified) return;
+  if (target.roots.empty()) return;
   const long result = SSL_get_verify_result(session.get());
-  peer.verdict = result == X509_V_OK ? TlsVerdict::kTrusted : TlsVerdict::kUntrusted;
-  if (result != X509_V_OK) peer.objection = X509_verify_cert_error_string(result);
+  if (result == X509_V_OK) {
+    peer.verdict = TlsVerdict::kTrusted;
+    peer.verified_name = target.server_name;
+  } else {
+    peer.verdict = TlsVerdict::kUntrusted;
+    peer.objection = X509_verify_cert_error_string(result);
+  }
 }
 
 Status TlsStream::State::flush() {
@@ -212,7 +217,7 @@ Result<std::unique_ptr<TlsStream>> TlsStream::open(std::unique_ptr<ByteStream> b
   auto state = std::make_unique<State>(State{.below = std::move(below)});
   MESHTRUST_TRY_DO(state->prepare(target, clock.now()));
   MESHTRUST_TRY_DO(state->shake_hands());
-  state->look_at_peer(!target.roots.empty());
+  state->look_at_peer(target);
   // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the constructor is private
   return std::unique_ptr<TlsStream>(new TlsStream(std::move(state)));
 }

@@ -35,6 +35,8 @@ struct TlsPeer {
   std::string protocol = {};                  ///< picked by ALPN, or ""
   bool asked_for_client_certificate = false;  ///< we never send one
   TlsVerdict verdict = TlsVerdict::kNotAsked;
+  std::string verified_name =
+      {};                      ///< with the chain, when that is trusted and a name was asked for
   std::string objection = {};  ///< why it is not trusted: "certificate has expired"
 };
 

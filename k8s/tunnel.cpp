@@ -51,7 +51,7 @@ class PortForward final : public ByteStream {
       const ByteView part = bytes.first(std::min(bytes.size(), kMostInAMessage));
       Bytes message{kData};
       message.insert(message.end(), part.begin(), part.end());
-      MESHTRUST_TRY_DO(in_context(socket_.send(message)));
+      if (auto sent = socket_.send(message); !sent) return why_not_sent(std::move(sent));
       bytes = bytes.subspan(part.size());
     }
     return {};
@@ -85,6 +85,13 @@ class PortForward final : public ByteStream {
     data_.assign(content.begin(), content.end());
     given_ = 0;
     return {};
+  }
+
+  /// Who closes may have said before why, and that may not have been read yet.
+  Status why_not_sent(Status status) {
+    while (!ended_ && error_.empty() && receive_one()) {
+    }
+    return error_.empty() ? in_context(std::move(status)) : Status(fail(explained()));
   }
 
   Status in_context(Status status) const {

@@ -78,6 +78,14 @@ bool has_word(std::string_view list, std::string_view word) {
                      [&](const std::string& each) { return base::trim(each) == word; });
 }
 
+/// Of a `Retry-After`; API servers send no dates.
+std::optional<base::Seconds> seconds_in(std::string_view text) {
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  if (number <= 0) return std::nullopt;
+  return base::Seconds(number);
+}
+
 /// What is wrong with an agreement, or "".
 std::string objection(const Head& head, const WebSocketUpgrade& upgrade) {
   if (lower_case(head.value("upgrade")) != "websocket" ||
@@ -235,6 +243,7 @@ Result<Reply, SendFailure> open_web_socket(ConnectionParts parts, const Request&
   reply.content_type = answer->value("content-type");
   reply.audit_id = base::printable(answer->value("audit-id"), 64);
   if (reply.status != 101) {
+    reply.retry_after = seconds_in(answer->value("retry-after"));
     reply.body = reader.body(*answer);
     return reply;
   }

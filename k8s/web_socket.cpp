@@ -136,8 +136,8 @@ Status WebSocket::State::exchange() {
     MESHTRUST_CHECK(code == 0 || ended);
   }
   // wslay answers a breach of the protocol with a close frame of its own and reads no further.
-  const bool gave_up = !ended && wslay_event_get_read_enabled(raw) == 0 &&
-                       wslay_event_get_close_received(raw) == 0;
+  const bool gave_up =
+      !ended && wslay_event_get_read_enabled(raw) == 0 && wslay_event_get_close_received(raw) == 0;
   if (wslay_event_want_write(raw) != 0 && !ended) {
     const int code = wslay_event_send(raw);
     MESHTRUST_CHECK(code == 0 || ended);

@@ -24,9 +24,7 @@ class GrpcTest : public ClientTest {
  protected:
   GrpcTest() { std::signal(SIGPIPE, SIG_IGN); }
 
-  TlsTarget target() const {
-    return {.server_name = "api.fake.test", .protocols = {"h2"}, .roots = roots};
-  }
+  TlsTarget target() const { return {.server_name = name, .protocols = {"h2"}, .roots = roots}; }
 
   /// Calls a server that answers with `reply`.
   base::Result<GrpcAnswer> call(const GrpcReply& reply, const GrpcCall& with) {
@@ -45,6 +43,7 @@ class GrpcTest : public ClientTest {
       .client_authority = {},
       .http2 = true};
   std::string roots = authority_.certificate();
+  std::string name = "api.fake.test";
   test::SeenCall seen;
 };
 
@@ -60,25 +59,24 @@ TEST_F(GrpcTest, SendsAMessageAndTakesOne) {
   EXPECT_EQ(answer->status, 0);
   EXPECT_EQ(base::as_text(answer->message), "pong");
   EXPECT_EQ(seen.message, grpc_frame("ping"));
-  EXPECT_EQ(seen.headers,
-            (std::map<std::string, std::string>{
-                {":authority", "istiod.istio-system.svc"},
-                {":method", "POST"},
-                {":path", "/istio.v1.auth.IstioCertificateService/CreateCertificate"},
-                {":scheme", "https"},
-                {"authorization", "Bearer top-secret"},
-                {"clusterid", "west"},
-                {"content-type", "application/grpc"},
-                {"te", "trailers"},
-                {"user-agent", "meshtrust/" MESHTRUST_VERSION},
-            }));
+  EXPECT_EQ(seen.headers, (std::map<std::string, std::string>{
+                              {":authority", "istiod.istio-system.svc"},
+                              {":method", "POST"},
+                              {":path", "/istio.v1.auth.IstioCertificateService/CreateCertificate"},
+                              {":scheme", "https"},
+                              {"authorization", "Bearer top-secret"},
+                              {"clusterid", "west"},
+                              {"content-type", "application/grpc"},
+                              {"te", "trailers"},
+                              {"user-agent", "meshtrust/" MESHTRUST_VERSION},
+                          }));
 }
 
 TEST_F(GrpcTest, CarriesMessagesLargerThanAWindow) {
   const std::string large(900'000, 'x');
-  const auto answer = call({.body = grpc_frame(large)}, {.authority = "istiod",
-                                                         .method = "/echo.Echo/Echo",
-                                                         .message = base::as_bytes(large)});
+  const auto answer =
+      call({.body = grpc_frame(large)},
+           {.authority = "istiod", .method = "/echo.Echo/Echo", .message = base::as_bytes(large)});
   ASSERT_THAT(answer, Succeeds());
   EXPECT_TRUE(base::as_text(answer->message) == large);
   EXPECT_TRUE(seen.message == grpc_frame(large));
@@ -117,6 +115,16 @@ TEST_F(GrpcTest, KeepsATokenFromAServerThatWasNotVerified) {
   EXPECT_THAT(answer, FailsWith(Code::kRefused,
                                 "calling /echo.Echo/Echo: a token is not sent to a server whose "
                                 "certificate is not trusted: it was not verified"));
+}
+
+TEST_F(GrpcTest, KeepsATokenFromAServerWhoseNameWasNotVerified) {
+  name.clear();
+  const base::Secret token("top-secret");
+  const auto answer =
+      call({}, {.authority = "istiod", .method = "/echo.Echo/Echo", .bearer_token = &token});
+  EXPECT_THAT(answer, FailsWith(Code::kRefused,
+                                "calling /echo.Echo/Echo: a token is not sent to a server whose "
+                                "certificate is not trusted: its name was not verified"));
 }
 
 TEST_F(GrpcTest, SaysWhenTheServerSpeaksNoHttp2) {
@@ -195,9 +203,9 @@ TEST_F(GrpcTest, WorksThroughATunnel) {
   });
   const base::Secret token("top-secret");
   const auto api = client();
-  auto tunnel = api->open_tunnel(
-      {.namespace_name = "istio-system", .pod = "istiod-0", .port = 15'012},
-      std::chrono::minutes(1));
+  auto tunnel =
+      api->open_tunnel({.namespace_name = "istio-system", .pod = "istiod-0", .port = 15'012},
+                       std::chrono::minutes(1));
   ASSERT_THAT(tunnel, Succeeds());
   auto stream = TlsStream::open(*std::move(tunnel), target(), clock);
   ASSERT_THAT(stream, Succeeds());

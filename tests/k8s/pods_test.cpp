@@ -13,8 +13,7 @@ using test::FakeReply;
 using test::Succeeds;
 
 const PodPort kIstiod{.namespace_name = "istio-system", .pod = "istiod-0", .port = 15'014};
-const std::string kAsking =
-    "asking port 15014 of pod 'istio-system/istiod-0' for '/metrics?a=b': ";
+const std::string kAsking = "asking port 15014 of pod 'istio-system/istiod-0' for '/metrics?a=b': ";
 
 class PodsTest : public ClientTest {
  protected:
@@ -43,9 +42,9 @@ TEST_F(PodsTest, TakesNoMoreThanItMay) {
 }
 
 TEST_F(PodsTest, TellsWhatThePodRefused) {
-  EXPECT_THAT(ask({.status = 404, .body = "404 page not found\n", .content_type = "text/plain"}),
-              FailsWith(Code::kUnavailable,
-                        kAsking + "the pod answered 404, '404 page not found'"));
+  EXPECT_THAT(
+      ask({.status = 404, .body = "404 page not found\n", .content_type = "text/plain"}),
+      FailsWith(Code::kUnavailable, kAsking + "the pod answered 404, '404 page not found'"));
 }
 
 TEST_F(PodsTest, TellsThatThereIsNoSuchPod) {

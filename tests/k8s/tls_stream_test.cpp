@@ -88,33 +88,32 @@ TEST_P(TlsVerdictTest, IsAValueAndNoFailure) {
                            .roots = (GetParam().own_root ? authority : other).certificate()});
   ASSERT_THAT(peer, Succeeds());
   EXPECT_EQ(peer->objection, GetParam().objection);
+  EXPECT_EQ(peer->verified_name, GetParam().objection.empty() ? GetParam().server_name : "");
   EXPECT_EQ(peer->verdict,
             GetParam().objection.empty() ? TlsVerdict::kTrusted : TlsVerdict::kUntrusted);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Verdicts,
-    TlsVerdictTest,
-    ::testing::Values(
-        Judged{.name = "ByName"},
-        Judged{.name = "ByAddress", .server_name = "127.0.0.1"},
-        Judged{.name = "WithoutName", .server_name = ""},
-        Judged{.name = "AnotherName",
-               .server_name = "istiod.istio-system.svc",
-               .objection = "hostname mismatch"},
-        Judged{.name = "AnotherAddress",
-               .server_name = "127.0.0.2",
-               .objection = "IP address mismatch"},
-        Judged{.name = "AnotherRootOfThatName",
-               .own_root = false,
-               .objection = "certificate signature failure"},
-        Judged{.name = "NotYet",
-               .now = "2025-12-31T23:59:59Z",
-               .objection = "certificate is not yet valid"},
-        Judged{.name = "NoLonger",
-               .now = "2027-01-01T00:00:01Z",
-               .objection = "certificate has expired"}),
-    [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(Verdicts,
+                         TlsVerdictTest,
+                         ::testing::Values(Judged{.name = "ByName"},
+                                           Judged{.name = "ByAddress", .server_name = "127.0.0.1"},
+                                           Judged{.name = "WithoutName", .server_name = ""},
+                                           Judged{.name = "AnotherName",
+                                                  .server_name = "istiod.istio-system.svc",
+                                                  .objection = "hostname mismatch"},
+                                           Judged{.name = "AnotherAddress",
+                                                  .server_name = "127.0.0.2",
+                                                  .objection = "IP address mismatch"},
+                                           Judged{.name = "AnotherRootOfThatName",
+                                                  .own_root = false,
+                                                  .objection = "certificate signature failure"},
+                                           Judged{.name = "NotYet",
+                                                  .now = "2025-12-31T23:59:59Z",
+                                                  .objection = "certificate is not yet valid"},
+                                           Judged{.name = "NoLonger",
+                                                  .now = "2027-01-01T00:00:01Z",
+                                                  .objection = "certificate has expired"}),
+                         [](const auto& each) { return each.param.name; });
 
 TEST_F(TlsStreamTest, RefusesRootsThatAreNone) {
   EXPECT_THAT(probe({.roots = "-----BEGIN CERTIFICATE-----\n"}),
@@ -173,9 +172,9 @@ TEST_F(TlsStreamTest, TakesACutForAFailure) {
   ASSERT_THAT(stream, Succeeds());
   base::Bytes part(100);
   ASSERT_THAT((*stream)->read(part), Succeeds());
-  EXPECT_THAT((*stream)->read(part),
-              FailsWith(Code::kUnavailable,
-                        "the other end closed the connection without a goodbye"));
+  EXPECT_THAT(
+      (*stream)->read(part),
+      FailsWith(Code::kUnavailable, "the other end closed the connection without a goodbye"));
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ TEST_F(TunnelTest, AsksAsEveryOtherRequestDoes) {
   EXPECT_EQ(seen.path, "/api/v1/namespaces/istio-system/pods/istiod-0/portforward");
   EXPECT_EQ(seen.query, "ports=15012");
   EXPECT_EQ(seen.headers, (std::map<std::string, std::string>{
-                              {"accept", "application/json"},
+                              {"accept", "*/*"},
                               {"authorization", "Bearer fake-token"},
                               {"connection", "Upgrade"},
                               {"host", authority().substr(8)},
@@ -215,6 +215,24 @@ TEST_F(TunnelTest, GivesWhatCameBeforeAnError) {
                         "connection to pod"));
 }
 
+TEST_F(TunnelTest, SaysWhyNothingCanBeWrittenAnyMore) {
+  std::promise<void> closed;
+  pod([&](FakeTunnel& tunnel) {
+    tunnel.begin();
+    tunnel.say('\1', "no such port");
+    tunnel.send(FakeTunnel::kClose, "\x03\xe8");
+    closed.set_value();
+    tunnel.wait_for_end();
+  });
+  const auto stream = open();
+  closed.get_future().wait();
+  const std::string much(100'000, 'x');
+  EXPECT_THAT(stream->write(base::as_bytes(much)),
+              FailsWith(Code::kUnavailable,
+                        "port 15012 of pod 'istio-system/istiod-0' cannot be reached: no such "
+                        "port"));
+}
+
 TEST_F(TunnelTest, EndsAWaitAtOnceWhenCancelled) {
   pod([&](FakeTunnel& tunnel) {
     tunnel.begin();
@@ -261,11 +279,10 @@ TEST_F(TunnelTest, TakesAFreshTokenWhenTheOldOneIsRefused) {
     tunnel.begin();
     tunnel.say_goodbye();
   });
-  processes.outputs = {
-      R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",)"
-      R"("status":{"token":"old"}})",
-      R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",)"
-      R"("status":{"token":"new"}})"};
+  processes.outputs = {R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",)"
+                       R"("status":{"token":"old"}})",
+                       R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",)"
+                       R"("status":{"token":"new"}})"};
   auto with = settings();
   with.token.clear();
   with.exec = ExecPlugin{.api_version = "client.authentication.k8s.io/v1",
@@ -274,6 +291,21 @@ TEST_F(TunnelTest, TakesAFreshTokenWhenTheOldOneIsRefused) {
   const auto api = client(std::move(with));
   ASSERT_THAT(api->open_tunnel(kIstiod, minutes(1)), Succeeds());
   EXPECT_EQ(server().requests("east").back().headers.at("authorization"), "Bearer new");
+}
+
+TEST_F(TunnelTest, WaitsAsLongAsABusyServerAsks) {
+  int asked = 0;
+  pod([&](FakeTunnel& tunnel) {
+    if (++asked == 1) {
+      (void)tunnel.stream().write(
+          test::on_the_wire({.status = 429, .body = "{}", .headers = {{"Retry-After", "7"}}}));
+      return;
+    }
+    tunnel.begin();
+    tunnel.say_goodbye();
+  });
+  EXPECT_NE(open(), nullptr);
+  EXPECT_EQ(pause.waits, std::vector<long>{7'100});
 }
 
 /// One way in which a tunnel goes wrong, and what is said about it.

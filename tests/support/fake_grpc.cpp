@@ -3,11 +3,10 @@
 #include "base/bytes.h"
 #include "base/check.h"
 
-#include <nghttp2/nghttp2.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <nghttp2/nghttp2.h>
 #include <vector>
 
 namespace meshtrust::test {
@@ -87,9 +86,9 @@ SeenCall serve_grpc(TlsStream& stream, const GrpcReply& reply) {
   nghttp2_session_callbacks* callbacks = nullptr;
   MESHTRUST_CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
   nghttp2_session_callbacks_set_on_header_callback(
-      callbacks, [](nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
-                    std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
-                    std::uint8_t, void* self) {
+      callbacks,
+      [](nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name, std::size_t name_size,
+         const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* self) {
         static_cast<Call*>(self)->seen.headers[text_of(name, name_size)] =
             text_of(value, value_size);
         return 0;
@@ -103,7 +102,8 @@ SeenCall serve_grpc(TlsStream& stream, const GrpcReply& reply) {
   nghttp2_session_callbacks_set_on_frame_recv_callback(
       callbacks, [](nghttp2_session* session, const nghttp2_frame* frame, void* self) {
         const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-        if (frame->hd.type == NGHTTP2_DATA && ends) static_cast<Call*>(self)->answer(session, frame->hd.stream_id);
+        if (frame->hd.type == NGHTTP2_DATA && ends)
+          static_cast<Call*>(self)->answer(session, frame->hd.stream_id);
         return 0;
       });
   nghttp2_session* raw = nullptr;

@@ -18,9 +18,9 @@ struct SeenCall {
 struct GrpcReply {
   std::string http_status = "200";
   std::string content_type = "application/grpc";
-  std::string body = {};                       ///< with gRPC's frame
+  std::string body = {};  ///< with gRPC's frame
   std::map<std::string, std::string> trailers = {{"grpc-status", "0"}};
-  bool reset = false;                          ///< RST_STREAM instead of an answer
+  bool reset = false;  ///< RST_STREAM instead of an answer
 };
 
 /// A message in gRPC's frame.

@@ -70,7 +70,7 @@ std::string FakeTunnel::frame(std::uint8_t opcode,
   std::string out(1, static_cast<char>(opcode | first_bits));
   const unsigned int mask_bit = masked ? 0x80U : 0U;
   const std::size_t size = payload.size();
-  const unsigned int marker = size < 126 ? static_cast<unsigned int>(size)
+  const unsigned int marker = size < 126      ? static_cast<unsigned int>(size)
                               : size < 65'536 ? 126U
                                               : 127U;
   out += static_cast<char>(marker | mask_bit);
@@ -113,8 +113,8 @@ std::optional<FakeTunnel::Frame> FakeTunnel::next_frame() {
 
 std::string FakeTunnel::next_data() {
   const auto frame = next_frame();
-  const bool is_data = frame && frame->opcode == kBinary && frame->masked &&
-                       frame->payload.starts_with('\0');
+  const bool is_data =
+      frame && frame->opcode == kBinary && frame->masked && frame->payload.starts_with('\0');
   return is_data ? frame->payload.substr(1) : "";
 }
 
