@@ -23,6 +23,8 @@ using base::fail;
 using base::Result;
 using base::Status;
 
+constexpr std::string_view kCut = "the other end closed the connection without a goodbye";
+
 template <auto Free>
 struct FreeWith {
   void operator()(auto* object) const noexcept { Free(object); }
@@ -92,13 +94,13 @@ struct TlsStream::State {
   BIO* outgoing = nullptr;  ///< what is to go there; likewise
 
   Status prepare(const TlsTarget& target, base::Instant now);
-  void expect_name(const std::string& name);
+  void expect_name(const std::string& name) const;
   Status shake_hands();
   void look_at_peer(const TlsTarget& target);
 
-  Status flush();
+  Status flush() const;
   /// Whether more came from below: false at its end.
-  Result<bool> fill();
+  Result<bool> fill() const;
   /// Repeats `operation` until it has what it needs from below. Its result, or 0 when the peer has
   /// said goodbye.
   Result<int> drive(const std::function<int()>& operation);
@@ -129,7 +131,7 @@ Status TlsStream::State::prepare(const TlsTarget& target, base::Instant now) {
   return {};
 }
 
-void TlsStream::State::expect_name(const std::string& name) {
+void TlsStream::State::expect_name(const std::string& name) const {
   X509_VERIFY_PARAM* parameters = SSL_get0_param(session.get());
   const Address address(a2i_IPADDRESS(name.c_str()));
   ERR_clear_error();
@@ -170,7 +172,7 @@ void TlsStream::State::look_at_peer(const TlsTarget& target) {
   }
 }
 
-Status TlsStream::State::flush() {
+Status TlsStream::State::flush() const {
   std::array<std::uint8_t, 16'384> part{};
   for (;;) {
     const int size = BIO_read(outgoing, part.data(), static_cast<int>(part.size()));
@@ -179,7 +181,7 @@ Status TlsStream::State::flush() {
   }
 }
 
-Result<bool> TlsStream::State::fill() {
+Result<bool> TlsStream::State::fill() const {
   std::array<std::uint8_t, 16'384> part{};
   MESHTRUST_TRY(const std::size_t size, below->read(part));
   if (size == 0) return false;
@@ -202,8 +204,7 @@ Result<int> TlsStream::State::drive(const std::function<int()>& operation) {
     if (state == SSL_ERROR_ZERO_RETURN) return 0;
     MESHTRUST_CHECK(state == SSL_ERROR_WANT_READ);  // memory has always room to write
     MESHTRUST_TRY(const bool more, fill());
-    if (!more)
-      return fail(Code::kUnavailable, "the other end closed the connection without a goodbye");
+    if (!more) return fail(Code::kUnavailable, std::string(kCut));
   }
 }
 

@@ -50,6 +50,8 @@ class TlsStream final : public ByteStream {
   static base::Result<std::unique_ptr<TlsStream>> open(std::unique_ptr<ByteStream> below,
                                                        const TlsTarget& target,
                                                        const base::Clock& clock);
+  TlsStream(const TlsStream&) = delete;
+  TlsStream& operator=(const TlsStream&) = delete;
   ~TlsStream() override;
 
   const TlsPeer& peer() const;

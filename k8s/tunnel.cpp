@@ -26,9 +26,9 @@ constexpr std::size_t kMostInAMessage = 32U << 10U;
 class PortForward final : public ByteStream {
  public:
   PortForward(std::unique_ptr<RawConnection, CloseRawConnection> connection,
-              const PodPort& pod,
+              PodPort pod,
               base::Random& random)
-      : pod_(pod), socket_(std::move(connection), random) {}
+      : pod_(std::move(pod)), socket_(std::move(connection), random) {}
 
   void set_deadline(base::Clock::Steady deadline) override { socket_.set_deadline(deadline); }
 

@@ -64,7 +64,7 @@ struct WebSocket::State {
 
   ssize_t outcome(Result<std::optional<std::size_t>, SendFailure> moved);
   Status exchange();
-  Status wait();
+  Status wait() const;
   Status explain_end();
   bool is_full() const { return unread_bytes >= kMostUnread; }
 };
@@ -154,7 +154,7 @@ Status WebSocket::State::exchange() {
   return {};
 }
 
-Status WebSocket::State::wait() {
+Status WebSocket::State::wait() const {
   const bool writes = wslay_event_want_write(context.get()) != 0;
   const For what = !writes ? For::kReading : is_full() ? For::kWriting : For::kBoth;
   auto waited = connection->wait(what, deadline);
