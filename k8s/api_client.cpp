@@ -68,7 +68,9 @@ Pause& ApiClient::pause() {
 // One loop, because credential, deadline and back-off all decide about the same next attempt.
 // NOLINTNEXTLINE(readability-function-cognitive-complexity)
 Result<Reply, SendFailure> ApiClient::send(Request request, Repeatable repeatable) {
-  const auto deadline = effects_.clock.steady() + options_.call_timeout;
+  const auto deadline =
+      effects_.clock.steady() +
+      std::min(options_.call_timeout, request.at_most.value_or(options_.call_timeout));
   Backoff backoff(options_.retry, effects_.random);
   bool refreshed = false;
   for (;;) {

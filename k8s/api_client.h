@@ -14,6 +14,7 @@
 #include "k8s/object_ref.h"
 #include "k8s/retry.h"
 #include "k8s/secret_object.h"
+#include "k8s/tunnel.h"
 
 #include <chrono>
 #include <functional>
@@ -250,6 +251,17 @@ class ApiClient {
   base::Result<std::optional<std::vector<ServedResource>>> discover(std::string_view api_version);
   /// Whether it serves the resource of `ref`: false means that its CRD is not installed.
   base::Result<bool> serves(const ObjectRef& ref);
+
+  /// GET of `path` ("/metrics") from a plain HTTP server inside a pod, by pods/proxy. Only 200 is a
+  /// success; kNotFound when there is no such pod.
+  base::Result<std::string> get_from_pod(const PodPort& pod,
+                                         std::string_view path,
+                                         std::size_t limit_bytes = 16U << 20U);
+  /// A stream to a TCP port inside a pod, by pods/portforward over a WebSocket: it is opened, and
+  /// every wait on it ends, within `at_most` from now. Does not outlive the client. kNotFound when
+  /// there is no such pod. That nothing listens there shows only in reading.
+  base::Result<std::unique_ptr<ByteStream>> open_tunnel(const PodPort& pod,
+                                                        std::chrono::milliseconds at_most);
 
   const ClientEffects& effects() const { return effects_; }
   /// How waits between attempts are made.

@@ -2,17 +2,14 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "k8s/easy.h"
 #include "k8s/request_headers.h"
 #include "k8s/retry.h"
 #include "k8s/send_failure.h"
 
-#include <curl/curl.h>
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <mutex>
 
 namespace meshtrust::k8s {
 namespace {
@@ -30,57 +27,13 @@ SteadyTime steady_now() {
   return std::chrono::steady_clock::now();
 }
 
-struct FreeEasy {
-  void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
-};
-struct FreeMulti {
-  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
-};
-/// One of the headers is the credential, so each is wiped.
-struct WipeList {
-  void operator()(curl_slist* list) const noexcept {
-    for (curl_slist* node = list; node != nullptr; node = node->next) {
-      OPENSSL_cleanse(node->data, std::strlen(node->data));
-    }
-    curl_slist_free_all(list);
-  }
-};
-using Headers = std::unique_ptr<curl_slist, WipeList>;
-
-void initialise_curl() {
-  static std::once_flag once;
-  std::call_once(once, [] { MESHTRUST_CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
-}
-
-/// Every option used here exists in the oldest supported libcurl, so only a lack of memory or a
-/// mistake of ours could make one fail.
-template <class Value>
-void set(CURL* easy, CURLoption option, Value value) {
-  MESHTRUST_CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK);
-}
-
-/// libcurl reads `text` in place: no copy is made, and it outlives the handle.
-void set_blob(CURL* easy, CURLoption option, std::string_view text) {
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the C struct has no const
-  char* const data = const_cast<char*>(text.data());
-  curl_blob blob{.data = data, .len = text.size(), .flags = CURL_BLOB_NOCOPY};
-  set(easy, option, &blob);
-}
-
-void add_header(Headers& headers, const char* line) {
-  curl_slist* longer = curl_slist_append(headers.get(), line);
-  MESHTRUST_CHECK(longer != nullptr);
-  (void)headers.release();
-  headers.reset(longer);
-}
-
 }  // namespace
 
 struct Connection::Handles {
   // The multi handle goes last: it owns the connection that the easy handle uses.
-  std::unique_ptr<CURLM, FreeMulti> multi{curl_multi_init()};
-  std::unique_ptr<CURL, FreeEasy> easy{curl_easy_init()};
-  Headers detour;  ///< where to connect when the server goes by another name
+  Multi multi = make_multi();
+  Easy easy = make_easy();
+  CurlList detour;  ///< where to connect when the server goes by another name
 };
 
 /// What the callbacks of one request see.
@@ -90,7 +43,7 @@ struct Connection::Transfer {
   std::size_t limit;
   milliseconds silence;
   SteadyTime last_byte = steady_now();
-  Headers headers = {};
+  CurlList headers = {};
   std::string_view body = {};
   std::size_t sent = 0;
   std::size_t received = 0;
@@ -154,11 +107,10 @@ struct Connection::Transfer {
 Connection::Connection(const ClientSettings& settings,
                        std::shared_ptr<const ClientIdentity> identity,
                        const HttpOptions& options)
-    : settings_(settings), identity_(std::move(identity)), options_(options) {
-  initialise_curl();
-  handles_ = std::make_unique<Handles>();
-  MESHTRUST_CHECK(handles_->multi && handles_->easy);
-}
+    : settings_(settings),
+      identity_(std::move(identity)),
+      options_(options),
+      handles_(std::make_unique<Handles>()) {}
 
 Connection::~Connection() = default;
 
@@ -169,14 +121,13 @@ base::Result<Reply, SendFailure> Connection::exchange(const Request& request,
   CURL* easy = handles_->easy.get();
   Transfer transfer{.request = request,
                     .easy = easy,
-                    .limit = options_.answer_limit_bytes,
+                    .limit = request.answer_limit_bytes.value_or(options_.answer_limit_bytes),
                     .silence = request.silence.value_or(options_.silence_timeout)};
   curl_easy_reset(easy);
   configure(transfer, request);
 
   const int code = drive(transfer, cancellation);
   if (code != CURLE_OK && !transfer.reply.stopped) return failed(code, transfer, clock);
-  }
   read_headers(transfer.reply, clock.now());
   reusable_ = request.content == Content::kOrdinary && !transfer.reply.stopped;
   return std::move(transfer.reply);
@@ -189,19 +140,18 @@ base::Failure<SendFailure> Connection::failed(int code,
   curl_off_t connected_after = 0;
   curl_easy_getinfo(handles_->easy.get(), CURLINFO_OS_ERRNO, &os_error);
   curl_easy_getinfo(handles_->easy.get(), CURLINFO_PRETRANSFER_TIME_T, &connected_after);
-  return base::Failure<SendFailure>{explain_failure({.curl_code = code,
-                                                     .cancelled = code == kWasCancelled,
-                                                     .silent_for = code == kFellSilent
-                                                                       ? transfer.silence
-                                                                       : milliseconds(0),
-                                                     .too_large = transfer.too_large,
-                                                     .was_connected = connected_after > 0,
-                                                     .os_error = static_cast<int>(os_error),
-                                                     .words = transfer.words.data(),
-                                                     .limit_bytes = options_.answer_limit_bytes,
-                                                     .identity = identity_.get(),
-                                                     .now = clock.now()},
-                                                    settings_)};
+  return base::Failure<SendFailure>{
+      explain_failure({.curl_code = code,
+                       .cancelled = code == kWasCancelled,
+                       .silent_for = code == kFellSilent ? transfer.silence : milliseconds(0),
+                       .too_large = transfer.too_large,
+                       .was_connected = connected_after > 0,
+                       .os_error = static_cast<int>(os_error),
+                       .words = transfer.words.data(),
+                       .limit_bytes = transfer.limit,
+                       .identity = identity_.get(),
+                       .now = clock.now()},
+                      settings_)};
 }
 
 base::Result<std::vector<std::string>, SendFailure> Connection::serving_chain(
@@ -211,7 +161,7 @@ base::Result<std::vector<std::string>, SendFailure> Connection::serving_chain(
   Transfer transfer{
       .request = request, .easy = easy, .limit = 0, .silence = options_.silence_timeout};
   curl_easy_reset(easy);
-  configure_server(request);
+  set_server(easy, settings_, options_, request.target, handles_->detour);
   configure_time(request);
   set(easy, CURLOPT_ERRORBUFFER, transfer.words.data());
   set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -236,8 +186,8 @@ base::Result<std::vector<std::string>, SendFailure> Connection::serving_chain(
 
 void Connection::configure(Transfer& transfer, const Request& request) {
   CURL* easy = handles_->easy.get();
-  configure_server(request);
-  configure_tls();
+  set_server(easy, settings_, options_, request.target, handles_->detour);
+  set_tls(easy, settings_, identity_.get());
   configure_body(transfer, request);
 
   configure_time(request);
@@ -249,8 +199,9 @@ void Connection::configure(Transfer& transfer, const Request& request) {
   set(easy, CURLOPT_HEADERFUNCTION, &Transfer::note_header);
   set(easy, CURLOPT_HEADERDATA, &transfer);
   for (const base::Secret& line : request_headers(settings_, request)) {
-    add_header(transfer.headers, reveal(line, "request header for libcurl").data());
+    add_line(transfer.headers, reveal(line, "request header for libcurl").data());
   }
+  add_line(transfer.headers, "Expect:");  // a round trip that API servers do not need
   set(easy, CURLOPT_HTTPHEADER, transfer.headers.get());
 
   const bool confidential = request.content == Content::kConfidential;
@@ -278,49 +229,6 @@ void Connection::configure_time(const Request& request) {
   set(easy, CURLOPT_TCP_KEEPINTVL, 10L);
   set(easy, CURLOPT_NOSIGNAL, 1L);
   set(easy, CURLOPT_QUICK_EXIT, 1L);  // a hanging name server must not hold up Ctrl-C
-}
-
-void Connection::configure_server(const Request& request) {
-  CURL* easy = handles_->easy.get();
-  ServerUrl named = settings_.server;
-  if (!settings_.tls_server_name.empty()) {
-    // The name in the URL is what libcurl sends as SNI and checks; the connection goes elsewhere.
-    named.host = settings_.tls_server_name;
-    const std::string detour = named.authority() + ":" + settings_.server.authority();
-    curl_slist* target = curl_slist_append(nullptr, detour.c_str());
-    MESHTRUST_CHECK(target != nullptr);
-    handles_->detour.reset(target);
-    set(easy, CURLOPT_CONNECT_TO, target);
-  }
-  const std::string url = named.text() + request.target;
-  set(easy, CURLOPT_URL, url.c_str());
-  set(easy, CURLOPT_PROTOCOLS_STR, "https");
-  set(easy, CURLOPT_PATH_AS_IS, 1L);
-  // Always said, so that libcurl does not look at the environment by rules of its own.
-  const std::string proxy = choose_proxy(settings_.server, settings_.proxy_url, options_.proxy);
-  set(easy, CURLOPT_PROXY, proxy.c_str());
-  set(easy, CURLOPT_NOPROXY, "");
-}
-
-void Connection::configure_tls() {
-  CURL* easy = handles_->easy.get();
-  set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  set(easy, CURLOPT_SSL_VERIFYPEER, settings_.verify_server ? 1L : 0L);
-  set(easy, CURLOPT_SSL_VERIFYHOST, settings_.verify_server ? 2L : 0L);
-  set(easy, CURLOPT_PROXY_SSL_VERIFYPEER, settings_.verify_server ? 1L : 0L);
-  set(easy, CURLOPT_PROXY_SSL_VERIFYHOST, settings_.verify_server ? 2L : 0L);
-  if (!settings_.certificate_authority.empty()) {
-    set_blob(easy, CURLOPT_CAINFO_BLOB, settings_.certificate_authority);
-    set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
-    // A proxy that speaks TLS itself is judged by the same roots, as Go does.
-    set_blob(easy, CURLOPT_PROXY_CAINFO_BLOB, settings_.certificate_authority);
-    set(easy, CURLOPT_PROXY_CAPATH, static_cast<const char*>(nullptr));
-  }
-  if (!identity_) return;
-  set(easy, CURLOPT_SSLCERTTYPE, "PEM");
-  set_blob(easy, CURLOPT_SSLCERT_BLOB, identity_->certificate);
-  set(easy, CURLOPT_SSLKEYTYPE, "PEM");
-  set_blob(easy, CURLOPT_SSLKEY_BLOB, reveal(identity_->key, "client key for TLS"));
 }
 
 void Connection::configure_body(Transfer& transfer, const Request& request) {

@@ -37,8 +37,6 @@ class Connection {
 
   void configure(Transfer& transfer, const Request& request);
   void configure_time(const Request& request);
-  void configure_server(const Request& request);
-  void configure_tls();
   void configure_body(Transfer& transfer, const Request& request);
   /// The CURLcode, or one of ours: cancelled, silent.
   int drive(const Transfer& transfer, const base::Cancellation& cancellation);

@@ -2,6 +2,8 @@
 
 #include "base/check.h"
 #include "k8s/connection.h"
+#include "k8s/raw_connection.h"
+#include "k8s/upgrade.h"
 
 #include <algorithm>
 
@@ -46,10 +48,20 @@ HttpClient::HttpClient(const ClientSettings& settings,
 HttpClient::~HttpClient() = default;
 
 base::Result<Reply, SendFailure> HttpClient::send(const Request& request) {
+  if (request.web_socket) return open_web_socket(parts(), request);
   std::unique_ptr<Connection> connection = acquire(request);
   auto result = connection->exchange(request, clock_, cancellation_);
   release(std::move(connection), request);
   return result;
+}
+
+ConnectionParts HttpClient::parts() {
+  const std::lock_guard lock(mutex_);
+  return {.settings = settings_,
+          .identity = identity_,
+          .options = options_,
+          .clock = clock_,
+          .cancellation = cancellation_};
 }
 
 /// Waits for a slot. The wait needs no bound of its own: whoever holds a slot gives it back when

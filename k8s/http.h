@@ -31,6 +31,13 @@ enum class Content {
   kConfidential,
 };
 
+/// Asks the server to go on as a WebSocket (RFC 6455), which takes a connection of its own beside
+/// those of ordinary requests.
+struct WebSocketUpgrade {
+  std::string subprotocol = {};  ///< the one that is offered, and has to be taken
+  std::string nonce = {};        ///< base64 of 16 random bytes
+};
+
 /// One request. `target` is the path below the server's own, with the query, already
 /// percent-encoded.
 struct Request {
@@ -51,6 +58,14 @@ struct Request {
   std::function<bool(std::string_view)> sink = {};
   /// The longest time without a byte in either direction, instead of the client's own bound.
   std::optional<std::chrono::milliseconds> silence = {};
+  /// The longest answer that is taken, instead of the client's own bound.
+  std::optional<std::size_t> answer_limit_bytes = {};
+  std::optional<WebSocketUpgrade> web_socket = {};
+};
+
+class RawConnection;
+struct CloseRawConnection {
+  void operator()(RawConnection* connection) const noexcept;
 };
 
 /// What the server answered, whatever the status.
@@ -65,7 +80,9 @@ struct Reply {
   bool used_http2 = false;
   std::optional<base::Instant> date = {};  ///< the server's clock, from the `Date` header
   std::chrono::microseconds waited{};      ///< from the request's first byte to the answer's
-  bool stopped = false;  ///< the request's `sink` had enough
+  bool stopped = false;                    ///< the request's `sink` had enough
+  /// The connection, when the server has agreed to a WebSocket (101): what follows is frames.
+  std::unique_ptr<RawConnection, CloseRawConnection> upgraded = {};
 
   /// The body, wherever it is.
   std::string_view text(std::string_view purpose) const;
@@ -100,10 +117,12 @@ struct HttpOptions {
 };
 
 class Connection;
+struct ConnectionParts;
 
 /// The connections to one API server. Calls block and may come from any number of threads; they
 /// share a bounded number of connections (HTTP/2 where the server speaks it), which stay open for
-/// the next call. TLS 1.2 or newer, the settings' CA as the only root, no redirects.
+/// the next call; a WebSocket has one of its own. TLS 1.2 or newer, the settings' CA as the only
+/// root, no redirects.
 class HttpClient {
  public:
   /// `settings`, `clock` and `cancellation` outlive the client.
@@ -130,6 +149,7 @@ class HttpClient {
   void close_idle();
 
  private:
+  ConnectionParts parts();
   std::unique_ptr<Connection> acquire(const Request& request);
   void release(std::unique_ptr<Connection> connection, const Request& request);
 

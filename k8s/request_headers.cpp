@@ -24,13 +24,6 @@ class Lines {
     lines_.push_back(std::move(line));
   }
 
-  /// Keeps libcurl from sending a header of its own.
-  void suppress(std::string_view name) {
-    base::Secret line(name);
-    line.append(std::string_view(":\0", 2));
-    lines_.push_back(std::move(line));
-  }
-
   std::vector<base::Secret> take() { return std::move(lines_); }
 
  private:
@@ -48,6 +41,15 @@ void add_impersonation(Lines& lines, const Impersonation& who) {
       lines.add("Impersonate-Extra-" + encode_extra_key(key), value);
     }
   }
+}
+
+/// RFC 6455 section 4.1.
+void add_upgrade(Lines& lines, const WebSocketUpgrade& upgrade) {
+  lines.add("Upgrade", "websocket");
+  lines.add("Connection", "Upgrade");
+  lines.add("Sec-WebSocket-Version", "13");
+  lines.add("Sec-WebSocket-Key", upgrade.nonce);
+  lines.add("Sec-WebSocket-Protocol", upgrade.subprotocol);
 }
 
 }  // namespace
@@ -76,12 +78,11 @@ std::vector<base::Secret> request_headers(const ClientSettings& settings, const 
     lines.add("Authorization", reveal(*request.authorization, "Authorization header"));
   }
   if (settings.impersonation) add_impersonation(lines, *settings.impersonation);
-  if (!settings.tls_server_name.empty()) {
-    const std::string authority = settings.server.authority();
-    const bool standard = settings.server.port == "443";
-    lines.add("Host", standard ? authority.substr(0, authority.size() - 4) : authority);
-  }
-  lines.suppress("Expect");  // a round trip that API servers do not need
+  // Said here because the URL that libcurl sees may name the server otherwise ('tls-server-name').
+  const std::string authority = settings.server.authority();
+  const bool standard = settings.server.port == "443";
+  lines.add("Host", standard ? authority.substr(0, authority.size() - 4) : authority);
+  if (request.web_socket) add_upgrade(lines, *request.web_socket);
   return lines.take();
 }
 

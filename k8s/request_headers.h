@@ -10,8 +10,8 @@
 
 namespace meshtrust::k8s {
 
-/// The header lines of `request` under `settings`, each ending in a zero byte as libcurl wants it.
-/// All are secrets because one of them is the credential.
+/// The header lines of `request` under `settings`, without the user agent, each ending in a zero
+/// byte as libcurl wants it. All are secrets because one of them is the credential.
 std::vector<base::Secret> request_headers(const ClientSettings& settings, const Request& request);
 
 /// The text of a `Warning` header ("299 - \"text\"", RFC 7234 section 5.5), unescaped and

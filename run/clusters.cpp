@@ -70,10 +70,10 @@ Result<k8s::ClientSettings> settings_of(const profiles::Cluster& cluster,
 
 Clusters::Clusters(const profiles::Mesh& mesh,
                    const ClusterAccess& access,
-                   const k8s::ClientEffects& outside)
+                   const k8s::ClientEffects& effects)
     : plugins_(std::make_unique<k8s::PluginCache>()) {
-  k8s::ClientEffects effects = outside;
-  effects.plugins = plugins_.get();
+  k8s::ClientEffects with_plugins = effects;
+  with_plugins.plugins = plugins_.get();
   Kubeconfigs kubeconfigs(access, effects.files);
   const auto add_once = [](std::vector<std::string>& to, const std::string& text) {
     if (std::find(to.begin(), to.end(), text) == to.end()) to.push_back(text);
@@ -93,7 +93,7 @@ Clusters::Clusters(const profiles::Mesh& mesh,
     for (const std::string& text : settings->warnings) {
       add_once(warnings_, text);
     }
-    clients_.emplace(cluster.name, std::make_unique<k8s::ApiClient>(std::move(*settings), effects,
+    clients_.emplace(cluster.name, std::make_unique<k8s::ApiClient>(std::move(*settings), with_plugins,
                                                                     access.client));
   }
 }

@@ -30,13 +30,15 @@ LIBRARIES = {
     "openssl": ("pki/", "k8s/", "base/secret.cpp", "base/encoding.cpp", "base/hardening.cpp"),
     "botan": ("pki/",),
     "curl": ("k8s/",),
+    "wslay": ("k8s/web_socket.cpp",),
+    "nghttp2": ("k8s/grpc.cpp",),
     "sqlite3": ("ca/sqlite.cpp",),
     "yaml-cpp": ("base/yaml.cpp",),
     "CLI": ("cli/",),
 }
 
-# Headers that show a library all the same: they own OpenSSL's C objects, inside their room only.
-INTERNAL_HEADERS = {"pki/handle.h", "pki/der.h"}
+# Headers that show a library all the same: they own its C objects, inside their room only.
+INTERNAL_HEADERS = {"pki/handle.h", "pki/der.h", "k8s/easy.h"}
 
 # Where a purpose comes from the caller, who has to give it.
 HAND_ON_A_PURPOSE = {"base/secret.cpp", "k8s/http.cpp"}
@@ -49,6 +51,20 @@ EFFECTS = {
     "future", "iostream", "mutex", "random", "thread", "unistd.h", "fcntl.h", "sys/socket.h",
     "fmt/os.h",
 }
+
+# The only way out: connections to API servers, which libcurl makes, and what runs over them.
+OPENS_CONNECTIONS = {"k8s/easy.cpp"}  # hands out libcurl's handles
+USES_HANDLES = {"k8s/easy.cpp", "k8s/connection.cpp", "k8s/raw_connection.cpp"}
+NETWORK_CALL = re.compile(
+    r"(?<![\w.>])(?:::\s*)?("
+    r"curl_easy_init|curl_multi_init|curl_easy_duphandle|curl_share_init"
+    r"|socket|socketpair|connect|sendto|sendmsg"
+    r"|getaddrinfo(?:_a)?|gethostby\w+|getnameinfo|res_n?(?:query|search)|inet_addr"
+    r"|BIO_new_connect|BIO_new_socket|BIO_new_accept|BIO_s_connect|BIO_s_socket|BIO_s_accept"
+    r"|BIO_socket|BIO_connect|BIO_lookup(?:_ex)?|OSSL_HTTP_\w+|SSL_set_r?w?fd"
+    r")\s*\("
+)
+NETWORK_HEADERS = {"sys/socket.h", "netdb.h", "sys/un.h", "netinet/in.h", "netinet/tcp.h", "resolv.h"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
@@ -179,6 +195,20 @@ def environment_read_elsewhere(tree):
             yield f"{name} reads the environment"
 
 
+def other_ways_out(tree):
+    """Nothing reaches another machine but through the API servers of the kubeconfig."""
+    for name, text in sources(tree):
+        code = code_only(text)
+        for call in NETWORK_CALL.findall(code):
+            if name not in OPENS_CONNECTIONS:
+                yield f"{name} calls {call}, though only {', '.join(sorted(OPENS_CONNECTIONS))} opens connections"
+        if re.search(r"\bmake_(?:easy|multi)\s*\(", code) and name not in USES_HANDLES | {"k8s/easy.h"}:
+            yield f"{name} takes a handle of libcurl, which only {', '.join(sorted(USES_HANDLES))} may"
+        for header, _ in includes(text):
+            if header in NETWORK_HEADERS:
+                yield f"{name} includes <{header}>"
+
+
 def todos_without_issue(tree):
     for name, text in sources(tree):
         for line_number, line in enumerate(text.splitlines(), start=1):
@@ -195,6 +225,7 @@ RULES = (
     effects_in_pure_rooms,
     reveals_without_purpose,
     environment_read_elsewhere,
+    other_ways_out,
     todos_without_issue,
 )
 
@@ -307,6 +338,30 @@ class TheRules(unittest.TestCase):
                 "k8s/a.cpp": 'std::getenv("HOME");\n',
                 "k8s/b.cpp": '// getenv("HOME") is not called here\n',
                 "cli/system.cpp": 'std::getenv("HOME");\n'}))
+
+    def test_another_way_out_is_found(self):
+        self.assertEqual(
+            ["k8s/b.cpp calls curl_easy_init, though only k8s/easy.cpp opens connections",
+             "k8s/b.cpp takes a handle of libcurl, which only k8s/connection.cpp, k8s/easy.cpp, "
+             "k8s/raw_connection.cpp may",
+             "run/a.cpp calls getaddrinfo, though only k8s/easy.cpp opens connections",
+             "run/a.cpp calls connect, though only k8s/easy.cpp opens connections",
+             "run/a.cpp includes <netdb.h>"],
+            self.violations(other_ways_out, {
+                "k8s/easy.cpp": "Easy make_easy() { return Easy(curl_easy_init()); }\n",
+                "k8s/connection.cpp": "Easy easy = make_easy();\n",
+                "k8s/b.cpp": "auto* a = curl_easy_init(); auto b = make_easy();\n",
+                "run/a.cpp": "#include <netdb.h>\ngetaddrinfo(a, b, c, d); ::connect(fd, a, n);\n",
+                "run/b.cpp": "pool.connect(); reconnect(); // connect()\n"}))
+
+    def test_the_libraries_below_a_tunnel_stay_in_their_files(self):
+        self.assertEqual(
+            ["k8s/http.cpp includes <nghttp2/nghttp2.h>, which only k8s/grpc.cpp may",
+             "k8s/tunnel.cpp includes <wslay/wslay.h>, which only k8s/web_socket.cpp may"],
+            self.violations(libraries_outside_their_rooms, {
+                "k8s/tunnel.cpp": "#include <wslay/wslay.h>\n",
+                "k8s/http.cpp": "#include <nghttp2/nghttp2.h>\n",
+                "k8s/grpc.cpp": "#include <nghttp2/nghttp2.h>\n"}))
 
     def test_a_todo_without_an_issue_is_found(self):
         self.assertEqual(

@@ -124,9 +124,9 @@ class Rig:
 
 
 @functools.cache
-def why_no_rig():
-    """None when clusters can be started here, else the reason; builds the servers if need be."""
-    built = subprocess.run([RIG_FOLDER / "rig", "build"], capture_output=True, text=True, check=False)
+def why_no_rig(*programs):
+    """None when clusters can be started here, else the reason; builds the programs if need be."""
+    built = subprocess.run([RIG_FOLDER / "rig", "build", *programs], capture_output=True, text=True, check=False)
     if built.returncode == EXIT_CANNOT_BUILD:
         reason = next(line for line in built.stderr.splitlines() if "error:" in line)
         print(f"\n*** NO CLUSTER WAS TESTED: {reason} (run 'tests/rig/rig build') ***", file=sys.stderr)
@@ -141,11 +141,17 @@ def _started_rig():
     return Rig()
 
 
-def rig():
-    """The clusters that all tests of this process share; skips where there can be none."""
-    reason = why_no_rig()
+def skip_without_rig(*programs):
+    """Skips where no cluster can be started, or fails when one has to be."""
+    reason = why_no_rig(*programs)
     if reason is None:
-        return _started_rig()
+        return
     if os.environ.get("MESHTRUST_REQUIRE_RIG") == "1":
         raise AssertionError(f"MESHTRUST_REQUIRE_RIG=1, but {reason}")
     raise unittest.SkipTest(reason)
+
+
+def rig():
+    """The clusters that all tests of this process share; skips where there can be none."""
+    skip_without_rig()
+    return _started_rig()

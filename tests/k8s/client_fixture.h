@@ -8,6 +8,7 @@
 #include "k8s/api_client.h"
 #include "k8s/kubeconfig.h"
 #include "tests/support/fake_api_server.h"
+#include "tests/support/matchers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -36,6 +36,12 @@ TEST(YamlValue, AppliesMergeKeysInTheOrderOfTheText) {
   EXPECT_EQ(json_of("{<<: x}"), "error: a merge key ('<<') takes a mapping or a list of mappings");
 }
 
+TEST(YamlValue, KnowsTheEscapesOfJson) {
+  EXPECT_EQ(json_of(R"({"a": "\ud83d\udd11 \\ud83d \u00fc"})"), R"({"a":"🔑 \\ud83d ü"})");
+  EXPECT_EQ(json_of(R"({"a": "\ud83d"})"), "error: not YAML: invalid unicode: 55357");
+  EXPECT_EQ(json_of(R"(a: "\ud83d\udd11")"), "error: not YAML: invalid unicode: 55357");
+}
+
 TEST(YamlValue, KeepsTheLastOfARepeatedKey) {
   EXPECT_EQ(json_of("{a: 1, a: 2, b: 1, b: ~}"), R"({"a":2,"b":null})");
 }

@@ -152,6 +152,11 @@ void FakeApiServer::add_fault(Fault fault) {
   faults_.push_back({.fault = std::move(fault)});
 }
 
+void FakeApiServer::on_upgrade(Upgrade upgrade) {
+  const std::lock_guard lock(mutex_);
+  upgrade_ = std::move(upgrade);
+}
+
 void FakeApiServer::clear_faults() {
   const std::lock_guard lock(mutex_);
   faults_.clear();
@@ -293,6 +298,7 @@ void FakeApiServer::serve(Peer& peer) {
 bool FakeApiServer::serve_one(TlsStream& stream, Peer& peer) {
   auto request = read_request(stream);
   if (!request) return false;
+  if (request->headers.contains("upgrade") && serve_upgrade(stream, *request)) return false;
   const auto outcome = [&] {
     count_connection(peer, request->cluster);
     return answer(*request);
@@ -342,6 +348,17 @@ void FakeApiServer::wait_until_released() {
   changed_.notify_all();
   changed_.wait(lock, [&] { return stopping_ || released_; });
   --stalled_;
+}
+
+bool FakeApiServer::serve_upgrade(TlsStream& stream, const SeenRequest& request) {
+  const Upgrade upgrade = [&] {
+    const std::lock_guard lock(mutex_);
+    if (upgrade_) seen_.push_back(request);
+    return upgrade_;
+  }();
+  if (!upgrade) return false;
+  upgrade(request, stream);
+  return true;
 }
 
 void FakeApiServer::count_connection(Peer& peer, const std::string& cluster) {

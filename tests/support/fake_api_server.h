@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -83,6 +84,10 @@ class FakeApiServer {
   void set_latency(std::chrono::milliseconds latency);
   void add_fault(Fault fault);
   void clear_faults();
+  /// Takes over connections that ask for an upgrade, in the thread of the connection, which ends
+  /// when it returns. Without it they are answered like any request.
+  using Upgrade = std::function<void(const SeenRequest&, TlsStream&)>;
+  void on_upgrade(Upgrade upgrade);
   /// Lets stalled requests go on, now and from here on.
   void release();
   /// Self-reviews say no, and the requests themselves get 403. `verb` as in RBAC.
@@ -125,6 +130,7 @@ class FakeApiServer {
   bool serve_one(TlsStream& stream, Peer& peer);
   bool send_faulty(TlsStream& stream, const FakeReply& reply, Fault::Kind kind);
   void wait_until_released();
+  bool serve_upgrade(TlsStream& stream, const SeenRequest& request);
   void count_connection(Peer& peer, const std::string& cluster);
   int open_connections(std::string_view cluster) const;
   std::optional<Fault> next_fault(const SeenRequest& request);
@@ -151,6 +157,7 @@ class FakeApiServer {
   std::map<std::string, FakeObjects, std::less<>> clusters_;
   std::map<std::string, ConnectionCount, std::less<>> counts_;
   std::list<ActiveFault> faults_;
+  Upgrade upgrade_;
   std::set<std::string> denied_;
   std::vector<SeenRequest> seen_;
   std::list<std::unique_ptr<Peer>> peers_;

@@ -134,6 +134,9 @@ class OpenSslStream final : public TlsStream {
     shutdown(fd_, SHUT_RDWR);
   }
 
+  bool has_pending() const override { return !buffer_.empty() || SSL_pending(ssl_.get()) > 0; }
+  int fd() const override { return fd_; }
+
   /// Lets the peer read the alert: closing over unread bytes would reset the connection.
   void refuse() {
     aborted_ = true;

@@ -49,6 +49,9 @@ class TlsStream {
   virtual bool write(std::string_view data) = 0;
   /// Cuts the TCP connection without a TLS goodbye.
   virtual void abort() = 0;
+  /// Whether there is something to read that `fd` does not show any more.
+  virtual bool has_pending() const = 0;
+  virtual int fd() const = 0;
 };
 
 class TlsContext {

@@ -1,0 +1,86 @@
+// What an API client does inside pods: through the API server, as kubectl would.
+
+#include "base/encoding.h"
+#include "base/text.h"
+#include "k8s/api_client.h"
+#include "k8s/raw_connection.h"
+#include "k8s/status.h"
+#include "k8s/url.h"
+
+namespace meshtrust::k8s {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::fail;
+using base::Result;
+using base::with_context;
+using std::chrono::milliseconds;
+
+std::string path_of(const PodPort& pod, std::string_view name) {
+  return "/api/v1/namespaces/" + percent_encode(pod.namespace_name) + "/pods/" + std::string(name);
+}
+
+/// An answer of something that is no API server and did not agree to a WebSocket either.
+Error no_web_socket(const Reply& reply) {
+  const std::string type = reply.content_type.empty() ? "no content type" : reply.content_type;
+  return {.code = Code::kUnavailable,
+          .message = "the upgrade to a WebSocket was refused: " + std::to_string(reply.status) +
+                     ", " + base::printable(type, 80) + ", '" +
+                     base::printable(base::trim(reply.body), 120) + "'",
+          .hints = {"a proxy or a load balancer that knows no WebSocket may stand in between"}};
+}
+
+/// "reading port 15014 of pod ...: HTTP 404, text/plain, 'not found'": the pod's own words.
+Error refused_by_pod(const Reply& reply) {
+  return {.code = Code::kUnavailable,
+          .message = "the pod answered " + std::to_string(reply.status) + ", '" +
+                     base::printable(base::trim(reply.body), 120) + "'"};
+}
+
+}  // namespace
+
+Result<std::string> ApiClient::get_from_pod(const PodPort& pod,
+                                            std::string_view path,
+                                            std::size_t limit_bytes) {
+  const std::string action = "asking " + pod.describe() + " for '" + std::string(path) + "'";
+  const std::string name = percent_encode(pod.pod) + ":" + std::to_string(pod.port);
+  Request request{.target = path_of(pod, name) + "/proxy" + std::string(path),
+                  .accept = "*/*",
+                  .answer_limit_bytes = limit_bytes};
+  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action));
+  if (reply.status == 200) return std::move(reply.body);
+  if (reply.status == 401 || read_status(reply).understood) return fail(refusal(reply, action));
+  return fail(with_context(refused_by_pod(reply), action));
+}
+
+Result<std::unique_ptr<ByteStream>> ApiClient::open_tunnel(const PodPort& pod,
+                                                           milliseconds at_most) {
+  const std::string action = "opening a tunnel to " + pod.describe();
+  const auto deadline = effects_.clock.steady() + at_most;
+  Request request{
+      .target =
+          path_of(pod, percent_encode(pod.pod)) + "/portforward?ports=" + std::to_string(pod.port),
+      .accept = "*/*",  // kubelets know no type for what has none; a Status is JSON anyway
+      .at_most = at_most,
+      .web_socket = {{.subprotocol = std::string(kChannelProtocol),
+                      .nonce = base::to_base64(effects_.random.bytes(16))}}};
+  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action));
+  if (reply.upgraded) {
+    auto tunnel = forward_port(std::move(reply.upgraded), pod, effects_.random);
+    tunnel->set_deadline(deadline);
+    return tunnel;
+  }
+  if (reply.status == 401) return fail(refusal(reply, action));
+  if (!read_status(reply).understood) return fail(with_context(no_web_socket(reply), action));
+  Error error = refusal(reply, action);
+  if (error.code == Code::kPermission) {
+    error.hints.push_back(
+        "a tunnel takes the rights 'get' and 'create' on pods/portforward in "
+        "namespace '" +
+        pod.namespace_name + "'");
+  }
+  return fail(std::move(error));
+}
+
+}  // namespace meshtrust::k8s
