@@ -93,8 +93,8 @@ Clusters::Clusters(const profiles::Mesh& mesh,
     for (const std::string& text : settings->warnings) {
       add_once(warnings_, text);
     }
-    clients_.emplace(cluster.name, std::make_unique<k8s::ApiClient>(std::move(*settings), with_plugins,
-                                                                    access.client));
+    clients_.emplace(cluster.name, std::make_unique<k8s::ApiClient>(std::move(*settings),
+                                                                    with_plugins, access.client));
   }
 }
 
