@@ -86,7 +86,7 @@ Error forbidden(const ServerStatus& status) {
   }
   Error error{.code = Code::kPermission, .message = "not permitted: " + words};
   if (contains(status.message, "\"system:anonymous\"")) {
-    error.hints.push_back("the server took us for nobody: no credentials reached it");
+    error.hints.emplace_back("the server took us for nobody: no credentials reached it");
   }
   return error;
 }
@@ -126,7 +126,7 @@ Error not_found(const ServerStatus& status, const Reply& reply) {
   }
   Error error{.code = Code::kNotFound, .message = base::printable(status.message)};
   if (status.detail_kind == "namespaces") {
-    error.hints.push_back("the namespace does not exist in this cluster");
+    error.hints.emplace_back("the namespace does not exist in this cluster");
   }
   return error;
 }

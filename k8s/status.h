@@ -32,7 +32,7 @@ struct ServerStatus {
   std::string next = {};  ///< metadata.continue, with 410: the rest of a list, inconsistent
   std::vector<Cause> causes = {};
 
-  bool has_cause(std::string_view reason) const;
+  bool has_cause(std::string_view wanted) const;
 };
 
 /// Never fails: what is no Status gives `understood = false`.

@@ -103,7 +103,7 @@ struct TlsStream::State {
   Result<bool> fill() const;
   /// Repeats `operation` until it has what it needs from below. Its result, or 0 when the peer has
   /// said goodbye.
-  Result<int> drive(const std::function<int()>& operation);
+  Result<int> drive(const std::function<int()>& operation) const;
 };
 
 Status TlsStream::State::prepare(const TlsTarget& target, base::Instant now) {
@@ -190,7 +190,7 @@ Result<bool> TlsStream::State::fill() const {
   return true;
 }
 
-Result<int> TlsStream::State::drive(const std::function<int()>& operation) {
+Result<int> TlsStream::State::drive(const std::function<int()>& operation) const {
   for (;;) {
     ERR_clear_error();
     const int result = operation();

@@ -179,8 +179,9 @@ class Watcher {
     wait = std::min(wait, options_.longest_wait);
     const double share = 0.5 + 0.5 * fraction(client_.effects().random);
     wait = milliseconds(static_cast<long>(static_cast<double>(wait.count()) * share));
-    if (const auto most = left())
+    if (const auto most = left()) {
       wait = std::clamp(wait, milliseconds(0), std::max(*most, milliseconds(0)));
+    }
     return client_.pause().wait(wait);
   }
 

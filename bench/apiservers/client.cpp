@@ -78,13 +78,15 @@ int bench(const std::string& kubeconfig_path, int objects, std::size_t jobs) {
   const auto cpu = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
   };
+  const long resident_mb =
+      usage.ru_maxrss / 1'024;  // NOLINT(cppcoreguidelines-pro-type-union-access): by the C library
   std::cout << base::compact({{"clusters", clients.size()},
                               {"failed", failed.load()},
                               {"ready_s", ready},
                               {"living_done_s", last_done.load()},
                               {"total_s", seconds_since(start)},
                               {"cpu_s", cpu(usage.ru_utime) + cpu(usage.ru_stime)},
-                              {"resident_mb", usage.ru_maxrss / 1'024}})
+                              {"resident_mb", resident_mb}})
             << "\n";
   return 0;
 }
