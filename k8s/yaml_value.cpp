@@ -1,7 +1,6 @@
 #include "k8s/yaml_value.h"
 
 #include "base/encoding.h"
-#include "base/text.h"
 #include "base/utf8.h"
 
 #include <nlohmann/json.hpp>
@@ -65,42 +64,6 @@ base::Status check_characters(std::string_view file, std::string_view text) {
     return fault(at, "not YAML: a control character");
   }
   return {};
-}
-
-/// The UTF-16 unit that `text` escapes at `at` ("\\ud83d"), or nothing.
-std::optional<std::uint32_t> escaped_unit(std::string_view text, std::size_t at) {
-  constexpr std::size_t kWidth = 6;
-  if (at + kWidth > text.size() || text.substr(at, 2) != "\\u") return std::nullopt;
-  std::uint32_t unit = 0;
-  const char* const end = text.data() + at + kWidth;
-  const auto read = std::from_chars(text.data() + at + 2, end, unit, 16);
-  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
-  return unit;
-}
-
-/// JSON escapes a character beyond U+FFFF as two units of UTF-16, YAML as one number. A kubeconfig
-/// in JSON is read by the rules of JSON, so its pairs become what YAML knows.
-std::string with_yaml_escapes(std::string_view json) {
-  std::string text;
-  text.reserve(json.size());
-  std::size_t at = 0;
-  while (at < json.size()) {
-    const auto high = escaped_unit(json, at);
-    const auto low = high ? escaped_unit(json, at + 6) : std::nullopt;
-    if (high && low && *high >= 0xD800 && *high < 0xDC00 && *low >= 0xDC00 && *low < 0xE000) {
-      const std::uint32_t character = 0x10000 + ((*high - 0xD800) << 10U) + (*low - 0xDC00);
-      text += "\\U";
-      for (int shift = 28; shift >= 0; shift -= 4) {
-        text += "0123456789ABCDEF"[(character >> static_cast<unsigned>(shift)) & 0xFU];
-      }
-      at += 12;
-      continue;
-    }
-    const std::size_t width = json[at] == '\\' ? 2 : 1;  // "\\\\u" is a backslash, and a letter
-    text += json.substr(at, width);
-    at += width;
-  }
-  return text;
 }
 
 /// How a number that serves as a key reads: the shortest digits of single precision.
@@ -268,10 +231,7 @@ const YamlValue* YamlValue::find(std::string_view key) const {
 
 Result<YamlValue> read_yaml_value(std::string_view file, std::string_view text) {
   MESHTRUST_TRY_DO(check_characters(file, text));
-  const bool is_json =
-      base::trim(text).starts_with('{') && text.find("\\u") != std::string_view::npos;
-  auto document = is_json ? base::parse_first_yaml(file, with_yaml_escapes(text))
-                          : base::parse_first_yaml(file, text);
+  auto document = base::parse_first_yaml(file, text);
   if (!document) return fail(without_source(std::move(document).error()));
   if (!*document) return YamlValue{};
   Converter converter(file);
