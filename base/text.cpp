@@ -89,10 +89,15 @@ std::string printable(std::string_view text, std::size_t most) {
     text = text.substr(0, most);
   }
   std::string shown;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool blank = c == '\n' || c == '\t' || c == '\r';
-    shown += blank ? ' ' : (byte < 0x20 || byte == 0x7f) ? '?' : c;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool blank = byte == '\n' || byte == '\t' || byte == '\r';
+    // U+0080 to U+009F, of which one is as good as "ESC [" to some terminals.
+    const bool c1 = byte == 0xC2 && i + 1 < text.size() &&
+                    static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
+                    static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (c1) ++i;
+    shown += blank ? ' ' : (c1 || byte < 0x20 || byte == 0x7f) ? '?' : text[i];
   }
   return is_cut ? shown + "..." : shown;
 }

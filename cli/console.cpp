@@ -21,10 +21,19 @@ std::string coloured(std::string_view text, std::string_view escape, Colour colo
   return fmt::format("{}{}{}", escape, text, kReset);
 }
 
+/// `text` without what a terminal would obey, whoever wrote it. Lines stay lines.
+std::string visible(std::string_view text) {
+  std::vector<std::string> lines = base::split(text, '\n');
+  for (std::string& line : lines) {
+    line = base::printable(line, line.size());
+  }
+  return base::join(lines, "\n");
+}
+
 std::string prefix_of(const base::Place& place) {
   if (place.file.empty()) return "meshtrust";
-  if (place.line == 0) return place.file;
-  return fmt::format("{}:{}:{}", place.file, place.line, place.column);
+  if (place.line == 0) return visible(place.file);
+  return fmt::format("{}:{}:{}", visible(place.file), place.line, place.column);
 }
 
 std::string caret_of(const base::Place& place) {
@@ -40,7 +49,7 @@ std::string caret_of(const base::Place& place) {
 std::string hints_of(const base::Place& place, const std::vector<std::string>& hints) {
   std::string text;
   for (const std::string& hint : hints) {
-    text += fmt::format("{}: hint: {}\n", prefix_of(place), hint);
+    text += fmt::format("{}: hint: {}\n", prefix_of(place), visible(hint));
   }
   return text;
 }
@@ -87,11 +96,12 @@ void Console::narrate(std::string_view text) {
 }
 
 void Console::say(std::string_view text) {
-  narrate(fmt::format("meshtrust: {}\n", text));
+  narrate(fmt::format("meshtrust: {}\n", visible(text)));
 }
 
 void Console::warn(std::string_view text) {
-  narrate(fmt::format("meshtrust: {} {}\n", coloured("warning:", kYellow, err_colour_), text));
+  narrate(
+      fmt::format("meshtrust: {} {}\n", coloured("warning:", kYellow, err_colour_), visible(text)));
 }
 
 void Console::show(const base::Error& error) {
@@ -112,7 +122,8 @@ void Console::show(std::span<const mesh::Finding> findings) {
 
 std::string render(const base::Error& error, Colour colour) {
   return fmt::format("{}: {} {}\n{}{}", prefix_of(error.place), coloured("error:", kRed, colour),
-                     error.message, caret_of(error.place), hints_of(error.place, error.hints));
+                     visible(error.message), caret_of(error.place),
+                     hints_of(error.place, error.hints));
 }
 
 std::string render(const mesh::Finding& finding, Colour colour) {
@@ -123,10 +134,10 @@ std::string render(const mesh::Finding& finding, Colour colour) {
                                 : "note:";
   const std::string prefix = prefix_of(finding.place);
   std::string text = fmt::format("{}: {} {}{} [{}]\n{}", prefix, label,
-                                 finding.cluster.empty() ? "" : finding.cluster + ": ",
-                                 finding.message, finding.code, caret_of(finding.place));
+                                 finding.cluster.empty() ? "" : visible(finding.cluster) + ": ",
+                                 visible(finding.message), finding.code, caret_of(finding.place));
   for (const std::string& fact : finding.evidence) {
-    text += fmt::format("{}: seen: {}\n", prefix, fact);
+    text += fmt::format("{}: seen: {}\n", prefix, visible(fact));
   }
   return text + hints_of(finding.place, finding.hints);
 }

@@ -68,6 +68,7 @@ TEST(DnsLabel, IsThatOfRfc1123) {
 
 TEST(Printable, LetsNoEscapeSequenceThrough) {
   EXPECT_EQ(printable("\x1b[2Jgone\x07\x7f"), "?[2Jgone??");
+  EXPECT_EQ(printable("\xc2\x9b[2J\xc2\xa0"), "?[2J\xc2\xa0");
   EXPECT_EQ(printable("two\r\nlines\there"), "two  lines here");
   EXPECT_EQ(printable("gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f");
 }

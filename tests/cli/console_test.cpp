@@ -37,6 +37,13 @@ TEST(RenderError, NamesTheProgramWhereThereIsNoFile) {
             "f: error: no\n");
 }
 
+TEST(RenderError, ObeysNoEscapeSequence) {
+  EXPECT_EQ(render(base::Error{.message = "a\x1b]0;b\a\nc",
+                               .place = {.file = "\x1b", .source_line = {}},
+                               .hints = {"\x1b[2J"}}),
+            "?: error: a?]0;b?\nc\n?: hint: ?[2J\n");
+}
+
 TEST(RenderError, ColoursTheLabelAlone) {
   EXPECT_EQ(render(base::Error{.message = "no"}, Colour::kColoured),
             "meshtrust: \x1b[31merror:\x1b[0m no\n");
