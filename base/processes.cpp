@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <string_view>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 namespace meshtrust::base {
 namespace {
 
+using std::chrono::milliseconds;
 using Steady = std::chrono::steady_clock;
 
 /// The caller's variables with `added` on top.
@@ -51,66 +54,171 @@ Failure<Error> cannot_run(const std::string& program, int number) {
               fmt::format("cannot run '{}': {}", program, std::generic_category().message(number)));
 }
 
-/// Reads until the other end closes. False when `deadline` comes first.
-bool collect(int from, Secret& output, Steady::time_point deadline) {
-  constexpr std::size_t kMostBytes = 4U << 20U;
-  std::array<char, 4096> buffer{};
-  while (output.size() < kMostBytes) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Steady::now());
-    if (left.count() <= 0) return false;
-    pollfd waiting{.fd = from, .events = POLLIN, .revents = 0};
-    const int ready = poll(&waiting, 1, static_cast<int>(left.count()));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return false;
-    const ssize_t got = read(from, buffer.data(), buffer.size());
-    if (got <= 0) break;
-    output.append({buffer.data(), static_cast<std::size_t>(got)});
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { reset(); }
+
+  int get() const { return number_; }
+  void reset() {
+    if (number_ >= 0) close(number_);
+    number_ = -1;
   }
-  explicit_bzero(buffer.data(), buffer.size());
-  return true;
+
+ private:
+  int number_;
+};
+
+/// How programs start: with the signals at their defaults that this process ignores, and with what
+/// `output` is the writing end of as standard output. The number of an error, or 0.
+int start(const Command& command, int output, pid_t& child) {
+  posix_spawn_file_actions_t actions{};
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  if (!command.give_terminal) {
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  }
+  sigset_t defaults{};
+  sigset_t none{};
+  sigemptyset(&none);
+  sigemptyset(&defaults);
+  sigaddset(&defaults, SIGPIPE);
+  sigaddset(&defaults, SIGXFSZ);
+  posix_spawnattr_t attributes{};
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+
+  std::vector<std::string> arguments = command.argv;
+  std::vector<std::string> variables = environment_with(command.environment);
+  const int problem = posix_spawnp(&child, arguments.front().c_str(), &actions, &attributes,
+                                   pointers_to(arguments).data(), pointers_to(variables).data());
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return problem;
 }
 
-int wait_for(pid_t child) {
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+/// Readable once the process is over; -1 where the kernel knows no such thing (before Linux 5.3).
+int handle_of(pid_t pid) {
+  // glibc 2.36 declares pidfd_open for C alone. NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
+  return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+}
+
+/// A child, until it is over.
+class Child {
+ public:
+  /// `output` is the reading end of its standard output.
+  Child(pid_t pid, int output, const Cancellation* cancellation)
+      : pid_(pid),
+        handle_(handle_of(pid)),
+        output_(output),
+        cancellation_(cancellation == nullptr ? -1 : cancellation->fd()) {}
+
+  enum class Wait { kOver, kCancelled, kTooLong };
+
+  /// Gathers its output until it ends, which is what counts: others may hold its output open.
+  Wait wait(Steady::time_point deadline) {
+    while (!is_over()) {
+      const auto left = std::chrono::ceil<milliseconds>(deadline - Steady::now());
+      if (left.count() <= 0) return Wait::kTooLong;
+      std::array<pollfd, 3> watched{{{.fd = output_.get(), .events = POLLIN, .revents = 0},
+                                     {.fd = handle_.get(), .events = POLLIN, .revents = 0},
+                                     {.fd = cancellation_, .events = POLLIN, .revents = 0}}};
+      // Without a handle it has to be looked after.
+      const milliseconds longest{handle_.get() < 0 ? 20 : 60'000};
+      (void)poll(watched.data(), watched.size(), static_cast<int>(std::min(left, longest).count()));
+      if (watched[2].revents != 0) return Wait::kCancelled;
+      if (watched[0].revents != 0) read_some();
+    }
+    while (has_more()) {
+      read_some();
+    }
+    return Wait::kOver;
   }
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+
+  /// Asks it to end, so that it can give a terminal back as it was, and soon insists.
+  void end() {
+    constexpr milliseconds kGrace{500};
+    cancellation_ = -1;
+    kill(pid_, SIGTERM);
+    if (wait(Steady::now() + kGrace) != Wait::kOver) kill(pid_, SIGKILL);
+  }
+
+  /// Its exit code; waits for it.
+  int reap() const {
+    int status = 0;
+    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+
+  Secret take_output() { return std::move(text_); }
+
+ private:
+  bool is_over() const {
+    siginfo_t info{};
+    return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == pid_;
+  }
+
+  bool has_more() const {
+    pollfd watched{.fd = output_.get(), .events = POLLIN, .revents = 0};
+    return output_.get() >= 0 && poll(&watched, 1, 0) > 0;
+  }
+
+  /// What is there already. At its end, or when it is too much, the output is closed.
+  void read_some() {
+    constexpr std::size_t kMostBytes = 4U << 20U;
+    std::array<char, 4096> buffer{};
+    const ssize_t got = read(output_.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) return;
+    if (got > 0) text_.append({buffer.data(), static_cast<std::size_t>(got)});
+    if (got <= 0 || text_.size() >= kMostBytes) output_.reset();
+    explicit_bzero(buffer.data(), buffer.size());
+  }
+
+  const pid_t pid_;
+  const Descriptor handle_;
+  Descriptor output_;
+  int cancellation_;  ///< readable once cancelled; -1 when nobody can
+  Secret text_;
+};
+
+Failure<Error> interrupted() {
+  return fail(Code::kCancelled, "interrupted");
 }
 
 }  // namespace
 
 Result<Finished> SystemProcesses::run(const Command& command) {
   MESHTRUST_CHECK(!command.argv.empty());
+  const auto is_cancelled = [this] {
+    return cancellation_ != nullptr && cancellation_->is_cancelled();
+  };
+  if (is_cancelled()) return interrupted();
   std::array<int, 2> pipe_ends{};
   if (pipe2(pipe_ends.data(), O_CLOEXEC) != 0) return cannot_run(command.argv.front(), errno);
-
-  posix_spawn_file_actions_t actions{};
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
-  if (!command.give_terminal) {
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  }
-  std::vector<std::string> arguments = command.argv;
-  std::vector<std::string> variables = environment_with(command.environment);
-  pid_t child = -1;
-  const int problem = posix_spawnp(&child, arguments.front().c_str(), &actions, nullptr,
-                                   pointers_to(arguments).data(), pointers_to(variables).data());
-  posix_spawn_file_actions_destroy(&actions);
+  pid_t pid = -1;
+  const int problem = start(command, pipe_ends[1], pid);
   close(pipe_ends[1]);
   if (problem != 0) {
     close(pipe_ends[0]);
     return cannot_run(command.argv.front(), problem);
   }
 
-  Finished finished;
-  const bool ended =
-      collect(pipe_ends[0], finished.standard_output, Steady::now() + command.timeout);
-  close(pipe_ends[0]);
-  if (!ended) kill(child, SIGKILL);
-  finished.exit_code = wait_for(child);
-  if (!ended) {
-    return fail(Code::kUnavailable, fmt::format("'{}' did not end within {}", command.argv.front(),
-                                                format_duration(command.timeout)));
+  Child child(pid, pipe_ends[0], cancellation_);
+  const auto waited = child.wait(Steady::now() + command.timeout);
+  if (waited != Child::Wait::kOver) child.end();
+  Finished finished{.exit_code = child.reap(), .standard_output = child.take_output()};
+  // A Ctrl-C reaches both: what the program made of it is not its answer.
+  if (is_cancelled()) return interrupted();
+  if (waited == Child::Wait::kTooLong) {
+    return fail(Code::kUnavailable,
+                fmt::format("'{}' did not end within {}", command.argv.front(),
+                            format_duration(std::chrono::ceil<Seconds>(command.timeout))));
   }
   return finished;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "base/cancellation.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "base/time.h"
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,7 +17,9 @@ struct Command {
   std::vector<std::string> argv;                   ///< argv[0] with a slash is a path, else by PATH
   std::map<std::string, std::string> environment;  ///< added to the caller's
   bool give_terminal = false;                      ///< standard input of the caller, else empty
-  Seconds timeout{60};
+  /// The most it may take. Then, and when the run is cancelled, it is asked to end, and made to if
+  /// it does not.
+  std::chrono::milliseconds timeout{60'000};
 };
 
 struct Finished {
@@ -23,8 +27,10 @@ struct Finished {
   Secret standard_output;  ///< may be a credential, so it is treated as one
 };
 
-/// Other programs, as a parameter. Standard error goes to the caller's.
-/// Errors: kNotFound (no such program), kPermission, kUnavailable (time-out), kInternal.
+/// Other programs, as a parameter. Standard error goes to the caller's. What they leave running in
+/// the background is not waited for.
+/// Errors: kNotFound (no such program), kPermission, kUnavailable (time-out), kCancelled,
+/// kInternal.
 class Processes {
  public:
   Processes() = default;
@@ -37,7 +43,15 @@ class Processes {
 
 class SystemProcesses final : public Processes {
  public:
+  /// Nobody cancels what these run.
+  SystemProcesses() = default;
+  /// Once `cancellation` says so, what runs is ended and nothing more is started. It outlives this.
+  explicit SystemProcesses(const Cancellation& cancellation) : cancellation_(&cancellation) {}
+
   Result<Finished> run(const Command& command) override;
+
+ private:
+  const Cancellation* cancellation_ = nullptr;
 };
 
 }  // namespace meshtrust::base

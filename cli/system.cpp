@@ -70,7 +70,7 @@ int with_system(const std::function<int(Surroundings&)>& program) {
   base::DiskFiles files;
   base::SystemClock clock;
   base::SystemRandom random;
-  base::SystemProcesses processes;
+  base::SystemProcesses processes(cancellation);
   Surroundings around{.console = console,
                       .terminal = terminal,
                       .files = files,

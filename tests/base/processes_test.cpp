@@ -6,7 +6,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <future>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace meshtrust::base {
@@ -75,6 +80,62 @@ TEST(SystemProcesses, EndsAProgramThatTakesTooLong) {
   Command command{.argv = {"sleep", "1000"}, .environment = {}, .timeout = Seconds(1)};
   EXPECT_THAT(SystemProcesses().run(command),
               FailsWith(Code::kUnavailable, "'sleep' did not end within 1s"));
+}
+
+TEST(SystemProcesses, BoundsAProgramThatHasClosedItsOutput) {
+  Command command = shell("exec >&-; exec sleep 1000");
+  command.timeout = std::chrono::milliseconds(200);
+  EXPECT_THAT(SystemProcesses().run(command),
+              FailsWith(Code::kUnavailable, "'/bin/sh' did not end within 1s"));
+}
+
+TEST(SystemProcesses, MakesAProgramEndThatWillNot) {
+  Command command = shell("trap '' TERM; while :; do sleep 1; done");
+  command.timeout = std::chrono::milliseconds(200);
+  EXPECT_THAT(SystemProcesses().run(command),
+              FailsWith(Code::kUnavailable, "'/bin/sh' did not end within 1s"));
+}
+
+TEST(SystemProcesses, TakesTheAnswerOfAProgramThatLeftAnotherRunning) {
+  // The one that is left holds the output open for longer than any test may take.
+  const auto finished = SystemProcesses().run(shell("sleep 1000 & printf '%s ' $! answer"));
+  ASSERT_THAT(finished, Succeeds());
+  const std::string output = output_of(finished);
+  EXPECT_THAT(output, ::testing::EndsWith(" answer "));
+  kill(std::stoi(output), SIGKILL);
+}
+
+TEST(SystemProcesses, GivesTheSignalsTheirUsualMeaning) {
+  std::signal(SIGPIPE, SIG_IGN);
+  // A writer that outlives its reader says so unless the signal ends it.
+  EXPECT_EQ(output_of(SystemProcesses().run(shell("exec 3>&1; { yes; echo $? >&3; } | head -1"))),
+            "y\n141\n");
+  std::signal(SIGPIPE, SIG_DFL);
+}
+
+TEST(SystemProcesses, StartsNothingOnceCancelled) {
+  Cancellation cancellation;
+  SystemProcesses processes(cancellation);
+  EXPECT_THAT(processes.run(shell("exit 0")), Succeeds());
+  cancellation.cancel();
+  const test::TempFolder folder;
+  EXPECT_THAT(processes.run(shell("touch " + (folder / "ran").string())),
+              FailsWith(Code::kCancelled, "interrupted"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "ran"));
+}
+
+TEST(SystemProcesses, EndsWhatRunsWhenCancelled) {
+  const test::TempFolder folder;
+  const std::string started = (folder / "started").string();
+  ASSERT_EQ(mkfifo(started.c_str(), 0600), 0);
+  Cancellation cancellation;
+  SystemProcesses processes(cancellation);
+  auto running = std::async(std::launch::async, [&] {
+    return processes.run(shell(": > " + started + "; exec sleep 1000"));
+  });
+  std::ifstream(started).peek();  // until it runs
+  cancellation.cancel();
+  EXPECT_THAT(running.get(), FailsWith(Code::kCancelled, "interrupted"));
 }
 
 TEST(SystemProcesses, NamesAProgramThatIsMissing) {
