@@ -46,7 +46,10 @@ void set_server(CURL* easy,
                 const HttpOptions& options,
                 std::string_view target,
                 CurlList& detour);
-/// TLS 1.2 or newer, the roots and the client certificate, which `easy` reads in place.
+/// TLS with a proxy that speaks it: judged by the roots of the server, as Go programs do.
+void set_proxy_tls(CURL* easy, const ClientSettings& settings);
+/// TLS 1.2 or newer with server and proxy, the roots and the client certificate, which `easy` reads
+/// in place. A certificate without a host in its subjectAltName is refused.
 void set_tls(CURL* easy, const ClientSettings& settings, const ClientIdentity* identity);
 
 }  // namespace meshtrust::k8s

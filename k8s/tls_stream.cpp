@@ -139,7 +139,8 @@ void TlsStream::State::expect_name(const std::string& name) const {
     MESHTRUST_CHECK(X509_VERIFY_PARAM_set1_ip_asc(parameters, name.c_str()) == 1);
     return;
   }
-  X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  X509_VERIFY_PARAM_set_hostflags(
+      parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   MESHTRUST_CHECK(X509_VERIFY_PARAM_set1_host(parameters, name.data(), name.size()) == 1);
   MESHTRUST_CHECK(SSL_set_tlsext_host_name(session.get(), name.c_str()) == 1);
 }

@@ -115,6 +115,15 @@ INSTANTIATE_TEST_SUITE_P(Verdicts,
                                                   .objection = "certificate has expired"}),
                          [](const auto& each) { return each.param.name; });
 
+TEST_F(TlsStreamTest, TakesACommonNameForNoName) {
+  config.identity = authority.server_named("api.fake.test", "");
+  const auto peer = probe(
+      {.server_name = "api.fake.test", .protocols = {"h2"}, .roots = authority.certificate()});
+  ASSERT_THAT(peer, Succeeds());
+  EXPECT_EQ(peer->verdict, TlsVerdict::kUntrusted);
+  EXPECT_EQ(peer->objection, "hostname mismatch");
+}
+
 TEST_F(TlsStreamTest, RefusesRootsThatAreNone) {
   EXPECT_THAT(probe({.roots = "-----BEGIN CERTIFICATE-----\n"}),
               FailsWith(Code::kInvalidInput, "the roots to verify with hold no PEM certificate"));

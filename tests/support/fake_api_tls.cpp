@@ -193,6 +193,18 @@ TestPair TestAuthority::server(base::Instant not_before, base::Instant not_after
               &pair_);
 }
 
+TestPair TestAuthority::server_named(std::string_view common_name,
+                                     std::string_view alternative_names) const {
+  return mint({.common_name = std::string(common_name),
+               .organization = {},
+               .not_before = *base::parse_rfc3339("2000-01-01T00:00:00Z"),
+               .not_after = *base::parse_rfc3339("2100-01-01T00:00:00Z"),
+               .is_ca = false,
+               .extended_usage = "serverAuth",
+               .alternative_names = std::string(alternative_names)},
+              &pair_);
+}
+
 TestPair TestAuthority::client(std::string_view name,
                                base::Instant not_before,
                                base::Instant not_after) const {

@@ -24,6 +24,8 @@ class TestAuthority {
   const std::string& certificate() const { return pair_.certificate; }
   /// For 127.0.0.1, localhost and api.fake.test.
   TestPair server(base::Instant not_before, base::Instant not_after) const;
+  /// Of a server with this common name and these subjectAltNames ("URI:spiffe://x"), "" for none.
+  TestPair server_named(std::string_view common_name, std::string_view alternative_names) const;
   /// Of the Kubernetes user `name`.
   TestPair client(std::string_view name, base::Instant not_before, base::Instant not_after) const;
 
