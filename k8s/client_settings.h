@@ -47,8 +47,9 @@ struct ClientSettings {
   std::string user_file = {};       ///< likewise of the user
   std::string namespace_name = {};  ///< of the context, or ""
   ServerUrl server = {};
-  std::string tls_server_name = {};  ///< SNI and name check instead of the host; "" for the host
-  std::string proxy_url = {};        ///< "" leaves it to the environment
+  std::string server_as_written = {};  ///< what plugins are told
+  std::string tls_server_name = {};    ///< SNI and name check instead of the host; "" for the host
+  std::string proxy_url = {};          ///< "" leaves it to the environment
   bool verify_server = true;
   bool compress = true;
   std::string certificate_authority = {};  ///< PEM, the only roots; "" means the system's
@@ -61,8 +62,10 @@ struct ClientSettings {
   std::optional<ExecPlugin> exec = {};
   std::vector<std::string> warnings = {};
 
-  /// "user 'admin' in /home/me/.kube/config", for messages.
+  /// "user 'admin' in /home/me/.kube/config", for messages: printable.
   std::string describe_user() const;
+  /// "cluster 'east' in /home/me/.kube/config", likewise.
+  std::string describe_cluster() const;
 };
 
 }  // namespace meshtrust::k8s

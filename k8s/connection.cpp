@@ -137,7 +137,9 @@ base::Failure<SendFailure> Connection::failed(int code,
                                               const Transfer& transfer,
                                               const base::Clock& clock) const {
   long os_error = 0;
+  long connect_code = 0;
   curl_off_t connected_after = 0;
+  curl_easy_getinfo(handles_->easy.get(), CURLINFO_HTTP_CONNECTCODE, &connect_code);
   curl_easy_getinfo(handles_->easy.get(), CURLINFO_OS_ERRNO, &os_error);
   curl_easy_getinfo(handles_->easy.get(), CURLINFO_PRETRANSFER_TIME_T, &connected_after);
   return base::Failure<SendFailure>{
@@ -146,12 +148,13 @@ base::Failure<SendFailure> Connection::failed(int code,
                        .silent_for = code == kFellSilent ? transfer.silence : milliseconds(0),
                        .too_large = transfer.too_large,
                        .was_connected = connected_after > 0,
+                       .connect_code = static_cast<int>(connect_code),
                        .os_error = static_cast<int>(os_error),
                        .words = transfer.words.data(),
                        .limit_bytes = transfer.limit,
                        .identity = identity_.get(),
                        .now = clock.now()},
-                      settings_)};
+                      settings_, options_.proxy)};
 }
 
 base::Result<std::vector<std::string>, SendFailure> Connection::serving_chain(
@@ -163,7 +166,10 @@ base::Result<std::vector<std::string>, SendFailure> Connection::serving_chain(
   curl_easy_reset(easy);
   set_server(easy, settings_, options_, request.target, handles_->detour);
   configure_time(request);
+  set_proxy_tls(easy, settings_);
   set(easy, CURLOPT_ERRORBUFFER, transfer.words.data());
+  set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());  // for a proxy's CONNECT
   set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
   set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
   set(easy, CURLOPT_CERTINFO, 1L);

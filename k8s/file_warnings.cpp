@@ -1,5 +1,7 @@
 #include "k8s/file_warnings.h"
 
+#include "base/text.h"
+
 namespace meshtrust::k8s {
 
 std::optional<std::string> warn_if_others_can_read(const std::filesystem::path& path,
@@ -10,8 +12,8 @@ std::optional<std::string> warn_if_others_can_read(const std::filesystem::path& 
   if (!facts || facts->kind != base::FileKind::kFile || (facts->mode & 044U) == 0) {
     return std::nullopt;
   }
-  return "'" + path.string() + "' holds keys or tokens and others may read it: 'chmod 600 " +
-         path.string() + "'";
+  const std::string shown = base::printable(path.string(), 4'096);
+  return "'" + shown + "' holds keys or tokens and others may read it: 'chmod 600 " + shown + "'";
 }
 
 }  // namespace meshtrust::k8s

@@ -160,11 +160,15 @@ std::vector<std::string> Kubeconfig::context_names() const {
 }
 
 Error Kubeconfig::no_such_context(std::string_view context) const {
-  const std::string where = files_.empty() ? "no file was found" : base::join(files_, ", ");
+  const std::string where =
+      files_.empty() ? "no file was found" : base::printable(base::join(files_, ", "), 4'096);
   Error error{.code = Code::kInvalidInput,
               .message = "context '" + base::printable(context, 253) +
                          "' is not in the kubeconfig (" + where + ")"};
   std::vector<std::string> names = context_names();
+  for (std::string& name : names) {
+    name = base::printable(name, 253);
+  }
   if (const auto near = base::nearest(context, names)) {
     error.hints.push_back("did you mean '" + *near + "'?");
   } else if (!names.empty()) {

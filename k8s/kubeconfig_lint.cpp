@@ -44,8 +44,8 @@ class Lint {
            const std::string& name,
            const Origin& origin,
            std::string_view what) {
-    out_.push_back(std::string(kind) + " '" + base::printable(name, 80) + "' in " + origin.file +
-                   ": " + std::string(what));
+    out_.push_back(std::string(kind) + " '" + base::printable(name, 80) + "' in " +
+                   base::printable(origin.file) + ": " + std::string(what));
   }
 
   void look_at(const std::string& name, const ContextEntry& context) {

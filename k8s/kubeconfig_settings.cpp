@@ -27,7 +27,7 @@ class SettingsBuilder {
     out_.cluster = context.cluster;
     out_.user = context.user;
     out_.namespace_name = context.namespace_name;
-    where_ = "context '" + name + "' in " + context.origin.file;
+    where_ = place_of("context", name, context.origin);
     if (!context.namespace_name.empty() && !base::is_dns_label(context.namespace_name)) {
       add("namespace '" + base::printable(context.namespace_name, 80) + "' is not a DNS label");
     }
@@ -35,12 +35,18 @@ class SettingsBuilder {
     take_user(context);
     if (faults_.empty()) return std::move(out_);
     Error error{.code = Code::kInvalidInput,
-                .message = "context '" + name + "' cannot be used: " + base::join(faults_, "; "),
+                .message = "context '" + base::printable(name) +
+                           "' cannot be used: " + base::join(faults_, "; "),
                 .hints = std::move(hints_)};
     return fail(std::move(error));
   }
 
  private:
+  static std::string place_of(const char* kind, const std::string& name, const Origin& origin) {
+    return std::string(kind) + " '" + base::printable(name) + "' in " +
+           base::printable(origin.file);
+  }
+
   void add(const std::string& what) { faults_.push_back(where_ + ": " + what); }
   void add(const std::string& what, std::string hint) {
     add(what);
@@ -59,12 +65,12 @@ class SettingsBuilder {
     if (context.cluster.empty()) return add("it names no cluster");
     const auto found = config_.clusters().find(context.cluster);
     if (found == config_.clusters().end()) {
-      return add("cluster '" + context.cluster + "' is not in the kubeconfig");
+      return add("cluster '" + base::printable(context.cluster) + "' is not in the kubeconfig");
     }
     const ClusterEntry& cluster = found->second;
-    where_ = "cluster '" + context.cluster + "' in " + cluster.origin.file;
+    where_ = place_of("cluster", context.cluster, cluster.origin);
     out_.cluster_file = cluster.origin.file;
-    out_.tls_server_name = cluster.tls_server_name;
+    take_tls_server_name(cluster.tls_server_name);
     out_.compress = !cluster.disable_compression;
     take_server(cluster.server);
     take_proxy(cluster.proxy_url);
@@ -72,22 +78,40 @@ class SettingsBuilder {
     cluster_ = &cluster;
   }
 
+  /// As Go programs have it: untouched, unless a path makes them take it apart.
+  static std::string for_plugins(const std::string& text) {
+    const std::size_t authority = text.find("://") + 3;
+    const std::size_t end = std::min(text.find_first_of("?#"), text.size());
+    const std::size_t path = text.find('/', authority);
+    if (path == std::string::npos || end <= path + 1) return text;
+    return "https" + text.substr(authority - 3, end - authority + 3);
+  }
+
   void take_server(const std::string& text) {
     if (text.empty()) return add("it has no 'server'");
     auto url = parse_server_url(text);
     if (url) {
       out_.server = *std::move(url);
+      out_.server_as_written = for_plugins(text);
       return;
     }
     add(url.error().message);
     hints_.insert(hints_.end(), url.error().hints.begin(), url.error().hints.end());
   }
 
+  /// It becomes part of a URL, where "x@host" would be another host.
+  void take_tls_server_name(const std::string& name) {
+    out_.tls_server_name = name;
+    if (name.empty() || is_host(name)) return;
+    add("'tls-server-name' is neither a host name nor an address, found '" +
+        base::printable(name, 80) + "'");
+  }
+
   void take_proxy(const std::string& url) {
     out_.proxy_url = url;
     // Not quoted: it may carry a password.
     if (!url.empty() && !is_proxy_url(url)) {
-      add("'proxy-url' is no URL with one of the schemes http, https, socks5",
+      add("'proxy-url' is no URL of a host with one of the schemes http, https, socks5",
           "write it such as 'socks5://127.0.0.1:1080'");
     }
   }
@@ -117,11 +141,11 @@ class SettingsBuilder {
     if (context.user.empty()) return;  // anonymous, as kubectl has it
     const auto found = config_.users().find(context.user);
     if (found == config_.users().end()) {
-      where_ = "context '" + out_.context + "' in " + context.origin.file;
-      return add("user '" + context.user + "' is not in the kubeconfig");
+      where_ = place_of("context", out_.context, context.origin);
+      return add("user '" + base::printable(context.user) + "' is not in the kubeconfig");
     }
     const UserEntry& user = found->second;
-    where_ = "user '" + context.user + "' in " + user.origin.file;
+    where_ = place_of("user", context.user, user.origin);
     out_.user_file = user.origin.file;
     take_identity(user);
     take_token(user);
@@ -160,17 +184,17 @@ class SettingsBuilder {
     while (token.ends_with(' ') || token.ends_with('\t')) {
       token.remove_suffix(1);
     }
-    if (!is_header_text(token)) add("'token' holds blanks or control characters");
+    if (!is_header_value(token)) add("'token' holds control characters");
     out_.token = Secret(token);
     out_.token_file = user.origin.resolve(user.token_file);
     out_.username = user.username;
     out_.password = Secret(user.password);
     if (user.token_file.empty()) return;
     const auto read = files_.read_secret(out_.token_file);
-    const std::string path = "'" + out_.token_file.string() + "'";
+    const std::string path = "'" + base::printable(out_.token_file.string()) + "'";
     if (!read) {
-      if (!user.token.empty()) return warn("tokenFile: " + read.error().message);
-      return add("'tokenFile': " + read.error().message);
+      if (!user.token.empty()) return warn("tokenFile: " + base::printable(read.error().message));
+      return add("'tokenFile': " + base::printable(read.error().message));
     }
     if (base::trim(reveal(*read, "token file, whether empty")).empty() && user.token.empty()) {
       add("'tokenFile' " + path + " is empty");
@@ -252,13 +276,10 @@ class SettingsBuilder {
     auto content = source.file.empty() ? base::secret_from_base64(*source.data)
                                        : files_.read_secret(origin.resolve(source.file));
     if (content) return *std::move(content);
-    add("'" + key + "': " + content.error().message);
+    add("'" + key + "': " + base::printable(content.error().message));
     return std::nullopt;
   }
 
-  static bool is_header_text(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-  }
   static bool is_header_value(std::string_view text) {
     return std::none_of(text.begin(), text.end(),
                         [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; });

@@ -1,5 +1,6 @@
 // The merged kubeconfig in the form of `kubectl config view`, field by field: which of them are
-// left out when empty, which are null, and what stands in the place of a secret.
+// left out when empty, which are null, and what stands in the place of a secret. Passwords in URLs
+// and what an auth provider keeps are hidden as well, which kubectl shows.
 
 #include "k8s/kubeconfig.h"
 
@@ -48,6 +49,15 @@ class View {
     add(to, key, redacts_ && !value.empty() ? "REDACTED" : value);
   }
 
+  /// Who is meant is hidden with the password: where it ends is a guess in a URL that is none.
+  std::string url(const std::string& text) const {
+    const std::size_t at = text.rfind('@');
+    if (!redacts_ || at == std::string::npos) return text;
+    const std::size_t scheme = text.find("://");
+    const std::size_t begin = scheme < at ? scheme + 3 : 0;
+    return text.substr(0, begin) + "REDACTED" + text.substr(at);
+  }
+
   void add_data(Json& to, const std::string& key, const DataOrFile& source) const {
     add(to, key.c_str(), source.file);
     const bool hidden = redacts_ && source.has_data();
@@ -62,11 +72,11 @@ class View {
   }
 
   Json body(const ClusterEntry& cluster) const {
-    Json out{{"server", cluster.server}};
+    Json out{{"server", url(cluster.server)}};
     add(out, "tls-server-name", cluster.tls_server_name);
     if (cluster.insecure_skip_tls_verify) out["insecure-skip-tls-verify"] = true;
     add_data(out, "certificate-authority", cluster.certificate_authority);
-    add(out, "proxy-url", cluster.proxy_url);
+    add(out, "proxy-url", url(cluster.proxy_url));
     if (cluster.disable_compression) out["disable-compression"] = true;
     add_extensions(out, cluster.extensions);
     return out;
@@ -88,14 +98,21 @@ class View {
     }
     add(out, "username", user.username);
     add_hidden(out, "password", user.password);
-    if (user.auth_provider) {
-      out["auth-provider"] = {
-          {"name", user.auth_provider->name},
-          {"config", user.auth_provider->config ? Json(*user.auth_provider->config) : Json()}};
-    }
+    if (user.auth_provider) out["auth-provider"] = provider(*user.auth_provider);
     if (user.exec) out["exec"] = exec(*user.exec);
     add_extensions(out, user.extensions);
     return out;
+  }
+
+  /// Tokens and secrets stand among its settings, under names that each provider chose.
+  Json provider(const AuthProvider& provider) const {
+    Json config = provider.config ? Json(*provider.config) : Json();
+    if (redacts_ && provider.config) {
+      for (Json& value : config) {
+        value = "REDACTED";
+      }
+    }
+    return {{"name", provider.name}, {"config", std::move(config)}};
   }
 
   static Json exec(const ExecEntry& plugin) {

@@ -26,10 +26,46 @@ std::string scheme_of(std::string_view url) {
   return end == std::string_view::npos ? std::string() : lower(url.substr(0, end));
 }
 
+/// What stands between the scheme and the path: who, and which host and port.
+std::string_view authority_of(std::string_view url) {
+  const std::string_view rest = url.substr(url.find("://") + 3);
+  return rest.substr(0, rest.find_first_of("/?#"));
+}
+
+/// In libcurl's words, with the port that Go programs take when none is given.
 std::string for_curl(std::string_view url) {
   const std::string scheme = scheme_of(url);
-  const std::string_view rest = url.substr(scheme.size());
-  return (scheme == "socks5" ? std::string("socks5h") : scheme) + std::string(rest);
+  std::string authority(authority_of(url));
+  if (authority.ends_with(':')) authority.pop_back();
+  const std::string_view place = std::string_view(authority).substr(authority.rfind('@') + 1);
+  const std::size_t after_address = place.find(']');
+  const bool has_port =
+      place.find(':', after_address == std::string_view::npos ? 0 : after_address) !=
+      std::string_view::npos;
+  const char* port = scheme == "http" ? ":80" : scheme == "https" ? ":443" : ":1080";
+  return (scheme == "socks5" ? "socks5h" : scheme) + "://" + authority + (has_port ? "" : port);
+}
+
+bool is_port(std::string_view text) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && value <= 65'535;
+}
+
+/// "host", "host:port", "[address]:port"; a port may be empty, as in "host:".
+bool is_place(std::string_view place) {
+  std::string_view host = place.substr(0, place.find(':'));
+  if (place.starts_with('[')) {
+    const std::size_t close = place.find(']');
+    if (close == std::string_view::npos) return false;
+    host = place.substr(1, close - 1);
+    place.remove_prefix(close + 1);
+    if (host.find(':') == std::string_view::npos) return false;
+  } else {
+    place.remove_prefix(host.size());
+  }
+  if (!is_host(host)) return false;
+  return place.empty() || place == ":" || (place.front() == ':' && is_port(place.substr(1)));
 }
 
 /// An address in 16 bytes, IPv4 as `::ffff:a.b.c.d`.
@@ -116,9 +152,9 @@ bool goes_direct(const ServerUrl& server, const std::string& no_proxy) {
 bool is_proxy_url(std::string_view url) {
   const std::string scheme = scheme_of(url);
   if (scheme != "http" && scheme != "https" && scheme != "socks5") return false;
-  const std::string_view rest = url.substr(scheme.size() + 3);
-  return !rest.empty() && rest.front() != '/' &&
-         std::all_of(rest.begin(), rest.end(), [](char c) { return c > ' ' && c != '\x7f'; });
+  const std::string_view authority = authority_of(url);
+  return is_place(authority.substr(authority.rfind('@') + 1)) &&
+         std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c != '\x7f'; });
 }
 
 std::string choose_proxy(const ServerUrl& server,
@@ -130,17 +166,14 @@ std::string choose_proxy(const ServerUrl& server,
   const std::string scheme = scheme_of(proxy);
   const bool known =
       scheme == "http" || scheme == "https" || scheme == "socks5" || scheme == "socks5h";
-  return known ? for_curl(proxy) : "http://" + proxy;
+  return for_curl(known ? proxy : "http://" + proxy);
 }
 
-std::string without_password(std::string_view url) {
-  const std::size_t begin = url.find("://");
-  if (begin == std::string_view::npos) return base::printable(url);
-  const std::string_view authority = url.substr(begin + 3, url.find('/', begin + 3) - begin - 3);
-  const std::size_t at = authority.rfind('@');
-  const std::size_t skipped = at == std::string_view::npos ? 0 : at + 1;
-  return base::printable(std::string(url.substr(0, begin + 3)) +
-                         std::string(url.substr(begin + 3 + skipped)));
+std::string proxy_for_people(const ServerUrl& server,
+                             const std::string& proxy_url,
+                             const ProxyEnvironment& environment) {
+  if (choose_proxy(server, proxy_url, environment).empty()) return {};
+  return without_password(proxy_url.empty() ? environment.https_proxy : proxy_url);
 }
 
 }  // namespace meshtrust::k8s

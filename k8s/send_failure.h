@@ -15,6 +15,7 @@ struct FailureFacts {
   std::chrono::milliseconds silent_for{0};  ///< when the connection was given up for its silence
   bool too_large = false;
   bool was_connected = false;   ///< TCP and TLS stood, so the request may have arrived
+  int connect_code = 0;         ///< how an HTTP proxy answered to CONNECT; 0 before it did
   int os_error = 0;             ///< errno of connect, or 0
   std::string_view words = {};  ///< libcurl's own
   std::size_t limit_bytes = 0;
@@ -22,8 +23,10 @@ struct FailureFacts {
   base::Instant now = {};
 };
 
-/// The failure in words that say which server, why, and what to look at.
-SendFailure explain_failure(const FailureFacts& facts, const ClientSettings& settings);
+/// The failure in words that say which server, through which proxy, why, and what to look at.
+SendFailure explain_failure(const FailureFacts& facts,
+                            const ClientSettings& settings,
+                            const ProxyEnvironment& environment);
 
 /// "the client certificate of user 'admin' in FILE expired on 2026-01-02" (kInvalidInput), or
 /// nothing while it is in force at `now`.

@@ -35,23 +35,56 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
 }
 
 base::Failure<base::Error> no_https(std::string_view text) {
+  const std::string shown = without_password(text);
   if (starts_with_ignoring_case(text, "http://")) {
-    return fail(Code::kInvalidInput,
-                "server '" + base::printable(text) + "' is not https, found 'http://'",
-                "credentials are never sent in clear: write 'https://" +
-                    base::printable(text.substr(7)) + "'");
+    return fail(Code::kInvalidInput, "server '" + shown + "' is not https, found 'http://'",
+                "credentials are never sent in clear: write 'https://" + shown.substr(7) + "'");
   }
-  return fail(Code::kInvalidInput, "server '" + base::printable(text) + "' is not an https URL",
+  return fail(Code::kInvalidInput, "server '" + shown + "' is not an https URL",
               "write it with its scheme, such as 'https://10.0.0.1:6443'");
 }
 
 /// Whether every character may stand in a host name or an IPv6 address as it is.
-bool is_host(std::string_view host) {
-  return !host.empty() &&
-         std::all_of(host.begin(), host.end(), [](char c) { return is_unreserved(c) || c == ':'; });
+bool has_host_characters(std::string_view host) {
+  return std::all_of(host.begin(), host.end(), [](char c) { return is_unreserved(c) || c == ':'; });
+}
+
+bool is_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  return inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
+}
+
+bool is_host_label(std::string_view label) {
+  constexpr std::size_t kLongest = 63;
+  return !label.empty() && label.size() <= kLongest &&
+         std::all_of(label.begin(), label.end(),
+                     [](char c) { return is_unreserved(c) && c != '.' && c != '~'; });
 }
 
 }  // namespace
+
+bool is_host(std::string_view text) {
+  constexpr std::size_t kLongest = 253;
+  if (is_address(std::string(text))) return true;
+  if (text.ends_with('.')) text.remove_suffix(1);
+  const auto labels = base::split(text, '.');
+  // libc and libcurl take a name that ends in a number for an old spelling of an IPv4 address.
+  const std::string& last = labels.back();
+  const bool is_number =
+      last.starts_with("0x") || last.starts_with("0X") ||
+      std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return text.size() <= kLongest && !is_number &&
+         std::all_of(labels.begin(), labels.end(), is_host_label);
+}
+
+std::string without_password(std::string_view url) {
+  const std::size_t at = url.rfind('@');
+  if (at == std::string_view::npos) return base::printable(url);
+  const std::size_t scheme = url.substr(0, at).find("://");
+  const std::size_t kept = scheme == std::string_view::npos ? 0 : scheme + 3;
+  return base::printable(std::string(url.substr(0, kept)) + std::string(url.substr(at + 1)));
+}
 
 std::string percent_encode(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
@@ -71,9 +104,7 @@ std::string percent_encode(std::string_view text) {
 }
 
 bool ServerUrl::is_ip_address() const {
-  std::array<unsigned char, sizeof(in6_addr)> address{};
-  return inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
+  return is_address(host);
 }
 
 bool ServerUrl::is_loopback() const {
@@ -105,9 +136,10 @@ Result<ServerUrl> parse_server_url(std::string_view text) {
     url.path.pop_back();
   }
   const auto bad = [&](std::string_view why) {
-    return fail(Code::kInvalidInput, "server '" + base::printable(text) + "' " + std::string(why));
+    return fail(Code::kInvalidInput, "server '" + without_password(text) + "' " + std::string(why));
   };
-  if (authority.find('@') != std::string_view::npos) return bad("must not carry a user name");
+  if (authority.find('@') != std::string_view::npos)
+    return bad("is to be written without a user name and password");
   if (authority.starts_with('[')) {
     const std::size_t close = authority.find(']');
     if (close == std::string_view::npos) return bad("has '[' without ']'");
@@ -119,7 +151,9 @@ Result<ServerUrl> parse_server_url(std::string_view text) {
     authority = colon == std::string_view::npos ? "" : authority.substr(colon);
   }
   if (url.host.empty()) return bad("has no host");
-  if (!is_host(url.host)) return bad("has a host with characters that no host name has");
+  if (!has_host_characters(url.host))
+    return bad("has a host with characters that no host name has");
+  if (!is_host(url.host)) return bad("has a host that is neither a name nor an address");
   const auto is_plain = [](char c) { return c > ' ' && c < '\x7f'; };
   if (!std::all_of(url.path.begin(), url.path.end(), is_plain)) {
     return bad("has a path with a blank or a control character");

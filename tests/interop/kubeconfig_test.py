@@ -5,6 +5,7 @@ import base64
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -153,7 +154,19 @@ def compare(test, folder, words, variables, stricter=False, flags=([], ["--raw"]
         test.assertEqual(theirs.returncode == 0, ours.returncode == 0, ours.stderr + theirs.stderr)
         if ours.returncode == 0:
             found, wanted = (numbers_alike(json.loads(done.stdout)) for done in (ours, theirs))
-            test.assertEqual(wanted, found)
+            test.assertEqual(wanted if flag else without_more_secrets(wanted), found)
+
+
+def without_more_secrets(document):
+    """What we hide beside kubectl: who stands in a URL, and what an auth provider keeps."""
+    for entry in document["clusters"] or []:
+        cluster = entry["cluster"]
+        for key in cluster.keys() & {"server", "proxy-url"}:
+            cluster[key] = re.sub("^(.*?://|).*@", r"\1REDACTED@", cluster[key])
+    for entry in document["users"] or []:
+        config = entry["user"].get("auth-provider", {}).get("config") or {}
+        config.update(dict.fromkeys(config, "REDACTED"))
+    return document
 
 
 @unittest.skipUnless(kubectl(), "no kubectl")

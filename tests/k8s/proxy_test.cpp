@@ -17,7 +17,15 @@ TEST(Proxy, OfTheKubeconfigWinsOverTheEnvironment) {
 
 TEST(Proxy, OfSocksResolvesTheNamesItself) {
   EXPECT_EQ(choose_proxy(*parse_server_url("https://a"), "SOCKS5://p:1", {}), "socks5h://p:1");
-  EXPECT_EQ(chosen("https://a", {.https_proxy = "socks5://p"}), "socks5h://p");
+  EXPECT_EQ(chosen("https://a", {.https_proxy = "socks5://p"}), "socks5h://p:1080");
+}
+
+TEST(Proxy, HasThePortThatGoProgramsTakeWhenNoneIsGiven) {
+  const auto server = *parse_server_url("https://a");
+  EXPECT_EQ(choose_proxy(server, "http://p", {}), "http://p:80");
+  EXPECT_EQ(choose_proxy(server, "https://me:secret@p/x", {}), "https://me:secret@p:443");
+  EXPECT_EQ(choose_proxy(server, "http://[::1]", {}), "http://[::1]:80");
+  EXPECT_EQ(choose_proxy(server, "http://[::1]:3128", {}), "http://[::1]:3128");
 }
 
 TEST(Proxy, OfTheEnvironmentMayLackAScheme) {
@@ -66,17 +74,21 @@ INSTANTIATE_TEST_SUITE_P(Lists,
                                            Exclusion{"fd12::1", "https://[fd12::1]", true}));
 
 TEST(Proxy, IsAnAbsoluteUrlOfAKnownScheme) {
-  for (const char* good : {"http://p", "HTTPS://p:1", "socks5://u:p@p"}) {
+  for (const char* good : {"http://p", "HTTPS://p:1", "socks5://u:p@p", "http://u:p@q@[::1]:1/x"}) {
     EXPECT_TRUE(is_proxy_url(good)) << good;
   }
-  for (const char* bad : {"p:1", "ftp://p", "socks4://p", "http://", "http://p q", "socks5h://p"}) {
+  for (const char* bad :
+       {"p:1", "ftp://p", "socks4://p", "http://", "http://p q", "socks5h://p", "http://p:notaport",
+        "http://p:70000", "http://me:pa/ss@p:9", "http://[p]:1", "http://[::1", "http://:1"}) {
     EXPECT_FALSE(is_proxy_url(bad)) << bad;
   }
 }
 
 TEST(Proxy, IsShownWithoutItsPassword) {
-  EXPECT_EQ(without_password("http://me:secret@p:1/x"), "http://p:1/x");
-  EXPECT_EQ(without_password("socks5://p"), "socks5://p");
+  const auto server = *parse_server_url("https://a");
+  EXPECT_EQ(proxy_for_people(server, "http://me:secret@p:1", {}), "http://p:1");
+  EXPECT_EQ(proxy_for_people(server, "", {.https_proxy = "me:secret@p"}), "p");
+  EXPECT_EQ(proxy_for_people(server, "", {.https_proxy = "p", .no_proxy = "a"}), "");
 }
 
 }  // namespace

@@ -77,7 +77,18 @@ INSTANTIATE_TEST_SUITE_P(
         BadUrl{"https://:6443", "server 'https://:6443' has no host"},
         BadUrl{"https://a b",
                "server 'https://a b' has a host with characters that no host name has"},
-        BadUrl{"https://me:pw@a", "server 'https://me:pw@a' must not carry a user name"},
+        BadUrl{"https://me:pw@a",
+               "server 'https://a' is to be written without a user name and password"},
+        BadUrl{"https://me:p/w@a", "server 'https://a' has no valid port"},
+        BadUrl{"http://me:p/w@a", "server 'http://a' is not https, found 'http://'"},
+        BadUrl{"me:pw@a:6443", "server 'a:6443' is not an https URL"},
+        BadUrl{"https:/me:pw@a", "server 'a' is not an https URL"},
+        BadUrl{"https://127.1",
+               "server 'https://127.1' has a host that is neither a name nor an "
+               "address"},
+        BadUrl{"https://a..b",
+               "server 'https://a..b' has a host that is neither a name nor an "
+               "address"},
         BadUrl{"https://a:0", "server 'https://a:0' has no valid port"},
         BadUrl{"https://a:70000", "server 'https://a:70000' has no valid port"},
         BadUrl{"https://a:6443x", "server 'https://a:6443x' has no valid port"},
@@ -85,6 +96,25 @@ INSTANTIATE_TEST_SUITE_P(
         BadUrl{"https://a/b c",
                "server 'https://a/b c' has a path with a blank or a control "
                "character"}));
+
+TEST(Host, IsANameOrAnAddressAndNothingThatLooksLikeOne) {
+  for (const char* good : {"a", "A-b_c.example.", "1.2.3.4", "fd00::1", "4.example"}) {
+    EXPECT_TRUE(is_host(good)) << good;
+  }
+  for (const char* bad : {"", ".", "x@localhost", "127.1", "0x7f.1", "1.2.3.0X4", "a:1", "a/b",
+                          "[::1]", "a b", "a\n", "a..b", ".a"}) {
+    EXPECT_FALSE(is_host(bad)) << bad;
+  }
+  EXPECT_FALSE(is_host(std::string(64, 'a')));
+}
+
+TEST(Url, IsShownWithoutWhoAndPassword) {
+  EXPECT_EQ(without_password("http://me:secret@p:1/x"), "http://p:1/x");
+  EXPECT_EQ(without_password("http://me:pa/ss@p:1"), "http://p:1");
+  EXPECT_EQ(without_password("http://me:a@b@p"), "http://p");
+  EXPECT_EQ(without_password("me:secret@p"), "p");
+  EXPECT_EQ(without_password("socks5://p"), "socks5://p");
+}
 
 TEST(ServerUrl, KnowsLoopbackAndAddresses) {
   EXPECT_TRUE(parse_server_url("https://127.1.2.3")->is_loopback());
