@@ -69,7 +69,9 @@ class Watcher {
       if (listed.error().code != Code::kUnavailable) return fail(std::move(listed).error());
       return broken(std::move(listed).error());
     }
-    worked();
+    trouble_.reset();
+    // Lists that work do not make up for versions that are always too old.
+    if (expired_ == 0) failures_ = 0;
     version_ = listed->resource_version;
     Objects now;
     for (Json& item : listed->items) {
@@ -97,6 +99,7 @@ class Watcher {
                                          .lasting = lasting,
                                          .stall = options_.stall,
                                          .at_most = left()}));
+    if (version_.empty() && expired_ > 1) return Step::kBackOff;
     if (end.why == StreamEnd::Why::kEnough) return after_event_;
     if (end.why == StreamEnd::Why::kBroken) return broken(std::move(end.error));
     // An end is normal, but a server that ends every stream at once must not be hammered.
@@ -109,7 +112,7 @@ class Watcher {
     auto end = client_.watch_once(
         ref_, request, [this](std::string_view line) { return take(line) == Watching::kGoOn; });
     if (end || end.error().code != Code::kNotFound) return end;
-    version_.clear();
+    expire();
     return StreamEnd{.why = StreamEnd::Why::kOver};
   }
 
@@ -119,7 +122,7 @@ class Watcher {
     if (!event) return end_of_stream(std::move(event).error());
     switch (event->type) {
       case WatchEvent::Type::kExpired:
-        version_.clear();
+        expire();
         return Watching::kEnough;
       case WatchEvent::Type::kError:
         return end_of_stream(Error{
@@ -132,6 +135,7 @@ class Watcher {
         break;
     }
     worked();
+    expired_ = 0;
     const std::string version =
         base::string_at(base::at_path(event->object, {"metadata"}), "resourceVersion");
     if (!version.empty()) version_ = version;
@@ -158,6 +162,11 @@ class Watcher {
   Watching tell() {
     told_ = true;
     return on_change_(objects_);
+  }
+
+  void expire() {
+    version_.clear();
+    ++expired_;
   }
 
   Step broken(Error why) {
@@ -194,6 +203,7 @@ class Watcher {
   std::string version_;  ///< to go on from; empty when a list is needed
   bool told_ = false;
   int failures_ = 0;  ///< in a row
+  int expired_ = 0;   ///< versions that were too old, without an event in between
   std::optional<Error> trouble_;
   bool heard_ = false;               ///< the stream brought a line
   Step after_event_ = Step::kAgain;  ///< what the last event of a stream that was left asks for

@@ -49,8 +49,9 @@ struct WatchEnd {
 /// Lists, then watches: `on_change` sees all objects once at first and after every change of them,
 /// until it has had enough or the time is over. Streams that end are resumed from the last version;
 /// one that is too old (HTTP 410, or an ERROR event with 410) is begun again with a list, of which
-/// only differences are told. Broken connections are waited out, with jitter. Errors: what no
-/// waiting mends (kPermission, kInvalidInput, kCancelled, kRefused, kInternal). Not for Secrets.
+/// only differences are told, and not at once where that happens time and again. Broken connections
+/// are waited out, with jitter. Errors: what no waiting mends (kPermission, kInvalidInput,
+/// kCancelled, kRefused, kInternal). Not for Secrets.
 base::Result<WatchEnd> watch(ApiClient& client,
                              const ObjectRef& ref,
                              const WatchOptions& options,

@@ -110,7 +110,20 @@ TEST_F(WatchTest, ListsAgainWhenTheVersionIsTooOld) {
   ASSERT_TRUE(watch_until("z"));
   EXPECT_THAT(queries(), ElementsAre("list", "watch 10", "list", "watch 20", "list"));
   EXPECT_THAT(told, ElementsAre("a@9", "z@29"));  // what did not change is not told again
-  EXPECT_THAT(pause.waits, IsEmpty());
+  EXPECT_THAT(pause.waits, ElementsAre(400));
+}
+
+TEST_F(WatchTest, DoesNotHammerAServerToWhichEveryVersionIsTooOld) {
+  for (const char* version : {"10", "20", "30", "40"}) {
+    lists(version, {});
+    refuses(test::failure_reply(410, "Expired", "too old"));
+  }
+  lists("50", {});
+  streams(event("ADDED", object_of("a", "51")));
+  refuses(test::failure_reply(410, "Expired", "too old"));
+  lists("60", {object_of("z", "59")});
+  ASSERT_TRUE(watch_until("z"));
+  EXPECT_THAT(pause.waits, ElementsAre(400, 800, 1'600));
 }
 
 TEST_F(WatchTest, BacksOffFromFailuresAndForgetsThemOnSuccess) {
