@@ -31,7 +31,7 @@ std::optional<Trouble> passing_trouble(const Reply& reply, Method method) {
 
 /// Some servers say only in the body how long to wait.
 void note_retry_after(Reply& reply) {
-  if (reply.retry_after || reply.body.empty()) return;
+  if (reply.retry_after) return;
   if (reply.status == 429 || reply.status >= 500) {
     reply.retry_after = read_status(reply).retry_after;
   }
@@ -45,7 +45,9 @@ std::optional<Trouble> passing_trouble(const SendFailure& failure) {
 }
 
 base::Failure<SendFailure> not_sent(Error error) {
-  return {SendFailure{.stage = SendFailure::Stage::kConnect, .error = std::move(error)}};
+  using Stage = SendFailure::Stage;
+  const Stage stage = error.code == Code::kCancelled ? Stage::kCancelled : Stage::kConnect;
+  return {SendFailure{.stage = stage, .error = std::move(error)}};
 }
 
 }  // namespace
@@ -55,11 +57,19 @@ ApiClient::ApiClient(ClientSettings settings, const ClientEffects& effects, Clie
       effects_(effects),
       options_(std::move(options)),
       http_(settings_, effects_.clock, effects_.cancellation, options_.http),
-      credentials_(make_credentials(
-          settings_, effects_.clock, effects_.files, effects_.processes, effects_.plugins)),
+      credentials_(make_credentials(settings_,
+                                    effects_.files,
+                                    {.clock = effects_.clock,
+                                     .processes = effects_.processes,
+                                     .at_most = options_.plugin_timeout},
+                                    effects_.plugins)),
       own_pause_(std::make_unique<CancellablePause>(effects_.cancellation)) {}
 
 ApiClient::~ApiClient() = default;
+
+std::string ApiClient::proxy() const {
+  return proxy_for_people(settings_.server, settings_.proxy_url, options_.http.proxy);
+}
 
 Pause& ApiClient::pause() {
   return options_.pause != nullptr ? *options_.pause : *own_pause_;
@@ -67,24 +77,29 @@ Pause& ApiClient::pause() {
 
 // One loop, because credential, deadline and back-off all decide about the same next attempt.
 // NOLINTNEXTLINE(readability-function-cognitive-complexity)
-Result<Reply, SendFailure> ApiClient::send(Request request, Repeatable repeatable) {
-  const auto deadline =
-      effects_.clock.steady() +
-      std::min(options_.call_timeout, request.at_most.value_or(options_.call_timeout));
+Result<Reply, SendFailure> ApiClient::send(Request request, Repeatable repeatable, Call& call) {
+  const auto now = [this] { return effects_.clock.steady(); };
+  auto deadline = std::min(call.until, now() + request.at_most.value_or(options_.call_timeout));
   Backoff backoff(options_.retry, effects_.random);
   bool refreshed = false;
   for (;;) {
+    const auto asked_at = now();
     auto credential = credentials_->current();
     if (!credential) return not_sent(std::move(credential).error());
+    // A person at a prompt, or the plugins of other clusters, took this time and not the server.
+    const auto asked_for = now() - asked_at;
+    call.until += asked_for;
+    deadline += asked_for;
+    if (now() >= deadline) return not_sent(out_of_time());
     if (credential->new_identity) http_.use_identity(*std::move(credential->new_identity));
     request.authorization =
         credential->authorization.empty() ? nullptr : &credential->authorization;
     if (!request.sink) {
-      request.at_most = std::chrono::ceil<milliseconds>(deadline - effects_.clock.steady());
+      request.at_most = std::chrono::ceil<milliseconds>(deadline - now());
     }
 
     auto sent = http_.send(request);
-    if (sent && sent->status == 401 && !refreshed && credentials_->refresh()) {
+    if (sent && sent->status == 401 && !refreshed && credentials_->refuse(credential->number)) {
       refreshed = true;
       continue;
     }
@@ -98,7 +113,7 @@ Result<Reply, SendFailure> ApiClient::send(Request request, Repeatable repeatabl
     if (trouble && may_repeat) {
       wait = backoff.next(*trouble, sent ? sent->retry_after : std::nullopt);
     }
-    if (!wait || effects_.clock.steady() + *wait >= deadline) {
+    if (!wait || now() + *wait >= deadline) {
       if (sent) pass_on_warnings(*sent);
       return sent;
     }
@@ -109,9 +124,20 @@ Result<Reply, SendFailure> ApiClient::send(Request request, Repeatable repeatabl
   }
 }
 
-Result<Reply> ApiClient::perform(Request request, Repeatable repeatable, std::string_view action) {
+Error ApiClient::out_of_time() const {
+  return {
+      .code = Code::kUnavailable,
+      .message = "the requests to " + settings_.server.text() + " took longer than " +
+                 base::format_duration(std::chrono::ceil<base::Seconds>(options_.call_timeout)) +
+                 " together"};
+}
+
+Result<Reply> ApiClient::perform(Request request,
+                                 Repeatable repeatable,
+                                 std::string_view action,
+                                 Call& call) {
   const Method method = request.method;
-  auto sent = send(std::move(request), repeatable);
+  auto sent = send(std::move(request), repeatable, call);
   if (sent) return *std::move(sent);
   SendFailure failure = std::move(sent).error();
   // A write whose answer was lost may have happened; a POST is looked after by who sent it.
@@ -119,6 +145,11 @@ Result<Reply> ApiClient::perform(Request request, Repeatable repeatable, std::st
     failure.error.hints.emplace_back(kOutcomeUnknown);
   }
   return fail(with_context(std::move(failure.error), action));
+}
+
+Result<Reply> ApiClient::perform(Request request, Repeatable repeatable, std::string_view action) {
+  Call call = begin_call();
+  return perform(std::move(request), repeatable, action, call);
 }
 
 Error ApiClient::refusal(const Reply& reply, std::string_view action) const {
@@ -132,11 +163,11 @@ Error ApiClient::refusal(const Reply& reply, std::string_view action) const {
 }
 
 /// The answer to a GET of one object, or nothing when the server says that it does not exist.
-Result<std::optional<Reply>> ApiClient::fetch(const ObjectRef& ref, Request request) {
+Result<std::optional<Reply>> ApiClient::fetch(const ObjectRef& ref, Request request, Call& call) {
   const std::string action = "reading " + ref.describe();
   request.method = Method::kGet;
   request.target = ref.path();
-  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action));
+  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action, call));
   if (reply.status == 200) return std::optional<Reply>(std::move(reply));
   if (!reply.secret_body.empty()) disarm(reply);
   if (reply.status == 404) {
@@ -153,7 +184,12 @@ Result<std::optional<Reply>> ApiClient::fetch(const ObjectRef& ref, Request requ
 }
 
 Result<std::optional<Json>> ApiClient::get(const ObjectRef& ref) {
-  MESHTRUST_TRY(const std::optional<Reply> reply, fetch(ref, {}));
+  Call call = begin_call();
+  return get(ref, call);
+}
+
+Result<std::optional<Json>> ApiClient::get(const ObjectRef& ref, Call& call) {
+  MESHTRUST_TRY(const std::optional<Reply> reply, fetch(ref, {}, call));
   if (!reply) return std::optional<Json>();
   const std::string action = "reading " + ref.describe();
   MESHTRUST_TRY(Json object, parse_answer(*reply, action));
@@ -162,20 +198,24 @@ Result<std::optional<Json>> ApiClient::get(const ObjectRef& ref) {
 }
 
 Result<std::optional<SecretFacts>> ApiClient::get_metadata(const ObjectRef& ref) {
-  MESHTRUST_TRY(auto object, get_secret_as(ref, kMetadataOnly));
+  Call call = begin_call();
+  MESHTRUST_TRY(auto object, get_secret_as(ref, kMetadataOnly, call));
   if (!object) return std::optional<SecretFacts>();
   return std::optional<SecretFacts>(std::move(object->facts));
 }
 
 Result<std::optional<SecretObject>> ApiClient::get_secret(const ObjectRef& ref) {
-  return get_secret_as(ref, "application/json");
+  Call call = begin_call();
+  return get_secret_as(ref, "application/json", call);
 }
 
 Result<std::optional<SecretObject>> ApiClient::get_secret_as(const ObjectRef& ref,
-                                                             std::string_view accept) {
+                                                             std::string_view accept,
+                                                             Call& call) {
   const std::string action = "reading " + ref.describe();
-  MESHTRUST_TRY(std::optional<Reply> reply,
-                fetch(ref, {.accept = std::string(accept), .content = Content::kConfidential}));
+  MESHTRUST_TRY(
+      std::optional<Reply> reply,
+      fetch(ref, {.accept = std::string(accept), .content = Content::kConfidential}, call));
   if (!reply) return std::optional<SecretObject>();
   auto object = parse_secret(std::move(reply->secret_body));
   if (!object) return fail(with_context(std::move(object).error(), action));

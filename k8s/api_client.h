@@ -48,8 +48,10 @@ struct ClientEffects {
 struct ClientOptions {
   HttpOptions http = {};
   RetryPolicy retry = {};
-  /// The most one call may take with all its repeats.
+  /// The most one call may take with all its requests and repeats, once there is a credential.
   std::chrono::milliseconds call_timeout{120'000};
+  /// The most that an exec plugin may take where a person can answer it.
+  std::chrono::milliseconds plugin_timeout{600'000};
   /// Lets Secrets be written to a server whose certificate is not verified.
   bool write_secrets_unverified = false;
   /// Replaces the waits between attempts; null waits for real.
@@ -189,6 +191,9 @@ class ApiClient {
   ~ApiClient();
 
   const ClientSettings& settings() const { return settings_; }
+  /// The proxy that every request goes through, of the kubeconfig or the environment, without a
+  /// password; "" for none.
+  std::string proxy() const;
 
   /// The object, or nothing. Nothing is said only when the API server itself said that this object
   /// or its namespace does not exist; a 404 of anything else is an error. Not for Secrets.
@@ -196,7 +201,8 @@ class ApiClient {
   /// Whether the object exists and its metadata (PartialObjectMetadata): of a Secret no value
   /// crosses the wire.
   base::Result<std::optional<SecretFacts>> get_metadata(const ObjectRef& ref);
-  /// The whole list, newest from etcd, page by page, all pages of one version. Not for Secrets.
+  /// The whole list, newest from etcd, page by page, all pages of one version, and together at most
+  /// four times as large as one answer may be. Not for Secrets.
   base::Result<ObjectList> list(const ObjectRef& ref, const ListOptions& options = {});
   /// Names, labels, annotations and managers alone; of Secrets no value crosses the wire.
   base::Result<FactsList> list_metadata(const ObjectRef& ref, const ListOptions& options = {});
@@ -272,26 +278,57 @@ class ApiClient {
  private:
   enum class Repeatable { kNo, kYes };
 
+  /// When a call is over, however many requests it makes. What a plugin takes is not counted.
+  struct Call {
+    base::Clock::Steady until;
+  };
+  Call begin_call() const { return {effects_.clock.steady() + options_.call_timeout}; }
+
   /// Sends, and sends again where that is safe and may help. Any status is an answer.
-  base::Result<Reply, SendFailure> send(Request request, Repeatable repeatable);
+  base::Result<Reply, SendFailure> send(Request request, Repeatable repeatable, Call& call);
   /// The same, with the failure in words.
+  base::Result<Reply> perform(Request request,
+                              Repeatable repeatable,
+                              std::string_view action,
+                              Call& call);
+  /// As a call of one request.
   base::Result<Reply> perform(Request request, Repeatable repeatable, std::string_view action);
+  base::Error out_of_time() const;
   base::Error refusal(const Reply& reply, std::string_view action) const;
-  base::Result<std::optional<Reply>> fetch(const ObjectRef& ref, Request request);
+  base::Result<std::optional<Reply>> fetch(const ObjectRef& ref, Request request, Call& call);
+  base::Result<std::optional<base::Json>> get(const ObjectRef& ref, Call& call);
   base::Result<std::optional<SecretObject>> get_secret_as(const ObjectRef& ref,
-                                                          std::string_view accept);
-  base::Result<base::Json> post_review(std::string_view path,
-                                       const base::Json& review,
-                                       std::string_view action);
-  base::Result<Reply> get_version();
+                                                          std::string_view accept,
+                                                          Call& call);
+  /// Nothing when the server does not know that kind of review.
+  base::Result<std::optional<base::Json>> post_review(std::string_view path,
+                                                      const base::Json& review,
+                                                      std::string_view action,
+                                                      Call& call);
+  base::Result<Reply> get_version(Call& call);
   enum class DryRun { kNo, kYes };
-  base::Result<Reply> patch(const ObjectRef& ref, Request request, DryRun dry_run);
-  base::Result<std::optional<Applied>> find_created(const ObjectRef& ref, const base::Json& whole);
+  base::Result<Reply> patch(const ObjectRef& ref, Request request, DryRun dry_run, Call& call);
+  base::Result<std::optional<Applied>> find_created(const ObjectRef& ref,
+                                                    const base::Json& whole,
+                                                    Call& call);
   base::Result<std::optional<Applied>> change_once(
-      const ObjectRef& ref, const std::function<base::Status(base::Json& object)>& change);
+      const ObjectRef& ref,
+      const std::function<base::Status(base::Json& object)>& change,
+      Call& call);
+  base::Result<base::Result<Removed>> remove_once(const ObjectRef& ref,
+                                                  const Preconditions& only,
+                                                  Call& call);
+  std::optional<Removed> find_held(const ObjectRef& ref, const Preconditions& only, Call& call);
+  /// What a list may still take.
+  std::size_t largest_list() const { return 4 * options_.http.answer_limit_bytes; }
+  struct ListBudget {
+    Call call;
+    std::size_t bytes;
+  };
   base::Result<std::optional<base::Json>> list_page(const ObjectRef& ref,
                                                     const std::string& query,
-                                                    Content content);
+                                                    Content content,
+                                                    ListBudget& left);
   base::Result<base::Json> list_all(const ObjectRef& ref,
                                     const ListOptions& options,
                                     Content content);

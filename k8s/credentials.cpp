@@ -33,9 +33,10 @@ Secret basic(std::string_view username, const Secret& password) {
   return out;
 }
 
-/// A control character in a header would end it and start another.
+/// A line end in a header would start another.
 bool fits_a_header(std::string_view token) {
-  return std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  return std::none_of(token.begin(), token.end(),
+                      [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
 }
 
 class FixedCredentials final : public Credentials {
@@ -45,7 +46,7 @@ class FixedCredentials final : public Credentials {
   Result<Credential> current() override {
     return Credential{.authorization = authorization_.clone()};
   }
-  bool refresh() override { return false; }
+  bool refuse(std::uint64_t /*number*/) override { return false; }
 
  private:
   const Secret authorization_;
@@ -65,16 +66,18 @@ class TokenFile final : public Credentials {
         authorization_ = *std::move(read);
       } else if (authorization_.empty()) {
         if (settings_.token.empty()) return fail(std::move(read).error());
-        return Credential{.authorization = bearer(reveal(settings_.token, "bearer token"))};
+        return Credential{.authorization = bearer(reveal(settings_.token, "bearer token")),
+                          .number = number_};
       }
       read_at_ = now;
+      ++number_;
     }
-    return Credential{.authorization = authorization_.clone()};
+    return Credential{.authorization = authorization_.clone(), .number = number_};
   }
 
-  bool refresh() override {
+  bool refuse(std::uint64_t number) override {
     const std::lock_guard lock(mutex_);
-    read_at_.reset();
+    if (number == number_) read_at_.reset();
     return true;
   }
 
@@ -85,10 +88,10 @@ class TokenFile final : public Credentials {
     const std::string what = "token file of " + settings_.describe_user();
     auto content = files_.read_secret(settings_.token_file);
     if (!content) {
-      return fail(Code::kInvalidInput, what + ": " + std::move(content).error().message);
+      return fail(Code::kInvalidInput, what + ": " + base::printable(content.error().message));
     }
     const std::string_view token = base::trim(reveal(*content, "bearer token"));
-    const std::string path = settings_.token_file.string();
+    const std::string path = base::printable(settings_.token_file.string());
     if (token.empty()) return fail(Code::kInvalidInput, what + ": '" + path + "' is empty");
     if (!fits_a_header(token)) {
       return fail(Code::kInvalidInput, what + ": '" + path + "' holds more than one token");
@@ -102,43 +105,41 @@ class TokenFile final : public Credentials {
   std::mutex mutex_;
   Secret authorization_;
   std::optional<base::Clock::Steady> read_at_;
+  std::uint64_t number_ = 0;  ///< of times that it was read
 };
 
 /// An exec plugin, whose answers are shared with every other client of the same one.
 class PluginCredentials final : public Credentials {
  public:
   PluginCredentials(const ClientSettings& settings,
-                    const base::Clock& clock,
-                    base::Processes& processes,
+                    const PluginWorld& world,
                     std::shared_ptr<PluginRun> run)
-      : settings_(settings), clock_(clock), processes_(processes), run_(std::move(run)) {}
+      : settings_(settings), world_(world), run_(std::move(run)) {}
 
   Result<Credential> current() override {
-    MESHTRUST_TRY(const PluginRun::Answer answer, run_->current(settings_, clock_, processes_));
-    Credential out;
+    MESHTRUST_TRY(const PluginRun::Answer answer, run_->current(settings_, world_));
+    Credential out{.number = answer.number};
     if (!answer.token.empty()) {
       out.authorization = bearer(reveal(answer.token, "bearer token of a plugin"));
     }
     const std::lock_guard lock(mutex_);
-    if (answer.identity && answer.number != used_) {
+    if (answer.identity && answer.number > used_) {
       out.new_identity = ClientIdentity{.certificate = answer.identity->certificate,
                                         .key = answer.identity->key.clone(),
                                         .expires = answer.identity->expires};
     }
-    used_ = answer.number;
+    used_ = std::max(used_, answer.number);
     return out;
   }
 
-  bool refresh() override {
-    const std::lock_guard lock(mutex_);
-    run_->refuse(used_);
+  bool refuse(std::uint64_t number) override {
+    run_->refuse(number);
     return true;
   }
 
  private:
   const ClientSettings& settings_;
-  const base::Clock& clock_;
-  base::Processes& processes_;
+  const PluginWorld world_;
   const std::shared_ptr<PluginRun> run_;
   std::mutex mutex_;
   std::uint64_t used_ = 0;  ///< the answer that the connections use
@@ -147,11 +148,12 @@ class PluginCredentials final : public Credentials {
 }  // namespace
 
 std::unique_ptr<Credentials> make_credentials(const ClientSettings& settings,
-                                              const base::Clock& clock,
                                               base::Files& files,
-                                              base::Processes& processes,
+                                              const PluginWorld& world,
                                               PluginCache* plugins) {
-  if (!settings.token_file.empty()) return std::make_unique<TokenFile>(settings, clock, files);
+  if (!settings.token_file.empty()) {
+    return std::make_unique<TokenFile>(settings, world.clock, files);
+  }
   if (!settings.token.empty()) {
     return std::make_unique<FixedCredentials>(bearer(reveal(settings.token, "bearer token")));
   }
@@ -160,7 +162,7 @@ std::unique_ptr<Credentials> make_credentials(const ClientSettings& settings,
   }
   if (settings.exec && !settings.identity) {
     auto run = plugins != nullptr ? plugins->of(settings) : std::make_shared<PluginRun>();
-    return std::make_unique<PluginCredentials>(settings, clock, processes, std::move(run));
+    return std::make_unique<PluginCredentials>(settings, world, std::move(run));
   }
   return std::make_unique<FixedCredentials>(Secret());
 }

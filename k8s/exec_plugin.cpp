@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <unistd.h>
 
 namespace meshtrust::k8s {
@@ -19,8 +20,11 @@ using base::Json;
 using base::Result;
 using base::Secret;
 
-/// Somebody may have to find a second factor.
-constexpr base::Seconds kForAPerson{600};
+/// Nobody has to find a second factor.
+constexpr std::chrono::milliseconds kWithoutAPerson{60'000};
+
+/// What a shell says of a program that Ctrl-C ended.
+constexpr int kInterrupted = 130;
 
 /// What the plugin is told about the run and, when it wants to know, about the cluster.
 Json exec_info(const ClientSettings& settings, bool interactive) {
@@ -28,10 +32,11 @@ Json exec_info(const ClientSettings& settings, bool interactive) {
   Json spec{{"interactive", interactive}};
   if (plugin.wants_cluster) {
     Json& cluster = spec["cluster"];
-    cluster = {{"server", settings.server.text()}};
+    cluster = {{"server", settings.server_as_written}};
     if (!settings.tls_server_name.empty()) cluster["tls-server-name"] = settings.tls_server_name;
     if (!settings.verify_server) cluster["insecure-skip-tls-verify"] = true;
     if (!settings.proxy_url.empty()) cluster["proxy-url"] = settings.proxy_url;
+    if (!settings.compress) cluster["disable-compression"] = true;
     if (!settings.certificate_authority.empty()) {
       cluster["certificate-authority-data"] =
           base::to_base64(base::as_bytes(settings.certificate_authority));
@@ -83,34 +88,48 @@ Result<PluginAnswer> read_answer(const Secret& output,
   return out;
 }
 
+/// The failure of a program that gave no answer: not started, too slow, cancelled.
+Error no_answer(Error error, const ExecPlugin& plugin, const std::string& what) {
+  if (error.code == Code::kCancelled) return error;
+  if (error.code == Code::kUnavailable) {
+    return {.code = Code::kUnavailable, .message = what + " took too long: " + error.message};
+  }
+  const bool cannot_start = error.code == Code::kNotFound || error.code == Code::kPermission;
+  if (cannot_start && !plugin.install_hint.empty()) {
+    error.hints.push_back(base::printable(plugin.install_hint));
+  }
+  error.code = Code::kInvalidInput;
+  error.message = base::printable(error.message);
+  return with_context(std::move(error), what);
+}
+
 }  // namespace
 
-Result<PluginAnswer> run_exec_plugin(const ClientSettings& settings, base::Processes& processes) {
+bool is_interactive(const ExecPlugin& plugin) {
+  return plugin.interactive_mode != "Never" && isatty(STDIN_FILENO) == 1;
+}
+
+Result<PluginAnswer> run_exec_plugin(const ClientSettings& settings, const PluginWorld& world) {
   const ExecPlugin& plugin = *settings.exec;
-  const std::string what =
-      "exec plugin '" + plugin.command.front() + "' of " + settings.describe_user();
-  const bool has_terminal = isatty(STDIN_FILENO) == 1;
-  if (plugin.interactive_mode == "Always" && !has_terminal) {
+  const std::string what = "exec plugin '" + base::printable(plugin.command.front()) + "' of " +
+                           settings.describe_user();
+  const bool interactive = is_interactive(plugin);
+  if (plugin.interactive_mode == "Always" && !interactive) {
     return bad_answer(what, "wants a terminal, and standard input is none");
   }
-  const bool interactive = plugin.interactive_mode != "Never" && has_terminal;
 
-  base::Command command{.argv = plugin.command, .environment = {}, .give_terminal = interactive};
-  if (interactive) command.timeout = kForAPerson;
+  base::Command command{.argv = plugin.command,
+                        .environment = {},
+                        .give_terminal = interactive,
+                        .timeout = world.at_most};
+  if (!interactive) command.timeout = std::min(command.timeout, kWithoutAPerson);
   for (const auto& [name, value] : plugin.environment) {
     command.environment[name] = value;
   }
   command.environment["KUBERNETES_EXEC_INFO"] = base::compact(exec_info(settings, interactive));
-  auto finished = processes.run(command);
-  if (!finished) {
-    Error error = std::move(finished).error();
-    const bool cannot_start = error.code == Code::kNotFound || error.code == Code::kPermission;
-    if (cannot_start && !plugin.install_hint.empty()) {
-      error.hints.push_back(base::printable(plugin.install_hint));
-    }
-    error.code = Code::kInvalidInput;
-    return fail(with_context(std::move(error), what));
-  }
+  auto finished = world.processes.run(command);
+  if (!finished) return fail(no_answer(std::move(finished).error(), plugin, what));
+  if (finished->exit_code == kInterrupted) return fail(Code::kCancelled, what + " was interrupted");
   if (finished->exit_code != 0) {
     return bad_answer(what, "failed with exit code " + std::to_string(finished->exit_code));
   }

@@ -60,7 +60,8 @@ void append_items(Json& into, Json page) {
 /// Nothing when the version that the list began with is no longer kept.
 Result<std::optional<Json>> ApiClient::list_page(const ObjectRef& ref,
                                                  const std::string& query,
-                                                 Content content) {
+                                                 Content content,
+                                                 ListBudget& left) {
   const std::string action = "listing " + ref.describe();
   const bool confidential = content == Content::kConfidential;
   MESHTRUST_TRY(Reply reply,
@@ -68,7 +69,7 @@ Result<std::optional<Json>> ApiClient::list_page(const ObjectRef& ref,
                          .target = ref.path() + query,
                          .accept = std::string(confidential ? kMetadataLists : "application/json"),
                          .content = content},
-                        Repeatable::kYes, action));
+                        Repeatable::kYes, action, left.call));
   if (reply.status != 200) {
     if (!reply.secret_body.empty()) disarm(reply);
     const bool expired = reply.status == 410 && read_status(reply).understood;
@@ -79,6 +80,13 @@ Result<std::optional<Json>> ApiClient::list_page(const ObjectRef& ref,
     return fail(std::move(error));
   }
   if (confidential) MESHTRUST_TRY_DO(strip_secrets(reply, action));
+  if (reply.body.size() > left.bytes) {
+    return fail(with_context(
+        {.code = Code::kUnavailable,
+         .message = "the list is larger than " + std::to_string(largest_list() >> 20U) + " MiB"},
+        action));
+  }
+  left.bytes -= reply.body.size();
   MESHTRUST_TRY(Json page, parse_answer(reply, action));
   const bool metadata = base::string_at(page, "kind") == "PartialObjectMetadataList";
   if (!confidential || !metadata) MESHTRUST_TRY_DO(expect_kind(ref.kind + "List", page, action));
@@ -90,7 +98,9 @@ Result<Json> ApiClient::list_all(const ObjectRef& ref,
                                  Content content) {
   // A list whose version was forgotten between two pages is begun again: twice in pages, then in
   // one piece. The rest that the server offers instead would be of another version.
+  ListBudget left{.call = begin_call(), .bytes = 0};
   for (int round = 0; round <= kPagedRounds; ++round) {
+    left.bytes = largest_list();
     const bool paged = round < kPagedRounds;
     Json items = Json::array();
     std::string from;
@@ -101,7 +111,7 @@ Result<Json> ApiClient::list_all(const ObjectRef& ref,
           .add("fieldSelector", options.field_selector)
           .add("limit", paged ? std::to_string(options.page_items) : "")
           .add("continue", from);
-      MESHTRUST_TRY(std::optional<Json> page, list_page(ref, query.text(), content));
+      MESHTRUST_TRY(std::optional<Json> page, list_page(ref, query.text(), content, left));
       if (!page) break;
       const std::string page_version = version_of(*page);
       if (pages > 0 && page_version != version) break;
@@ -153,7 +163,8 @@ Result<StreamEnd> ApiClient::watch_once(const ObjectRef& ref,
                  .at_most = std::min(longest, request.at_most.value_or(longest)),
                  .sink = [&lines](std::string_view part) { return lines.take(part); },
                  .silence = longest};
-  auto sent = send(std::move(stream), Repeatable::kNo);
+  Call call = begin_call();
+  auto sent = send(std::move(stream), Repeatable::kNo, call);
   if (!sent) {
     // The caller's own bound, not the server's fault.
     const bool in_time = sent.error().timed_out && sent.error().left_open() &&

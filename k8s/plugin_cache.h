@@ -1,7 +1,6 @@
 #pragma once
 
 #include "base/clock.h"
-#include "base/processes.h"
 #include "base/result.h"
 #include "k8s/exec_plugin.h"
 
@@ -9,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace meshtrust::k8s {
@@ -23,10 +23,8 @@ class PluginRun {
   };
 
   /// The last answer while it is in force, else that of a new run. An answer that has expired on
-  /// arrival serves this once.
-  base::Result<Answer> current(const ClientSettings& settings,
-                               const base::Clock& clock,
-                               base::Processes& processes);
+  /// arrival serves this once. A failure is that of all who ask within the next seconds.
+  base::Result<Answer> current(const ClientSettings& settings, const PluginWorld& world);
   /// The server refused the answer `number`: unless there is a newer one, run again next time.
   void refuse(std::uint64_t number);
 
@@ -37,6 +35,13 @@ class PluginRun {
   std::optional<base::Instant> expires_;
   std::uint64_t number_ = 0;
   bool has_answer_ = false;
+  struct Failed {
+    base::Error error;
+    base::Clock::Steady at;
+  };
+  std::optional<Failed> failed_;
+
+  base::Status run(const ClientSettings& settings, const PluginWorld& world);
 };
 
 /// The plugins of a run, by what they are and what they are told: contexts that share a user share

@@ -1,7 +1,9 @@
 // The questions that an API client asks about itself and about the server.
 
 #include "base/text.h"
+#include "k8s/answer.h"
 #include "k8s/api_client.h"
+#include "k8s/status.h"
 
 #include <nlohmann/json.hpp>
 
@@ -25,44 +27,35 @@ int leading_number(const std::string& text) {
   return number;
 }
 
-Result<Json> parse_reply(const Reply& reply, std::string_view action) {
-  auto json = base::parse_json(reply.body, "answer");
-  if (json && json->is_object()) return json;
-  return fail(Code::kUnavailable, std::string(action) + ": the answer is not a JSON object");
-}
-
 Result<ServerVersion> read_version(const Reply& reply) {
   constexpr std::string_view kAction = "asking the server for its version";
-  MESHTRUST_TRY(const Json answer, parse_reply(reply, kAction));
+  MESHTRUST_TRY(const Json answer, parse_answer(reply, kAction));
   ServerVersion version{.git_version = base::printable(base::string_at(answer, "gitVersion"), 80),
                         .major = leading_number(base::string_at(answer, "major")),
                         .minor = leading_number(base::string_at(answer, "minor"))};
-  if (version.major == 0) {
-    return fail(Code::kUnavailable,
-                std::string(kAction) + ": the answer is not that of a Kubernetes API server");
-  }
+  if (version.major == 0) return fail(with_context(not_kubernetes(reply), kAction));
   return version;
 }
 
 }  // namespace
 
-Result<Json> ApiClient::post_review(std::string_view path,
-                                    const Json& review,
-                                    std::string_view action) {
+Result<std::optional<Json>> ApiClient::post_review(std::string_view path,
+                                                   const Json& review,
+                                                   std::string_view action,
+                                                   Call& call) {
   Request request{.method = Method::kPost,
                   .target = std::string(path),
                   .content_type = "application/json",
                   .body = base::compact(review)};
   // A review stores nothing, so it may be repeated although it is a POST.
-  MESHTRUST_TRY(const Reply reply, perform(std::move(request), Repeatable::kYes, action));
-  if (reply.status != 201 && reply.status != 200) return fail(refusal(reply, action));
-  MESHTRUST_TRY(Json answer, parse_reply(reply, action));
-  if (base::string_at(answer, "kind") != base::string_at(review, "kind")) {
-    return fail(Code::kUnavailable, std::string(action) +
-                                        ": the server answered with something else, found kind '" +
-                                        base::printable(base::string_at(answer, "kind"), 80) + "'");
+  MESHTRUST_TRY(const Reply reply, perform(std::move(request), Repeatable::kYes, action, call));
+  if (reply.status == 404 && what_is_missing(read_status(reply), reply, {}) == Missing::kResource) {
+    return std::optional<Json>();
   }
-  return answer;
+  if (reply.status != 201 && reply.status != 200) return fail(refusal(reply, action));
+  MESHTRUST_TRY(Json answer, parse_answer(reply, action));
+  MESHTRUST_TRY_DO(expect_kind(base::string_at(review, "kind"), answer, action));
+  return std::optional<Json>(std::move(answer));
 }
 
 Result<bool> ApiClient::can_i(const AccessQuestion& question) {
@@ -78,10 +71,12 @@ Result<bool> ApiClient::can_i(const AccessQuestion& question) {
   const Json review{{"apiVersion", "authorization.k8s.io/v1"},
                     {"kind", "SelfSubjectAccessReview"},
                     {"spec", {{"resourceAttributes", std::move(attributes)}}}};
+  Call call = begin_call();
   MESHTRUST_TRY(
-      const Json answer,
-      post_review("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review, action));
-  const Json& allowed = base::at_path(answer, {"status", "allowed"});
+      const std::optional<Json> answer,
+      post_review("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review, action, call));
+  if (!answer) return fail(Code::kUnavailable, action + ": the server does not know the question");
+  const Json& allowed = base::at_path(*answer, {"status", "allowed"});
   if (!allowed.is_boolean()) {
     return fail(Code::kUnavailable, action + ": the answer does not say whether it is allowed");
   }
@@ -90,12 +85,13 @@ Result<bool> ApiClient::can_i(const AccessQuestion& question) {
 
 Result<std::optional<WhoAmI>> ApiClient::who_am_i() {
   constexpr std::string_view kAction = "asking the server who we are";
+  Call call = begin_call();
   for (const char* version : {"v1", "v1beta1", "v1alpha1"}) {
     const std::string group = std::string("authentication.k8s.io/") + version;
     const Json review{{"apiVersion", group}, {"kind", "SelfSubjectReview"}};
-    auto answer = post_review("/apis/" + group + "/selfsubjectreviews", review, kAction);
-    if (!answer && answer.error().code == Code::kNotFound) continue;
-    if (!answer) return fail(std::move(answer).error());
+    MESHTRUST_TRY(const std::optional<Json> answer,
+                  post_review("/apis/" + group + "/selfsubjectreviews", review, kAction, call));
+    if (!answer) continue;
     const Json& user = base::at_path(*answer, {"status", "userInfo"});
     WhoAmI who{.username = base::printable(base::string_at(user, "username"), 256),
                .uid = base::printable(base::string_at(user, "uid"), 256),
@@ -109,25 +105,29 @@ Result<std::optional<WhoAmI>> ApiClient::who_am_i() {
   return std::optional<WhoAmI>();
 }
 
-Result<Reply> ApiClient::get_version() {
+Result<Reply> ApiClient::get_version(Call& call) {
   constexpr std::string_view kAction = "asking the server for its version";
   Request request{.method = Method::kGet, .target = "/version"};
-  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, kAction));
-  if (reply.status != 200) return fail(refusal(reply, kAction));
-  return reply;
+  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, kAction, call));
+  if (reply.status == 200) return reply;
+  // Every API server has a version.
+  if (reply.status == 404) return fail(with_context(not_kubernetes(reply), kAction));
+  return fail(refusal(reply, kAction));
 }
 
 Result<ServerVersion> ApiClient::server_version() {
-  MESHTRUST_TRY(const Reply reply, get_version());
+  Call call = begin_call();
+  MESHTRUST_TRY(const Reply reply, get_version(call));
   return read_version(reply);
 }
 
 Result<ServerGreeting> ApiClient::greet() {
-  MESHTRUST_TRY(const Reply first, get_version());
+  Call call = begin_call();
+  MESHTRUST_TRY(const Reply first, get_version(call));
   ServerGreeting greeting{.used_http2 = first.used_http2};
   MESHTRUST_TRY(greeting.version, read_version(first));
   // Now that the connection stands, a request takes as long as the way there and back.
-  MESHTRUST_TRY(const Reply second, get_version());
+  MESHTRUST_TRY(const Reply second, get_version(call));
   greeting.round_trip = second.waited;
   if (second.date) {
     const base::Seconds ahead = *second.date - effects_.clock.now();

@@ -62,6 +62,7 @@ SecretFacts facts_of(const Json& object) {
                     .annotations = strings_of(base::at_path(metadata, {"annotations"})),
                     .managers = managers_of(metadata),
                     .finalizers = texts_of(base::at_path(metadata, {"finalizers"})),
+                    .is_being_deleted = base::at_path(metadata, {"deletionTimestamp"}).is_string(),
                     .type = base::string_at(object, "type")};
   const Json& immutable = base::at_path(object, {"immutable"});
   facts.immutable = immutable.is_boolean() && immutable.get<bool>();

@@ -25,7 +25,8 @@ struct SecretFacts {
   std::map<std::string, std::string> annotations = {};
   std::vector<std::string> managers = {};  ///< of metadata.managedFields, each once
   std::vector<std::string> finalizers = {};
-  std::string type = {};  ///< "" when only the metadata was asked for
+  bool is_being_deleted = false;  ///< has a deletionTimestamp
+  std::string type = {};          ///< "" when only the metadata was asked for
   bool immutable = false;
 };
 

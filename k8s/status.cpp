@@ -131,10 +131,17 @@ Error not_found(const ServerStatus& status, const Reply& reply) {
   return error;
 }
 
+/// A page for people; some servers and authenticators before them answer 401 in plain text.
+bool is_a_page(const Reply& reply) {
+  return reply.content_type.find("html") != std::string::npos ||
+         base::trim(reply.text("answer of a server")).starts_with('<');
+}
+
 Error from_status(const ServerStatus& status, const Reply& reply) {
   if (auto denied = denied_by_admission(status)) return *std::move(denied);
   switch (status.code) {
     case 401:
+      if (is_a_page(reply)) return not_kubernetes(reply);
       return {.code = Code::kPermission,
               .message = "the server does not accept the credentials (401 Unauthorized)"};
     case 403:
@@ -223,14 +230,16 @@ Missing what_is_missing(const ServerStatus& status, const Reply& reply, const Ob
     return page ? Missing::kResource : Missing::kOther;
   }
   if (status.reason != "NotFound") return Missing::kOther;
+  // A custom resource of a kind that is just being removed answers with a Status without details,
+  // and so does a group that is served for a resource that it does not have.
+  if (status.detail_name.empty()) return Missing::kResource;
   if (status.detail_kind == ref.resource && status.detail_name == ref.name) {
     return Missing::kObject;
   }
   if (status.detail_kind == "namespaces" && status.detail_name == ref.namespace_name) {
     return Missing::kNamespace;
   }
-  // A custom resource of a kind that is just being removed answers with a Status without details.
-  return status.detail_name.empty() ? Missing::kResource : Missing::kOther;
+  return Missing::kOther;
 }
 
 Error error_from_reply(const Reply& reply, std::string_view action) {

@@ -53,6 +53,26 @@ Result<Applied> read_applied(const ObjectRef& ref, const Reply& reply, std::stri
   return facts_of(answer, reply.status == 201);
 }
 
+Result<Applied> read_applied_secret(const ObjectRef& ref, Reply reply, std::string_view action) {
+  auto answer = parse_secret(std::move(reply.secret_body));
+  if (!answer) return fail(with_context(std::move(answer).error(), action));
+  MESHTRUST_TRY_DO(expect_object(ref, answer->facts, action));
+  return Applied{.created = reply.status == 201,
+                 .uid = answer->facts.uid,
+                 .resource_version = answer->facts.resource_version};
+}
+
+/// What `apply` came to. Where it was said to be done in an answer that cannot be read, doing it
+/// once more tells what is there. The outer result is that of asking, the inner that of reading.
+template <class Apply>
+Result<Applied> settled(const Apply& apply) {
+  MESHTRUST_TRY(Result<Applied> first, apply());
+  if (first) return first;
+  MESHTRUST_TRY(Result<Applied> second, apply());
+  if (second) return second;
+  return fail(with_hint(std::move(second).error(), std::string(kOutcomeUnknown)));
+}
+
 bool has_manager(const Json& object, std::string_view manager) {
   const Json& fields = base::at_path(object, {"metadata", "managedFields"});
   return std::any_of(fields.begin(), fields.end(), [&](const Json& entry) {
@@ -133,14 +153,14 @@ milliseconds conflict_pause(int round, base::Random& random) {
 
 }  // namespace
 
-Result<Reply> ApiClient::patch(const ObjectRef& ref, Request request, DryRun dry_run) {
+Result<Reply> ApiClient::patch(const ObjectRef& ref, Request request, DryRun dry_run, Call& call) {
   const std::string action =
       (dry_run == DryRun::kYes ? "trying to apply " : "applying ") + ref.describe();
   request.method = Method::kPatch;
   request.target = ref.path() + write_query() + (dry_run == DryRun::kYes ? "&dryRun=All" : "");
   request.content_type = kApplyPatch;
   // Repeating is safe: the body is the whole intent, applied once or twice.
-  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action));
+  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action, call));
   if (is_success(reply) || dry_run == DryRun::kYes) return reply;
   if (!reply.secret_body.empty()) disarm(reply);
   Error error = refusal(reply, action);
@@ -151,21 +171,19 @@ Result<Reply> ApiClient::patch(const ObjectRef& ref, Request request, DryRun dry
 Result<Applied> ApiClient::apply(const ObjectRef& ref, const Json& object) {
   const std::string action = "applying " + ref.describe();
   const std::string body = base::compact(complete(ref, object));
-  MESHTRUST_TRY(const Reply reply, patch(ref, {.body = body}, DryRun::kNo));
-  auto applied = read_applied(ref, reply, action);
-  if (applied) return applied;
-  // Said to be done in an answer that cannot be read: asking again tells what is there.
-  MESHTRUST_TRY(const Reply second, patch(ref, {.body = body}, DryRun::kNo));
-  auto settled = read_applied(ref, second, action);
-  if (settled) return settled;
-  return fail(with_hint(std::move(settled).error(), std::string(kOutcomeUnknown)));
+  Call call = begin_call();
+  return settled([&]() -> Result<Result<Applied>> {
+    MESHTRUST_TRY(const Reply reply, patch(ref, {.body = body}, DryRun::kNo, call));
+    return read_applied(ref, reply, action);
+  });
 }
 
 Result<Rehearsed> ApiClient::rehearse(const ObjectRef& ref, const Json& object) {
   MESHTRUST_CHECK(!ref.is_secret());
   const std::string action = "trying to apply " + ref.describe();
   const std::string body = base::compact(complete(ref, object));
-  MESHTRUST_TRY(const Reply reply, patch(ref, {.body = body}, DryRun::kYes));
+  Call call = begin_call();
+  MESHTRUST_TRY(const Reply reply, patch(ref, {.body = body}, DryRun::kYes, call));
   if (is_success(reply)) {
     MESHTRUST_TRY_DO(read_applied(ref, reply, action));
     return Rehearsed::kAccepted;
@@ -186,34 +204,33 @@ Result<Applied> ApiClient::apply_secret(const ObjectRef& ref, const SecretConten
   if (!settings_.verify_server && !options_.write_secrets_unverified) {
     return fail(Code::kRefused,
                 action + ": the server is not verified, so anybody could get what is sent",
-                "give cluster '" + settings_.cluster + "' in " + settings_.cluster_file +
+                "give " + settings_.describe_cluster() +
                     " its 'certificate-authority-data', or say --insecure-skip-tls-verify");
   }
   const base::Secret body = secret_manifest(ref.namespace_name, ref.name, content);
-  MESHTRUST_TRY(Reply reply, patch(ref,
-                                   {.accept = std::string(kMetadataOnly),
-                                    .secret_body = &body,
-                                    .content = Content::kConfidential},
-                                   DryRun::kNo));
-  auto answer = parse_secret(std::move(reply.secret_body));
-  if (!answer) return fail(with_context(std::move(answer).error(), action));
-  MESHTRUST_TRY_DO(expect_object(ref, answer->facts, action));
-  return Applied{.created = reply.status == 201,
-                 .uid = answer->facts.uid,
-                 .resource_version = answer->facts.resource_version};
+  Call call = begin_call();
+  return settled([&]() -> Result<Result<Applied>> {
+    MESHTRUST_TRY(Reply reply, patch(ref,
+                                     {.accept = std::string(kMetadataOnly),
+                                      .secret_body = &body,
+                                      .content = Content::kConfidential},
+                                     DryRun::kNo, call));
+    return read_applied_secret(ref, std::move(reply), action);
+  });
 }
 
 Result<Applied> ApiClient::create(const ObjectRef& ref, const Json& object) {
   MESHTRUST_CHECK(!ref.is_secret() && !ref.name.empty());
   const std::string action = "creating " + ref.describe();
   const Json whole = complete(ref, object);
+  Call call = begin_call();
   Backoff backoff(options_.retry, effects_.random);
   for (int round = 1;; ++round) {
     auto sent = send({.method = Method::kPost,
                       .target = collection_of(ref).path() + write_query(),
                       .content_type = std::string(kJson),
                       .body = base::compact(whole)},
-                     Repeatable::kNo);
+                     Repeatable::kNo, call);
     const bool refused = sent && !is_success(*sent);
     auto made = read_created(ref, sent, refused ? refusal(*sent, action) : Error{}, action);
     if (made) return *std::move(made);
@@ -221,11 +238,12 @@ Result<Applied> ApiClient::create(const ObjectRef& ref, const Json& object) {
     if (!left.open) return fail(std::move(left.trouble));
     // Whether it happened is not guessed but looked up. Where nothing is found the request may
     // still be on its way: another POST then finds it, and does no harm.
-    auto found = find_created(ref, whole);
+    auto found = find_created(ref, whole, call);
     if (found && *found) return **found;
     if (!found && found.error().code == Code::kConflict) return fail(std::move(found).error());
     const auto wait = backoff.next(Trouble::kServer, left.retry_after);
-    if (!found || round == kMostCreates || !wait) {
+    const bool in_time = wait && effects_.clock.steady() + *wait < call.until;
+    if (!found || round == kMostCreates || !in_time) {
       return fail(with_hint(std::move(left.trouble), std::string(kOutcomeUnknown)));
     }
     MESHTRUST_TRY_DO(pause().wait(*wait));
@@ -234,8 +252,10 @@ Result<Applied> ApiClient::create(const ObjectRef& ref, const Json& object) {
 
 /// What is there under the name of something that may have been created: nothing, our own object as
 /// it was asked for, or a kConflict.
-Result<std::optional<Applied>> ApiClient::find_created(const ObjectRef& ref, const Json& whole) {
-  MESHTRUST_TRY(const std::optional<Json> live, get(ref));
+Result<std::optional<Applied>> ApiClient::find_created(const ObjectRef& ref,
+                                                       const Json& whole,
+                                                       Call& call) {
+  MESHTRUST_TRY(const std::optional<Json> live, get(ref, call));
   if (!live) return std::optional<Applied>();
   const std::string action = "creating " + ref.describe();
   if (is_being_deleted(*live)) {
@@ -255,12 +275,13 @@ Result<std::optional<Applied>> ApiClient::find_created(const ObjectRef& ref, con
 Result<Applied> ApiClient::change(const ObjectRef& ref,
                                   const std::function<base::Status(Json& object)>& change) {
   MESHTRUST_CHECK(!ref.is_secret());
+  Call call = begin_call();
   for (int round = 1; round < kMostChanges; ++round) {
-    MESHTRUST_TRY(const std::optional<Applied> changed, change_once(ref, change));
+    MESHTRUST_TRY(const std::optional<Applied> changed, change_once(ref, change, call));
     if (changed) return *changed;
     MESHTRUST_TRY_DO(pause().wait(conflict_pause(round, effects_.random)));
   }
-  MESHTRUST_TRY(const std::optional<Applied> changed, change_once(ref, change));
+  MESHTRUST_TRY(const std::optional<Applied> changed, change_once(ref, change, call));
   if (changed) return *changed;
   return fail(with_context({.code = Code::kConflict,
                             .message = "somebody else changed it each time, " +
@@ -270,9 +291,9 @@ Result<Applied> ApiClient::change(const ObjectRef& ref,
 
 /// Nothing when the object was changed by somebody else in between.
 Result<std::optional<Applied>> ApiClient::change_once(
-    const ObjectRef& ref, const std::function<base::Status(Json& object)>& change) {
+    const ObjectRef& ref, const std::function<base::Status(Json& object)>& change, Call& call) {
   const std::string action = "changing " + ref.describe();
-  MESHTRUST_TRY(const std::optional<Json> live, get(ref));
+  MESHTRUST_TRY(const std::optional<Json> live, get(ref, call));
   if (!live) return fail(with_context({.code = Code::kNotFound, .message = "it is gone"}, action));
   const Applied before = facts_of(*live, false);
   if (before.resource_version.empty()) {
@@ -292,7 +313,7 @@ Result<std::optional<Applied>> ApiClient::change_once(
                                             .target = ref.path() + write_query(),
                                             .content_type = std::string(kJson),
                                             .body = base::compact(complete(ref, wanted))},
-                                           Repeatable::kYes, action));
+                                           Repeatable::kYes, action, call));
   if (is_success(reply)) {
     auto applied = read_applied(ref, reply, action);
     if (applied) return std::optional<Applied>(*std::move(applied));
@@ -308,6 +329,20 @@ Result<std::optional<Applied>> ApiClient::change_once(
 
 Result<Removed> ApiClient::remove(const ObjectRef& ref, const Preconditions& only) {
   MESHTRUST_CHECK(!only.uid.empty() && !ref.name.empty());
+  Call call = begin_call();
+  MESHTRUST_TRY(Result<Removed> first, remove_once(ref, only, call));
+  if (first) return first;
+  // Said to be done in an answer that cannot be read: doing it once more tells what is left of it.
+  MESHTRUST_TRY(Result<Removed> second, remove_once(ref, only, call));
+  if (!second) return fail(with_hint(std::move(second).error(), std::string(kOutcomeUnknown)));
+  if (second->state == Removed::State::kWasAbsent) second->state = Removed::State::kGone;
+  return second;
+}
+
+/// The inner result is what a success answer says.
+Result<Result<Removed>> ApiClient::remove_once(const ObjectRef& ref,
+                                               const Preconditions& only,
+                                               Call& call) {
   const std::string action = "deleting " + ref.describe();
   Json preconditions{{"uid", only.uid}};
   if (!only.resource_version.empty()) preconditions["resourceVersion"] = only.resource_version;
@@ -322,26 +357,42 @@ Result<Removed> ApiClient::remove(const ObjectRef& ref, const Preconditions& onl
                                       .content_type = std::string(kJson),
                                       .body = base::compact(body),
                                       .content = content},
-                                     Repeatable::kYes, action));
+                                     Repeatable::kYes, action, call));
   if (is_success(reply)) {
-    if (content == Content::kConfidential) MESHTRUST_TRY_DO(strip_secrets(reply, action));
-    auto removed = read_removed(ref, only, reply, action);
-    if (removed) return removed;
-    return fail(with_hint(std::move(removed).error(), std::string(kOutcomeUnknown)));
+    if (content == Content::kConfidential) {
+      if (auto stripped = strip_secrets(reply, action); !stripped) {
+        return Result<Removed>(fail(stripped.error()));
+      }
+    }
+    return read_removed(ref, only, reply, action);
   }
   if (!reply.secret_body.empty()) disarm(reply);
   if (reply.status == 404) {
     const Missing missing = what_is_missing(read_status(reply), reply, ref);
     if (missing == Missing::kObject || missing == Missing::kNamespace) {
-      return Removed{.state = Removed::State::kWasAbsent};
+      return Result<Removed>(Removed{.state = Removed::State::kWasAbsent});
     }
   }
   Error error = refusal(reply, action);
   if (reply.status == 409) {
+    if (auto held = find_held(ref, only, call)) return Result<Removed>(*std::move(held));
     error.hints.emplace_back("it is another object, or another version, than was to be deleted");
   }
   if (leaves_open(reply)) error.hints.emplace_back(kOutcomeUnknown);
   return fail(std::move(error));
+}
+
+/// A delete whose answer was lost has changed the version, if finalizers hold the object: sent
+/// again it is refused although it was done.
+std::optional<Removed> ApiClient::find_held(const ObjectRef& ref,
+                                            const Preconditions& only,
+                                            Call& call) {
+  if (only.resource_version.empty()) return std::nullopt;
+  auto facts = get_secret_as(ref, kMetadataOnly, call);
+  if (!facts || !*facts || (*facts)->facts.uid != only.uid || !(*facts)->facts.is_being_deleted) {
+    return std::nullopt;
+  }
+  return Removed{.state = Removed::State::kHeld, .finalizers = (*facts)->facts.finalizers};
 }
 
 }  // namespace meshtrust::k8s

@@ -8,9 +8,12 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <barrier>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <ostream>
+#include <unistd.h>
 
 namespace meshtrust::k8s {
 namespace {
@@ -29,7 +32,10 @@ class CredentialsTest : public ClientTest {
     with_.user = "u";
     with_.user_file = "/x/config";
   }
-  std::unique_ptr<Credentials> make() { return make_credentials(with_, clock, files, processes); }
+  std::unique_ptr<Credentials> make(PluginCache* plugins = nullptr) {
+    return make_credentials(with_, files, {.clock = clock, .processes = processes}, plugins);
+  }
+  static std::uint64_t number(Credentials& from) { return from.current()->number; }
   static std::string header(Credentials& from) {
     const auto credential = from.current();
     if (!credential) return "error: " + credential.error().message;
@@ -87,7 +93,11 @@ TEST_F(TokenFileTest, IsReadAgainWhenTheServerRefusedItsToken) {
   const auto credentials = make();
   EXPECT_EQ(header(*credentials), "Bearer first");
   write("second");
-  EXPECT_TRUE(credentials->refresh());
+  const std::uint64_t first = number(*credentials);
+  EXPECT_TRUE(credentials->refuse(first));
+  EXPECT_EQ(header(*credentials), "Bearer second");
+  write("third");
+  EXPECT_TRUE(credentials->refuse(first));  // of a request that was sent before
   EXPECT_EQ(header(*credentials), "Bearer second");
 }
 
@@ -104,6 +114,8 @@ TEST_F(TokenFileTest, IsAnErrorWhenUnusable) {
   write("  \n");
   EXPECT_EQ(header(*make()), "error: token file of user 'u' in /x/config: '" +
                                  with_.token_file.string() + "' is empty");
+  write("a b");  // odd, but a header can hold it
+  EXPECT_EQ(header(*make()), "Bearer a b");
   write("a\nb");
   EXPECT_EQ(header(*make()), "error: token file of user 'u' in /x/config: '" +
                                  with_.token_file.string() + "' holds more than one token");
@@ -126,21 +138,23 @@ TEST_F(CredentialsTest, SharesTheAnswerOfAPluginBetweenClients) {
   use_plugin();
   processes.outputs = {answer({{"token", "one"}}), answer({{"token", "two"}})};
   PluginCache plugins;
-  const auto first = make_credentials(with_, clock, files, processes, &plugins);
-  const auto second = make_credentials(with_, clock, files, processes, &plugins);
+  const auto first = make(&plugins);
+  const auto second = make(&plugins);
   EXPECT_EQ(header(*first), "Bearer one");
   EXPECT_EQ(header(*second), "Bearer one");
   EXPECT_THAT(processes.commands, SizeIs(1));
 
   // Both are refused; the first that comes back has it run again, the second takes that answer.
-  EXPECT_TRUE(first->refresh());
+  const std::uint64_t refused = number(*first);
+  EXPECT_TRUE(first->refuse(refused));
   EXPECT_EQ(header(*first), "Bearer two");
-  EXPECT_TRUE(second->refresh());
+  EXPECT_EQ(header(*second), "Bearer two");
+  EXPECT_TRUE(second->refuse(refused));
   EXPECT_EQ(header(*second), "Bearer two");
   EXPECT_THAT(processes.commands, SizeIs(2));
 
   with_.exec->environment = {{"A", "1"}};
-  const auto other = make_credentials(with_, clock, files, processes, &plugins);
+  const auto other = make(&plugins);
   EXPECT_EQ(header(*other), "Bearer two");
   EXPECT_THAT(processes.commands, SizeIs(3)) << "another plugin, run by itself";
 }
@@ -159,7 +173,9 @@ TEST_F(CredentialsTest, TellsThePluginAboutTheClusterWhenItAsks) {
   with_.exec->wants_cluster = true;
   with_.exec->environment = {{"A", "1"}, {"A", "2"}};
   with_.exec->cluster_config = R"({"audience":"x"})";
-  with_.server = *parse_server_url("https://a:6443");
+  with_.server = *parse_server_url("HTTPS://a:6443/");
+  with_.server_as_written = "HTTPS://a:6443/";
+  with_.compress = false;
   with_.certificate_authority = "PEM";
   processes.outputs = {answer({{"token", "t"}})};
   EXPECT_EQ(header(*make()), "Bearer t");
@@ -173,7 +189,8 @@ TEST_F(CredentialsTest, TellsThePluginAboutTheClusterWhenItAsks) {
                   {"spec",
                    {{"interactive", false},
                     {"cluster",
-                     {{"server", "https://a:6443"},
+                     {{"server", "HTTPS://a:6443/"},
+                      {"disable-compression", true},
                       {"certificate-authority-data", "UEVN"},
                       {"config", {{"audience", "x"}}}}}}}}));
 }
@@ -233,6 +250,106 @@ TEST_F(CredentialsTest, SaysHowAPluginFailedAndHowToInstallIt) {
   EXPECT_EQ(missing.error().message,
             "exec plugin 'plugin' of user 'u' in /x/config: no program 'plugin'");
   EXPECT_THAT(missing.error().hints, ElementsAre("get it at?[31m example.com"));
+}
+
+TEST_F(CredentialsTest, TellsAPluginThatTookTooLongFromOneThatIsWrong) {
+  use_plugin();
+  processes.error =
+      base::Error{.code = Code::kUnavailable, .message = "'plugin' did not end within 1m"};
+  const auto slow = make()->current();
+  ASSERT_FALSE(slow);
+  EXPECT_EQ(slow.error(),
+            (base::Error{.code = Code::kUnavailable,
+                         .message = "exec plugin 'plugin' of user 'u' in /x/config took too long: "
+                                    "'plugin' did not end within 1m"}));
+  processes.error = base::Error{.code = Code::kCancelled, .message = "interrupted"};
+  EXPECT_EQ(make()->current().error().code, Code::kCancelled);
+  processes.error.reset();
+  processes.exit_code = 130;
+  EXPECT_EQ(make()->current().error().code, Code::kCancelled);
+}
+
+TEST_F(CredentialsTest, GivesAPluginNoLongerThanTheRunHas) {
+  use_plugin();
+  processes.outputs = {answer({{"token", "t"}})};
+  EXPECT_EQ(header(*make()), "Bearer t");
+  EXPECT_EQ(processes.commands.back().timeout, std::chrono::minutes(1));
+  EXPECT_TRUE(
+      make_credentials(
+          with_, files,
+          {.clock = clock, .processes = processes, .at_most = std::chrono::milliseconds(5'000)})
+          ->current());
+  EXPECT_EQ(processes.commands.back().timeout, std::chrono::seconds(5));
+}
+
+TEST_F(CredentialsTest, TakesTheFailureOfASharedPluginForThatOfAllWhoWait) {
+  use_plugin();
+  processes.exit_code = 3;
+  PluginCache plugins;
+  EXPECT_FALSE(make(&plugins)->current());
+  EXPECT_FALSE(make(&plugins)->current());
+  EXPECT_THAT(processes.commands, SizeIs(1));
+  clock.advance(std::chrono::seconds(10));
+  EXPECT_FALSE(make(&plugins)->current());
+  EXPECT_THAT(processes.commands, SizeIs(2));
+}
+
+/// Two plugins that wait for each other: run one after the other they would never end.
+class Rendezvous final : public base::Processes {
+ public:
+  explicit Rendezvous(std::string output) : output_(std::move(output)) {}
+  base::Result<base::Finished> run(const base::Command& /*command*/) override {
+    both_.arrive_and_wait();
+    return base::Finished{.exit_code = 0, .standard_output = Secret(output_)};
+  }
+
+ private:
+  std::barrier<> both_{2};
+  const std::string output_;
+};
+
+TEST_F(CredentialsTest, RunsPluginsSideBySideWhereNoneGetsATerminal) {
+  if (isatty(STDIN_FILENO) == 1) GTEST_SKIP() << "standard input is a terminal";
+  use_plugin();
+  with_.exec->interactive_mode = "IfAvailable";
+  Rendezvous rendezvous(answer({{"token", "t"}}));
+  const auto run = [&] {
+    return make_credentials(with_, files, {.clock = clock, .processes = rendezvous})->current();
+  };
+  auto other = std::async(std::launch::async, run);
+  EXPECT_TRUE(run());
+  EXPECT_TRUE(other.get());
+}
+
+/// A plugin that takes its time.
+class SlowProcesses final : public base::Processes {
+ public:
+  SlowProcesses(HandClock& clock, base::Processes& below) : clock_(clock), below_(below) {}
+  base::Result<base::Finished> run(const base::Command& command) override {
+    clock_.advance(std::chrono::minutes(5));
+    return below_.run(command);
+  }
+
+ private:
+  HandClock& clock_;
+  base::Processes& below_;
+};
+
+TEST_F(CredentialsTest, DoesNotTakeThePluginsTimeForTheServers) {
+  auto with = settings();
+  with.token.clear();
+  with.exec = ExecPlugin{.api_version = kV1, .command = {"plugin"}, .interactive_mode = "Never"};
+  processes.outputs = {answer({{"token", "fake-token"}})};
+  SlowProcesses slow(clock, processes);
+  ApiClient api(std::move(with),
+                {.clock = clock,
+                 .random = random,
+                 .files = files,
+                 .processes = slow,
+                 .cancellation = cancellation},
+                {.pause = &pause});
+  const auto found = api.get(config_map_ref("default", "x"));
+  EXPECT_TRUE(found) << found.error().message;
 }
 
 TEST_F(CredentialsTest, RefreshesAPluginOnceAfterA401) {

@@ -223,6 +223,77 @@ TEST_F(WritesTest, AppliesAgainWhenTheAnswerCannotBeRead) {
   EXPECT_EQ(applied->uid, uid_of(kTwin));
 }
 
+TEST_F(WritesTest, AppliesASecretAgainWhenTheAnswerCannotBeRead) {
+  const base::Secret value("key");
+  const SecretContent content{.data = {{"k", &value}}};
+  server().add_fault({.kind = Fault::Kind::kShortLength, .method = "PATCH"});
+  const auto applied = client()->apply_secret(secret_ref("istio-system", "cacerts"), content);
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_EQ(applied->uid, uid_of(kCacerts));
+  server().add_fault({.kind = Fault::Kind::kShortLength, .method = "PATCH", .times = -1});
+  const auto lost = client()->apply_secret(secret_ref("istio-system", "cacerts"), content);
+  ASSERT_FALSE(lost);
+  EXPECT_THAT(lost.error().hints, Contains(std::string(kOutcomeUnknown)));
+}
+
+TEST_F(WritesTest, WaitsAsLongAsTheAnswerAboutASecretAsks) {
+  auto busy = test::failure_reply(429, "TooManyRequests", "later");
+  auto status = Json::parse(busy.body);
+  status["details"]["retryAfterSeconds"] = 7;
+  busy.body = status.dump();
+  server().add_fault({.reply = busy});
+  ASSERT_TRUE(client()->get_secret(secret_ref("istio-system", "cacerts")));
+  EXPECT_THAT(pause.waits, ElementsAre(7'100));
+}
+
+TEST_F(WritesTest, DeletesAgainWhenTheAnswerCannotBeRead) {
+  server().put("east", kTwin, kTwinObject);
+  server().add_fault({.kind = Fault::Kind::kShortLength, .method = "DELETE"});
+  const auto removed = client()->remove(kTwinRef, {.uid = uid_of(kTwin)});
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(removed->state, Removed::State::kGone);
+}
+
+TEST_F(WritesTest, FindsWhatItsOwnLostDeleteHasMarked) {
+  server().put("east", kTwin, {{"metadata", {{"finalizers", {"example.test/hold"}}}}});
+  const std::string version =
+      server().object("east", kTwin)->at("metadata").at("resourceVersion").get<std::string>();
+  server().add_fault({.kind = Fault::Kind::kCutAfter, .method = "DELETE"});
+  const auto removed =
+      client()->remove(kTwinRef, {.uid = uid_of(kTwin), .resource_version = version});
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(removed->state, Removed::State::kHeld);
+  EXPECT_THAT(removed->finalizers, ElementsAre("example.test/hold"));
+}
+
+TEST_F(WritesTest, RepeatsAnApplyWhoseAnswerIsBrokenGzip) {
+  server().add_fault({.kind = Fault::Kind::kBrokenGzip, .method = "PATCH"});
+  EXPECT_TRUE(client()->apply(kTwinRef, kTwinObject));
+}
+
+TEST_F(WritesTest, TakesNoLongerForAllItsRequestsThanACallMay) {
+  server().put("east", kTwin, kTwinObject);
+  ApiClient api(settings(),
+                {.clock = clock,
+                 .random = random,
+                 .files = files,
+                 .processes = processes,
+                 .cancellation = cancellation},
+                {.call_timeout = std::chrono::seconds(10), .pause = &pause});
+  int calls = 0;
+  const auto changed = api.change(kTwinRef, [&](Json& object) {
+    server().put("east", kTwin, {{"data", {{"n", std::to_string(++calls)}}}});
+    clock.advance(std::chrono::seconds(4));
+    object["data"]["root"] = "C";
+    return base::Status();
+  });
+  ASSERT_FALSE(changed);
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(changed.error().code, Code::kUnavailable);
+  EXPECT_THAT(without_address(changed.error().message),
+              HasSubstr("the requests to SERVER took longer than 10s together"));
+}
+
 TEST_F(WritesTest, TakesNoSuccessForAnAnswerAboutAnotherObject) {
   server().add_fault({.times = -1,
                       .reply = test::json_reply(
