@@ -3,7 +3,6 @@
 #include "base/text.h"
 #include "cli/console.h"
 #include "cli/proof.h"
-#include "k8s/proxy.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -34,7 +33,7 @@ std::string credential_of(const k8s::ClientSettings& settings) {
   std::vector<std::string> kinds;
   if (settings.identity) kinds.emplace_back("client certificate");
   if (!settings.token_file.empty()) {
-    kinds.push_back("token in " + settings.token_file.string());
+    kinds.push_back("token in " + base::printable(settings.token_file.string()));
   } else if (!settings.token.empty()) {
     kinds.emplace_back("token");
   } else if (!settings.username.empty()) {
@@ -69,13 +68,15 @@ class Block {
   std::vector<std::vector<std::string>> rows_;
 };
 
-void add_settings(Block& block, const k8s::ClientSettings& settings) {
+void add_settings(Block& block, const ClusterCheck& check) {
+  const k8s::ClientSettings& settings = *check.settings;
   block.add("server", settings.server.text());
-  if (!settings.proxy_url.empty()) {
-    block.add("proxy", k8s::without_password(settings.proxy_url));
+  if (!check.proxy.empty()) {
+    block.add("proxy", check.proxy + (settings.proxy_url.empty() ? " (of the environment)" : ""));
   }
   if (!settings.tls_server_name.empty()) block.add("known as", settings.tls_server_name);
-  block.add("found in", fmt::format("{}, cluster '{}'", settings.cluster_file, settings.cluster));
+  block.add("found in", fmt::format("{}, cluster '{}'", base::printable(settings.cluster_file),
+                                    base::printable(settings.cluster)));
   const std::string trust = !settings.verify_server                  ? "nothing: not verified"
                             : settings.certificate_authority.empty() ? "the system's roots"
                                                                      : "the kubeconfig's CA";
@@ -83,8 +84,8 @@ void add_settings(Block& block, const k8s::ClientSettings& settings) {
   if (settings.user.empty()) {
     block.add("credential", "none");
   } else {
-    block.add("credential", fmt::format("{}, user '{}' in {}", credential_of(settings),
-                                        settings.user, settings.user_file));
+    block.add("credential",
+              fmt::format("{}, {}", credential_of(settings), settings.describe_user()));
   }
   if (settings.impersonation) {
     block.add("acting as", base::printable(settings.impersonation->user, 200));
@@ -129,12 +130,13 @@ Json to_json(const std::vector<pki::Certificate>& chain) {
   return list;
 }
 
-Json settings_to_json(const k8s::ClientSettings& settings) {
+Json settings_to_json(const ClusterCheck& check) {
+  const k8s::ClientSettings& settings = *check.settings;
   Json out{{"server", settings.server.text()},     {"cluster", settings.cluster},
            {"clusterFile", settings.cluster_file}, {"user", settings.user},
            {"userFile", settings.user_file},       {"credential", credential_of(settings)},
            {"namespace", settings.namespace_name}, {"serverVerified", settings.verify_server}};
-  if (!settings.proxy_url.empty()) out["proxy"] = k8s::without_password(settings.proxy_url);
+  if (!check.proxy.empty()) out["proxy"] = check.proxy;
   if (!settings.tls_server_name.empty()) out["tlsServerName"] = settings.tls_server_name;
   if (settings.impersonation) out["actingAs"] = settings.impersonation->user;
   return out;
@@ -150,7 +152,7 @@ ExitCode exit_code_of(const ClusterCheck& check) {
 std::string render_check(const ClusterCheck& check, base::Instant now) {
   Block block;
   if (check.name != check.context) block.add("context", base::printable(check.context, 200));
-  if (check.settings != nullptr) add_settings(block, *check.settings);
+  if (check.settings != nullptr) add_settings(block, check);
   if (check.server) {
     const double milliseconds = static_cast<double>(check.server->round_trip.count()) / 1000;
     block.add("answers",
@@ -179,7 +181,7 @@ Json to_json(const ClusterCheck& check) {
            {"usable", exit_code_of(check) == kDone},
            {"exitCode", static_cast<int>(exit_code_of(check))},
            {"findings", Json::array()}};
-  if (check.settings != nullptr) out["kubeconfig"] = settings_to_json(*check.settings);
+  if (check.settings != nullptr) out["kubeconfig"] = settings_to_json(check);
   if (check.server) {
     out["server"] = {{"version", check.server->version.git_version},
                      {"http2", check.server->used_http2},

@@ -55,6 +55,8 @@ run::ClusterAccess cluster_access(const Session& session, ExecPlugins exec) {
   access.home = access.sources.home;
   access.allow_exec = exec == ExecPlugins::kAllowed;
   access.client.call_timeout = std::min(access.client.call_timeout, session.timeout);
+  access.client.plugin_timeout = std::min(access.client.plugin_timeout, session.timeout);
+  access.client.http.user_agent = k8s::user_agent(session.name);
   access.client.http.request_timeout =
       std::min(access.client.http.request_timeout, session.timeout);
   const auto either = [&session](const char* upper, const char* lower) {

@@ -261,8 +261,10 @@ int run_parsed(const std::vector<std::string>& arguments, Surroundings& around) 
     around.console.print(line.help(**entry));
     return kDone;
   }
-  Session session{
-      .around = around, .options = options, .command = "meshtrust " + base::join(arguments, " ")};
+  Session session{.around = around,
+                  .options = options,
+                  .command = "meshtrust " + base::join(arguments, " "),
+                  .name = std::string((*entry)->name)};
   if (auto status = fill_session(session); !status) {
     around.console.show(status.error());
     return exit_code_of(status.error().code);

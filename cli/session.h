@@ -59,7 +59,8 @@ struct Session {
   Output output = Output::kText;
   ProgressStyle progress = ProgressStyle::kAuto;
   std::chrono::milliseconds timeout{600'000};
-  std::string command;  ///< "meshtrust apply --only trust", as typed; arguments are never secret
+  std::string command;    ///< "meshtrust apply --only trust", as typed; arguments are never secret
+  std::string name = {};  ///< of the command alone: "cluster check"
 
   Console& console() const { return around.console; }
   base::Instant now() const { return around.clock.now(); }

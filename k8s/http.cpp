@@ -25,6 +25,19 @@ std::string_view name_of(Method method) {
   MESHTRUST_CHECK(false);
 }
 
+std::string user_agent(std::string_view command) {
+#if defined(__x86_64__)
+  constexpr std::string_view kMachine = "amd64";
+#elif defined(__aarch64__)
+  constexpr std::string_view kMachine = "arm64";
+#else
+  constexpr std::string_view kMachine = "unknown";
+#endif
+  std::string out = "meshtrust/" MESHTRUST_VERSION " (linux/" + std::string(kMachine) + ")";
+  if (!command.empty()) out += " " + std::string(command);
+  return out;
+}
+
 std::string_view Reply::text(std::string_view purpose) const {
   return secret_body.empty() ? std::string_view(body) : reveal(secret_body, purpose);
 }

@@ -105,6 +105,10 @@ struct SendFailure {
   bool left_open() const { return stage == Stage::kExchange || stage == Stage::kAnswer; }
 };
 
+/// "meshtrust/0.1.0 (linux/amd64) cluster check": what servers log of who asks, in the form that
+/// other Kubernetes programs use.
+std::string user_agent(std::string_view command);
+
 struct HttpOptions {
   std::size_t connections = 2;  ///< at most, open at the same time
   std::size_t streams = 4;      ///< at most, beside them: requests with a `sink`
@@ -112,7 +116,7 @@ struct HttpOptions {
   std::chrono::milliseconds silence_timeout{30'000};  ///< without a byte in either direction
   std::chrono::milliseconds request_timeout{60'000};
   std::size_t answer_limit_bytes = 64U << 20U;
-  std::string user_agent = "meshtrust/" MESHTRUST_VERSION;
+  std::string user_agent = k8s::user_agent("");
   ProxyEnvironment proxy = {};  ///< for servers whose kubeconfig names no proxy
 };
 

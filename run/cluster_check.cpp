@@ -67,8 +67,10 @@ bool keep(ClusterCheck& check, base::Result<T> found, T& into) {
 
 }  // namespace
 
-void check_settings(ClusterCheck& check, const k8s::ClientSettings& settings, base::Instant now) {
+void check_settings(ClusterCheck& check, const k8s::ApiClient& client, base::Instant now) {
+  const k8s::ClientSettings& settings = client.settings();
   check.settings = &settings;
+  check.proxy = client.proxy();
   for (const std::string& text : settings.warnings) {
     add_finding(check, "kubeconfig", text, "");
   }

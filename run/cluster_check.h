@@ -19,6 +19,7 @@ struct ClusterCheck {
   std::string context;  ///< of the kubeconfig
   std::string system_namespace;
   const k8s::ClientSettings* settings = nullptr;  ///< null when the kubeconfig is wrong
+  std::string proxy;  ///< it goes through, without a password; "" for none
   std::optional<k8s::ServerGreeting> server;
   std::vector<pki::Certificate> serving_chain;  ///< as shown by the server, its own first
   std::vector<pki::Certificate> client_chain;   ///< ours; empty when there is none
@@ -34,8 +35,8 @@ struct ClusterCheck {
 /// and which rights are missing. Changes nothing. Without `client` only the kubeconfig is judged.
 void check_cluster(ClusterCheck& check, k8s::ApiClient& client, const base::Clock& clock);
 
-/// The findings that need no connection: what `settings` warn of, and an own certificate that ends
-/// soon.
-void check_settings(ClusterCheck& check, const k8s::ClientSettings& settings, base::Instant now);
+/// What needs no connection: settings and proxy of `client`, what these warn of, and an own
+/// certificate that ends soon.
+void check_settings(ClusterCheck& check, const k8s::ApiClient& client, base::Instant now);
 
 }  // namespace meshtrust::run

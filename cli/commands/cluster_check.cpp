@@ -126,7 +126,7 @@ class ClusterCheckCommand final : public Command {
         check.problem = client.error();
         return;
       }
-      run::check_settings(check, (*client)->settings(), session.now());
+      run::check_settings(check, **client, session.now());
       if (!offline_) run::check_cluster(check, **client, session.around.clock);
       (*client)->close_idle();
     });
@@ -142,7 +142,7 @@ class ClusterCheckCommand final : public Command {
     for (const ClusterCheck& check : checks) {
       document["clusters"].push_back(to_json(check));
       text += (text.empty() ? "" : "\n") + render_check(check, session.now());
-      names += check.name + "\n";
+      names += base::printable(check.name, check.name.size()) + "\n";
     }
     session.answer(document, session.output == Output::kName ? names : text);
   }

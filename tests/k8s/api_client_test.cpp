@@ -21,6 +21,7 @@ using test::Fault;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 const ObjectRef kSecretRef = secret_ref("istio-system", "cacerts");
 const ObjectRef kTwinRef = config_map_ref("istio-system", "meshtrust-trust");
@@ -132,7 +133,7 @@ TEST_F(ApiClientTest, AppliesAndLeavesAnUnchangedObjectAlone) {
   EXPECT_EQ(writes[0].path, kTwin);
   EXPECT_EQ(writes[0].query, "fieldManager=meshtrust&fieldValidation=Strict");
   EXPECT_EQ(writes[0].headers.at("content-type"), "application/apply-patch+yaml");
-  EXPECT_EQ(writes[0].headers.at("user-agent"), "meshtrust/" MESHTRUST_VERSION);
+  EXPECT_EQ(writes[0].headers.at("user-agent"), user_agent(""));
   EXPECT_EQ(writes[0].body, R"({"apiVersion":"v1","data":{"root":"A"},"kind":"ConfigMap",)"
                             R"("metadata":{"name":"meshtrust-trust","namespace":"istio-system"}})");
 }
@@ -284,6 +285,74 @@ TEST_F(ApiClientTest, LearnsWhoItIsAndWhatTheServerIs) {
   ASSERT_TRUE(version);
   EXPECT_EQ(version->git_version, "v1.30.2");
   EXPECT_EQ(version->minor, 30);
+}
+
+TEST_F(ApiClientTest, KnowsServersThatAreTooOldToSayWhoWeAre) {
+  const test::FakeReply page{
+      .status = 404, .body = "404 page not found\n", .content_type = "text/plain"};
+  const auto status =
+      test::failure_reply(404, "NotFound", "the server could not find the requested resource");
+  server().add_fault({.path_contains = "selfsubjectreviews", .times = 2, .reply = page});
+  server().add_fault({.path_contains = "selfsubjectreviews", .times = 1, .reply = status});
+  const auto who = client()->who_am_i();
+  ASSERT_TRUE(who) << who.error().message;
+  EXPECT_FALSE(*who);
+  EXPECT_THAT(server().requests("east"), SizeIs(3));
+}
+
+struct Portal {
+  const char* name;
+  test::FakeReply reply;
+  std::string message;
+};
+
+std::ostream& operator<<(std::ostream& out, const Portal& portal) {
+  return out << portal.name;
+}
+
+class PortalTest : public ApiClientTest, public ::testing::WithParamInterface<Portal> {};
+
+TEST_P(PortalTest, IsNotTakenForAnApiServer) {
+  server().add_fault({.times = -1, .reply = GetParam().reply});
+  const auto version = client()->server_version();
+  ASSERT_FALSE(version);
+  EXPECT_EQ(version.error().code, Code::kUnavailable);
+  EXPECT_EQ(version.error().message,
+            "asking the server for its version: the answer is not that of a Kubernetes API "
+            "server: " +
+                GetParam().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers,
+    PortalTest,
+    ::testing::Values(
+        Portal{"LoginPage",
+               {.status = 200, .body = "<html>log in", .content_type = "text/html"},
+               "200, text/html, '<html>log in'"},
+        Portal{"Refusal",
+               {.status = 401, .body = "<html>who?", .content_type = "text/html"},
+               "401, text/html, '<html>who?'"},
+        Portal{"GoPage",
+               {.status = 404, .body = "404 page not found\n", .content_type = "text/plain"},
+               "404, text/plain, '404 page not found'"},
+        Portal{"OtherJson",
+               {.status = 200, .body = R"({"name":"vault"})", .content_type = "application/json"},
+               R"(200, application/json, '{"name":"vault"}')"}),
+    [](const auto& test_case) { return std::string(test_case.param.name); });
+
+TEST_F(ApiClientTest, BoundsAWholeList) {
+  http.answer_limit_bytes = 1'000;
+  Json page{{"kind", "ConfigMapList"},
+            {"metadata", {{"resourceVersion", "1"}, {"continue", "more"}}},
+            {"items", {{{"metadata", {{"name", std::string(800, 'x')}}}}}}};
+  server().add_fault({.times = -1, .reply = test::json_reply(200, page)});
+  ObjectRef all = kTwinRef;
+  all.name.clear();
+  const auto listed = client()->list(all);
+  ASSERT_FALSE(listed);
+  EXPECT_THAT(listed.error().message, HasSubstr("the list is larger than"));
+  EXPECT_THAT(server().requests("east"), SizeIs(5));
 }
 
 TEST_F(ApiClientTest, ShowsEachWarningOnce) {

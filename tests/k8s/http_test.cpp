@@ -41,6 +41,10 @@ class HttpTest : public ClientTest {
     out.error.message = without_address(out.error.message);
     return out;
   }
+  static std::string without(std::string text, const std::string& address) {
+    const std::size_t at = text.find(address);
+    return at == std::string::npos ? text : text.replace(at, address.size(), "SERVER");
+  }
 };
 
 TEST_F(HttpTest, AnswersWithWhateverTheServerSays) {
@@ -109,6 +113,51 @@ TEST_F(HttpTest, RefusesAnExpiredServerCertificate) {
   const auto failed = failure(settings());
   EXPECT_EQ(failed.error.message,
             "server certificate of SERVER is not trusted: certificate has expired");
+}
+
+struct Nameless {
+  const char* host;
+  const char* common_name;
+  const char* alternative_names;
+};
+
+class NamelessServer : public HttpTest, public ::testing::WithParamInterface<Nameless> {};
+
+TEST_P(NamelessServer, IsNotTrustedForItsCommonName) {
+  const auto& [host, common_name, alternative_names] = GetParam();
+  server().change_identity(server().authority().server_named(common_name, alternative_names));
+  auto with = settings();
+  with.server.host = host;
+  const auto failed = failure(with);
+  EXPECT_EQ(failed.stage, Stage::kTls);
+  const std::string address = with.server.text();
+  EXPECT_EQ(without(failed.error.message, address),
+            "server certificate of SERVER is not trusted: its subjectAltName holds neither a host "
+            "name nor an address");
+  EXPECT_THAT(failed.error.hints,
+              ElementsAre("a common name does not count: have it issued with a subjectAltName"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Certificates,
+                         NamelessServer,
+                         ::testing::Values(Nameless{"localhost", "localhost", ""},
+                                           Nameless{"127.0.0.1", "127.0.0.1", ""},
+                                           Nameless{"localhost", "localhost", "URI:spiffe://a/b"}));
+
+TEST_F(HttpTest, NamesTheProxyOfTheEnvironmentThatCannotBeReached) {
+  http.proxy = {.https_proxy = "http://me:pa/ss@127.0.0.1:1", .no_proxy = {}};
+  auto with = settings();
+  with.server = *parse_server_url("https://192.0.2.10:6443");
+  EXPECT_THAT(failure(with).error.message, ::testing::Not(HasSubstr("pa")));
+  http.proxy.https_proxy = "http://me:secret@127.0.0.1:1";
+  const auto failed = failure(with);
+  EXPECT_EQ(failed.error,
+            (Error{.code = Code::kUnavailable,
+                   .message = "cannot reach https://192.0.2.10:6443 through the proxy "
+                              "http://127.0.0.1:1: connection refused",
+                   .hints = {"the address is that of cluster 'east' in /home/me/kubeconfig",
+                             "the proxy is that of HTTPS_PROXY in the environment; NO_PROXY names "
+                             "what is reached without it"}}));
 }
 
 TEST_F(HttpTest, ChecksTheNameItWasToldToCheck) {
@@ -209,6 +258,15 @@ TEST_F(HttpTest, ActsOnBehalfOfOthersWhenToldTo) {
   EXPECT_EQ(headers.at("impersonate-user"), "jane");
   EXPECT_EQ(headers.at("impersonate-group"), "a, b");
   EXPECT_EQ(headers.at("impersonate-extra-we%2fird%20key"), "v");
+}
+
+TEST_F(HttpTest, SaysWhichProgramAndCommandAsks) {
+  EXPECT_THAT(user_agent("cluster check"),
+              ::testing::MatchesRegex("meshtrust/" MESHTRUST_VERSION
+                                      " \\(linux/[a-z0-9]+\\) cluster check"));
+  http.user_agent = user_agent("plan");
+  ASSERT_TRUE(send(settings()));
+  EXPECT_EQ(server().requests("east").back().headers.at("user-agent"), user_agent("plan"));
 }
 
 TEST_F(HttpTest, KeepsNoConnectionThatItWasToldToClose) {
