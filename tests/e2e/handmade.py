@@ -49,6 +49,18 @@ def make_bundle(root, name):
     }
 
 
+def make_server(names="IP:127.0.0.1", subject="/CN=proxy"):
+    """A certificate that is its own authority, for a server of these subjectAltNames."""
+    with tempfile.TemporaryDirectory() as folder:
+        key = make_key()
+        paths = _write(folder, key=key, extensions=f"basicConstraints = CA:TRUE\nsubjectAltName = {names}\n")
+        request = _request(paths, subject)
+        certificate = openssl(
+            "x509", "-req", "-in", request, "-signkey", paths["key"], "-days", 3650, "-extfile", paths["extensions"]
+        )
+    return Pair(certificate, key)
+
+
 def make_key():
     return openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
 

@@ -1,8 +1,11 @@
-"""An HTTP and a SOCKS proxy for the tests, each counting what goes through it."""
+"""HTTP and SOCKS proxies for the tests, each counting what goes through it."""
 
 import contextlib
+import select
 import socket
+import ssl
 import struct
+import tempfile
 import threading
 
 
@@ -47,6 +50,54 @@ class HttpProxy(Proxy):
         assert method == "CONNECT", method
         host, _, port = target.rpartition(":")
         return host, int(port), b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+class HttpsProxy(HttpProxy):
+    """An HTTP proxy that is itself spoken to by TLS."""
+
+    def __init__(self, pair):
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(pair.key + pair.certificate)
+            file.flush()
+            self._tls.load_cert_chain(file.name)
+        super().__init__()
+
+    def _serve(self, connection):
+        with contextlib.suppress(OSError):
+            super()._serve(_Tunnel(self._tls.wrap_socket(connection, server_side=True)))
+
+
+class _Tunnel:
+    """A TLS connection that one thread may read while another writes, as `ssl` does not allow by itself."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self._lock = threading.Lock()
+        connection.setblocking(False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._connection.close()
+
+    def recv(self, size):
+        while True:
+            with self._lock, contextlib.suppress(ssl.SSLWantReadError):
+                return self._connection.recv(size)
+            select.select([self._connection], [], [])
+
+    def sendall(self, data):
+        while data:
+            try:
+                with self._lock:
+                    data = data[self._connection.send(data) :]
+            except ssl.SSLWantWriteError:
+                select.select([], [self._connection], [])
+
+    def shutdown(self, how):
+        self._connection.shutdown(how)
 
 
 class SocksProxy(Proxy):

@@ -2,16 +2,21 @@
 """cluster check with every kind of credential, and against set-ups that are broken, each in its own way."""
 
 import base64
+import contextlib
 import json
 import re
+import signal
+import socket
+import threading
 import unittest
 
 import handmade
-from proxies import HttpProxy, SocksProxy
+from proxies import HttpProxy, HttpsProxy, SocksProxy
 from support import MeshTest
 
 V1 = "client.authentication.k8s.io/v1"
 MASTERS = "as-groups: [system:masters]"
+NO_TLS = b"HTTP/1.0 400 Bad Request\r\n\r\n"
 
 
 def value_of(key, text):
@@ -64,6 +69,21 @@ class ClusterTest(MeshTest):
         self.assert_told(f"cluster_{name}", told)
         return done
 
+    def listen(self, greet):
+        """A port where every caller is greeted after its first words, and then left."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    with listener.accept()[0] as connection:
+                        connection.recv(65536)
+                        greet(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return listener.getsockname()[1]
+
     def as_whom(self, *words):
         answer = json.loads(self.check(0, "-o", "json", *words).out)
         return answer["clusters"][0]["identity"]["username"]
@@ -111,8 +131,8 @@ class Credentials(ClusterTest):
 
 
 class Proxies(ClusterTest):
-    def proxy(self, kind):
-        proxy = kind()
+    def proxy(self, kind, *arguments):
+        proxy = kind(*arguments)
         self.addCleanup(proxy.close)
         return proxy
 
@@ -124,6 +144,38 @@ class Proxies(ClusterTest):
                 self.kubeconfig(cluster=f", proxy-url: '{scheme}://127.0.0.1:{proxy.port}'")
                 self.assertEqual("east-admin", self.as_whom())
                 self.assertEqual({address}, set(proxy.opened))
+
+    def test_a_proxy_that_speaks_tls_is_judged_by_the_authority_of_the_cluster(self):
+        pair = handmade.make_server()
+        proxy = self.proxy(HttpsProxy, pair)
+        url = f", proxy-url: 'https://127.0.0.1:{proxy.port}'"
+        both = base64.b64decode(self.authority) + pair.certificate.encode()
+        self.kubeconfig(authority=f"certificate-authority-data: {base64.b64encode(both).decode()}", cluster=url)
+        self.assertEqual("east-admin", self.as_whom())
+        self.assertEqual({self.server.removeprefix("https://")}, set(proxy.opened))
+
+        self.kubeconfig(cluster=url)
+        self.assert_checked("proxy_untrusted", 69)
+
+    def test_a_proxy_that_speaks_tls_is_not_judged_where_the_cluster_is_not(self):
+        proxy = self.proxy(HttpsProxy, handmade.make_server("DNS:elsewhere"))
+        url = f", proxy-url: 'https://127.0.0.1:{proxy.port}'"
+        self.kubeconfig(authority="insecure-skip-tls-verify: true", cluster=url)
+        self.assertEqual("east-admin", self.as_whom())
+
+    def test_a_proxy_without_an_alternative_name(self):
+        pair = handmade.make_server("URI:spiffe://proxy", "/CN=localhost")
+        proxy = self.proxy(HttpsProxy, pair)
+        both = base64.b64decode(self.authority) + pair.certificate.encode()
+        authority = f"certificate-authority-data: {base64.b64encode(both).decode()}"
+        self.kubeconfig(authority=authority, cluster=f", proxy-url: 'https://localhost:{proxy.port}'")
+        done = self.check(69)
+        self.assertIn("its subjectAltName holds neither a host name nor an address", done.err)
+
+    def test_a_proxy_that_does_not_speak_tls(self):
+        port = self.listen(lambda connection: connection.sendall(NO_TLS))
+        self.kubeconfig(cluster=f", proxy-url: 'https://127.0.0.1:{port}'")
+        self.assert_checked("proxy_without_tls", 69)
 
     def test_a_socks_proxy_resolves_the_name(self):
         proxy = self.proxy(SocksProxy)
@@ -143,6 +195,21 @@ class Proxies(ClusterTest):
         self.assertNotIn("secret", done.out + done.err)
 
 
+    def test_a_proxy_of_the_environment_where_nobody_listens(self):
+        self.environment["HTTPS_PROXY"] = "http://me:secret@127.0.0.1:1"
+        self.kubeconfig(server="https://192.0.2.10:6443")
+        done = self.assert_checked("environment_proxy_down", 69)
+        self.assertNotIn("secret", done.out + done.err)
+
+    def test_a_proxy_url_that_is_none(self):
+        for url in ("http://me:pa/secret@127.0.0.1:9", "http://127.0.0.1:notaport", "http://"):
+            with self.subTest(url):
+                self.kubeconfig(cluster=f", proxy-url: '{url}'")
+                done = self.check(65)
+                self.assertIn("'proxy-url' is no URL of a host with one of the schemes", done.err)
+                self.assertNotIn("secret", done.out + done.err)
+
+
 class Broken(ClusterTest):
     def test_a_port_where_nobody_listens(self):
         self.kubeconfig(server="https://127.0.0.1:1")
@@ -160,6 +227,35 @@ class Broken(ClusterTest):
     def test_a_server_of_another_name(self):
         self.kubeconfig(cluster=", tls-server-name: other.example")
         self.assert_checked("other_name", 69)
+
+    def test_a_server_name_that_would_be_another_host(self):
+        self.kubeconfig(cluster=", tls-server-name: 'x@localhost'")
+        self.assert_checked("server_name_is_none", 65)
+
+    def test_a_server_with_a_password(self):
+        self.kubeconfig(server="https://admin:secret@127.0.0.1:6443")
+        done = self.check(65, "-o", "json")
+        self.assertNotIn("secret", done.out + done.err)
+
+    def test_a_server_that_does_not_speak_tls(self):
+        port = self.listen(lambda connection: connection.sendall(NO_TLS))
+        self.kubeconfig(server=f"https://127.0.0.1:{port}")
+        self.assert_checked("plain_http", 69)
+
+    def test_a_server_that_hangs_up(self):
+        port = self.listen(lambda connection: None)
+        self.kubeconfig(server=f"https://127.0.0.1:{port}")
+        self.assert_checked("hangs_up", 69)
+
+    def test_names_with_escape_sequences(self):
+        self.kubeconfig(server="127.0.0.1:6443")
+        config = self.folder / "config"
+        name = r'"c\e]0;x\a"'
+        text = config.read_text().replace("name: c", f"name: {name}").replace("cluster: c,", f"cluster: {name},")
+        config.write_text(text.replace("current-context: c", f"current-context: {name}"))
+        done = self.check(65)
+        self.assertNotIn("\x1b", done.out + done.err)
+        self.assertIn("c?]0;x?", done.out)
 
     def test_a_client_certificate_that_has_expired(self):
         text = self.rig.user("east", "late", "--lifetime=-1h").read_text()
@@ -184,6 +280,31 @@ class Broken(ClusterTest):
     def test_a_plugin_that_fails(self):
         self.kubeconfig(self.plugin({"token": "secret"}, code=3))
         self.assert_checked("plugin_fails", 65)
+
+    def test_a_plugin_that_is_slow(self):
+        path = self.folder / "plugin"
+        path.write_text("#!/bin/sh\nexec sleep 600\n")
+        path.chmod(0o700)
+        self.kubeconfig(f"exec: {{apiVersion: {V1}, command: ./plugin, interactiveMode: Never}}")
+        self.assert_checked("plugin_slow", 69, "--timeout", "1s")
+
+    def test_ctrl_c_while_plugins_run(self):
+        """None is started after it, and nobody is told that the kubeconfig is wrong."""
+        path = self.folder / "plugin"
+        path.write_text("#!/bin/sh\necho run >> runs\nexec sleep 600\n")
+        path.chmod(0o700)
+        self.kubeconfig(f"exec: {{apiVersion: {V1}, command: ./plugin, interactiveMode: Never}}")
+        config = self.folder / "config"
+        another = "- name: d\n  context: {cluster: c, user: u}\ncurrent-context"
+        config.write_text(config.read_text().replace("current-context", another))
+        words = ("cluster", "check", "--context", "c", "--context", "d", "--jobs", "1")
+        with self.start(*words, password=None) as running:
+            while not (self.folder / "runs").exists():
+                self.assertIsNone(running.poll())
+            running.send_signal(signal.SIGTERM)
+            _, err = running.communicate(timeout=60)
+        self.assertEqual(5, running.returncode, err)
+        self.assertEqual("run\n", (self.folder / "runs").read_text())
 
     def test_a_plugin_that_needs_a_terminal(self):
         self.kubeconfig(f"exec: {{apiVersion: {V1}, command: 'true', interactiveMode: Always}}")
