@@ -323,7 +323,7 @@ class ApiClient {
   std::size_t largest_list() const { return 4 * options_.http.answer_limit_bytes; }
   struct ListBudget {
     Call call;
-    std::size_t bytes;
+    std::size_t bytes = 0;
   };
   base::Result<std::optional<base::Json>> list_page(const ObjectRef& ref,
                                                     const std::string& query,

@@ -42,7 +42,7 @@ Json exec_info(const ClientSettings& settings, bool interactive) {
           base::to_base64(base::as_bytes(settings.certificate_authority));
     }
     const auto config = base::parse_json(plugin.cluster_config, "extension");
-    if (config) cluster["config"] = *config;
+    cluster["config"] = config ? *config : Json();
   }
   return {{"kind", "ExecCredential"}, {"apiVersion", plugin.api_version}, {"spec", spec}};
 }

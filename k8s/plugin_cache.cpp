@@ -26,8 +26,9 @@ base::Result<PluginRun::Answer> PluginRun::current(const ClientSettings& setting
 base::Status PluginRun::run(const ClientSettings& settings, const PluginWorld& world) {
   // Many clusters may share it: what took a minute to fail is not tried anew for each of them.
   constexpr base::Seconds kStillFails{10};
-  if (failed_ && world.clock.steady() - failed_->at < kStillFails)
+  if (failed_ && world.clock.steady() - failed_->at < kStillFails) {
     return base::fail(failed_->error);
+  }
   std::unique_lock turn(terminal_turn(), std::defer_lock);
   if (is_interactive(*settings.exec)) turn.lock();
   auto answer = run_exec_plugin(settings, world);

@@ -138,8 +138,9 @@ Result<ServerUrl> parse_server_url(std::string_view text) {
   const auto bad = [&](std::string_view why) {
     return fail(Code::kInvalidInput, "server '" + without_password(text) + "' " + std::string(why));
   };
-  if (authority.find('@') != std::string_view::npos)
+  if (authority.find('@') != std::string_view::npos) {
     return bad("is to be written without a user name and password");
+  }
   if (authority.starts_with('[')) {
     const std::size_t close = authority.find(']');
     if (close == std::string_view::npos) return bad("has '[' without ']'");
@@ -151,8 +152,9 @@ Result<ServerUrl> parse_server_url(std::string_view text) {
     authority = colon == std::string_view::npos ? "" : authority.substr(colon);
   }
   if (url.host.empty()) return bad("has no host");
-  if (!has_host_characters(url.host))
+  if (!has_host_characters(url.host)) {
     return bad("has a host with characters that no host name has");
+  }
   if (!is_host(url.host)) return bad("has a host that is neither a name nor an address");
   const auto is_plain = [](char c) { return c > ' ' && c < '\x7f'; };
   if (!std::all_of(url.path.begin(), url.path.end(), is_plain)) {

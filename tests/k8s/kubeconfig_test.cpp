@@ -306,6 +306,15 @@ TEST_F(KubeconfigTest, RefusesServerNamesThatWouldBecomeAnotherHost) {
   EXPECT_EQ(settings("{" + https + ", tls-server-name: '::1'}", "{}").tls_server_name, "::1");
 }
 
+TEST_F(KubeconfigTest, TellsPluginsTheServerAsKubectlDoes) {
+  const auto told = [this](const std::string& server) {
+    return settings("{server: '" + server + "'}", "{}").server_as_written;
+  };
+  EXPECT_EQ(told("HTTPS://a:443/"), "HTTPS://a:443/");
+  EXPECT_EQ(told("https://a?q"), "https://a?q");
+  EXPECT_EQ(told("HTTPS://a:443/x/?q#f"), "https://a:443/x/");
+}
+
 TEST_F(KubeconfigTest, LetsNoEscapeSequenceIntoItsMessages) {
   const std::string esc = "\x1b";
   const std::string bad = "\"c\\e]0;x\\a\"";
