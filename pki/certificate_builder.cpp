@@ -94,7 +94,7 @@ base::Status add_extension(X509* x509, int nid, bool critical, const Value& valu
 
 base::Status add_basic_constraints(X509* x509, std::optional<int> path_length) {
   const ConstraintsExtension constraints(BASIC_CONSTRAINTS_new());
-  constraints->ca = 1;
+  constraints->ca = 0xff;  // written as it stands, and DER knows one true (X.690 11.1)
   if (path_length) {
     constraints->pathlen = ASN1_INTEGER_new();
     ASN1_INTEGER_set_int64(constraints->pathlen, *path_length);

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <stdexcept>
 #include <thread>
@@ -112,6 +113,20 @@ bool holds_string(const base::Bytes& bytes, std::uint8_t tag, std::string_view c
   std::string needle{static_cast<char>(tag), static_cast<char>(content.size())};
   needle += content;
   return base::as_text(bytes).find(needle) != std::string_view::npos;
+}
+
+// Go, and with it istiod, refuses every other way of saying true; OpenSSL and Botan do not care.
+TEST_F(Issue, WritesBasicConstraintsInDer) {
+  constexpr std::array<unsigned char, 8> kCaOfAnyDepth{0x04, 0x05, 0x30, 0x03,
+                                                       0x01, 0x01, 0xff, 0x30};
+  constexpr std::array<unsigned char, 10> kCaOfLeaves{0x04, 0x08, 0x30, 0x06, 0x01,
+                                                      0x01, 0xff, 0x02, 0x01, 0x00};
+  const auto holds = [](const Certificate& certificate, auto bytes) {
+    const base::ByteView der = certificate.der();
+    return !std::ranges::search(der, bytes).empty();
+  };
+  EXPECT_TRUE(holds(root, kCaOfAnyDepth));
+  EXPECT_TRUE(holds(must(issue(wanted_ca("O=Shop,CN=east", base::days(730)))), kCaOfLeaves));
 }
 
 TEST_F(Issue, WritesUtf8NamesAndAPrintableCountry) {
