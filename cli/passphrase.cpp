@@ -21,13 +21,15 @@ void cut_line_end(Secret& secret) {
   secret.truncate(std::min(text.find_first_of("\r\n"), text.size()));
 }
 
+base::Failure<base::Error> nobody_to_ask(std::string_view what) {
+  return base::fail(Code::kUsage,
+                    fmt::format("{} needs a passphrase and there is no terminal to ask on", what),
+                    "set MESHTRUST_PASSWORD, or use --password-file or --password-fd");
+}
+
 Result<Secret> prompt(Session& session, PassphrasePurpose purpose) {
   Terminal& terminal = session.around.terminal;
-  if (!terminal.is_there()) {
-    return base::fail(Code::kUsage,
-                      "the root key needs a passphrase and there is no terminal to ask on",
-                      "set MESHTRUST_PASSWORD, or use --password-file or --password-fd");
-  }
+  if (!terminal.is_there()) return nobody_to_ask("the root key");
   if (purpose == PassphrasePurpose::kOpen) return terminal.ask_secret("passphrase of the root key");
   MESHTRUST_TRY(Secret first, terminal.ask_secret("passphrase for the new root key"));
   MESHTRUST_TRY(const Secret second, terminal.ask_secret("the same once more"));
@@ -37,31 +39,33 @@ Result<Secret> prompt(Session& session, PassphrasePurpose purpose) {
   return first;
 }
 
-Result<Secret> find(Session& session, const PassphraseOptions& options, PassphrasePurpose purpose) {
-  if (!options.file.empty()) {
-    MESHTRUST_TRY(Secret secret, session.around.files.read_secret(options.file, kLongest));
+/// What was given without asking, if anything was.
+Result<std::optional<Secret>> find_given(Session& session, const PassphraseOptions& options) {
+  const bool by_descriptor = options.file.empty() && options.descriptor >= 0;
+  if (!options.file.empty() || by_descriptor) {
+    const std::string path =
+        by_descriptor ? fmt::format("/dev/fd/{}", options.descriptor) : options.file;
+    MESHTRUST_TRY(Secret secret, session.around.files.read_secret(path, kLongest));
     cut_line_end(secret);
-    return secret;
+    return std::optional<Secret>(std::move(secret));
   }
-  if (options.descriptor >= 0) {
-    MESHTRUST_TRY(Secret secret, session.around.files.read_secret(
-                                     fmt::format("/dev/fd/{}", options.descriptor), kLongest));
-    cut_line_end(secret);
-    return secret;
-  }
+  if (!session.around.password_given) return std::optional<Secret>();
   // Moved, not copied: when the key is open and this one copy cleared, none is left.
-  if (session.around.password_given) return std::exchange(session.around.password, Secret());
-  return prompt(session, purpose);
+  return std::optional<Secret>(std::exchange(session.around.password, Secret()));
 }
 
 }  // namespace
 
-void PassphraseOptions::declare(CLI::App& app) {
+void PassphraseOptions::declare_source(CLI::App& app, std::string_view what) {
   app.add_option("--password-file", file,
-                 "read the root key's passphrase from the first line of FILE")
+                 fmt::format("read the passphrase of {} from the first line of FILE", what))
       ->option_text("FILE");
   app.add_option("--password-fd", descriptor, "read it from an open file descriptor")
       ->option_text("N");
+}
+
+void PassphraseOptions::declare(CLI::App& app) {
+  declare_source(app, "the root key");
   app.add_flag("--no-password", none, "keep the root key in clear text; needs --insecure as well");
   app.add_flag("--insecure", insecure, "the second word that --no-password takes");
 }
@@ -79,9 +83,22 @@ Result<std::optional<Secret>> find_passphrase(Session& session,
                       "say '--no-password --insecure', or neither");
   }
   if (options.none) return std::optional<Secret>();
-  MESHTRUST_TRY(Secret secret, find(session, options, purpose));
-  if (secret.empty()) return base::fail(Code::kUsage, "the passphrase is empty");
-  return std::optional<Secret>(std::move(secret));
+  MESHTRUST_TRY(std::optional<Secret> secret, find_given(session, options));
+  if (!secret) {
+    MESHTRUST_TRY(secret, prompt(session, purpose));
+  }
+  if (secret->empty()) return base::fail(Code::kUsage, "the passphrase is empty");
+  return secret;
+}
+
+Result<Secret> find_passphrase_of(Session& session,
+                                  const PassphraseOptions& options,
+                                  std::string_view what) {
+  MESHTRUST_TRY(std::optional<Secret> given, find_given(session, options));
+  if (given) return *std::move(given);
+  Terminal& terminal = session.around.terminal;
+  if (!terminal.is_there()) return nobody_to_ask(what);
+  return terminal.ask_secret(fmt::format("passphrase of {}", what));
 }
 
 }  // namespace meshtrust::cli

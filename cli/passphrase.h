@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace CLI {
 class App;
@@ -20,6 +21,8 @@ struct PassphraseOptions {
   bool insecure = false;  ///< the second word that --no-password takes
 
   void declare(CLI::App& app);
+  /// The flags alone that say where the passphrase of `what` comes from, for reading only.
+  void declare_source(CLI::App& app, std::string_view what);
   /// Keeps `descriptor` from every child. Called before anything is run.
   void keep_from_children() const;
 };
@@ -33,5 +36,11 @@ enum class PassphrasePurpose { kOpen, kProtectNewKey };
 base::Result<std::optional<base::Secret>> find_passphrase(Session& session,
                                                           const PassphraseOptions& options,
                                                           PassphrasePurpose purpose);
+
+/// The passphrase of `what` from the same places, to open something that is not the root key; it
+/// may be empty. kUsage when there is none and nobody to ask.
+base::Result<base::Secret> find_passphrase_of(Session& session,
+                                              const PassphraseOptions& options,
+                                              std::string_view what);
 
 }  // namespace meshtrust::cli

@@ -10,6 +10,7 @@
 #include "ca/ledger.h"
 #include "cli/console.h"
 #include "cli/terminal.h"
+#include "run/tls_endpoint.h"
 
 #include <chrono>
 #include <functional>
@@ -27,6 +28,7 @@ struct Surroundings {
   base::Random& random;
   base::Processes& processes;
   base::Cancellation& cancellation;
+  run::TlsEndpoints& tls_endpoints;
   /// An environment variable, or nothing when it is unset.
   std::function<std::optional<std::string>(const std::string&)> variable;
   base::Secret password;  ///< of MESHTRUST_PASSWORD, which is unset by now

@@ -71,6 +71,7 @@ int with_system(const std::function<int(Surroundings&)>& program) {
   base::SystemClock clock;
   base::SystemRandom random;
   base::SystemProcesses processes(cancellation);
+  run::NetworkTlsEndpoints tls_endpoints(clock, cancellation);
   Surroundings around{.console = console,
                       .terminal = terminal,
                       .files = files,
@@ -78,6 +79,7 @@ int with_system(const std::function<int(Surroundings&)>& program) {
                       .random = random,
                       .processes = processes,
                       .cancellation = cancellation,
+                      .tls_endpoints = tls_endpoints,
                       .variable = variable,
                       .password = std::move(password),
                       .password_given = password_given,

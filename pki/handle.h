@@ -29,8 +29,8 @@ using Pbe2Parameters = Handle<PBE2PARAM, PBE2PARAM_free>;
 using Algorithm = Handle<X509_ALGOR, X509_ALGOR_free>;
 
 using X509Handle = Handle<X509, X509_free>;
-using Request = Handle<X509_REQ, X509_REQ_free>;
-using RevocationList = Handle<X509_CRL, X509_CRL_free>;
+using RequestHandle = Handle<X509_REQ, X509_REQ_free>;
+using RevocationListHandle = Handle<X509_CRL, X509_CRL_free>;
 using X509Name = Handle<X509_NAME, X509_NAME_free>;
 using PublicKey = Handle<X509_PUBKEY, X509_PUBKEY_free>;
 using Extension = Handle<X509_EXTENSION, X509_EXTENSION_free>;
@@ -39,6 +39,7 @@ inline void free_extensions(STACK_OF(X509_EXTENSION) * stack) {
 }
 using Extensions = Handle<STACK_OF(X509_EXTENSION), free_extensions>;
 
+using Enumerated = Handle<ASN1_ENUMERATED, ASN1_ENUMERATED_free>;
 using Integer = Handle<ASN1_INTEGER, ASN1_INTEGER_free>;
 using OctetString = Handle<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free>;
 using BitString = Handle<ASN1_BIT_STRING, ASN1_BIT_STRING_free>;

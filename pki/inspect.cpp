@@ -1,14 +1,12 @@
 #include "pki/inspect.h"
 
-#include "base/encoding.h"
 #include "pki/der.h"
 #include "pki/handle.h"
-#include "pki/key.h"
 #include "pki/key_text.h"
 #include "pki/openssl_error.h"
-#include "pki/openssl_name.h"
 #include "pki/openssl_values.h"
 #include "pki/pem.h"
+#include "pki/pkcs12.h"
 
 namespace meshtrust::pki {
 namespace {
@@ -17,73 +15,19 @@ using base::Code;
 using base::fail;
 using Inspected = decltype(InspectedObject::what);
 
-base::Error does_not_parse(std::string_view what) {
-  return openssl_error(Code::kInvalidInput, std::string(what) + " does not parse");
-}
-
 base::Result<Inspected> read_certificate(base::ByteView der) {
   MESHTRUST_TRY(Certificate certificate, Certificate::from_der(der));
   return Inspected(std::move(certificate));
 }
 
 base::Result<Inspected> read_request(base::ByteView der) {
-  const unsigned char* next = der.data();
-  const Request request(d2i_X509_REQ(nullptr, &next, static_cast<long>(der.size())));
-  if (!request || next != der.data() + der.size()) {
-    return fail(does_not_parse("certificate request"));
-  }
-  CertificateRequestFacts facts;
-  facts.subject = text_of(X509_REQ_get_subject_name(request.get()));
-  EVP_PKEY* key = X509_REQ_get0_pubkey(request.get());
-  facts.key_type = key_type_of(key);
-  facts.key_id = key_id(public_key_info(X509_REQ_get_X509_PUBKEY(request.get())));
-  const X509_ALGOR* algorithm = nullptr;
-  X509_REQ_get0_signature(request.get(), nullptr, &algorithm);
-  facts.signature_algorithm = signature_algorithm_text(algorithm);
-  facts.signature_valid = key != nullptr && X509_REQ_verify(request.get(), key) == 1;
-  if (const Extensions extensions(X509_REQ_get_extensions(request.get())); extensions) {
-    const AlternativeNames names(static_cast<GENERAL_NAMES*>(
-        X509V3_get_d2i(extensions.get(), NID_subject_alt_name, nullptr, nullptr)));
-    AlternativeNameTexts texts = texts_of(names.get());
-    facts.dns_names = std::move(texts.dns_names);
-    facts.uris = std::move(texts.uris);
-    facts.ip_addresses = std::move(texts.ip_addresses);
-    facts.emails = std::move(texts.emails);
-  }
-  facts.fingerprint = base::to_hex(base::sha256(der));
-  forget_openssl_errors();
-  return Inspected(std::move(facts));
+  MESHTRUST_TRY(CertificateRequest request, CertificateRequest::from_der(der));
+  return Inspected(std::move(request));
 }
 
 base::Result<Inspected> read_revocation_list(base::ByteView der) {
-  const unsigned char* next = der.data();
-  const RevocationList list(d2i_X509_CRL(nullptr, &next, static_cast<long>(der.size())));
-  if (!list || next != der.data() + der.size()) return fail(does_not_parse("revocation list"));
-  RevocationListFacts facts;
-  facts.issuer = text_of(X509_CRL_get_issuer(list.get()));
-  MESHTRUST_TRY(facts.this_update, instant_of(X509_CRL_get0_lastUpdate(list.get())));
-  if (const ASN1_TIME* until = X509_CRL_get0_nextUpdate(list.get()); until != nullptr) {
-    MESHTRUST_TRY(facts.next_update, instant_of(until));
-  }
-  const Integer number(static_cast<ASN1_INTEGER*>(
-      X509_CRL_get_ext_d2i(list.get(), NID_crl_number, nullptr, nullptr)));
-  if (number) facts.number = serial_text(number.get());
-  const AuthorityKeyId above(static_cast<AUTHORITY_KEYID*>(
-      X509_CRL_get_ext_d2i(list.get(), NID_authority_key_identifier, nullptr, nullptr)));
-  if (above && above->keyid != nullptr) {
-    facts.authority_key_id = base::to_hex(content_of(above->keyid));
-  }
-  const STACK_OF(X509_REVOKED)* revoked = X509_CRL_get_REVOKED(list.get());
-  for (int i = 0; i < sk_X509_REVOKED_num(revoked); ++i) {
-    facts.revoked.push_back(
-        serial_text(X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(revoked, i))));
-  }
-  const X509_ALGOR* algorithm = nullptr;
-  X509_CRL_get0_signature(list.get(), nullptr, &algorithm);
-  facts.signature_algorithm = signature_algorithm_text(algorithm);
-  facts.fingerprint = base::to_hex(base::sha256(der));
-  forget_openssl_errors();
-  return Inspected(std::move(facts));
+  MESHTRUST_TRY(RevocationList list, RevocationList::from_der(der));
+  return Inspected(std::move(list));
 }
 
 std::string encoding_of(std::string_view label) {
@@ -173,18 +117,29 @@ std::optional<Inspected> read_der(base::ByteView der) {
 
 }  // namespace
 
-base::Result<std::vector<InspectedObject>> inspect(std::string_view label,
-                                                   const base::Secret& content) {
+base::Result<base::Secret> ask_nobody(std::string_view label) {
+  return fail(Code::kUsage, std::string(label) + " needs a passphrase");
+}
+
+base::Result<std::vector<InspectedObject>> find_objects(std::string_view label,
+                                                        const base::Secret& content,
+                                                        const AskPassphrase& ask) {
   const std::string_view text = base::reveal(content, "inspection: kind and size of keys alone");
+  const base::ByteView bytes = base::as_bytes(text);
+  if (is_pkcs12(bytes)) return open_pkcs12(label, bytes, ask);
   auto blocks = pem_blocks(text);
   if (!blocks) return fail(with_context(std::move(blocks).error(), label));
-  MESHTRUST_TRY(std::vector<InspectedObject> objects, read_pem(label, *blocks));
-  if (blocks->empty()) {
-    if (auto found = read_der(base::as_bytes(text))) {
-      objects.push_back({std::string(label), *std::move(found)});
-    }
-  }
-  if (objects.empty()) {
+  if (!blocks->empty()) return read_pem(label, *blocks);
+  std::vector<InspectedObject> objects;
+  if (auto found = read_der(bytes)) objects.push_back({std::string(label), *std::move(found)});
+  return objects;
+}
+
+base::Result<std::vector<InspectedObject>> inspect(std::string_view label,
+                                                   const base::Secret& content,
+                                                   const AskPassphrase& ask) {
+  auto objects = find_objects(label, content, ask);
+  if (objects && objects->empty()) {
     return fail(Code::kInvalidInput,
                 std::string(label) +
                     ": found no certificate, private key, certificate request or revocation list");

@@ -65,7 +65,8 @@ Json json_of(const PrivateKeyFacts& facts) {
   return json;
 }
 
-Json json_of(const CertificateRequestFacts& facts) {
+Json json_of(const CertificateRequest& request) {
+  const CertificateRequestFacts& facts = request.facts();
   Json json = {{"subject", facts.subject},
                {"keyType", facts.key_type},
                {"keyId", facts.key_id},
@@ -73,10 +74,12 @@ Json json_of(const CertificateRequestFacts& facts) {
                {"signatureValid", facts.signature_valid},
                {"fingerprint", facts.fingerprint}};
   put_alternative_names(json, facts);
+  put_if_any(json, "requestedExtensions", facts.extensions);
   return json;
 }
 
-Json json_of(const RevocationListFacts& facts) {
+Json json_of(const RevocationList& list) {
+  const RevocationListFacts& facts = list.facts();
   Json json = {{"issuer", facts.issuer},
                {"thisUpdate", base::format_rfc3339(facts.this_update)},
                {"signatureAlgorithm", facts.signature_algorithm},
@@ -85,7 +88,11 @@ Json json_of(const RevocationListFacts& facts) {
   if (facts.next_update) json["nextUpdate"] = base::format_rfc3339(*facts.next_update);
   put_if(json, "number", facts.number);
   put_if(json, "authorityKeyId", facts.authority_key_id);
-  put_if_any(json, "revoked", facts.revoked);
+  if (facts.is_delta) json["isDelta"] = true;
+  if (facts.is_partial) json["isPartial"] = true;
+  for (const RevokedCertificate& entry : facts.revoked) {
+    json["revoked"].push_back(entry.serial);
+  }
   return json;
 }
 

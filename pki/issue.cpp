@@ -13,9 +13,10 @@ using base::Code;
 using base::fail;
 
 /// Everything that is wrong with the rehearsal as one refusal; warnings count, as there is no
-/// reason to mint something that deserves one.
+/// reason to mint something that deserves one; notes do not.
 base::Status refuse_findings(const LintSubject& rehearsal) {
-  const std::vector<LintFinding> findings = lint(rehearsal);
+  std::vector<LintFinding> findings = lint(rehearsal);
+  std::erase_if(findings, [](const auto& each) { return each.severity == Severity::kNote; });
   if (findings.empty()) return {};
   std::string message =
       "the certificate of '" + rehearsal.certificate.facts().subject + "' would break a rule";
@@ -68,7 +69,7 @@ base::Result<Certificate> issue_root(const CaTemplate& wanted,
                           .issuer = nullptr};
   MESHTRUST_TRY(const Certificate rehearsal, make_rehearsal(content, key.algorithm(), random));
   MESHTRUST_TRY_DO(refuse_findings(
-      {.certificate = rehearsal, .role = CertificateRole::kRoot, .issuer = nullptr}));
+      {.certificate = rehearsal, .role = LintRole::kRoot, .issuer = nullptr}));
   return sign_and_verify(rehearsal, nullptr, key);
 }
 
@@ -88,7 +89,7 @@ base::Result<Certificate> issue_intermediate(const CaTemplate& wanted,
   MESHTRUST_TRY(const Certificate rehearsal,
                 make_rehearsal(content, issuer_key.algorithm(), random));
   MESHTRUST_TRY_DO(refuse_findings(
-      {.certificate = rehearsal, .role = CertificateRole::kIntermediate, .issuer = &issuer}));
+      {.certificate = rehearsal, .role = LintRole::kIntermediate, .issuer = &issuer}));
   return sign_and_verify(rehearsal, &issuer, issuer_key);
 }
 

@@ -1,7 +1,11 @@
 #pragma once
 
+#include "base/time.h"
 #include "pki/certificate.h"
+#include "pki/revocation_list.h"
+#include "pki/rule.h"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,40 +13,32 @@
 
 namespace meshtrust::pki {
 
-/// What a certificate is for decides which rules apply to it.
-enum class CertificateRole { kRoot, kIntermediate };
-
-enum class Severity { kWarning, kError };
-
-/// A rule that a certificate breaks.
-struct LintFinding {
-  std::string rule;  ///< stable id, e.g. "ca_outlives_issuer"
-  Severity severity = Severity::kError;
-  std::string source;   ///< the clause: "RFC 5280 4.2.1.9", "mesh policy: ..."
-  std::string message;  ///< found versus wanted
-};
-
-/// Everything that a rule may look at. `issuer` is null for a root.
+/// Everything that a rule may look at. `issuer` is null for a root, and where it is not known. With
+/// `at`, the rules about expiry apply too: minting does without.
 struct LintSubject {
   const Certificate& certificate;
-  CertificateRole role = CertificateRole::kRoot;
+  LintRole role = LintRole::kRoot;
   const Certificate* issuer = nullptr;
+  std::optional<base::Instant> at = {};
 };
 
-struct LintRule {
-  std::string_view id;
-  Severity severity;
-  std::string_view source;
-  std::string_view summary;
-  bool (*applies)(const LintSubject&);
-  /// Empty when the rule holds, else found versus wanted.
-  std::string (*check)(const LintSubject&);
+/// A list, and the certificate of its issuer where that is known.
+struct ListSubject {
+  const RevocationList& list;
+  const Certificate* issuer = nullptr;
+  std::optional<base::Instant> at = {};
 };
 
-/// The table of rules, in the order in which findings are reported.
-std::span<const LintRule> lint_rules();
+/// The table of rules about certificates and revocation lists, in the order in which findings are
+/// reported. Those about bundles stand in `istio/lint.h`, which has them all.
+std::span<const Rule> lint_rules();
 
 /// Every rule that `subject` breaks.
 std::vector<LintFinding> lint(const LintSubject& subject);
+std::vector<LintFinding> lint(const ListSubject& subject);
+
+/// What a certificate is for, as far as it says so itself: a CA that names itself as issuer is a
+/// root, another CA an intermediate, all else a workload.
+LintRole role_of(const Certificate& certificate);
 
 }  // namespace meshtrust::pki

@@ -63,6 +63,7 @@ class ProgramTest : public ::testing::Test {
                         .random = random,
                         .processes = processes,
                         .cancellation = cancellation,
+                        .tls_endpoints = tls_endpoints,
                         .variable = [this](const std::string& name) -> std::optional<std::string> {
                           const auto found = variables.find(name);
                           if (found == variables.end()) return std::nullopt;
@@ -97,6 +98,7 @@ class ProgramTest : public ::testing::Test {
   base::SystemRandom random;
   base::SystemProcesses processes;
   base::Cancellation cancellation;
+  run::NetworkTlsEndpoints tls_endpoints{clock, cancellation};
   std::map<std::string, std::string> variables;
   std::string password;
 };

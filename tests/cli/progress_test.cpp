@@ -18,6 +18,7 @@ class ProgressTest : public ProgramTest {
                         .random = random,
                         .processes = processes,
                         .cancellation = cancellation,
+                        .tls_endpoints = tls_endpoints,
                         .variable = [](const std::string&) { return std::nullopt; },
                         .password = {},
                         .host = {},

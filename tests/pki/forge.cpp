@@ -135,6 +135,45 @@ Identity forge(const Forgery& wanted, const Identity& issuer) {
   return make(wanted, &issuer);
 }
 
+RevocationList forge_list(const ListForgery& wanted, const Identity& issuer) {
+  const RevocationListHandle list(X509_CRL_new());
+  X509* authority = x509_of(issuer.certificate);
+  X509_CRL_set_version(list.get(), wanted.version - 1);
+  X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(authority));
+  const Time from(ASN1_TIME_set(nullptr, wanted.this_update.time_since_epoch().count()));
+  X509_CRL_set1_lastUpdate(list.get(), from.get());
+  if (wanted.next_update) {
+    const Time until(ASN1_TIME_set(nullptr, wanted.next_update->time_since_epoch().count()));
+    X509_CRL_set1_nextUpdate(list.get(), until.get());
+  }
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, authority, nullptr, nullptr, list.get(), 0);
+  for (const auto& [name, value] : wanted.extensions) {
+    const Extension extension(X509V3_EXT_nconf(nullptr, &context, name.c_str(), value.c_str()));
+    MESHTRUST_CHECK(extension != nullptr);
+    X509_CRL_add_ext(list.get(), extension.get(), -1);
+  }
+  if (wanted.number) {
+    const Integer number(ASN1_INTEGER_new());
+    ASN1_INTEGER_set(number.get(), *wanted.number);
+    X509_CRL_add1_ext_i2d(list.get(), NID_crl_number, number.get(), 0, 0);
+  }
+  for (const std::string& hex : wanted.revoked) {
+    X509_REVOKED* entry = X509_REVOKED_new();
+    BIGNUM* number = nullptr;
+    BN_hex2bn(&number, hex.c_str());
+    const BigNumber owner(number);
+    const Integer serial(BN_to_ASN1_INTEGER(number, nullptr));
+    X509_REVOKED_set_serialNumber(entry, serial.get());
+    X509_REVOKED_set_revocationDate(entry, const_cast<ASN1_TIME*>(from.get()));
+    X509_CRL_add0_revoked(list.get(), entry);
+  }
+  const Key& signing = wanted.signing_key ? wanted.signing_key : issuer.key;
+  MESHTRUST_CHECK(X509_CRL_sign(list.get(), signing.get(), EVP_get_digestbyname(wanted.digest)) >
+                  0);
+  return *RevocationList::from_der(to_der(i2d_X509_CRL, static_cast<const X509_CRL*>(list.get())));
+}
+
 CaTemplate wanted_ca(std::string_view subject, base::Seconds lifetime, base::Instant not_before) {
   return {.subject = *DistinguishedName::parse(subject),
           .not_before = not_before,

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "pki/certificate.h"
 #include "pki/issue.h"
+#include "pki/revocation_list.h"
 
 #include <memory>
 #include <optional>
@@ -79,6 +80,19 @@ Forgery intermediate_forgery(std::string subject = "O=Forge,CN=east");
 Forgery leaf_forgery();
 
 Identity forge(const Forgery& wanted, const Identity& issuer);
+
+/// A revocation list that breaks any rule one likes; as it stands, one that breaks none.
+struct ListForgery {
+  int version = 2;
+  base::Instant this_update = kNow - base::days(1);
+  std::optional<base::Instant> next_update = kNow + base::days(90);
+  std::vector<ExtensionText> extensions = {{"authorityKeyIdentifier", "keyid:always"}};
+  std::optional<long> number = 7;
+  std::vector<std::string> revoked;  ///< serials, hex
+  const char* digest = "SHA256";
+  Key signing_key;  ///< another key than the issuer's
+};
+RevocationList forge_list(const ListForgery& wanted, const Identity& issuer);
 
 /// A template that `issue_root` and `issue_intermediate` accept.
 CaTemplate wanted_ca(std::string_view subject,

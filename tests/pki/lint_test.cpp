@@ -11,6 +11,7 @@ namespace meshtrust::pki {
 namespace {
 
 using testing::forge;
+using testing::forge_list;
 using testing::forge_root;
 using testing::Forgery;
 using testing::Identity;
@@ -39,72 +40,81 @@ struct BadIntermediate {
 
 const std::vector<BadRoot>& bad_roots() {
   static const std::vector<BadRoot> cases = {
-      {"serial_positive: serial is zero, wanted a positive number; "
-       "serial_entropy: serial has 8 bits, wanted at least 64",
+      {"serial-positive: serial is zero, wanted a positive number; "
+       "serial-entropy: serial has 8 bits, wanted at least 64",
        [](Forgery& f) { f.serial = "00"; }},
-      {"serial_positive: serial is negative, wanted a positive number",
+      {"serial-positive: serial is negative, wanted a positive number",
        [](Forgery& f) { f.serial = "-0123456789abcdef01"; }},
-      {"serial_length: serial has 21 octets, wanted at most 20",
+      {"serial-length: serial has 21 octets, wanted at most 20",
        [](Forgery& f) { f.serial = "01" + std::string(40, 'a'); }},
-      {"serial_length: serial has 21 octets, wanted at most 20",
+      {"serial-length: serial has 21 octets, wanted at most 20",
        [](Forgery& f) { f.serial = std::string(40, 'a'); }},
-      {"serial_entropy: serial has 56 bits, wanted at least 64",
+      {"serial-entropy: serial has 56 bits, wanted at least 64",
        [](Forgery& f) { f.serial = "01234567890abc"; }},
-      {"duplicate_extension: extension 'subjectKeyIdentifier' stands there twice, wanted once",
+      {"duplicate-extension: extension 'subjectKeyIdentifier' stands there twice, wanted once",
        [](Forgery& f) { f.extensions.emplace_back("subjectKeyIdentifier", "hash"); }},
-      {"unknown_critical_extension: critical extension '1.2.3.4' is unknown, wanted none",
+      {"unknown-critical-extension: critical extension '1.2.3.4' is unknown, wanted none",
        [](Forgery& f) { f.with("1.2.3.4", "critical,DER:0500"); }},
-      {"subject_present: subject is empty, wanted a name", [](Forgery& f) { f.subject = ""; }},
-      {"root_self_issued: issuer is 'CN=Other', wanted the subject 'O=Forge,CN=Root'",
+      {"subject-present: subject is empty, wanted a name", [](Forgery& f) { f.subject = ""; }},
+      {"root-self-issued: issuer is 'CN=Other', wanted the subject 'O=Forge,CN=Root'",
        [](Forgery& f) { f.issuer_name = "CN=Other"; }},
-      {"validity_order: ends at 2030-01-01T00:00:00Z, wanted later than its begin "
+      {"validity-order: ends at 2030-01-01T00:00:00Z, wanted later than its begin "
        "2030-01-01T00:00:00Z",
        [](Forgery& f) { f.not_before = f.not_after = testing::kNow; }},
-      {"basic_constraints_present: basicConstraints are absent, wanted CA:TRUE",
+      {"basic-constraints-present: basicConstraints are absent, wanted CA:TRUE",
        [](Forgery& f) { f.with("basicConstraints", ""); }},
-      {"basic_constraints_critical: basicConstraints are not critical, wanted critical",
+      {"basic-constraints-critical: basicConstraints are not critical, wanted critical",
        [](Forgery& f) { f.with("basicConstraints", "CA:TRUE"); }},
-      {"basic_constraints_ca: basicConstraints say CA:FALSE, wanted CA:TRUE",
+      {"basic-constraints-ca: basicConstraints say CA:FALSE, wanted CA:TRUE",
        [](Forgery& f) { f.with("basicConstraints", "critical,CA:FALSE"); }},
-      {"root_path_length: path length is 1, wanted none or at least 2: a bridge between roots must "
+      {"root-path-length: path length is 1, wanted none or at least 2: a bridge between roots must "
        "fit",
        [](Forgery& f) { f.with("basicConstraints", "critical,CA:TRUE,pathlen:1"); }},
       {"", [](Forgery& f) { f.with("basicConstraints", "critical,CA:TRUE,pathlen:2"); }},
-      {"key_usage_present: keyUsage is absent, wanted keyCertSign and cRLSign",
+      {"key-usage-present: keyUsage is absent, wanted keyCertSign and cRLSign",
        [](Forgery& f) { f.with("keyUsage", ""); }},
-      {"key_usage_critical: keyUsage is not critical, wanted critical",
+      {"key-usage-critical: keyUsage is not critical, wanted critical",
        [](Forgery& f) { f.with("keyUsage", "keyCertSign,cRLSign"); }},
-      {"key_usage_bits: keyUsage allows keyCertSign, wanted keyCertSign, cRLSign and nothing else",
+      {"key-usage-crl-sign: keyUsage allows keyCertSign, wanted cRLSign",
        [](Forgery& f) { f.with("keyUsage", "critical,keyCertSign"); }},
-      {"key_usage_bits: keyUsage allows digitalSignature, keyCertSign, cRLSign, wanted "
-       "keyCertSign, "
-       "cRLSign and nothing else",
+      {"key-usage-minimal: keyUsage also allows digitalSignature, wanted keyCertSign and cRLSign "
+       "alone",
        [](Forgery& f) { f.with("keyUsage", "critical,digitalSignature,keyCertSign,cRLSign"); }},
-      {"no_extended_key_usage: extended key usage is serverAuth, wanted none",
+      {"no-extended-key-usage: extended key usage is serverAuth, wanted none",
        [](Forgery& f) { f.with("extendedKeyUsage", "serverAuth"); }},
-      {"no_name_constraints: name constraints are present, wanted none",
+      {"key-usage-cert-sign: keyUsage allows cRLSign, wanted keyCertSign",
+       [](Forgery& f) { f.with("keyUsage", "critical,cRLSign"); }},
+      {"uri-constraints: name constraints speak of URIs, wanted none",
        [](Forgery& f) { f.with("nameConstraints", "critical,permitted;URI:cluster.local"); }},
-      {"subject_key_id_present: subject key identifier is absent, wanted one",
+      {"no-name-constraints: name constraints are present, wanted none",
+       [](Forgery& f) { f.with("nameConstraints", "critical,permitted;DNS:mesh.example"); }},
+      {"directory-constraints: name constraints speak of directory names, wanted none",
+       [](Forgery& f) {
+         // permittedSubtrees with one directoryName: CN=a
+         f.with("nameConstraints", "critical,DER:3014A0123010A40E300C310A300806035504030C0161");
+       }},
+      {"subject-key-id-present: subject key identifier is absent, wanted one",
        [](Forgery& f) { f.with("subjectKeyIdentifier", ""); }},
       {"", [](Forgery& f) { f.with("authorityKeyIdentifier", "keyid:always"); }},
-      {"root_authority_key_id: authority key identifier is 0102, wanted none or its own 0a0b",
+      {"root-authority-key-id: authority key identifier is 0102, wanted none or its own 0a0b",
        [](Forgery& f) {
          f.with("subjectKeyIdentifier", "0A0B");
          f.with("authorityKeyIdentifier", "DER:300480020102");
        }},
-      {"key_type: key is rsa-1024, wanted RSA of 2048 to 8192 bits or ECDSA on P-256 or P-384",
+      {"key-type: key is rsa-1024, wanted RSA from 2048 bits or ECDSA on P-256 or P-384",
        [](Forgery& f) { f.key = testing::rsa_key(1024); }},
-      {"key_type: key is ecdsa-p521, wanted RSA of 2048 to 8192 bits or ECDSA on P-256 or P-384",
+      {"key-p521: key is ecdsa-p521, wanted P-256 or P-384",
        [](Forgery& f) { f.key = testing::ec_key("P-521"); }},
       {"", [](Forgery& f) { f.key = testing::rsa_key(2048); }},
       {"", [](Forgery& f) { f.key = testing::ec_key("P-384"); }},
-      {"uncompressed_point: the point of the key is compressed, wanted it uncompressed",
+      {"uncompressed-point: the point of the key is compressed, wanted it uncompressed",
        [](Forgery& f) { f.compressed_point = true; }},
-      {"signature_hash: signature is 'ecdsa-with-SHA1', wanted SHA-256, SHA-384 or SHA-512 with "
+      {"root-signature-hash: signature is 'ecdsa-with-SHA1', wanted SHA-256, SHA-384 or SHA-512 "
+       "with "
        "RSA "
        "or ECDSA",
        [](Forgery& f) { f.digest = "SHA1"; }},
-      {"signature_fits_key: signature is 'sha256WithRSAEncryption', which its own key (ecdsa-p256) "
+      {"signature-fits-key: signature is 'sha256WithRSAEncryption', which its own key (ecdsa-p256) "
        "cannot make",
        [](Forgery& f) { f.signing_key = testing::rsa_key(2048); }},
   };
@@ -113,18 +123,18 @@ const std::vector<BadRoot>& bad_roots() {
 
 const std::vector<BadIntermediate>& bad_intermediates() {
   static const std::vector<BadIntermediate> cases = {
-      {"intermediate_path_length: path length is absent, wanted 0",
+      {"intermediate-path-length: path length is absent, wanted 0",
        [](Forgery& f) { f.with("basicConstraints", "critical,CA:TRUE"); }},
-      {"intermediate_path_length: path length is 1, wanted 0",
+      {"intermediate-path-length: path length is 1, wanted 0",
        [](Forgery& f) { f.with("basicConstraints", "critical,CA:TRUE,pathlen:1"); }},
-      {"subject_distinct: subject is 'O=Forge,CN=Root' like the issuer's, wanted another one",
+      {"subject-distinct: subject is 'O=Forge,CN=Root' like the issuer's, wanted another one",
        [](Forgery& f) { f.subject = "O=Forge,CN=Root"; }},
-      {"issuer_name_bytes: issuer is 'CN=Other', wanted 'O=Forge,CN=Root'",
+      {"issuer-name-bytes: issuer is 'CN=Other', wanted 'O=Forge,CN=Root'",
        [](Forgery& f) { f.issuer_name = "CN=Other"; }},
-      {"issuer_name_bytes: issuer 'O=Forge,CN=Root' is encoded unlike the issuer's subject",
+      {"issuer-name-bytes: issuer 'O=Forge,CN=Root' is encoded unlike the issuer's subject",
        [](Forgery& f) { f.issuer_as_printable = true; }},
-      {"begins_before_issuer: begins at 2029-12-22T23:59:59Z, wanted no earlier than the issuer at "
-       "2029-12-23T00:00:00Z; ca_outlives_issuer: ends at 2030-01-11T00:00:01Z, wanted no later "
+      {"begins-before-issuer: begins at 2029-12-22T23:59:59Z, wanted no earlier than the issuer at "
+       "2029-12-23T00:00:00Z; ca-outlives-issuer: ends at 2030-01-11T00:00:01Z, wanted no later "
        "than "
        "the issuer at 2030-01-11T00:00:00Z",
        [](Forgery& f) {
@@ -140,17 +150,123 @@ const std::vector<BadIntermediate>& bad_intermediates() {
          f.not_before = Forgery().not_before;
          f.not_after = Forgery().not_after;
        }},
-      {"authority_key_id_present: authority key identifier is absent, wanted the issuer's",
+      {"authority-key-id-present: authority key identifier is absent, wanted the issuer's",
        [](Forgery& f) { f.with("authorityKeyIdentifier", ""); }},
-      {"authority_key_id_matches: authority key identifier is 0102, wanted the issuer's 0a0b",
+      {"authority-key-id-matches: authority key identifier is 0102, wanted the issuer's 0a0b",
        [](Forgery& f) { f.with("authorityKeyIdentifier", "DER:300480020102"); },
        [](Forgery& f) { f.with("subjectKeyIdentifier", "0A0B"); }},
-      {"authority_key_id_matches: the issuer has no subject key identifier, wanted one to refer to",
+      {"authority-key-id-matches: the issuer has no subject key identifier, wanted one to refer to",
        [](Forgery& f) { f.with("authorityKeyIdentifier", "DER:300480020102"); },
        [](Forgery& f) { f.with("subjectKeyIdentifier", ""); }},
-      {"signature_fits_key: signature is 'sha256WithRSAEncryption', which the issuer's key "
+      {"signature-fits-key: signature is 'sha256WithRSAEncryption', which the issuer's key "
        "(ecdsa-p256) cannot make",
        [](Forgery& f) { f.signing_key = testing::rsa_key(2048); }},
+  };
+  return cases;
+}
+
+struct BadWorkload {
+  std::string finding;
+  std::function<void(Forgery&)> spoil;
+};
+
+const std::vector<BadWorkload>& bad_workloads() {
+  const auto named = [](const char* names) {
+    return [names](Forgery& f) { f.with("subjectAltName", names); };
+  };
+  static const std::vector<BadWorkload> cases = {
+      {"svid-one-uri: found 0 URI names, wanted one", named("critical,DNS:a.b")},
+      {"svid-one-uri: found 2 URI names, wanted one",
+       named("critical,URI:spiffe://a/ns/b/sa/c,URI:spiffe://a/ns/b/sa/d")},
+      {"svid-id: 'https://a/b' does not begin with 'spiffe://'", named("critical,URI:https://a/b")},
+      {"svid-id: 'spiffe:///ns/a' names no trust domain", named("critical,URI:spiffe:///ns/a")},
+      {"svid-id: 'spiffe://a:80/b' has a trust domain with something else than a-z, 0-9, '.', '-' "
+       "and '_'",
+       named("critical,URI:spiffe://a:80/b")},
+      {"svid-id: 'spiffe://a/../b' has an empty or relative path segment",
+       named("critical,URI:spiffe://a/../b")},
+      {"svid-id: 'spiffe://a/b?c' has a path with something else than letters, digits, '.', '-' "
+       "and '_'",
+       named("critical,URI:spiffe://a/b?c")},
+      {"svid-path: 'spiffe://a/b' names no service account, wanted .../ns/NAMESPACE/sa/ACCOUNT",
+       named("critical,URI:spiffe://a/b")},
+      {"svid-names-critical: the subject is empty and the alternative names are not critical, "
+       "wanted critical",
+       named("URI:spiffe://a/ns/b/sa/c")},
+      {"svid-no-ca: basicConstraints say CA:TRUE, wanted a workload",
+       [](Forgery& f) { f.with("basicConstraints", "critical,CA:TRUE"); }},
+      {"svid-no-ca-usage: keyUsage allows keyCertSign, wanted it not to",
+       [](Forgery& f) { f.with("keyUsage", "critical,digitalSignature,keyCertSign"); }},
+      {"svid-digital-signature: keyUsage is absent, wanted digitalSignature",
+       [](Forgery& f) { f.with("keyUsage", ""); }},
+      {"svid-digital-signature: keyUsage lacks digitalSignature",
+       [](Forgery& f) { f.with("keyUsage", "critical,keyEncipherment"); }},
+      {"svid-both-roles: extended key usage is serverAuth, wanted clientAuth as well",
+       [](Forgery& f) { f.with("extendedKeyUsage", "serverAuth"); }},
+      {"svid-short-life: is valid for 91 days, wanted at most 90",
+       [](Forgery& f) { f.not_after = f.not_before + base::days(91); }},
+      {"expired: ended 1 day ago, on 2029-12-31",
+       [](Forgery& f) {
+         f.not_before = testing::kNow - base::days(3);
+         f.not_after = testing::kNow - base::days(1);
+       }},
+      {"not-yet-valid: begins in 1 hour, at 2030-01-01T01:00:00Z",
+       [](Forgery& f) { f.not_before = testing::kNow + std::chrono::hours(1); }},
+      {"signature-hash: signature is 'ecdsa-with-SHA1', wanted SHA-256, SHA-384 or SHA-512 with "
+       "RSA or ECDSA",
+       [](Forgery& f) { f.digest = "SHA1"; }},
+  };
+  return cases;
+}
+
+/// What only the passing of time, or the size of a key, makes wrong with an intermediate.
+const std::vector<BadWorkload>& aged_intermediates() {
+  static const std::vector<BadWorkload> cases = {
+      {"expires-soon: ends in 29 days, on 2030-01-30",
+       [](Forgery& f) { f.not_after = testing::kNow + base::days(29); }},
+      {"ends-with-issuer: ends on 2039-12-29, the day on which its issuer ends, wanted well "
+       "before; "
+       "long-life: is valid for 10 years, wanted at most 5",
+       [](Forgery& f) { f.not_after = Forgery().not_after - std::chrono::hours(20); }},
+      {"key-rsa-cost: key is rsa-4096, where ecdsa-p256 would do",
+       [](Forgery& f) { f.key = testing::rsa_key(4096); }},
+  };
+  return cases;
+}
+
+struct BadList {
+  std::string finding;
+  std::function<void(testing::ListForgery&)> spoil;
+  std::function<void(Forgery&)> issuer = [](Forgery&) {};
+};
+
+const std::vector<BadList>& bad_lists() {
+  using testing::kNow;
+  using testing::ListForgery;
+  static const std::vector<BadList> cases = {
+      {"crl-number: CRL number is absent, wanted one", [](ListForgery& f) { f.number.reset(); }},
+      {"crl-authority-key-id: authority key identifier is absent, wanted the issuer's",
+       [](ListForgery& f) { f.extensions.clear(); }},
+      {"crl-next-update: next update is absent, wanted one",
+       [](ListForgery& f) { f.next_update.reset(); }},
+      {"crl-expired: ended 1 hour ago, on 2029-12-31",
+       [](ListForgery& f) { f.next_update = kNow - std::chrono::hours(1); }},
+      {"crl-not-yet-valid: begins in 1 hour, at 2030-01-01T01:00:00Z",
+       [](ListForgery& f) { f.this_update = kNow + std::chrono::hours(1); }},
+      {"crl-expires-soon: ends in 6 days, on 2030-01-07",
+       [](ListForgery& f) { f.next_update = kNow + base::days(6); }},
+      {"crl-whole: this is a delta, wanted the whole list",
+       [](ListForgery& f) { f.extensions.emplace_back("2.5.29.27", "critical,DER:020101"); }},
+      {"crl-scope: an issuing distribution point limits its scope, wanted all of its CA",
+       [](ListForgery& f) { f.extensions.emplace_back("2.5.29.28", "critical,DER:30038101FF"); }},
+      {"crl-unknown-critical-extension: critical extension '1.2.3.4' is unknown, wanted none",
+       [](ListForgery& f) { f.extensions.emplace_back("1.2.3.4", "critical,DER:0500"); }},
+      {"crl-signature-hash: signature is 'ecdsa-with-SHA1', wanted SHA-256 or better",
+       [](ListForgery& f) { f.digest = "SHA1"; }},
+      {"crl-issuer-may-sign: keyUsage of its issuer 'O=Forge,CN=Root' lacks cRLSign",
+       [](ListForgery&) {}, [](Forgery& f) { f.with("keyUsage", "critical,keyCertSign"); }},
+      {"crl-signature: the signature does not verify with the key of 'O=Forge,CN=Root'",
+       [](ListForgery& f) { f.signing_key = testing::ec_key(); }},
   };
   return cases;
 }
@@ -166,10 +282,9 @@ std::string joined(const std::vector<std::string>& texts) {
 TEST(Lint, FindsNothingInAGoodRootAndIntermediate) {
   const Identity root = forge_root();
   const Identity east = forge(intermediate_forgery(), root);
-  EXPECT_THAT(findings_of({.certificate = root.certificate, .role = CertificateRole::kRoot}),
-              IsEmpty());
+  EXPECT_THAT(findings_of({.certificate = root.certificate, .role = LintRole::kRoot}), IsEmpty());
   EXPECT_THAT(findings_of({.certificate = east.certificate,
-                           .role = CertificateRole::kIntermediate,
+                           .role = LintRole::kIntermediate,
                            .issuer = &root.certificate}),
               IsEmpty());
 }
@@ -179,9 +294,8 @@ TEST(Lint, FindsWhatIsWrongWithARootAndNothingElse) {
     Forgery wanted;
     bad.spoil(wanted);
     const Identity root = forge_root(wanted);
-    EXPECT_EQ(
-        joined(findings_of({.certificate = root.certificate, .role = CertificateRole::kRoot})),
-        bad.finding);
+    EXPECT_EQ(joined(findings_of({.certificate = root.certificate, .role = LintRole::kRoot})),
+              bad.finding);
   }
 }
 
@@ -194,7 +308,7 @@ TEST(Lint, FindsWhatIsWrongWithAnIntermediateAndNothingElse) {
     bad.spoil(wanted);
     const Identity east = forge(wanted, root);
     EXPECT_EQ(joined(findings_of({.certificate = east.certificate,
-                                  .role = CertificateRole::kIntermediate,
+                                  .role = LintRole::kIntermediate,
                                   .issuer = &root.certificate})),
               bad.finding);
   }
@@ -205,21 +319,80 @@ TEST(Lint, FindsAnOldVersion) {
   wanted.version = 1;
   wanted.extensions.clear();
   const auto found =
-      findings_of({.certificate = forge_root(wanted).certificate, .role = CertificateRole::kRoot});
-  EXPECT_THAT(found, ::testing::Contains("version_3: version is 1, wanted 3"));
+      findings_of({.certificate = forge_root(wanted).certificate, .role = LintRole::kRoot});
+  EXPECT_THAT(found, ::testing::Contains("version-3: version is 1, wanted 3"));
 }
 
 TEST(Lint, AsksNothingAboutAnIssuerThatIsNotKnown) {
   const Identity root = forge_root();
   const Identity east = forge(intermediate_forgery(), root);
-  EXPECT_THAT(
-      findings_of({.certificate = east.certificate, .role = CertificateRole::kIntermediate}),
-      IsEmpty());
+  EXPECT_THAT(findings_of({.certificate = east.certificate, .role = LintRole::kIntermediate}),
+              IsEmpty());
+}
+
+TEST(Lint, FindsWhatIsWrongWithAWorkloadAndNothingElse) {
+  const Identity root = forge_root();
+  const Identity east = forge(intermediate_forgery(), root);
+  const auto judged = [&east](const Forgery& wanted) {
+    const Identity leaf = forge(wanted, east);
+    return joined(findings_of({.certificate = leaf.certificate,
+                               .role = LintRole::kWorkload,
+                               .issuer = &east.certificate,
+                               .at = testing::kNow}));
+  };
+  EXPECT_EQ(judged(testing::leaf_forgery()), "");
+  for (const BadWorkload& bad : bad_workloads()) {
+    Forgery wanted = testing::leaf_forgery();
+    bad.spoil(wanted);
+    EXPECT_EQ(judged(wanted), bad.finding);
+  }
+}
+
+TEST(Lint, FindsWhatTimeMakesWrongOnlyWhereTheTimeIsGiven) {
+  const Identity root = forge_root();
+  for (const BadWorkload& bad : aged_intermediates()) {
+    Forgery wanted = intermediate_forgery();
+    bad.spoil(wanted);
+    const Identity east = forge(wanted, root);
+    const LintSubject subject{.certificate = east.certificate,
+                              .role = LintRole::kIntermediate,
+                              .issuer = &root.certificate,
+                              .at = testing::kNow};
+    EXPECT_EQ(joined(findings_of(subject)), bad.finding);
+  }
+}
+
+TEST(Lint, FindsWhatIsWrongWithAListAndNothingElse) {
+  const auto judged = [](const testing::ListForgery& wanted, const Identity& issuer) {
+    const RevocationList list = forge_list(wanted, issuer);
+    std::vector<std::string> texts;
+    for (const LintFinding& finding :
+         lint({.list = list, .issuer = &issuer.certificate, .at = testing::kNow})) {
+      texts.push_back(finding.rule + ": " + finding.message);
+    }
+    return joined(texts);
+  };
+  EXPECT_EQ(judged({}, forge_root()), "");
+  for (const BadList& bad : bad_lists()) {
+    Forgery above;
+    bad.issuer(above);
+    testing::ListForgery wanted;
+    bad.spoil(wanted);
+    EXPECT_EQ(judged(wanted, forge_root(above)), bad.finding);
+  }
+}
+
+TEST(Lint, KnowsTheSamplesThatEverybodyHasTheKeysOf) {
+  Forgery wanted;
+  wanted.with("subjectKeyIdentifier", "7C688D91FD2D35B58FA648B28369437191E851C0");
+  EXPECT_THAT(findings_of({.certificate = forge_root(wanted).certificate}),
+              ::testing::ElementsAre("sample-key: this is from Istio's samples, or issued by a CA "
+                                     "of theirs: everybody has the private key"));
 }
 
 TEST(LintRules, HaveDistinctIdsAndASource) {
   std::set<std::string_view> ids;
-  for (const LintRule& rule : lint_rules()) {
+  for (const Rule& rule : lint_rules()) {
     EXPECT_TRUE(ids.insert(rule.id).second) << rule.id;
     EXPECT_FALSE(rule.source.empty()) << rule.id;
     EXPECT_FALSE(rule.summary.empty()) << rule.id;
@@ -227,14 +400,24 @@ TEST(LintRules, HaveDistinctIdsAndASource) {
 }
 
 TEST(LintRules, AreAllBrokenByACaseOfThisTest) {
-  std::string all = "version_3: ";
+  // Those that have tests of their own, and keys that take minutes to make.
+  std::string all = "version-3: crl-version-2: sample-key: key-rsa-too-large: key-ed25519: ";
+  for (const BadWorkload& bad : bad_workloads()) {
+    all += bad.finding + "; ";
+  }
+  for (const BadWorkload& bad : aged_intermediates()) {
+    all += bad.finding + "; ";
+  }
+  for (const BadList& bad : bad_lists()) {
+    all += bad.finding + "; ";
+  }
   for (const BadRoot& bad : bad_roots()) {
     all += bad.finding + "; ";
   }
   for (const BadIntermediate& bad : bad_intermediates()) {
     all += bad.finding + "; ";
   }
-  for (const LintRule& rule : lint_rules()) {
+  for (const Rule& rule : lint_rules()) {
     EXPECT_THAT(all, ::testing::HasSubstr(std::string(rule.id) + ": "));
   }
 }

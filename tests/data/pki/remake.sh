@@ -24,6 +24,12 @@ openssl req -new -key ../keys/p256-pkcs8.pem -subj '/O=Shop/CN=east' \
 openssl req -x509 -new -key ../keys/rsa2048-pkcs8.pem -subj '/O=Shop/CN=Old Root' -days 36500 -out root.pem
 openssl x509 -in root.pem -outform DER -out root.der
 
+p12() { openssl pkcs12 -export -inkey ../keys/rsa2048-pkcs8.pem -in root.pem -passout "pass:$1" -out "$2" $3; }
+p12 fixture bundle.p12 ''
+p12 '' bundle-empty.p12 ''
+p12 fixture bundle-no-mac.p12 -nomac
+p12 fixture bundle-rc2.p12 -legacy
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 touch "$work/index"
@@ -74,6 +80,7 @@ cat > request.json <<JSON
   "keyId": "$(openssl pkey -in $key -pubout -outform DER | digest)",
   "keyType": "ecdsa-p256",
   "kind": "CertificateRequest",
+  "requestedExtensions": ["subjectAltName"],
   "signatureAlgorithm": "ecdsa-with-SHA256",
   "signatureValid": true,
   "source": "file",

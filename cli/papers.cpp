@@ -1,0 +1,186 @@
+#include "cli/papers.h"
+
+#include "base/text.h"
+#include "k8s/manifest.h"
+
+#include <CLI/App.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace meshtrust::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using base::Result;
+using base::Secret;
+using base::Status;
+using pki::InspectedObject;
+
+constexpr std::size_t kLargestFile = std::size_t{16} << 20U;
+constexpr int kDeepest = 8;
+constexpr std::size_t kMostFiles = 10'000;
+constexpr std::chrono::seconds kHandshake{10};
+
+enum class Empty { kIsAnError, kIsSkipped };
+
+/// One run over all places.
+class Reader {
+ public:
+  Reader(Session& session, const PaperOptions& options) : session_(session), options_(options) {}
+
+  Papers read() {
+    for (const std::string& place : options_.places) {
+      if (place.starts_with(run::kTlsScheme)) {
+        note(read_endpoint(place));
+      } else if (place == "-") {
+        note(read_file("/dev/stdin", "standard input", Empty::kIsAnError));
+      } else {
+        read_path(place);
+      }
+    }
+    return std::move(papers_);
+  }
+
+ private:
+  base::Files& files() const { return session_.around.files; }
+
+  void note(const Status& status) {
+    if (!status) papers_.errors.push_back(status.error());
+  }
+
+  void read_path(const std::string& path) {
+    const auto facts = files().facts(path);
+    if (facts && facts->kind == base::FileKind::kFolder) {
+      read_folder(path, 0);
+    } else {
+      note(read_file(path, path, Empty::kIsAnError));
+    }
+  }
+
+  void read_folder(const fs::path& folder, int depth) {
+    const auto names = files().list(folder);
+    if (!names) {
+      papers_.errors.push_back(names.error());
+      return;
+    }
+    for (const std::string& name : *names) {
+      if (name.starts_with('.')) continue;
+      const fs::path path = folder / name;
+      const auto facts = files().facts(path);
+      const auto kind = facts ? facts->kind : base::FileKind::kOther;
+      if (kind == base::FileKind::kFolder && depth < kDeepest) read_folder(path, depth + 1);
+      // A mounted Secret shows its files as links.
+      const bool is_file = kind == base::FileKind::kFile || kind == base::FileKind::kSymlink;
+      if (is_file && ++seen_ <= kMostFiles) {
+        note(read_file(path.string(), path.string(), Empty::kIsSkipped));
+      }
+    }
+    if (depth == 0 && seen_ > kMostFiles) {
+      note(base::fail(Code::kInvalidInput,
+                      fmt::format("'{}' holds more than {} files", folder.string(), kMostFiles)));
+    }
+  }
+
+  Status read_file(const std::string& path, const std::string& label, Empty empty) {
+    MESHTRUST_TRY(const Secret content, files().read_secret(path, kLargestFile));
+    MESHTRUST_TRY(const bool found_any, read_content(label, content));
+    if (found_any) return {};
+    if (empty == Empty::kIsSkipped) {
+      papers_.skipped.push_back(label);
+      return {};
+    }
+    return base::fail(
+        Code::kInvalidInput,
+        fmt::format("{}: found no certificate, private key, certificate request or revocation list",
+                    label));
+  }
+
+  /// Whether anything was found.
+  Result<bool> read_content(const std::string& label, const Secret& content) {
+    const std::size_t before = papers_.objects.size();
+    MESHTRUST_TRY(const auto values, k8s::read_manifest(label, content));
+    if (values) {
+      for (const k8s::ManifestValue& value : *values) {
+        MESHTRUST_TRY_DO(
+            add(fmt::format("{}: {}: {}", label, value.object, value.key), value.value));
+      }
+    } else {
+      MESHTRUST_TRY_DO(add(label, content));
+    }
+    return papers_.objects.size() > before;
+  }
+
+  Status add(const std::string& label, const Secret& content) {
+    const auto ask = [this](std::string_view what) { return passphrase_of(what); };
+    MESHTRUST_TRY(auto objects, pki::find_objects(label, content, ask));
+    std::move(objects.begin(), objects.end(), std::back_inserter(papers_.objects));
+    return {};
+  }
+
+  /// The same for all that need one: it is asked for once.
+  Result<Secret> passphrase_of(std::string_view what) {
+    if (!passphrase_) {
+      MESHTRUST_TRY(passphrase_, find_passphrase_of(session_, options_.passphrase, what));
+    }
+    return passphrase_->clone();
+  }
+
+  Status read_endpoint(const std::string& address) {
+    run::TlsQuestion question{
+        .address = address,
+        .server_name = options_.server_name,
+        .protocols = {},
+        .at_most = std::min(session_.timeout, std::chrono::milliseconds(kHandshake))};
+    for (const std::string& name : base::split(options_.protocols, ',')) {
+      if (name.size() > 255) return base::fail(Code::kUsage, "--alpn: a name is too long");
+      if (!name.empty()) question.protocols.push_back(name);
+    }
+    MESHTRUST_TRY(run::TlsAnswer answer, session_.around.tls_endpoints.look(question));
+    std::size_t number = 0;
+    for (const base::Bytes& der : answer.chain) {
+      const std::string label = ++number == 1 ? address : fmt::format("{}#{}", address, number);
+      auto certificate = pki::Certificate::from_der(der);
+      if (!certificate) return base::fail(with_context(std::move(certificate).error(), label));
+      papers_.objects.push_back({label, *std::move(certificate)});
+    }
+    papers_.endpoints.push_back({.source = address, .answer = std::move(answer)});
+    return {};
+  }
+
+  Session& session_;
+  const PaperOptions& options_;
+  Papers papers_;
+  std::optional<Secret> passphrase_;
+  std::size_t seen_ = 0;
+};
+
+}  // namespace
+
+std::vector<pki::Certificate> Papers::certificates() const {
+  std::vector<pki::Certificate> found;
+  for (const InspectedObject& object : objects) {
+    if (const auto* one = std::get_if<pki::Certificate>(&object.what)) found.push_back(*one);
+  }
+  return found;
+}
+
+void PaperOptions::declare(CLI::App& app) {
+  app.add_option("FILE", places,
+                 "files, folders, - for standard input, or tls://host:port of a server")
+      ->required()
+      ->option_text("FILE...");
+  passphrase.declare_source(app, "PKCS#12 files");
+  app.add_option("--sni", server_name, "server name to ask for (default the host of tls://)")
+      ->option_text("NAME");
+  app.add_option("--alpn", protocols, "protocols to offer, e.g. h2,istio")->option_text("LIST");
+}
+
+Papers read_papers(Session& session, const PaperOptions& options) {
+  return Reader(session, options).read();
+}
+
+}  // namespace meshtrust::cli

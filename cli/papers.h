@@ -1,0 +1,52 @@
+#pragma once
+
+#include "base/error.h"
+#include "cli/passphrase.h"
+#include "cli/session.h"
+#include "pki/inspect.h"
+#include "run/tls_endpoint.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace meshtrust::cli {
+
+/// A TLS server that was looked at; its certificates are among the objects.
+struct SeenEndpoint {
+  std::string source;
+  run::TlsAnswer answer;
+};
+
+/// What was found in the places that a person has named.
+struct Papers {
+  std::vector<pki::InspectedObject> objects;
+  std::vector<SeenEndpoint> endpoints;
+  std::vector<std::string> skipped;  ///< files of folders that hold nothing known
+  base::Errors errors;
+
+  std::vector<pki::Certificate> certificates() const;
+};
+
+/// Where papers are, and what is needed to look.
+struct PaperOptions {
+  std::vector<std::string> places;
+  PassphraseOptions passphrase;
+  std::string server_name;  ///< --sni
+  std::string protocols;    ///< --alpn, a comma list
+
+  /// FILE..., and the flags for passphrases, --sni and --alpn.
+  void declare(CLI::App& app);
+};
+
+/// Reads certificates, keys, requests and revocation lists from wherever they are: PEM, DER and
+/// PKCS#12 files, Secrets and ConfigMaps as YAML or JSON, "-" for standard input, folders (all
+/// files below, names that begin with a dot left out), "tls://host:port". What cannot be read is
+/// among the errors; the rest is read all the same.
+Papers read_papers(Session& session, const PaperOptions& options);
+
+}  // namespace meshtrust::cli

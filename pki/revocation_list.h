@@ -1,0 +1,76 @@
+#pragma once
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "pki/certificate.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace meshtrust::pki {
+
+/// One entry of a list.
+struct RevokedCertificate {
+  std::string serial;  ///< lower-case hex, as in `CertificateFacts`
+  base::Instant at;
+  std::string reason;  ///< "keyCompromise", ... (RFC 5280 5.3.1); empty when none is given
+
+  friend bool operator==(const RevokedCertificate&, const RevokedCertificate&) = default;
+};
+
+/// What stands in a certificate revocation list (RFC 5280 5).
+struct RevocationListFacts {
+  int version = 2;
+  std::string issuer;
+  base::Bytes issuer_der;
+  base::Instant this_update;
+  std::optional<base::Instant> next_update;
+  std::optional<std::string> number;  ///< CRL number, hex
+  std::vector<RevokedCertificate> revoked;
+  std::string signature_algorithm;
+  std::optional<std::string> authority_key_id;  ///< hex
+  bool is_delta = false;                        ///< 5.2.4: tells only what changed
+  bool is_partial = false;  ///< 5.2.5: an issuing distribution point narrows or widens its scope
+  std::vector<std::string> unknown_critical_extensions;  ///< dotted numbers
+  std::string fingerprint;                               ///< SHA-256 of the DER, hex
+};
+
+/// A parsed revocation list. A value: says nothing about whether it should be believed.
+class RevocationList {
+ public:
+  /// kInvalidInput when `der` is not exactly one list, or a time in it does not parse.
+  static base::Result<RevocationList> from_der(base::ByteView der);
+
+  const base::Bytes& der() const;
+  /// "-----BEGIN X509 CRL-----", 64 columns, final newline.
+  std::string pem() const;
+  const RevocationListFacts& facts() const;
+  /// Whether the signature verifies with `issuer`'s public key.
+  bool is_signed_by(const Certificate& issuer) const;
+  /// Whether `issuer` has the name and the key of the list's issuer.
+  bool is_of(const Certificate& issuer) const;
+
+  friend bool operator==(const RevocationList& a, const RevocationList& b) {
+    return a.der() == b.der();
+  }
+
+ private:
+  struct Content;
+  explicit RevocationList(std::shared_ptr<const Content> content);
+  std::shared_ptr<const Content> content_;
+};
+
+/// All lists of a PEM text, in order; text between blocks is skipped. kInvalidInput when an
+/// 'X509 CRL' block does not parse (saying which). No list at all is an empty answer: to Envoy an
+/// empty file means that nothing is asked about revocation.
+base::Result<std::vector<RevocationList>> revocation_lists_from_pem(std::string_view pem);
+
+/// The PEM blocks one after the other, each ending in a newline.
+std::string to_pem(std::span<const RevocationList> lists);
+
+}  // namespace meshtrust::pki

@@ -1,0 +1,110 @@
+#include "base/encoding.h"
+#include "base/json.h"
+#include "tests/cli/program_fixture.h"
+#include "tests/support/fake_api_server.h"
+
+#include <nlohmann/json.hpp>
+
+namespace meshtrust::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::ProgramTest;
+
+std::string data(const std::string& name) {
+  return test::test_file("data/pki/" + name).string();
+}
+
+class InspectTest : public ProgramTest {
+ protected:
+  std::vector<std::string> items() {
+    std::vector<std::string> found;
+    const auto json = base::parse_json(out.str(), "inspection").value();
+    EXPECT_EQ(json["kind"], "InspectionList");
+    for (const auto& item : json["items"]) {
+      found.push_back(without_folder(item["source"].get<std::string>()) + " " +
+                      item["kind"].get<std::string>());
+    }
+    return found;
+  }
+};
+
+TEST_F(InspectTest, DrawsAChainAsATreeAndTellsTheRestBelow) {
+  for (const char* name : {"root.pem", "upper.pem", "request.pem", "crl.pem"}) {
+    std::filesystem::copy(data(std::string("objects/") + name), folder / name);
+  }
+  std::filesystem::copy(data("keys/rsa2048-pkcs8.pem"), folder / "key.pem");
+  test::put_file(folder / "notes.txt", "nothing of the kind\n");
+  test::put_file(folder / ".hidden", "-----BEGIN CERTIFICATE-----\n");
+  EXPECT_EQ(run({"inspect", folder.path().string()}), kDone) << err.str();
+  test::expect_golden("golden/cli/inspect.txt", without_folder(out.str()));
+  EXPECT_EQ(said(), "meshtrust: passed over 1 file with nothing known in it: DIR/notes.txt\n");
+}
+
+TEST_F(InspectTest, ReadsASecretAsYamlAndNeverShowsItsKey) {
+  const std::string key = test::content_of(data("keys/p256-pkcs8.pem"));
+  const std::string root = test::content_of(data("objects/root.pem"));
+  std::string yaml = "apiVersion: v1\nkind: Secret\nmetadata: {name: cacerts, namespace: mesh}\n";
+  yaml += "data:\n  ca-cert.pem: " + base::to_base64(base::as_bytes(root)) + "\n";
+  yaml += "  ca-key.pem: " + base::to_base64(base::as_bytes(key)) + "\n";
+  test::put_file(folder / "secret.yaml", yaml);
+  EXPECT_EQ(run({"inspect", path("secret.yaml"), "-o", "json"}), kDone) << err.str();
+  EXPECT_THAT(items(), ElementsAre("DIR/secret.yaml: secret mesh/cacerts: ca-cert.pem Certificate",
+                                   "DIR/secret.yaml: secret mesh/cacerts: ca-key.pem PrivateKey"));
+  const std::string line = key.substr(key.find('\n') + 1, 40);
+  EXPECT_THAT(out.str(), Not(HasSubstr(line)));
+}
+
+TEST_F(InspectTest, AsksOnceForThePassphraseOfAllFiles) {
+  terminal.there = true;
+  terminal.secrets = {"fixture"};
+  EXPECT_EQ(
+      run({"inspect", data("objects/bundle.p12"), data("objects/bundle-no-mac.p12"), "-o", "json"}),
+      kDone)
+      << err.str();
+  EXPECT_EQ(items().size(), 4U);
+  EXPECT_THAT(terminal.asked, ElementsAre("passphrase of " + data("objects/bundle.p12")));
+}
+
+TEST_F(InspectTest, SaysThatAPassphraseIsWrong) {
+  password = "mist";
+  EXPECT_EQ(run({"inspect", data("objects/bundle.p12")}), kBadInput);
+  EXPECT_THAT(said(), HasSubstr("bundle.p12: wrong passphrase\n"));
+}
+
+TEST_F(InspectTest, ShowsWhatItCanReadAndWhyNotTheRest) {
+  test::put_file(folder / "bad.pem",
+                 "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  EXPECT_EQ(run({"inspect", path("bad.pem"), data("objects/root.pem"), path("none")}), kBadInput);
+  EXPECT_THAT(out.str(), HasSubstr("O=Shop,CN=Old Root\n"));
+  EXPECT_THAT(said(), HasSubstr("meshtrust: error: DIR/bad.pem:1: not a certificate"));
+  EXPECT_THAT(said(), HasSubstr("DIR/none"));
+}
+
+TEST_F(InspectTest, ShowsTheCertificatesOfAServerThatNobodyJudges) {
+  const test::FakeApiServer server({.clusters = {"east"}});
+  const std::string kubeconfig = server.kubeconfig();
+  constexpr std::string_view kScheme = "https://";
+  const std::size_t at = kubeconfig.find(kScheme) + kScheme.size();
+  const std::string address =
+      "tls://" + kubeconfig.substr(at, kubeconfig.find_first_not_of("0123456789.:", at) - at);
+  EXPECT_EQ(
+      run({"inspect", address, "--alpn", "h2,http/1.1", "--sni", "api.fake.test", "-o", "json"}),
+      kDone)
+      << err.str();
+  EXPECT_THAT(items(), ElementsAre(address + " Certificate", address + " TLSEndpoint"));
+  EXPECT_EQ(run({"inspect", address}), kDone);
+  EXPECT_THAT(out.str(), HasSubstr("TLS server " + address + "\n    version    TLSv1.3\n"));
+}
+
+TEST_F(InspectTest, RefusesWhatIsNoAddressOfAServer) {
+  for (const char* bad : {"tls://", "tls://a:b", "tls://a:0", "tls://a:65536", "tls://a b",
+                          "tls://u@h", "tls://::1:443", "tls://h/path"}) {
+    EXPECT_EQ(run({"inspect", bad}), kUsage) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace meshtrust::cli
