@@ -1,10 +1,12 @@
 #include "ca/authority.h"
 
+#include "base/encoding.h"
 #include "base/text.h"
 #include "ca/custody.h"
 #include "ca/folder.h"
 #include "ca/subject.h"
 #include "pki/issue.h"
+#include "pki/issue_list.h"
 
 #include <fmt/format.h>
 
@@ -102,6 +104,58 @@ Status check_fits(const pki::CertificateFacts& root, Seconds lifetime, Instant n
       fmt::format("at most {} is possible", base::format_duration(possible - possible % unit)));
 }
 
+/// The one list that this CA can ever make: its key is about to be forgotten, and a mesh that looks
+/// up revocations wants a list of every CA, empty ones too. It ends with the CA. DER in base64.
+Result<std::string> empty_list(const pki::Certificate& authority, const pki::Signer& key) {
+  MESHTRUST_TRY(const pki::RevocationList list,
+                pki::issue_list({.this_update = authority.facts().not_before,
+                                 .next_update = authority.facts().not_after,
+                                 .number = 1,
+                                 .revoked = {}},
+                                authority, key));
+  return base::to_base64(list.der());
+}
+
+/// What is the same for a key made here and one that only sent a request.
+struct Child {
+  const std::string& cluster;
+  Seconds lifetime;
+  base::Bytes public_key;
+};
+
+Status check_cluster(const std::string& cluster) {
+  if (base::is_dns_label(cluster)) return {};
+  return fail(Code::kInvalidInput,
+              fmt::format("'{}' is not a cluster name, expected at most 63 of a-z, 0-9 and '-', "
+                          "beginning and ending with a letter or digit",
+                          base::printable(cluster)));
+}
+
+Result<pki::Certificate> issue_below(const TrustStore& store,
+                                     const Root& root,
+                                     const pki::Signer& root_key,
+                                     const Child& child) {
+  const Environment& environment = store.environment();
+  const pki::CertificateFacts& issuer = root.certificate.facts();
+  const Instant now = environment.clock.now();
+  MESHTRUST_TRY_DO(check_fits(issuer, child.lifetime, now));
+  MESHTRUST_TRY(
+      const pki::DistinguishedName subject,
+      intermediate_subject(issuer.subject, child.cluster,
+                           generation(AuthorityKind::kIntermediate, now, environment.random)));
+  const pki::CaTemplate wanted{.subject = subject,
+                               .not_before = std::max(now - pki::kBackdate, issuer.not_before),
+                               .not_after = now + child.lifetime};
+  return pki::issue_intermediate(wanted, child.public_key, root.certificate, root_key,
+                                 environment.random);
+}
+
+Result<Root> root_of(const TrustStore& store) {
+  if (auto root = store.root()) return *std::move(root);
+  return fail(Code::kNotFound,
+              fmt::format("trust store '{}' has no root yet", store.path().string()));
+}
+
 }  // namespace
 
 Result<MintedRoot> mint_root(TrustStore& store,
@@ -165,44 +219,70 @@ Result<Intermediate> mint_intermediate(TrustStore& store,
                                        const pki::Signer& root_key,
                                        const IntermediateRequest& request,
                                        const Who& who) {
-  if (!base::is_dns_label(request.cluster)) {
-    return fail(Code::kInvalidInput,
-                fmt::format("'{}' is not a cluster name, expected at most 63 of a-z, 0-9 and '-', "
-                            "beginning and ending with a letter or digit",
-                            base::printable(request.cluster)));
-  }
+  MESHTRUST_TRY_DO(check_cluster(request.cluster));
   MESHTRUST_TRY_DO(check_lifetime(request.lifetime));
-  const auto root = store.root();
-  if (!root) {
-    return fail(Code::kNotFound,
-                fmt::format("trust store '{}' has no root yet", store.path().string()));
-  }
-  const Environment& environment = store.environment();
-  const pki::CertificateFacts& issuer = root->certificate.facts();
-  const Instant now = environment.clock.now();
-  MESHTRUST_TRY_DO(check_fits(issuer, request.lifetime, now));
-  MESHTRUST_TRY(
-      const pki::DistinguishedName subject,
-      intermediate_subject(issuer.subject, request.cluster,
-                           generation(AuthorityKind::kIntermediate, now, environment.random)));
+  MESHTRUST_TRY(const Root root, root_of(store));
+  MESHTRUST_TRY_DO(
+      check_fits(root.certificate.facts(), request.lifetime, store.environment().clock.now()));
   MESHTRUST_TRY(pki::PrivateKey key, pki::PrivateKey::generate(request.key));
-  const pki::CaTemplate wanted{.subject = subject,
-                               .not_before = std::max(now - pki::kBackdate, issuer.not_before),
-                               .not_after = now + request.lifetime};
-  MESHTRUST_TRY(const pki::Certificate certificate,
-                pki::issue_intermediate(wanted, key.public_key(), root->certificate, root_key,
-                                        environment.random));
+  MESHTRUST_TRY(const pki::Certificate certificate, issue_below(store, root, root_key,
+                                                                {.cluster = request.cluster,
+                                                                 .lifetime = request.lifetime,
+                                                                 .public_key = key.public_key()}));
+  MESHTRUST_TRY(const std::string list, empty_list(certificate, key));
   MESHTRUST_TRY_DO(store.append(lock,
                                 Action{.who = who,
                                        .event = Event::kIntermediateMinted,
                                        .fingerprint = certificate.fingerprint(),
                                        .cluster = request.cluster,
-                                       .detail = {}},
+                                       .detail = list},
                                 &certificate));
   return Intermediate{.certificate = certificate,
                       .key = std::move(key),
                       .chain = {certificate},
-                      .roots = {root->certificate}};
+                      .roots = {root.certificate}};
+}
+
+Result<SignedRequest> sign_request(TrustStore& store,
+                                   const StoreLock& lock,
+                                   const pki::Signer& root_key,
+                                   const SigningRequest& wanted,
+                                   const Who& who) {
+  MESHTRUST_TRY_DO(check_cluster(wanted.cluster));
+  MESHTRUST_TRY_DO(check_lifetime(wanted.lifetime));
+  MESHTRUST_TRY(const Root root, root_of(store));
+  const pki::CertificateRequestFacts& facts = wanted.request.facts();
+  if (!facts.signature_valid) {
+    return fail(Code::kRefused,
+                "the request is not signed by the key that it names: its sender may not have it");
+  }
+  for (const LedgerEntry& entry : store.issued()) {
+    if (entry.certificate.facts().key_id != facts.key_id) continue;
+    return fail(Code::kRefused,
+                fmt::format("the key of the request is that of '{}' already",
+                            entry.certificate.facts().subject),
+                "every CA gets a key of its own: ask for a request with a new one");
+  }
+  MESHTRUST_TRY(const pki::Certificate certificate,
+                issue_below(store, root, root_key,
+                            {.cluster = wanted.cluster,
+                             .lifetime = wanted.lifetime,
+                             .public_key = wanted.request.public_key()}));
+  MESHTRUST_TRY_DO(store.append(lock,
+                                Action{.who = who,
+                                       .event = Event::kIntermediateMinted,
+                                       .fingerprint = certificate.fingerprint(),
+                                       .cluster = wanted.cluster,
+                                       .detail = {}},
+                                &certificate));
+  SignedRequest done{.certificate = certificate,
+                     .chain = {certificate},
+                     .roots = {root.certificate},
+                     .ignored = facts.extensions};
+  if (facts.subject != certificate.facts().subject) {
+    done.ignored.insert(done.ignored.begin(), fmt::format("the subject '{}'", facts.subject));
+  }
+  return done;
 }
 
 }  // namespace meshtrust::ca

@@ -7,6 +7,7 @@
 #include "pki/certificate.h"
 #include "pki/key.h"
 #include "pki/name.h"
+#include "pki/request.h"
 
 #include <memory>
 #include <string>
@@ -91,5 +92,31 @@ base::Result<Intermediate> mint_intermediate(TrustStore& store,
                                              const pki::Signer& root_key,
                                              const IntermediateRequest& request,
                                              const Who& who);
+
+/// What somebody who has a key of his own wants signed.
+struct SigningRequest {
+  pki::CertificateRequest request;
+  std::string cluster;  ///< DNS-1123 label; the request's own subject is not looked at
+  base::Seconds lifetime = base::days(730);
+};
+
+struct SignedRequest {
+  pki::Certificate certificate;
+  std::vector<pki::Certificate> chain;
+  std::vector<pki::Certificate> roots;
+  std::vector<std::string> ignored;  ///< what the request asked for and did not get
+};
+
+/// An intermediate for a key that stays where it is: nothing of the request but its public key gets
+/// into the certificate, which is the one that `mint_intermediate` would make. No revocation list
+/// is made of it here, as only its key can.
+///
+/// kRefused when the request's own signature is wrong, its key is already that of another CA, it
+/// would outlive the root or break a rule; kInvalidInput for a key that a CA may not have.
+base::Result<SignedRequest> sign_request(TrustStore& store,
+                                         const StoreLock& lock,
+                                         const pki::Signer& root_key,
+                                         const SigningRequest& wanted,
+                                         const Who& who);
 
 }  // namespace meshtrust::ca

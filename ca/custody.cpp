@@ -22,8 +22,14 @@ constexpr unsigned kOpenToOthers = 077;
 constexpr std::string_view kEncryptedLabel = "ENCRYPTED PRIVATE KEY";
 constexpr std::string_view kClearLabel = "PRIVATE KEY";
 
+/// "root key 'shop.trust/root-....key.pem'", or what else waits in the store.
+std::string called(const fs::path& path) {
+  const bool waits = path.filename().string().starts_with("request-");
+  return fmt::format("{} key '{}'", waits ? "waiting" : "root", path.string());
+}
+
 Failure<base::Error> corrupt(const fs::path& path, std::string_view what) {
-  return fail(Code::kCorrupt, fmt::format("root key '{}' {}", path.string(), what),
+  return fail(Code::kCorrupt, fmt::format("{} {}", called(path), what),
               "restore the key file from a backup of the store");
 }
 
@@ -67,13 +73,12 @@ Result<pki::PrivateKey> decrypt(const Secret& content,
   auto key =
       pki::PrivateKey::decrypt(base::reveal(content, "encrypted; read by the decoder"), passphrase);
   if (key) return key;
-  if (digest_of(content) != file_digest) {
+  if (!file_digest.empty() && digest_of(content) != file_digest) {
     return corrupt(path,
                    "does not open, and is not the file that was written: it is damaged, or was "
                    "encrypted anew under another passphrase");
   }
-  return fail(
-      base::with_context(std::move(key).error(), fmt::format("root key '{}'", path.string())));
+  return fail(base::with_context(std::move(key).error(), called(path)));
 }
 
 }  // namespace

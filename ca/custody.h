@@ -28,7 +28,8 @@ base::Result<std::string> write_key(base::Files& files,
 /// What a key file must turn out to hold.
 struct ExpectedKey {
   std::string key_id;       ///< SHA-256 of the public key
-  std::string file_digest;  ///< what `write_key` returned; tells damage from a wrong passphrase
+  std::string file_digest;  ///< what `write_key` returned; tells damage from a wrong passphrase;
+                            ///< empty where that is not known
 };
 
 /// Opens the key in `path`. kInvalidInput for a wrong passphrase; kCorrupt when the file is

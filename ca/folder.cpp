@@ -73,6 +73,10 @@ std::filesystem::path Layout::key(std::string_view name) const {
   return folder / fmt::format("{}{}{}", kKeyPrefix, name, kKeySuffix);
 }
 
+std::filesystem::path Layout::request_key(std::string_view name) const {
+  return folder / fmt::format("request-{}{}", name, kKeySuffix);
+}
+
 Result<FolderState> look_at_folder(base::Files& files, const Layout& layout) {
   MESHTRUST_TRY(const FileFacts facts, files.facts(layout.folder));
   if (facts.kind == FileKind::kAbsent) return FolderState::kAbsent;

@@ -19,6 +19,8 @@ struct Layout {
   std::filesystem::path ignore() const { return folder / ".gitignore"; }
   /// "root-<name>.key.pem".
   std::filesystem::path key(std::string_view name) const;
+  /// "request-<name>.key.pem": a key that waits for its certificate.
+  std::filesystem::path request_key(std::string_view name) const;
 };
 
 enum class FolderState {

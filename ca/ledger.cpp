@@ -31,6 +31,11 @@ constexpr std::array kEvents{
     NamedEvent{Event::kPushing, "pushing"},
     NamedEvent{Event::kPushed, "pushed"},
     NamedEvent{Event::kAbandoned, "abandoned"},
+    NamedEvent{Event::kRevoked, "revoked"},
+    NamedEvent{Event::kUnrevoked, "unrevoked"},
+    NamedEvent{Event::kListMade, "list-made"},
+    NamedEvent{Event::kRequested, "requested"},
+    NamedEvent{Event::kRequestClosed, "request-closed"},
 };
 
 constexpr std::string_view kRestoreHint = "restore the whole store folder from a backup";
@@ -46,6 +51,14 @@ bool is_minting(Event event) {
 
 bool is_delivery(Event event) {
   return event == Event::kPushing || event == Event::kPushed || event == Event::kAbandoned;
+}
+
+bool is_about_lists(Event event) {
+  return event == Event::kRevoked || event == Event::kUnrevoked || event == Event::kListMade;
+}
+
+bool is_about_requests(Event event) {
+  return event == Event::kRequested || event == Event::kRequestClosed;
 }
 
 Failure<base::Error> corrupt(std::string_view message) {
@@ -177,6 +190,8 @@ Status Ledger::may_append(const Action& action, const pki::Certificate* certific
   }
   if (is_minting(action.event)) return may_mint(action, certificate);
   if (is_delivery(action.event)) return may_deliver(action);
+  if (is_about_lists(action.event)) return may_revoke(action);
+  if (is_about_requests(action.event)) return may_request(action);
   const bool planned = std::count(planned_keys_.begin(), planned_keys_.end(), action.detail) != 0;
   if (action.event == Event::kKeyPlanned && planned) {
     return fail(Code::kConflict, fmt::format("key '{}' is planned already", action.detail));
@@ -227,6 +242,33 @@ Status Ledger::may_deliver(const Action& action) const {
   return {};
 }
 
+Status Ledger::may_revoke(const Action& action) const {
+  const LedgerEntry* entry = find(action.fingerprint);
+  if (entry == nullptr) {
+    return fail(Code::kNotFound,
+                fmt::format("certificate '{}' was not issued by this ledger", action.fingerprint));
+  }
+  if (action.event == Event::kListMade) return {};
+  if (entry->kind == AuthorityKind::kRoot) {
+    return fail(Code::kConflict,
+                fmt::format("'{}' is a root: nobody looks it up on a list", action.fingerprint));
+  }
+  const bool is_revoked = entry->revoked.has_value();
+  if (is_revoked == (action.event == Event::kRevoked)) {
+    return fail(Code::kConflict, fmt::format("'{}' is {}revoked", action.fingerprint,
+                                             is_revoked ? "already " : "not "));
+  }
+  return {};
+}
+
+Status Ledger::may_request(const Action& action) const {
+  const bool waits = std::any_of(requests_.begin(), requests_.end(),
+                                 [&](const auto& each) { return each.key_name == action.detail; });
+  if (waits != (action.event == Event::kRequested)) return {};
+  return fail(Code::kConflict, fmt::format("the request of key '{}' is {}", action.detail,
+                                           waits ? "recorded already" : "not open"));
+}
+
 void Ledger::append(Action action, const pki::Certificate* certificate) {
   MESHTRUST_CHECK(action.sequence == static_cast<std::int64_t>(actions_.size()) + 1);
   if (is_minting(action.event)) {
@@ -235,6 +277,19 @@ void Ledger::append(Action action, const pki::Certificate* certificate) {
     LedgerEntry& entry = entries_[position_.find(action.fingerprint)->second];
     entry.state = delivery_after(action.event);
     entry.state_since = action.at;
+  } else if (is_about_lists(action.event)) {
+    LedgerEntry& entry = entries_[position_.find(action.fingerprint)->second];
+    if (action.event == Event::kRevoked) {
+      entry.revoked = Revocation{.at = action.at, .reason = action.detail};
+    } else if (action.event == Event::kUnrevoked) {
+      entry.revoked.reset();
+    } else {
+      entry.newest_list = action.detail;
+    }
+  } else if (action.event == Event::kRequested) {
+    requests_.push_back({.key_name = action.detail, .cluster = action.cluster, .since = action.at});
+  } else if (action.event == Event::kRequestClosed) {
+    std::erase_if(requests_, [&](const auto& each) { return each.key_name == action.detail; });
   } else if (action.event == Event::kKeyPlanned) {
     planned_keys_.push_back(action.detail);
   } else if (action.event == Event::kKeyDiscarded) {
@@ -254,7 +309,9 @@ void Ledger::mint(const Action& action, const pki::Certificate& certificate) {
                   .issuer = is_root ? action.fingerprint : issuer_of(certificate)->fingerprint(),
                   .minted_at = action.at,
                   .state = Delivery::kMinted,
-                  .state_since = action.at});
+                  .state_since = action.at,
+                  .revoked = {},
+                  .newest_list = is_root ? std::string() : action.detail});
   if (is_root) std::erase(planned_keys_, key_name(certificate));
 }
 

@@ -45,6 +45,11 @@ enum class Event {
   kPushing,    ///< the request that carries the key is about to be sent
   kPushed,     ///< read back from where it was sent
   kAbandoned,  ///< known not to be in use anywhere
+  kRevoked,    ///< on every list of its issuer from now on; `detail` is the reason
+  kUnrevoked,  ///< no more
+  kListMade,   ///< a revocation list of the certificate, its DER in base64 in `detail`
+  kRequested,  ///< the key named in `detail` waits in the store for a certificate from elsewhere
+  kRequestClosed,  ///< it waits no more: imported, or given up
 };
 /// "store-created", "key-planned", ..., "abandoned".
 std::string_view name_of(Event event);
@@ -61,6 +66,12 @@ struct Action {
   std::string detail = {};
 };
 
+/// That a certificate is to be on the lists of its issuer.
+struct Revocation {
+  base::Instant at;
+  std::string reason;  ///< "keyCompromise", ... (RFC 5280 5.3.1); empty for none
+};
+
 /// One certificate that this ledger issued. Everything else about it stands in
 /// `certificate.facts()`.
 struct LedgerEntry {
@@ -71,8 +82,17 @@ struct LedgerEntry {
   base::Instant minted_at;
   Delivery state = Delivery::kMinted;
   base::Instant state_since;
+  std::optional<Revocation> revoked = {};
+  std::string newest_list = {};  ///< DER of the last list made of this CA, in base64; or empty
 
   const std::string& fingerprint() const { return certificate.fingerprint(); }
+};
+
+/// A key that waits in the store until somebody elsewhere has signed its request.
+struct PendingRequest {
+  std::string key_name;  ///< the first 16 digits of its key id
+  std::string cluster;
+  base::Instant since;
 };
 
 /// What the key of `root` is called, in the ledger and on disk: the first 16 digits of its key id.
@@ -101,6 +121,8 @@ class Ledger {
   const LedgerEntry* find(std::string_view fingerprint) const;
   /// Ids of root keys that were planned and neither became a root nor were discarded.
   const std::vector<std::string>& planned_keys() const { return planned_keys_; }
+  /// Oldest first.
+  const std::vector<PendingRequest>& requests() const { return requests_; }
   /// The digest of the last line; empty for an empty ledger.
   const std::string& head() const { return head_; }
 
@@ -113,6 +135,8 @@ class Ledger {
  private:
   base::Status may_mint(const Action& action, const pki::Certificate* certificate) const;
   base::Status may_deliver(const Action& action) const;
+  base::Status may_revoke(const Action& action) const;
+  base::Status may_request(const Action& action) const;
   /// The entry that signed `certificate`, by name and key identifier; null when there is none.
   const LedgerEntry* issuer_of(const pki::Certificate& certificate) const;
   void mint(const Action& action, const pki::Certificate& certificate);
@@ -121,6 +145,7 @@ class Ledger {
   std::vector<LedgerEntry> entries_;
   std::map<std::string, std::size_t, std::less<>> position_;  // in `entries_`, by fingerprint
   std::vector<std::string> planned_keys_;
+  std::vector<PendingRequest> requests_;
   std::string head_;
 };
 

@@ -236,6 +236,11 @@ std::vector<LedgerEntry> TrustStore::undelivered() const {
   return entries;
 }
 
+std::vector<PendingRequest> TrustStore::requests() const {
+  const std::lock_guard guard(state_->mutex);
+  return state_->content.ledger.requests();
+}
+
 std::vector<Action> TrustStore::log() const {
   const std::lock_guard guard(state_->mutex);
   return state_->content.ledger.actions();
@@ -268,7 +273,8 @@ Status TrustStore::record(const StoreLock& lock,
                           const Who& who,
                           std::string_view detail) {
   MESHTRUST_CHECK(event == Event::kPushing || event == Event::kPushed ||
-                  event == Event::kAbandoned);
+                  event == Event::kAbandoned || event == Event::kRevoked ||
+                  event == Event::kUnrevoked);
   const auto entry = find(fingerprint);
   if (entry && name_of(entry->state) == name_of(event)) return {};
   return append(lock, Action{.who = who,

@@ -92,6 +92,8 @@ class TrustStore {
   std::optional<LedgerEntry> find(std::string_view fingerprint) const;
   /// Intermediates that were minted and are not known to have arrived.
   std::vector<LedgerEntry> undelivered() const;
+  /// Keys that wait for a certificate from elsewhere, oldest first.
+  std::vector<PendingRequest> requests() const;
   /// Everything done, oldest first.
   std::vector<Action> log() const;
 
@@ -100,10 +102,10 @@ class TrustStore {
   /// the holder, when another run (or this one) has it; kRefused when Git tracks the folder.
   base::Result<StoreLock> lock(std::string_view holder);
 
-  /// Records what became of a certificate: kPushing, kPushed or kAbandoned. On disk for good when
-  /// it returns. Recording the same again is nothing new and writes nothing. kNotFound when this
-  /// ledger did not issue it, kConflict when it is a root, or was pushed or abandoned before and is
-  /// to be pushed again (its key is gone).
+  /// Records what became of a certificate: kPushing, kPushed, kAbandoned, kRevoked or kUnrevoked.
+  /// On disk for good when it returns. Recording the same again is nothing new and writes nothing.
+  /// kNotFound when this ledger did not issue it, kConflict when it is a root, or was pushed or
+  /// abandoned before and is to be pushed again (its key is gone).
   base::Status record(const StoreLock& lock,
                       std::string_view fingerprint,
                       Event event,

@@ -11,26 +11,6 @@
 namespace meshtrust::cli {
 namespace {
 
-/// Text wrapped at 78 columns, every line indented.
-std::string wrapped(std::string_view text, std::string_view indent) {
-  constexpr std::size_t kWidth = 78;
-  std::string out;
-  for (const std::string& paragraph : base::split(text, '\n')) {
-    std::string line(indent);
-    for (const std::string& word : base::split(paragraph, ' ')) {
-      if (line.size() > indent.size() && line.size() + 1 + word.size() > kWidth) {
-        out += line + "\n";
-        line = indent;
-      }
-      if (line.size() > indent.size()) line += ' ';
-      line += word;
-    }
-    if (line.size() == indent.size()) line.clear();
-    out += line + "\n";
-  }
-  return out;
-}
-
 std::string flags_of(const CLI::App& app) {
   std::vector<std::vector<std::string>> rows;
   for (const CLI::Option* option : app.get_options()) {
@@ -62,6 +42,25 @@ std::string usage_of(const CommandEntry& entry, const CLI::App& app) {
 }
 
 }  // namespace
+
+std::string wrapped(std::string_view text, std::string_view indent) {
+  constexpr std::size_t kWidth = 78;
+  std::string out;
+  for (const std::string& paragraph : base::split(text, '\n')) {
+    std::string line(indent);
+    for (const std::string& word : base::split(paragraph, ' ')) {
+      if (line.size() > indent.size() && line.size() + 1 + word.size() > kWidth) {
+        out += line + "\n";
+        line = indent;
+      }
+      if (line.size() > indent.size()) line += ' ';
+      line += word;
+    }
+    if (line.size() == indent.size()) line.clear();
+    out += line + "\n";
+  }
+  return out;
+}
 
 std::string overview() {
   std::string text =

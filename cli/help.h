@@ -3,6 +3,7 @@
 #include "cli/command.h"
 
 #include <string>
+#include <string_view>
 
 namespace CLI {
 class App;
@@ -16,5 +17,8 @@ std::string overview();
 /// One command: usage, flags, examples, exit codes, environment, files. `app` has its options
 /// declared; `root` holds the flags that every command has.
 std::string help_of(const CommandEntry& entry, const CLI::App& app, const CLI::App& root);
+
+/// Text wrapped at 78 columns, every line indented, paragraphs kept.
+std::string wrapped(std::string_view text, std::string_view indent);
 
 }  // namespace meshtrust::cli

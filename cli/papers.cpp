@@ -168,10 +168,10 @@ std::vector<pki::Certificate> Papers::certificates() const {
   return found;
 }
 
-void PaperOptions::declare(CLI::App& app) {
+void PaperOptions::declare(CLI::App& app, Places needed) {
   app.add_option("FILE", places,
                  "files, folders, - for standard input, or tls://host:port of a server")
-      ->required()
+      ->required(needed == Places::kNeeded)
       ->option_text("FILE...");
   passphrase.declare_source(app, "PKCS#12 files");
   app.add_option("--sni", server_name, "server name to ask for (default the host of tls://)")

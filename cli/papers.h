@@ -39,8 +39,10 @@ struct PaperOptions {
   std::string server_name;  ///< --sni
   std::string protocols;    ///< --alpn, a comma list
 
+  enum class Places { kNeeded, kMayBeMissing };
+
   /// FILE..., and the flags for passphrases, --sni and --alpn.
-  void declare(CLI::App& app);
+  void declare(CLI::App& app, Places needed = Places::kNeeded);
 };
 
 /// Reads certificates, keys, requests and revocation lists from wherever they are: PEM, DER and

@@ -64,9 +64,10 @@ void PassphraseOptions::declare_source(CLI::App& app, std::string_view what) {
       ->option_text("N");
 }
 
-void PassphraseOptions::declare(CLI::App& app) {
-  declare_source(app, "the root key");
-  app.add_flag("--no-password", none, "keep the root key in clear text; needs --insecure as well");
+void PassphraseOptions::declare(CLI::App& app, std::string_view of_what) {
+  declare_source(app, of_what);
+  app.add_flag("--no-password", none,
+               fmt::format("keep {} in clear text; needs --insecure as well", of_what));
   app.add_flag("--insecure", insecure, "the second word that --no-password takes");
 }
 

@@ -20,7 +20,7 @@ struct PassphraseOptions {
   bool none = false;      ///< --no-password
   bool insecure = false;  ///< the second word that --no-password takes
 
-  void declare(CLI::App& app);
+  void declare(CLI::App& app, std::string_view of_what = "the root key");
   /// The flags alone that say where the passphrase of `what` comes from, for reading only.
   void declare_source(CLI::App& app, std::string_view what);
   /// Keeps `descriptor` from every child. Called before anything is run.

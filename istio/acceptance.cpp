@@ -1,12 +1,18 @@
 #include "istio/acceptance.h"
 
 #include "base/text.h"
+#include "istio/lint.h"
 #include "istio/names.h"
+#include "istio/reload.h"
+#include "pki/chain.h"
 #include "pki/key.h"
+#include "pki/lint.h"
+#include "pki/revocation_list.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace meshtrust::istio {
 namespace {
@@ -21,45 +27,64 @@ class Judge {
   explicit Judge(const BundleQuestion& question) : question_(question) {}
 
   BundleVerdict judge() {
-    auto parsed = parse_bundle(question_.bundle);
-    if (!parsed) {
-      stop("unreadable-file", parsed.error().message);
-      return std::move(verdict_);
-    }
-    verdict_.parsed = std::move(*parsed);
+    if (!read_files()) return std::move(verdict_);
     judge_files();
     judge_signing_certificate();
+    judge_by_lint();
     judge_key();
     judge_chain();
+    judge_roots();
     judge_times();
+    judge_lists();
+    judge_reload();
     return std::move(verdict_);
   }
 
  private:
   const ParsedBundle& parsed() const { return *verdict_.parsed; }
+  const std::vector<Certificate>& chain() const { return parsed().cert_chain; }
+  const std::vector<Certificate>& roots() const { return parsed().roots; }
 
-  void stop(std::string code, std::string message) {
-    verdict_.outcome = LoadOutcome::kRefusesToStart;
-    verdict_.problems.push_back({.code = std::move(code),
-                                 .severity = Severity::kError,
-                                 .stops_istiod = true,
+  void report(std::string_view code, std::string message, bool stops = false) {
+    const pki::Rule* rule = find_rule(code);
+    MESHTRUST_CHECK(rule != nullptr);
+    if (stops) verdict_.outcome = LoadOutcome::kRefusesToStart;
+    verdict_.problems.push_back({.code = std::string(code),
+                                 .severity = stops ? Severity::kError : rule->severity,
+                                 .stops_istiod = stops,
                                  .message = std::move(message)});
   }
+  void stop(std::string_view code, std::string message) { report(code, std::move(message), true); }
 
-  void report(Severity severity, std::string code, std::string message) {
-    verdict_.problems.push_back(
-        {.code = std::move(code), .severity = severity, .message = std::move(message)});
+  /// A chain file without a certificate is taken; what else cannot be read is not.
+  bool read_files() {
+    PublicBundle bundle = question_.bundle;
+    const bool is_chain_empty = base::trim(bundle.cert_chain).empty();
+    if (is_chain_empty) bundle.cert_chain = bundle.ca_cert;
+    auto parsed = parse_bundle(bundle);
+    if (!parsed) {
+      stop("unreadable-file", parsed.error().message);
+      return false;
+    }
+    verdict_.parsed = std::move(*parsed);
+    if (is_chain_empty) verdict_.parsed->cert_chain.clear();
+    return true;
   }
 
   void judge_files() {
     const auto ends_in_newline = [this](std::string_view name, std::string_view pem) {
-      if (pem.ends_with('\n')) return;
-      report(Severity::kWarning, "no-final-newline",
-             fmt::format("{} does not end in a newline", name));
+      if (pem.empty() || pem.ends_with('\n')) return;
+      report("no-final-newline", fmt::format("{} does not end in a newline", name));
     };
     ends_in_newline(kCaCertFile, question_.bundle.ca_cert);
     ends_in_newline(kCertChainFile, question_.bundle.cert_chain);
     ends_in_newline(kRootCertFile, question_.bundle.root_cert);
+    const auto all = pki::certificates_from_pem(question_.bundle.ca_cert);
+    if (question_.form == BundleForm::kPem && all && all->size() > 1) {
+      report("ca-cert-not-alone",
+             fmt::format("{} holds {}, of which istiod reads the first", kCaCertFile,
+                         base::count_of(all->size(), "certificate")));
+    }
   }
 
   void judge_signing_certificate() {
@@ -68,27 +93,50 @@ class Judge {
       stop("not-a-ca", fmt::format("{}: '{}' is not a CA certificate (basicConstraints CA:TRUE)",
                                    kCaCertFile, facts.subject));
     }
-    if (!facts.extended_key_usage.empty()) {
-      report(Severity::kError, "extended-key-usage",
-             fmt::format("{}: carries an extended key usage, which limits what it may sign; "
-                         "wanted none",
-                         kCaCertFile));
-    }
-    if (facts.has_name_constraints) {
-      report(Severity::kError, "name-constraints",
-             fmt::format("{}: carries name constraints, under which ztunnel refuses every workload",
-                         kCaCertFile));
-    }
-    if (!facts.key_usage || !facts.key_usage->has("keyCertSign")) {
-      report(Severity::kError, "no-key-cert-sign",
-             fmt::format("{}: key usage lacks keyCertSign: istiod loads it, Envoy refuses what it "
-                         "signs",
-                         kCaCertFile));
+    const auto& usage = facts.extended_key_usage;
+    const bool serves = std::ranges::find(usage, "serverAuth") != usage.end() ||
+                        std::ranges::find(usage, "anyExtendedKeyUsage") != usage.end();
+    if (!usage.empty() && !serves) {
+      stop("usage-stops-istiod",
+           fmt::format("{}: extended key usage is {}, wanted none, or serverAuth among them",
+                       kCaCertFile, base::join(usage, ", ")));
     }
     if (!facts.subject_key_id) {
-      report(Severity::kWarning, "no-subject-key-id",
+      report("subject-key-id-present",
              fmt::format("{}: has no subject key identifier", kCaCertFile));
     }
+  }
+
+  /// What some verifier of the mesh refuses about single certificates. Dates and CA:TRUE are asked
+  /// about here anyway, in the words of this room.
+  void judge_by_lint() {
+    std::set<std::string> seen;
+    const auto look = [&](std::string_view file, const Certificate& certificate) {
+      if (!seen.insert(certificate.fingerprint()).second) return;
+      const bool is_root = certificate.is_self_issued();
+      const Certificate* issuer = is_root ? nullptr : issuer_of(certificate);
+      for (const pki::LintFinding& finding :
+           pki::lint({.certificate = certificate,
+           .role = is_root ? pki::LintRole::kRoot : pki::LintRole::kIntermediate,
+           .issuer = issuer})) {
+        if (finding.severity != Severity::kError) continue;
+        if (finding.rule.starts_with("basic-constraints-")) continue;
+        report(finding.rule,
+               fmt::format("{}: '{}': {}", file, certificate.facts().subject, finding.message));
+      }
+    };
+    look(kCaCertFile, parsed().ca_cert);
+    for (const Certificate& one : chain()) {
+      look(kCertChainFile, one);
+    }
+    for (const Certificate& one : roots()) {
+      look(kRootCertFile, one);
+    }
+  }
+
+  const Certificate* issuer_of(const Certificate& certificate) const {
+    const Certificate* found = pki::find_issuer(certificate, chain());
+    return found != nullptr ? found : pki::find_issuer(certificate, roots());
   }
 
   void judge_key() {
@@ -99,7 +147,7 @@ class Judge {
         return;
       case KeyMatch::kUnreadable:
         stop("unreadable-key",
-             fmt::format("{} is not one clear-text RSA or ECDSA private key in PEM", kCaKeyFile));
+             fmt::format("{} does not begin with a clear-text private key in PEM", kCaKeyFile));
         return;
       case KeyMatch::kMatches:
       case KeyMatch::kNotLookedAt:
@@ -108,17 +156,25 @@ class Judge {
   }
 
   void judge_chain() {
-    const auto& chain = parsed().cert_chain;
-    if (chain.front() != parsed().ca_cert) {
-      report(Severity::kError, "chain-does-not-begin-with-ca-cert",
+    const bool is_anchor = std::ranges::find(roots(), parsed().ca_cert) != roots().end();
+    if (chain().empty() && !is_anchor) {
+      report("chain-empty",
+             fmt::format("{} is empty, wanted the certificate in {} ('{}')", kCertChainFile,
+                         kCaCertFile, parsed().ca_cert.facts().subject));
+    } else if (!chain().empty() && chain().front() != parsed().ca_cert) {
+      report("chain-does-not-begin-with-ca-cert",
              fmt::format("{} begins with '{}', wanted the certificate in {} ('{}'): istiod loads "
                          "it, and every new workload certificate is unverifiable",
-                         kCertChainFile, chain.front().facts().subject, kCaCertFile,
+                         kCertChainFile, chain().front().facts().subject, kCaCertFile,
                          parsed().ca_cert.facts().subject));
+      refuse_unless_loaded();
     }
+    judge_bridges();
     judge_path_lengths();
-    pki::TrustQuestion trust{.chain = chain, .roots = parsed().roots, .at = question_.at};
-    verdict_.chain_verdicts = pki::judge(trust);
+    std::vector<Certificate> shown = chain();
+    if (shown.empty()) shown.push_back(parsed().ca_cert);
+    verdict_.chain_verdicts =
+        pki::judge({.chain = std::move(shown), .roots = roots(), .at = question_.at});
     for (const pki::Verdict& one : verdict_.chain_verdicts) {
       if (one.accepted) continue;
       stop("chain-refused", fmt::format("{} under {}: {} says '{}'", kCertChainFile, kRootCertFile,
@@ -126,16 +182,51 @@ class Judge {
     }
   }
 
+  /// What istiod verifies is the signing certificate, with the chain file as helpers.
+  void refuse_unless_loaded() {
+    std::vector<Certificate> path{parsed().ca_cert};
+    path.insert(path.end(), chain().begin(), chain().end());
+    for (const pki::Verdict& one :
+         pki::judge({.chain = std::move(path), .roots = roots(), .at = question_.at})) {
+      if (one.accepted) continue;
+      stop("chain-refused", fmt::format("{} under {}: {} says '{}'", kCaCertFile, kRootCertFile,
+                                        one.judge, one.reason));
+    }
+  }
+
+  void judge_bridges() {
+    for (std::size_t i = 0; i < chain().size(); ++i) {
+      const Certificate& one = chain()[i];
+      if (one.facts().not_after < question_.at && i > 0) {
+        report("chain-holds-expired",
+               fmt::format("{}: '{}' ended on {}", kCertChainFile, one.facts().subject,
+                           base::format_date(one.facts().not_after)));
+      }
+      const bool has_bridge_behind =
+          one.is_self_issued() &&
+          std::any_of(chain().begin() + static_cast<std::ptrdiff_t>(i), chain().end(),
+                      [&one](const Certificate& other) {
+                        return other.facts().subject_der == one.facts().subject_der &&
+                               !other.is_self_issued();
+                      });
+      if (has_bridge_behind) {
+        report("root-before-bridge",
+               fmt::format("{}: the self-signed '{}' stands before its bridge", kCertChainFile,
+                           one.facts().subject));
+      }
+    }
+  }
+
   /// The signing certificate is judged as the end of a path here, while in use it has workloads
   /// below it: whether every CA above leaves room for it has to be counted.
   void judge_path_lengths() {
-    const auto& chain = parsed().cert_chain;
-    for (std::size_t above = 1; above < chain.size(); ++above) {
-      check_room(chain[above], above);
+    if (chain().empty()) return;
+    for (std::size_t above = 1; above < chain().size(); ++above) {
+      check_room(chain()[above], above);
     }
-    for (const Certificate& root : parsed().roots) {
-      const bool issues = chain.back().facts().issuer_der == root.facts().subject_der;
-      if (issues && chain.back() != root) check_room(root, chain.size());
+    for (const Certificate& root : roots()) {
+      const bool issues = chain().back().facts().issuer_der == root.facts().subject_der;
+      if (issues && chain().back() != root) check_room(root, chain().size());
     }
   }
 
@@ -143,24 +234,35 @@ class Judge {
     const auto& constraints = authority.facts().basic_constraints;
     if (!constraints || !constraints->path_length) return;
     if (*constraints->path_length >= static_cast<int>(authorities_below)) return;
-    report(Severity::kError, "path-too-long",
+    report("path-too-long",
            fmt::format("'{}' allows {} below it, found {}", authority.facts().subject,
                        base::count_of(static_cast<std::size_t>(*constraints->path_length), "CA"),
                        authorities_below));
   }
 
+  void judge_roots() {
+    std::set<base::Bytes> names;
+    std::set<std::string> seen;
+    for (const Certificate& root : roots()) {
+      if (!seen.insert(root.fingerprint()).second) continue;  // a repeated root is harmless
+      if (names.insert(root.facts().subject_der).second) continue;
+      report("equal-root-subjects",
+             fmt::format("{}: several roots are called '{}'", kRootCertFile, root.facts().subject));
+    }
+  }
+
   void judge_times() {
     warn_soon(kCaCertFile, parsed().ca_cert);
-    for (const Certificate& root : parsed().roots) {
+    for (const Certificate& root : roots()) {
       warn_soon(kRootCertFile, root);
     }
-    const auto issuer =
-        std::find_if(parsed().roots.begin(), parsed().roots.end(), [this](const auto& root) {
-          return parsed().cert_chain.back().facts().issuer_der == root.facts().subject_der;
-        });
-    if (issuer == parsed().roots.end()) return;
+    const Certificate& last = chain().empty() ? parsed().ca_cert : chain().back();
+    const auto issuer = std::find_if(roots().begin(), roots().end(), [&last](const auto& root) {
+      return last.facts().issuer_der == root.facts().subject_der;
+    });
+    if (issuer == roots().end()) return;
     if (parsed().ca_cert.facts().not_after > issuer->facts().not_after) {
-      report(Severity::kWarning, "outlives-its-root",
+      report("outlives-its-root",
              fmt::format("{} is valid until {}, longer than its root ({})", kCaCertFile,
                          base::format_date(parsed().ca_cert.facts().not_after),
                          base::format_date(issuer->facts().not_after)));
@@ -170,9 +272,66 @@ class Judge {
   void warn_soon(std::string_view file, const Certificate& certificate) {
     const Instant end = certificate.facts().not_after;
     if (end <= question_.at || end - question_.at >= question_.warn_before) return;
-    report(Severity::kWarning, "expires-soon",
+    report("expires-soon",
            fmt::format("{}: '{}' expires {} ({})", file, certificate.facts().subject,
                        base::format_relative(end, question_.at), base::format_date(end)));
+  }
+
+  void judge_lists() {
+    if (question_.crl == nullptr || base::trim(*question_.crl).empty()) return;
+    if (!behaviour_of(question_.version).reads_crl || question_.form == BundleForm::kTls) {
+      report("crl-not-read",
+             fmt::format("{} is there, and istiod {}{} does not read it", kCaCrlFile,
+                         question_.version.text(),
+                         question_.form == BundleForm::kTls ? " beside tls.crt" : ""));
+      return;
+    }
+    const auto lists = pki::revocation_lists_from_pem(*question_.crl);
+    if (!lists) {
+      stop("unreadable-file", fmt::format("{}: {}", kCaCrlFile, lists.error().message));
+      return;
+    }
+    for (const Certificate& bare : pki::without_list(chain(), *lists, std::nullopt)) {
+      stop("crl-missing", fmt::format("{} holds no list of '{}', which is in {}", kCaCrlFile,
+                                      bare.facts().subject, kCertChainFile));
+    }
+    for (const Certificate& bare : pki::without_list(roots(), *lists, std::nullopt)) {
+      report("crl-missing", fmt::format("{} holds no list of '{}', which Envoy looks up too",
+                                        kCaCrlFile, bare.facts().subject));
+    }
+    for (const pki::RevocationList& list : *lists) {
+      judge_list(list);
+    }
+  }
+
+  /// Lists of other clusters' CAs are there too: their issuers are not known here.
+  void judge_list(const pki::RevocationList& list) {
+    const Certificate* issuer = nullptr;
+    for (const auto* authorities : {&chain(), &roots()}) {
+      for (const Certificate& one : *authorities) {
+        if (list.is_of(one)) issuer = &one;
+      }
+    }
+    for (const pki::LintFinding& finding :
+         pki::lint({.list = list, .issuer = issuer, .at = question_.at})) {
+      report(finding.rule,
+             fmt::format("{}: list of '{}': {}", kCaCrlFile, list.facts().issuer, finding.message));
+    }
+  }
+
+  void judge_reload() {
+    if (!question_.running) return;
+    if (verdict_.outcome != LoadOutcome::kLoads) {
+      verdict_.reload = LoadOutcome::kIgnoredUntilRestart;
+      return;
+    }
+    const std::string objection =
+        objection_to_reload({.loaded = question_.running->bundle.root_cert,
+                             .wanted = question_.bundle.root_cert,
+                             .rule = behaviour_of(question_.version).root_rule,
+                             .multi_root = question_.running->multi_root});
+    verdict_.reload = objection.empty() ? LoadOutcome::kLoads : LoadOutcome::kIgnoredUntilRestart;
+    if (!objection.empty()) report("reload-ignored", objection);
   }
 
   const BundleQuestion& question_;
@@ -182,7 +341,17 @@ class Judge {
 }  // namespace
 
 std::string_view name_of(LoadOutcome outcome) {
-  return outcome == LoadOutcome::kLoads ? "loads" : "refuses to start";
+  switch (outcome) {
+    case LoadOutcome::kLoads:
+      return "loads";
+    case LoadOutcome::kRefusesToStart:
+      return "refuses to start";
+    case LoadOutcome::kSelfSigned:
+      return "silently falls back to self-signed";
+    case LoadOutcome::kIgnoredUntilRestart:
+      break;
+  }
+  return "ignores until restart";
 }
 
 bool BundleVerdict::is_good() const {
@@ -196,12 +365,30 @@ BundleVerdict judge_bundle(const BundleQuestion& question) {
   return Judge(question).judge();
 }
 
+BundleVerdict judge_incomplete(const std::vector<std::string>& missing, const Version& version) {
+  BundleVerdict verdict;
+  const bool has_none = missing.size() == kCaFiles.size();
+  const bool lacks_key = std::ranges::find(missing, kCaKeyFile) != missing.end() ||
+                         std::ranges::find(missing, kTlsKeyFile) != missing.end();
+  const bool falls_back = has_none || (!behaviour_of(version).refuses_incomplete && lacks_key);
+  verdict.outcome = falls_back ? LoadOutcome::kSelfSigned : LoadOutcome::kRefusesToStart;
+  verdict.problems.push_back(
+      {.code = has_none ? "no-bundle" : "incomplete-bundle",
+       .severity = Severity::kError,
+       .stops_istiod = !falls_back,
+       .message = has_none
+                      ? "there is none of the files that istiod looks for"
+                      : fmt::format("{} missing", base::join(missing, ", ") +
+                                                      (missing.size() == 1 ? " is" : " are"))});
+  return verdict;
+}
+
 KeyMatch match_key(const base::Secret& pem, const std::string& ca_cert) {
-  const auto key = pki::PrivateKey::from_pem(pem);
+  const auto key = pki::public_key_of(pem);
   if (!key) return KeyMatch::kUnreadable;
   const auto certificates = pki::certificates_from_pem(ca_cert);
   if (!certificates) return KeyMatch::kOther;
-  const bool same = pki::key_id(key->public_key()) == certificates->front().facts().key_id;
+  const bool same = pki::key_id(*key) == certificates->front().facts().key_id;
   return same ? KeyMatch::kMatches : KeyMatch::kOther;
 }
 

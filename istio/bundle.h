@@ -20,6 +20,12 @@ struct PublicBundle {
   friend bool operator==(const PublicBundle&, const PublicBundle&) = default;
 };
 
+/// How the files are called.
+enum class BundleForm {
+  kPem,  ///< ca-cert.pem and its neighbours
+  kTls,  ///< tls.crt, tls.key, ca.crt: the chain is tls.crt and ca.crt joined as they are
+};
+
 /// All four files, i.e. what the Secret `cacerts` holds.
 struct Bundle {
   PublicBundle certificates;

@@ -22,6 +22,12 @@ inline constexpr std::string_view kCaCertFile = "ca-cert.pem";
 inline constexpr std::string_view kCaKeyFile = "ca-key.pem";
 inline constexpr std::string_view kCertChainFile = "cert-chain.pem";
 inline constexpr std::string_view kRootCertFile = "root-cert.pem";
+/// Beside them, revocation lists of every CA; a file that may be missing.
+inline constexpr std::string_view kCaCrlFile = "ca-crl.pem";
+/// The same in the form of a `kubernetes.io/tls` Secret. Where `tls.crt` exists, this form wins.
+inline constexpr std::string_view kTlsCertFile = "tls.crt";
+inline constexpr std::string_view kTlsKeyFile = "tls.key";
+inline constexpr std::string_view kTlsRootFile = "ca.crt";
 /// All four; istiod reads them together or not at all.
 inline constexpr std::array<std::string_view, 4> kCaFiles{kCaCertFile, kCaKeyFile, kCertChainFile,
                                                           kRootCertFile};

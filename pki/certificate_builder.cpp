@@ -6,9 +6,7 @@
 #include "pki/key_text.h"
 #include "pki/openssl_error.h"
 #include "pki/openssl_name.h"
-
-#include <openssl/ec.h>
-#include <openssl/rsa.h>
+#include "pki/rehearsal.h"
 
 namespace meshtrust::pki {
 namespace {
@@ -142,37 +140,11 @@ base::Status add_key_ids(X509* x509, const Certificate* issuer) {
   return add_extension(x509, NID_authority_key_identifier, false, above);
 }
 
-base::Result<Pkey> generate_worthless(KeyAlgorithm algorithm) {
-  const bool is_p256 = algorithm == KeyAlgorithm::kEcdsaP256;
-  const bool is_p384 = algorithm == KeyAlgorithm::kEcdsaP384;
-  Pkey key(is_p256 || is_p384 ? EVP_EC_gen(is_p256 ? "P-256" : "P-384") : EVP_RSA_gen(2048));
-  if (!key) return fail(openssl_error(Code::kInternal, "generating a throw-away key"));
-  return key;
-}
-
-/// A key that signs rehearsals, which never leave the process, and nothing else.
-///
-/// What is rehearsed holds the signature's algorithm and not the size of the key, so one RSA-2048
-/// serves every RSA signer; as making it can take half a second, it is made once. The language
-/// makes the first call do that under a lock, and signing leaves the key as it is, so threads may
-/// share it.
-base::Result<EVP_PKEY*> worthless_rsa_key() {
-  static const auto key = generate_worthless(KeyAlgorithm::kRsa2048);
-  if (!key) return fail(key.error());
-  return key->get();
-}
-
 base::Status sign_worthlessly(X509* x509, KeyAlgorithm signer) {
-  const EVP_MD* digest = signer == KeyAlgorithm::kEcdsaP384 ? EVP_sha384() : EVP_sha256();
-  int size = 0;
-  if (signer == KeyAlgorithm::kEcdsaP256 || signer == KeyAlgorithm::kEcdsaP384) {
-    MESHTRUST_TRY(const Pkey key, generate_worthless(signer));
-    size = X509_sign(x509, key.get(), digest);
-  } else {
-    MESHTRUST_TRY(EVP_PKEY * key, worthless_rsa_key());
-    size = X509_sign(x509, key, digest);
+  MESHTRUST_TRY(const Pkey key, worthless_key(signer));
+  if (X509_sign(x509, key.get(), digest_for(signer)) <= 0) {
+    return fail(openssl_error(Code::kInternal, "signing a rehearsal"));
   }
-  if (size <= 0) return fail(openssl_error(Code::kInternal, "signing a rehearsal"));
   return {};
 }
 
@@ -197,30 +169,11 @@ base::Result<Certificate> make_rehearsal(const CaContent& content,
 }
 
 base::ByteView tbs_of(const Certificate& certificate) {
-  const auto outer = first_element(certificate.der());
-  MESHTRUST_CHECK(outer.has_value());  // OpenSSL has parsed it
-  const auto tbs = first_element(outer->content);
-  MESHTRUST_CHECK(tbs.has_value());
-  return tbs->whole;
+  return signed_part(certificate.der());
 }
 
 base::Bytes with_signature(const Certificate& rehearsal, base::ByteView signature) {
-  const base::ByteView tbs = tbs_of(rehearsal);
-  const auto content = first_element(rehearsal.der())->content;
-  const auto algorithm = first_element(content.subspan(tbs.size()));
-  MESHTRUST_CHECK(algorithm.has_value());
-
-  base::Bytes bits;
-  append_header(bits, V_ASN1_BIT_STRING, signature.size() + 1);
-  bits.push_back(0);  // no unused bits
-  bits.insert(bits.end(), signature.begin(), signature.end());
-
-  base::Bytes der;
-  append_header(der, V_ASN1_SEQUENCE, tbs.size() + algorithm->whole.size() + bits.size());
-  for (const base::ByteView part : {tbs, algorithm->whole, base::ByteView(bits)}) {
-    der.insert(der.end(), part.begin(), part.end());
-  }
-  return der;
+  return with_signature(rehearsal.der(), signature);
 }
 
 }  // namespace meshtrust::pki

@@ -68,8 +68,8 @@ base::Result<Certificate> issue_root(const CaTemplate& wanted,
                           .path_length = std::nullopt,
                           .issuer = nullptr};
   MESHTRUST_TRY(const Certificate rehearsal, make_rehearsal(content, key.algorithm(), random));
-  MESHTRUST_TRY_DO(refuse_findings(
-      {.certificate = rehearsal, .role = LintRole::kRoot, .issuer = nullptr}));
+  MESHTRUST_TRY_DO(
+      refuse_findings({.certificate = rehearsal, .role = LintRole::kRoot, .issuer = nullptr}));
   return sign_and_verify(rehearsal, nullptr, key);
 }
 

@@ -57,6 +57,11 @@ std::span<const KeyAlgorithm> all_key_algorithms() {
   return kAllAlgorithms;
 }
 
+base::Result<base::Bytes> public_key_of(const base::Secret& pem) {
+  MESHTRUST_TRY(const Pkey key, read_clear_key(pem));
+  return to_der(i2d_PUBKEY, static_cast<const EVP_PKEY*>(key.get()));
+}
+
 std::string key_id(base::ByteView public_key) {
   return base::to_hex(base::sha256(public_key));
 }

@@ -83,6 +83,11 @@ class PrivateKey final : public Signer {
   KeyAlgorithm algorithm_;
 };
 
+/// The public half (SubjectPublicKeyInfo, DER) of the clear-text key that a PEM text begins with,
+/// of any kind that istiod reads, whether or not meshtrust would mint with it. kInvalidInput
+/// otherwise.
+base::Result<base::Bytes> public_key_of(const base::Secret& pem);
+
 /// SHA-256 of a SubjectPublicKeyInfo in lower-case hex: how a key is named without showing it.
 std::string key_id(base::ByteView public_key);
 

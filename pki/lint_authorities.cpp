@@ -200,14 +200,15 @@ constexpr std::array kRules = {
                      "istiod exits at start ('certificate is not authorized to sign other "
                      "certificates'), but takes it on a reload, and then all it signs is refused."},
                     check_constraints_ca},
-    CertificateRule{{"root-path-length", kWarning, kRoots,
-                     "mesh policy: a bridge between roots must fit under a root",
-                     "a root has no path length, or at least 2", "Go and OpenSSL, once a bridge is in between",
-                     "Go and OpenSSL count every CA below a root, a bridge between two roots too: "
-                     "in a rotation agents would lose istiod. Envoy and ztunnel do not look, and "
-                     "istiod's own check at load does not count the workload. Mint the next root "
-                     "without a path length."},
-                    check_root_path_length},
+    CertificateRule{
+        {"root-path-length", kWarning, kRoots,
+         "mesh policy: a bridge between roots must fit under a root",
+         "a root has no path length, or at least 2", "Go and OpenSSL, once a bridge is in between",
+         "Go and OpenSSL count every CA below a root, a bridge between two roots too: "
+         "in a rotation agents would lose istiod. Envoy and ztunnel do not look, and "
+         "istiod's own check at load does not count the workload. Mint the next root "
+         "without a path length."},
+        check_root_path_length},
     CertificateRule{
         {"intermediate-path-length", kWarning, kIntermediates,
          "mesh policy: an intermediate signs workloads, no CA", "an intermediate has path length 0",

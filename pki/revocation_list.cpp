@@ -8,6 +8,7 @@
 #include "pki/openssl_values.h"
 #include "pki/pem.h"
 
+#include <algorithm>
 #include <array>
 
 namespace meshtrust::pki {
@@ -144,6 +145,35 @@ base::Result<std::vector<RevocationList>> revocation_lists_from_pem(std::string_
     lists.push_back(*std::move(list));
   }
   return lists;
+}
+
+namespace {
+
+bool covers(const RevocationList& list,
+            const Certificate& authority,
+            std::optional<base::Instant> at) {
+  const RevocationListFacts& facts = list.facts();
+  if (facts.is_delta || facts.is_partial) return false;
+  const bool in_force =
+      !at || (facts.this_update <= *at && (!facts.next_update || *at <= *facts.next_update));
+  return in_force && list.is_of(authority);
+}
+
+}  // namespace
+
+std::vector<Certificate> without_list(std::span<const Certificate> authorities,
+                                      std::span<const RevocationList> lists,
+                                      std::optional<base::Instant> at) {
+  std::vector<Certificate> bare;
+  for (const Certificate& authority : authorities) {
+    const auto& usage = authority.facts().key_usage;
+    const bool may_sign = !usage || usage->has("cRLSign");
+    const bool covered = may_sign && std::ranges::any_of(lists, [&](const RevocationList& list) {
+                           return covers(list, authority, at);
+                         });
+    if (!covered) bare.push_back(authority);
+  }
+  return bare;
 }
 
 std::string to_pem(std::span<const RevocationList> lists) {

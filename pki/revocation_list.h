@@ -73,4 +73,11 @@ base::Result<std::vector<RevocationList>> revocation_lists_from_pem(std::string_
 /// The PEM blocks one after the other, each ending in a newline.
 std::string to_pem(std::span<const RevocationList> lists);
 
+/// Those of `authorities` of which `lists` holds no list that may be believed: by its name and key,
+/// from a CA whose keyUsage allows cRLSign (or has no keyUsage), whole, and in force at `at`;
+/// without `at` dates are not looked at, as istiod does.
+std::vector<Certificate> without_list(std::span<const Certificate> authorities,
+                                      std::span<const RevocationList> lists,
+                                      std::optional<base::Instant> at);
+
 }  // namespace meshtrust::pki

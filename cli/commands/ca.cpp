@@ -1,6 +1,7 @@
 #include "cli/commands/ca.h"
 
 #include "base/text.h"
+#include "ca/authority.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
@@ -57,6 +58,18 @@ Result<StoreWithRoot> open_store_with_root(const Session& session, const std::st
 
 Result<ca::StoreLock> lock_store(const Session& session, ca::TrustStore& store) {
   return store.lock(ca::describe_holder(session.who(), session.around.process_id, session.now()));
+}
+
+Result<std::unique_ptr<pki::Signer>> open_root_key(Session& session,
+                                                   const StoreWithRoot& opened,
+                                                   const PassphraseOptions& options) {
+  if (!opened.root.key_is_encrypted) return ca::unlock_root(opened.store, {});
+  MESHTRUST_TRY(const auto passphrase, find_passphrase(session, options, PassphrasePurpose::kOpen));
+  if (!passphrase) {
+    return base::fail(Code::kUsage, "the root key is encrypted and needs its passphrase",
+                      "leave out --no-password --insecure");
+  }
+  return ca::unlock_root(opened.store, *passphrase);
 }
 
 int report(const Session& session, const base::Status& done) {

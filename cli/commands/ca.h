@@ -4,9 +4,11 @@
 #include "ca/ledger.h"
 #include "ca/store.h"
 #include "cli/exit_code.h"
+#include "cli/passphrase.h"
 #include "cli/session.h"
 #include "pki/key.h"
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +44,11 @@ struct StoreWithRoot {
 base::Result<StoreWithRoot> open_store_with_root(const Session& session, const std::string& path);
 
 base::Result<ca::StoreLock> lock_store(const Session& session, ca::TrustStore& store);
+
+/// The key of the store's root, its passphrase found where `options` say if it needs one.
+base::Result<std::unique_ptr<pki::Signer>> open_root_key(Session& session,
+                                                         const StoreWithRoot& opened,
+                                                         const PassphraseOptions& options);
 
 /// The exit code of `done`; says what went wrong.
 int report(const Session& session, const base::Status& done);

@@ -18,7 +18,13 @@ CommandEntry ca_create_command();
 CommandEntry ca_issue_command();
 CommandEntry ca_show_command();
 CommandEntry ca_list_command();
+CommandEntry ca_request_command();
+CommandEntry ca_sign_command();
+CommandEntry ca_import_command();
+CommandEntry ca_revoke_command();
+CommandEntry ca_crl_command();
 CommandEntry inspect_command();
+CommandEntry lint_command();
 CommandEntry schema_command();
 CommandEntry version_command();
 

@@ -1,138 +1,35 @@
-#include "base/text.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/verify_bundle.h"
 #include "cli/exit_code.h"
 #include "cli/observing.h"
 #include "cli/proof.h"
-#include "istio/acceptance.h"
-#include "istio/names.h"
 
 #include <CLI/App.hpp>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
-#include <algorithm>
-#include <filesystem>
 
 namespace meshtrust::cli {
 namespace {
-
-using base::Json;
-using base::Result;
-
-/// The four files of `folder`, as istiod would find them mounted.
-Result<istio::Bundle> read_bundle(base::Files& files, const std::filesystem::path& folder) {
-  istio::Bundle bundle;
-  MESHTRUST_TRY(bundle.certificates.ca_cert, files.read(folder / istio::kCaCertFile, 1U << 20U));
-  MESHTRUST_TRY(bundle.certificates.cert_chain,
-                files.read(folder / istio::kCertChainFile, 1U << 20U));
-  MESHTRUST_TRY(bundle.certificates.root_cert,
-                files.read(folder / istio::kRootCertFile, 1U << 20U));
-  MESHTRUST_TRY(bundle.ca_key, files.read_secret(folder / istio::kCaKeyFile, 1U << 20U));
-  return bundle;
-}
-
-std::string render_bundle(const std::string& folder,
-                          const istio::BundleVerdict& verdict,
-                          base::Instant at) {
-  std::string text = fmt::format("istiod {} with {}\n", istio::name_of(verdict.outcome), folder);
-  if (verdict.parsed) {
-    std::vector<std::vector<std::string>> rows{{"FILE", "SUBJECT", "EXPIRES"}};
-    const auto add = [&rows, at](std::string_view file, const pki::Certificate& certificate) {
-      rows.push_back({std::string(file), certificate.facts().subject,
-                      expiry_text(certificate.facts().not_after, at)});
-    };
-    add(istio::kCaCertFile, verdict.parsed->ca_cert);
-    for (const auto& one : verdict.parsed->cert_chain) {
-      add(istio::kCertChainFile, one);
-    }
-    for (const auto& one : verdict.parsed->roots) {
-      add(istio::kRootCertFile, one);
-    }
-    text += "\n" + table(rows) + "\n";
-  }
-  for (const pki::Verdict& one : verdict.chain_verdicts) {
-    text += fmt::format("{}: {}{}\n", one.judge, one.accepted ? "accepted" : "refused",
-                        one.accepted ? "" : ": " + one.reason);
-  }
-  return text +
-         (verdict.is_good() ? "the mesh works with it\n" : "the mesh does not work with it\n");
-}
-
-Json bundle_to_json(const std::string& folder, const istio::BundleVerdict& verdict) {
-  Json json = {{"apiVersion", "meshtrust/v1"},
-               {"kind", "BundleVerification"},
-               {"bundle", folder},
-               {"istiod", istio::name_of(verdict.outcome)},
-               {"good", verdict.is_good()},
-               {"problems", Json::array()},
-               {"verdicts", Json::array()}};
-  for (const istio::BundleProblem& problem : verdict.problems) {
-    json["problems"].push_back(
-        {{"code", problem.code},
-         {"severity", problem.severity == pki::Severity::kError ? "critical" : "warning"},
-         {"message", problem.message}});
-  }
-  for (const pki::Verdict& one : verdict.chain_verdicts) {
-    json["verdicts"].push_back(
-        {{"judge", one.judge}, {"accepted", one.accepted}, {"reason", one.reason}});
-  }
-  return json;
-}
-
-std::vector<mesh::Finding> findings_of(const istio::BundleVerdict& verdict) {
-  std::vector<mesh::Finding> findings;
-  for (const istio::BundleProblem& problem : verdict.problems) {
-    findings.push_back({.code = problem.code,
-                        .severity = problem.severity == pki::Severity::kError
-                                        ? mesh::Severity::kCritical
-                                        : mesh::Severity::kWarning,
-                        .cluster = {},
-                        .message = problem.message});
-  }
-  return findings;
-}
 
 class VerifyCommand final : public Command {
  public:
   void declare(CLI::App& app) override {
     app.add_option("CLUSTER", clusters_, "only pairs with one of these clusters")
         ->option_text("[CLUSTER...]");
-    app.add_option("--bundle", bundle_, "judge the files in a folder instead of live clusters")
-        ->option_text("DIR");
+    bundle_.declare(app);
     snapshot_.declare(app);
   }
 
   int run(Session& session) override {
-    return bundle_.empty() ? verify_mesh(session) : verify_bundle(session);
+    return bundle_.is_asked() ? verify_bundle(session) : verify_mesh(session);
   }
 
  private:
   int verify_bundle(Session& session) const {
-    const auto at = time_or_now(session, snapshot_.at);
-    if (!at) {
-      session.console().show(at.error());
-      return kUsage;
-    }
-    if (!snapshot_.from.empty() || !clusters_.empty()) {
-      session.console().show(base::Error{
-          .code = base::Code::kUsage,
-          .message = "--bundle judges files: it goes with neither --from nor cluster names"});
-      return kUsage;
-    }
-    auto bundle = read_bundle(session.around.files, bundle_);
-    if (!bundle) {
-      session.console().show(bundle.error());
-      return exit_code_of(bundle.error().code);
-    }
-    const istio::BundleVerdict verdict =
-        istio::judge_bundle({.bundle = bundle->certificates,
-                             .key = istio::match_key(bundle->ca_key, bundle->certificates.ca_cert),
-                             .at = *at});
-    session.answer(bundle_to_json(bundle_, verdict), render_bundle(bundle_, verdict, *at));
-    const std::vector<mesh::Finding> findings = findings_of(verdict);
-    session.console().show(findings);
-    if (!verdict.parsed) return kBadInput;
-    return exit_code_of(findings);
+    if (snapshot_.from.empty() && clusters_.empty()) return bundle_.run(session, snapshot_.at);
+    session.console().show(base::Error{
+        .code = base::Code::kUsage,
+        .message = "--bundle judges files: it goes with neither --from nor cluster names"});
+    return kUsage;
   }
 
   int verify_mesh(Session& session) {
@@ -155,7 +52,7 @@ class VerifyCommand final : public Command {
   }
 
   std::vector<std::string> clusters_;
-  std::string bundle_;
+  VerifyBundle bundle_;
   SnapshotOptions snapshot_;
 };
 
@@ -171,12 +68,16 @@ CommandEntry verify_command() {
           "share no code, about every ordered pair: would a workload of the one be "
           "accepted by the other? Passes or fails. Needs no right to read CA keys: where "
           "cacerts may not be read, its public twin is.\n"
-          "With --bundle it judges the four files in a folder as istiod would.",
+          "With --bundle it judges the files of a folder as one version of istiod would: whether "
+          "it loads them, refuses to start, silently makes a CA of its own or ignores them until "
+          "a restart, and whether the mesh works with them.",
       .examples = {{"The live mesh", "meshtrust verify"},
                    {"Files before they are pushed by hand", "meshtrust verify --bundle east"},
                    {"Will it still hold next year?", "meshtrust verify --at 2027-11-21T00:00:00Z"}},
       .files = {"mesh.yaml  which clusters",
-                "DIR        ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem"},
+                "DIR        ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem, perhaps "
+                "ca-crl.pem;",
+                "           or tls.crt, tls.key, ca.crt"},
       .make = make_command<VerifyCommand>};
 }
 

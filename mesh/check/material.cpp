@@ -108,7 +108,8 @@ void report_foreign(const CheckSubject& subject,
 }
 
 Severity severity_of(const istio::BundleProblem& problem) {
-  return problem.severity == pki::Severity::kError ? Severity::kCritical : Severity::kWarning;
+  if (problem.severity == pki::Severity::kError) return Severity::kCritical;
+  return problem.severity == pki::Severity::kWarning ? Severity::kWarning : Severity::kNote;
 }
 
 /// An intermediate that would outlive its root is not minted; that is told before anything is

@@ -59,8 +59,8 @@ std::vector<Case> cases() {
        "no-final-newline"},
       {"no room under the root", under("below-short", "short-root"), LoadOutcome::kLoads,
        "path-too-long"},
-      {"extended key usage", under("eku", "root"), LoadOutcome::kLoads, "extended-key-usage"},
-      {"no keyCertSign", under("no-cert-sign", "root"), LoadOutcome::kLoads, "no-key-cert-sign"},
+      {"extended key usage", under("eku", "root"), LoadOutcome::kLoads, "no-extended-key-usage"},
+      {"no keyCertSign", under("no-cert-sign", "root"), LoadOutcome::kLoads, "key-usage-cert-sign"},
       {"outlives its root", under("outlives-root", "root"), LoadOutcome::kLoads,
        "outlives-its-root"},
   };

@@ -1,0 +1,99 @@
+// Makes distinct certificates, times linting them on one core, and, given a folder, writes them
+// there as bundles for bench/papers.py.
+
+#include "base/files.h"
+#include "base/random.h"
+#include "istio/bundle.h"
+#include "istio/names.h"
+#include "pki/issue.h"
+#include "pki/lint.h"
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace meshtrust;
+
+constexpr base::Instant kNow{base::Seconds(1'795'255'200)};
+constexpr int kRounds = 5;
+
+struct Made {
+  pki::Certificate certificate;
+  pki::PrivateKey key;
+};
+
+Made make_root(base::Random& random) {
+  auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value();
+  auto root = pki::issue_root({.subject = pki::DistinguishedName::parse("O=Bench,CN=Root").value(),
+                               .not_before = kNow - base::days(1),
+                               .not_after = kNow + base::days(3650)},
+                              key, random);
+  return {.certificate = std::move(root).value(), .key = std::move(key)};
+}
+
+Made make_intermediate(const Made& root, int number, base::Random& random) {
+  auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value();
+  auto made = pki::issue_intermediate(
+      {.subject = pki::DistinguishedName::parse("O=Bench,CN=c" + std::to_string(number)).value(),
+       .not_before = kNow - base::days(1),
+       .not_after = kNow + base::days(700)},
+      key.public_key(), root.certificate, root.key, random);
+  return {.certificate = std::move(made).value(), .key = std::move(key)};
+}
+
+void write_bundle(const std::filesystem::path& folder, const Made& made, const Made& root) {
+  base::DiskFiles files;
+  std::filesystem::create_directories(folder);
+  const istio::Bundle bundle =
+      istio::make_bundle(std::vector{made.certificate}, std::vector{root.certificate},
+                         made.key.to_pem().value());
+  const auto put = [&](std::string_view name, const std::string& pem) {
+    return files.write(folder / name, pem, base::Access::kPublic, base::Overwrite::kReplace);
+  };
+  put(istio::kCaCertFile, bundle.certificates.ca_cert).value();
+  put(istio::kCertChainFile, bundle.certificates.cert_chain).value();
+  put(istio::kRootCertFile, bundle.certificates.root_cert).value();
+  files.write_secret(folder / istio::kCaKeyFile, bundle.ca_key, base::Overwrite::kReplace).value();
+}
+
+/// Certificates a second; `parse` includes reading the DER.
+double lint_rate(const std::vector<Made>& all, const Made& root, bool parse) {
+  std::size_t findings = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  for (int round = 0; round < kRounds; ++round) {
+    for (const Made& made : all) {
+      const auto certificate = parse ? pki::Certificate::from_der(made.certificate.der()).value()
+                                     : made.certificate;
+      findings += pki::lint({.certificate = certificate,
+                             .role = pki::LintRole::kIntermediate,
+                             .issuer = &root.certificate,
+                             .at = kNow})
+                      .size();
+    }
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  if (findings != 0) std::fprintf(stderr, "%zu findings in sound certificates\n", findings);
+  return static_cast<double>(all.size()) * kRounds / took.count();
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  const int wanted = count > 1 ? std::stoi(words[1]) : 1000;
+  base::SystemRandom random;
+  const Made root = make_root(random);
+  std::vector<Made> all;
+  for (int i = 0; i < wanted; ++i) {
+    all.push_back(make_intermediate(root, i, random));
+    if (count > 2) {
+      write_bundle(std::filesystem::path(words[2]) / std::to_string(i), all.back(), root);
+    }
+  }
+  std::printf("lint %.0f\nparse-and-lint %.0f\n", lint_rate(all, root, false),
+              lint_rate(all, root, true));
+  return 0;
+}

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "base/result.h"
+#include "base/time.h"
+#include "ca/store.h"
+#include "pki/key.h"
+#include "pki/revocation_list.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace meshtrust::ca {
+
+/// The reasons that a person may give (RFC 5280 5.3.1).
+std::vector<std::string> revocation_reasons();
+
+/// Whether the certificate is the one that its cluster lives on: pushed, in force, and nothing
+/// pushed later that is in force and not revoked.
+bool is_last_of_its_cluster(const TrustStore& store, const LedgerEntry& entry, base::Instant at);
+
+/// The certificate that `name` means: a fingerprint (16 digits at least, blanks and colons
+/// forgiven), or a cluster, of which the newest. kNotFound when there is none, kUsage when digits
+/// begin several fingerprints.
+base::Result<LedgerEntry> find_issued(const TrustStore& store, std::string_view name);
+
+struct ListRequest {
+  base::Seconds lifetime = base::days(90);    ///< of the root's list; the others end with their CA
+  std::vector<pki::RevocationList> supplied;  ///< of CAs whose key is elsewhere
+};
+
+/// A set of lists as a whole mesh needs it, the same in every cluster.
+struct ListSet {
+  std::vector<pki::RevocationList> lists;
+  std::vector<pki::Certificate> authorities;  ///< of whom there is one each
+};
+
+/// One list in force for every CA that some chain of the mesh may hold: the root, and every
+/// intermediate of this store that is in force and not known to be unused, revoked ones too. The
+/// root's is made now, with a number larger than any before, and recorded before this returns;
+/// those of intermediates were made with them, or are among `supplied`.
+///
+/// kRefused, naming every CA, when one is without a list in force (Envoy would refuse its whole
+/// cluster, istiod not start), when the lifetime is shorter than a week, or the file would exceed
+/// what a Secret holds.
+base::Result<ListSet> make_lists(TrustStore& store,
+                                 const StoreLock& lock,
+                                 const pki::Signer& root_key,
+                                 const ListRequest& request,
+                                 const Who& who);
+
+}  // namespace meshtrust::ca

@@ -1,0 +1,116 @@
+#include "base/encoding.h"
+#include "ca/request.h"
+#include "cli/bundle_folder.h"
+#include "cli/commands/ca.h"
+#include "cli/commands/commands.h"
+#include "cli/passphrase.h"
+#include "cli/proof.h"
+#include "istio/acceptance.h"
+
+#include <CLI/App.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace meshtrust::cli {
+namespace {
+
+using base::Status;
+
+class CaImport final : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("FILE", files_, "the signed certificate and what leads to the root (PEM)")
+        ->required()
+        ->option_text("FILE...");
+    declare_store(app, store_);
+    app.add_option("--out", out_, "folder for the four files")->required()->option_text("DIR");
+    app.add_flag("--force", force_, "replace files that are there");
+    passphrase_.declare_source(app, "the waiting key");
+  }
+
+  int run(Session& session) override {
+    passphrase_.keep_from_children();
+    return report(session, import_all(session));
+  }
+
+ private:
+  Status import_all(Session& session) {
+    base::Files& files = session.around.files;
+    std::vector<pki::Certificate> papers;
+    for (const std::string& file : files_) {
+      MESHTRUST_TRY(const std::string pem, files.read(file, 1U << 20U));
+      auto found = pki::certificates_from_pem(pem);
+      if (!found) return base::fail(with_context(std::move(found).error(), file));
+      papers.insert(papers.end(), found->begin(), found->end());
+    }
+    const BundleFolder out(out_, force_ ? base::Overwrite::kReplace : base::Overwrite::kNever);
+    MESHTRUST_TRY_DO(out.check(files));
+    MESHTRUST_TRY(ca::TrustStore store, open_store(session, store_));
+    MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
+    const auto ask = [&] { return find_passphrase_of(session, passphrase_, "the waiting key"); };
+    MESHTRUST_TRY(ca::Imported imported, ca::import_signed(store, papers, ask, session.now()));
+    const ca::Intermediate& made = imported.intermediate;
+    MESHTRUST_TRY(base::Secret key, made.key.to_pem());
+    const istio::Bundle bundle = istio::make_bundle(made.chain, made.roots, std::move(key));
+    MESHTRUST_TRY_DO(istio::refuse_unless_good(bundle, session.now()));
+    MESHTRUST_TRY_DO(out.write(files, bundle));
+    const std::string list = out_ + "/" + std::string(kListFile);
+    MESHTRUST_TRY_DO(
+        files.write(list, imported.list.pem(), base::Access::kPublic, base::Overwrite::kReplace));
+    MESHTRUST_TRY_DO(ca::close_request(store, lock, imported.request, session.who()));
+    tell(session, imported);
+    return {};
+  }
+
+  void tell(const Session& session, const ca::Imported& imported) const {
+    const auto& facts = imported.intermediate.certificate.facts();
+    session.answer(
+        {{"apiVersion", "meshtrust/v1"},
+         {"kind", "ImportedIntermediate"},
+         {"cluster", imported.request.cluster},
+         {"folder", out_},
+         {"subject", facts.subject},
+         {"fingerprint", facts.fingerprint},
+         {"notAfter", base::format_rfc3339(facts.not_after)}},
+        fmt::format("cluster:  {}\nsubject:  {}\nsha256:   {}\nexpires:  {}\n"
+                    "files:    {}/{{ca-cert,ca-key,cert-chain,root-cert}}.pem\n",
+                    imported.request.cluster, facts.subject, base::group_hex(facts.fingerprint),
+                    expiry_text(facts.not_after, session.now()), out_));
+    session.console().say(fmt::format(
+        "the key waits no more: the copy in {} is the only one; {} is its empty revocation list, "
+        "for 'meshtrust ca crl --with' where the root is",
+        out_, kListFile));
+  }
+
+  static constexpr std::string_view kListFile = "own-crl.pem";
+
+  std::vector<std::string> files_;
+  std::string store_{kDefaultStore};
+  std::string out_;
+  bool force_ = false;
+  PassphraseOptions passphrase_;
+};
+
+}  // namespace
+
+CommandEntry ca_import_command() {
+  return {
+      .name = "ca import",
+      .group = kCaGroup,
+      .summary = "join a signed certificate with the key that waits for it",
+      .details =
+          "Finds the waiting key by the certificate, checks that the chain reaches a "
+          "self-signed root among the files and that istiod would load all of it, writes the "
+          "four files as 'ca issue' does, and forgets the key in the store. It also writes an "
+          "empty revocation list, own-crl.pem: only this key can make it, and a mesh with CRLs "
+          "needs one.",
+      .examples = {{"What came back", "meshtrust ca import east.pem --store east.trust --out east"},
+                   {"Certificate and chain in two files",
+                    "meshtrust ca import east.pem corporate-chain.pem --out east"},
+                   {"Would istiod take it?", "meshtrust verify --bundle east"}},
+      .files = {kStoreFile,
+                "DIR  ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem, own-crl.pem"},
+      .make = make_command<CaImport>};
+}
+
+}  // namespace meshtrust::cli

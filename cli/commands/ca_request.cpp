@@ -1,0 +1,130 @@
+#include "base/text.h"
+#include "ca/request.h"
+#include "cli/commands/ca.h"
+#include "cli/commands/commands.h"
+#include "cli/passphrase.h"
+
+#include <CLI/App.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::cli {
+namespace {
+
+using base::Code;
+using base::Result;
+using base::Status;
+
+class CaRequest final : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("CLUSTER", cluster_, "the cluster it is for")
+        ->required()
+        ->option_text("CLUSTER");
+    declare_store(app, store_);
+    app.add_option("--out", out_, "file for the request (PEM)")->option_text("FILE");
+    declare_key(app, key_);
+    app.add_flag("--give-up", give_up_, "forget the open request of the cluster and its key");
+    passphrase_.declare(app, "the waiting key");
+  }
+
+  int run(Session& session) override {
+    passphrase_.keep_from_children();
+    return report(session, give_up_ ? give_up(session) : request(session));
+  }
+
+ private:
+  Status request(Session& session) {
+    ca::IntermediateRequest wanted{.cluster = cluster_};
+    if (!base::is_dns_label(cluster_)) {
+      return base::fail(
+          Code::kUsage,
+          fmt::format("'{}' is not a cluster name, wanted a DNS label such as 'east'", cluster_));
+    }
+    if (out_.empty()) {
+      return base::fail(Code::kUsage, "--out is needed: a file for the request");
+    }
+    MESHTRUST_TRY(wanted.key, parse_key(key_));
+    MESHTRUST_TRY(const base::FileFacts there, session.around.files.facts(out_));
+    if (there.kind != base::FileKind::kAbsent) {
+      return base::fail(Code::kRefused, fmt::format("'{}' already exists", out_),
+                        "name another file with --out");
+    }
+    MESHTRUST_TRY(const auto passphrase,
+                  find_passphrase(session, passphrase_, PassphrasePurpose::kProtectNewKey));
+    MESHTRUST_TRY(ca::TrustStore store, open_or_create(session));
+    MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
+    const auto protection =
+        passphrase ? ca::KeyProtection::passphrase(*passphrase) : ca::KeyProtection::none();
+    MESHTRUST_TRY(const pki::CertificateRequest made,
+                  ca::open_request(store, lock, wanted, protection, session.who()));
+    MESHTRUST_TRY_DO(session.around.files.write(out_, made.pem(), base::Access::kPublic,
+                                                base::Overwrite::kNever));
+    session.answer({{"apiVersion", "meshtrust/v1"},
+                    {"kind", "CertificateRequest"},
+                    {"cluster", cluster_},
+                    {"file", out_},
+                    {"keyId", made.facts().key_id},
+                    {"key", made.facts().key_type}},
+                   fmt::format("cluster:  {}\nkey:      {}, waits in {}\nrequest:  {}\n", cluster_,
+                               made.facts().key_type, store_, out_));
+    session.console().say(fmt::format(
+        "next: 'meshtrust ca sign {} --cluster {}' where the root is, then 'meshtrust ca import' "
+        "here",
+        out_, cluster_));
+    return {};
+  }
+
+  Status give_up(const Session& session) const {
+    MESHTRUST_TRY(ca::TrustStore store, open_store(session, store_));
+    MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
+    const auto open = store.requests();
+    const auto found = std::find_if(open.begin(), open.end(),
+                                    [this](const auto& each) { return each.cluster == cluster_; });
+    if (found == open.end()) {
+      return base::fail(Code::kNotFound,
+                        fmt::format("no request of cluster '{}' is open here", cluster_));
+    }
+    MESHTRUST_TRY_DO(ca::close_request(store, lock, *found, session.who()));
+    session.console().say(fmt::format("the request of '{}' and its key are gone", cluster_));
+    return {};
+  }
+
+  /// A site that only asks others to sign has a store without a root.
+  Result<ca::TrustStore> open_or_create(const Session& session) const {
+    auto store = ca::TrustStore::open(session.environment(), store_);
+    if (store || store.error().code != Code::kNotFound) return store;
+    return ca::TrustStore::create(session.environment(), store_, session.who());
+  }
+
+  std::string cluster_;
+  std::string store_{kDefaultStore};
+  std::string out_;
+  std::string key_ = "ecdsa-p256";
+  bool give_up_ = false;
+  PassphraseOptions passphrase_;
+};
+
+}  // namespace
+
+CommandEntry ca_request_command() {
+  return {
+      .name = "ca request",
+      .group = kCaGroup,
+      .summary = "make a key that stays here and a request for it",
+      .details =
+          "For a site whose CA key must not travel: the key is made here and waits in the "
+          "trust store, encrypted under a passphrase of its own, until 'ca import' joins it "
+          "with its certificate. Only the request leaves. It asks for nothing but a signature: "
+          "whoever signs fixes what the certificate says. Makes the store where there is none.",
+      .examples = {{"At the site", "meshtrust ca request east --store east.trust --out east.csr"},
+                   {"Nobody will sign it",
+                    "meshtrust ca request east --store east.trust --give-up"},
+                   {"What is in it", "meshtrust inspect east.csr"}},
+      .files = {kStoreFile, "FILE  the request, never replaced"},
+      .make = make_command<CaRequest>};
+}
+
+}  // namespace meshtrust::cli

@@ -1,0 +1,131 @@
+#include "base/encoding.h"
+#include "base/text.h"
+#include "ca/revocation.h"
+#include "cli/commands/ca.h"
+#include "cli/commands/commands.h"
+
+#include <CLI/App.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::cli {
+namespace {
+
+using base::Code;
+using base::Status;
+
+class CaRevoke final : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("WHAT", what_, "a fingerprint, or a cluster: its newest intermediate")
+        ->required()
+        ->option_text("FINGERPRINT|CLUSTER");
+    declare_store(app, store_);
+    app.add_flag("--undo", undo_, "take it off the lists again");
+    app.add_flag("--force", force_, "revoke what a cluster lives on, and cut it off");
+  }
+
+  int run(Session& session) override { return report(session, revoke(session)); }
+
+ private:
+  Status revoke(const Session& session) {
+    MESHTRUST_TRY(ca::TrustStore store, open_store(session, store_));
+    MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
+    MESHTRUST_TRY(const ca::LedgerEntry entry, ca::find_issued(store, what_));
+    MESHTRUST_TRY_DO(refuse_pointless(entry));
+    if (!undo_) MESHTRUST_TRY_DO(refuse_outage(session, store, entry));
+    MESHTRUST_TRY_DO(
+        store.append(lock, ca::Action{.who = session.who(),
+                                      .event = undo_ ? ca::Event::kUnrevoked : ca::Event::kRevoked,
+                                      .fingerprint = entry.fingerprint(),
+                                      .cluster = entry.cluster,
+                                      .detail = undo_ ? std::string() : listed_reason(session)}));
+    tell(session, entry);
+    return {};
+  }
+
+  /// The global --reason goes into the ledger whatever it says; a word that lists know goes onto
+  /// the list as well.
+  static std::string listed_reason(const Session& session) {
+    const auto known = ca::revocation_reasons();
+    const std::string& given = session.options.reason;
+    return std::find(known.begin(), known.end(), given) == known.end() ? "" : given;
+  }
+
+  Status refuse_pointless(const ca::LedgerEntry& entry) const {
+    if (entry.kind == ca::AuthorityKind::kRoot) {
+      return base::fail(Code::kRefused,
+                        fmt::format("'{}' is a root, and nobody looks roots up on a list",
+                                    entry.certificate.facts().subject),
+                        "trust in a root ends by taking it out of root-cert.pem everywhere");
+    }
+    if (undo_ != entry.revoked.has_value()) {
+      return base::fail(Code::kRefused,
+                        fmt::format("'{}' is {}revoked", entry.certificate.facts().subject,
+                                    undo_ ? "not " : "already "));
+    }
+    return {};
+  }
+
+  Status refuse_outage(const Session& session,
+                       const ca::TrustStore& store,
+                       const ca::LedgerEntry& entry) const {
+    if (force_ || !ca::is_last_of_its_cluster(store, entry, session.now())) return {};
+    return base::fail(
+        Code::kRefused,
+        fmt::format("'{}' is what cluster '{}' lives on: revoked, it cuts every workload there off",
+                    entry.certificate.facts().subject, entry.cluster),
+        fmt::format("give the cluster a successor first, or, where its key is stolen and being cut "
+                    "off is what you want, say --force"));
+  }
+
+  void tell(const Session& session, const ca::LedgerEntry& entry) const {
+    const auto& facts = entry.certificate.facts();
+    session.answer(
+        {{"apiVersion", "meshtrust/v1"},
+         {"kind", "Revocation"},
+         {"subject", facts.subject},
+         {"cluster", entry.cluster},
+         {"serial", facts.serial},
+         {"fingerprint", facts.fingerprint},
+         {"revoked", !undo_},
+         {"reason", undo_ ? "" : listed_reason(session)}},
+        fmt::format("{}: {}\nserial:  {}\nsha256:  {}\n", undo_ ? "no longer revoked" : "revoked",
+                    facts.subject, facts.serial, base::group_hex(facts.fingerprint)));
+    session.console().say(fmt::format(
+        "no peer knows yet; next: 'meshtrust ca crl --store {} --out DIR', and into every cluster",
+        store_));
+  }
+
+  std::string what_;
+  std::string store_{kDefaultStore};
+  bool undo_ = false;
+  bool force_ = false;
+};
+
+}  // namespace
+
+CommandEntry ca_revoke_command() {
+  return {
+      .name = "ca revoke",
+      .group = kCaGroup,
+      .summary = "put an intermediate on the revocation list, or off it",
+      .details =
+          "Records in the ledger that an intermediate is revoked; the next 'ca crl' lists it. "
+          "Needs no passphrase. What a cluster lives on is revoked only with --force, since "
+          "every workload of that cluster is refused from then on. --undo takes it back: peers "
+          "believe again what a newer list does not name. A --reason that is keyCompromise, "
+          "affiliationChanged, superseded, cessationOfOperation or privilegeWithdrawn stands on "
+          "the list too; any other only in the ledger.",
+      .examples = {{"The one before the present one",
+                    "meshtrust ca revoke 5f3a9c01d2e4b687 --reason superseded"},
+                   {"A stolen key: cut the cluster off now",
+                    "meshtrust ca revoke east --reason keyCompromise --force"},
+                   {"It was a mistake", "meshtrust ca revoke east --undo"}},
+      .files = {kStoreFile},
+      .make = make_command<CaRevoke>};
+}
+
+}  // namespace meshtrust::cli

@@ -1,0 +1,339 @@
+#include "cli/lint_report.h"
+
+#include "base/text.h"
+#include "cli/help.h"
+#include "istio/acceptance.h"
+#include "istio/lint.h"
+#include "istio/names.h"
+#include "pki/family.h"
+#include "pki/lint.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+namespace meshtrust::cli {
+namespace {
+
+using pki::Certificate;
+using pki::LintRole;
+using pki::Severity;
+
+constexpr std::string_view kExpiredWaiver = "waiver-expired";
+constexpr std::string_view kUnusedWaiver = "waiver-unused";
+
+/// "east/ca-cert.pem#2" to "east/" when `file` is "ca-cert.pem".
+std::optional<std::string> place_of(const std::string& source, std::string_view file) {
+  const std::string whole = source.substr(0, source.rfind('#'));
+  if (!whole.ends_with(file)) return std::nullopt;
+  return whole.substr(0, whole.size() - file.size());
+}
+
+class Linter {
+ public:
+  Linter(const Papers& papers, std::optional<LintRole> role, base::Instant at)
+      : papers_(papers), role_(role), at_(at), family_(pki::find_family(papers.certificates())) {
+    for (std::size_t i = 0; i < family_.members.size(); ++i) {
+      if (!family_.members[i].is_ca()) continue;
+      authorities_.emplace(family_.members[i].facts().subject, i);
+      if (family_.issuer[i]) uppers_.insert(*family_.issuer[i]);
+    }
+  }
+
+  LintReport run() {
+    std::size_t number = 0;
+    for (const pki::InspectedObject& object : papers_.objects) {
+      if (std::holds_alternative<Certificate>(object.what)) {
+        lint_certificate(family_.place[number++], object.source);
+      } else if (const auto* list = std::get_if<pki::RevocationList>(&object.what)) {
+        lint_list(*list, object.source);
+      }
+    }
+    lint_bundles();
+    return std::move(report_);
+  }
+
+ private:
+  bool wants(LintRole role) const { return !role_ || *role_ == role; }
+  bool asks_for_certificates() const { return !role_ || pki::kCertificates.has(*role_); }
+
+  void add(std::vector<pki::LintFinding> findings,
+           LintRole role,
+           const std::string& source,
+           const std::string& subject,
+           const std::string& fingerprint) {
+    ++report_.looked_at;
+    for (pki::LintFinding& finding : findings) {
+      report_.entries.push_back({.finding = std::move(finding),
+                                 .role = role,
+                                 .source = source,
+                                 .subject = subject,
+                                 .fingerprint = fingerprint,
+                                 .waived_because = {}});
+    }
+  }
+
+  void lint_certificate(std::size_t member, const std::string& source) {
+    if (!asks_for_certificates() || !seen_.insert(member).second) return;
+    const Certificate& certificate = family_.members[member];
+    const LintRole role = role_.value_or(claimed_role(certificate, source));
+    auto findings = pki::lint({.certificate = certificate,
+                               .role = role,
+                               .issuer = role == LintRole::kRoot ? nullptr : issuer_of(member),
+                               .at = at_});
+    if (uppers_.contains(member)) {  // it has issued another CA, and so must leave room for it
+      std::erase_if(findings,
+                    [](const auto& each) { return each.rule == "intermediate-path-length"; });
+    }
+    add(std::move(findings), role, source, certificate.facts().subject, certificate.fingerprint());
+  }
+
+  /// What it says it is; in the files of a bundle there are CAs alone, even bad ones.
+  static LintRole claimed_role(const Certificate& certificate, const std::string& source) {
+    const LintRole says = pki::role_of(certificate);
+    const bool is_of_bundle = place_of(source, istio::kCaCertFile) ||
+                              place_of(source, istio::kCertChainFile) ||
+                              place_of(source, istio::kRootCertFile);
+    if (!is_of_bundle || says != LintRole::kWorkload) return says;
+    return certificate.is_self_issued() ? LintRole::kRoot : LintRole::kIntermediate;
+  }
+
+  /// By signature; or else the only CA of the name that it gives, so that a wrong identifier or
+  /// encoding is found too.
+  const Certificate* issuer_of(std::size_t member) const {
+    if (const Certificate* issuer = family_.issuer_of(member)) return issuer;
+    const auto [begin, end] = authorities_.equal_range(family_.members[member].facts().issuer);
+    if (begin == end || std::next(begin) != end || begin->second == member) return nullptr;
+    return &family_.members[begin->second];
+  }
+
+  void lint_list(const pki::RevocationList& list, const std::string& source) {
+    if (!wants(LintRole::kList)) return;
+    const Certificate* issuer = nullptr;
+    for (const Certificate& each : family_.members) {
+      if (each.facts().subject_der != list.facts().issuer_der) continue;
+      if (issuer == nullptr || list.is_signed_by(each)) issuer = &each;
+    }
+    add(pki::lint({.list = list, .issuer = issuer, .at = at_}), LintRole::kList, source,
+        list.facts().issuer, list.facts().fingerprint);
+  }
+
+  /// The certificates and lists of one place, by file.
+  struct Bundle {
+    std::map<std::string_view, std::vector<Certificate>> certificates;
+    std::vector<pki::RevocationList> lists;
+  };
+
+  void lint_bundles() {
+    if (!wants(LintRole::kBundle)) return;
+    std::map<std::string, Bundle> bundles;
+    constexpr std::array kFiles{istio::kCaCertFile, istio::kCertChainFile, istio::kRootCertFile};
+    for (const pki::InspectedObject& object : papers_.objects) {
+      for (const std::string_view file : kFiles) {
+        const auto* certificate = std::get_if<Certificate>(&object.what);
+        const auto place = place_of(object.source, file);
+        if (certificate != nullptr && place) {
+          bundles[*place].certificates[file].push_back(*certificate);
+        }
+      }
+      const auto* list = std::get_if<pki::RevocationList>(&object.what);
+      const auto place = place_of(object.source, istio::kCaCrlFile);
+      if (list != nullptr && place) bundles[*place].lists.push_back(*list);
+    }
+    for (auto& [place, bundle] : bundles) {
+      if (bundle.certificates.size() == kFiles.size()) lint_bundle(place, bundle);
+    }
+  }
+
+  /// What is wrong with single papers has been said: here follows what is wrong with all together.
+  void lint_bundle(const std::string& place, Bundle& bundle) {
+    const istio::PublicBundle open{
+        .ca_cert = pki::to_pem(bundle.certificates[istio::kCaCertFile]),
+        .cert_chain = pki::to_pem(bundle.certificates[istio::kCertChainFile]),
+        .root_cert = pki::to_pem(bundle.certificates[istio::kRootCertFile])};
+    const std::string crl = pki::to_pem(bundle.lists);
+    const istio::BundleVerdict verdict =
+        istio::judge_bundle({.bundle = open, .at = at_, .crl = crl.empty() ? nullptr : &crl});
+    std::vector<pki::LintFinding> findings;
+    for (const istio::BundleProblem& problem : verdict.problems) {
+      const pki::Rule* rule = istio::find_rule(problem.code);
+      if (!rule->roles.has(LintRole::kBundle)) continue;
+      findings.push_back({.rule = problem.code,
+                          .severity = problem.severity,
+                          .source = std::string(rule->source),
+                          .message = problem.message});
+    }
+    std::string name = place;
+    while (name.ends_with('/') || name.ends_with(' ') || name.ends_with(':')) {
+      name.pop_back();
+    }
+    add(std::move(findings), LintRole::kBundle, name.empty() ? "." : name, "", "");
+  }
+
+  const Papers& papers_;
+  std::optional<LintRole> role_;
+  base::Instant at_;
+  pki::Family family_;
+  std::multimap<std::string, std::size_t> authorities_;  ///< by subject
+  std::set<std::size_t> uppers_;                         ///< issuers of other CAs
+  std::set<std::size_t> seen_;
+  LintReport report_;
+};
+
+std::string summary_of(const LintReport& report) {
+  std::array<std::size_t, 3> counts{};
+  std::size_t waived = 0;
+  for (const LintEntry& entry : report.entries) {
+    if (!entry.waived_because.empty()) {
+      ++waived;
+    } else {
+      ++counts.at(static_cast<std::size_t>(entry.finding.severity));
+    }
+  }
+  std::string text = fmt::format(
+      "{} looked at: {} critical, {}, {}", base::count_of(report.looked_at, "paper"), counts[2],
+      base::count_of(counts[1], "warning"), base::count_of(counts[0], "note"));
+  return text + (waived == 0 ? "\n" : fmt::format(", {} waived\n", waived));
+}
+
+std::string roles_of(const pki::Rule& rule) {
+  std::vector<std::string> names;
+  for (const LintRole role : rule.roles.list()) {
+    names.emplace_back(name_of(role));
+  }
+  return base::join(names, ", ");
+}
+
+}  // namespace
+
+std::optional<Severity> LintReport::worst() const {
+  std::optional<Severity> worst;
+  for (const LintEntry& entry : entries) {
+    if (entry.waived_because.empty())
+      worst = std::max(worst, std::optional(entry.finding.severity));
+  }
+  return worst;
+}
+
+LintReport lint_papers(const Papers& papers, std::optional<LintRole> role, base::Instant at) {
+  return Linter(papers, role, at).run();
+}
+
+void apply_waivers(LintReport& report,
+                   std::vector<Waiver>& waivers,
+                   const std::string& file,
+                   base::Instant at) {
+  for (LintEntry& entry : report.entries) {
+    for (Waiver& waiver : waivers) {
+      if (!waiver.meets(entry.finding.rule, entry.fingerprint)) continue;
+      waiver.used = true;
+      if (at < waiver.expires) entry.waived_because = waiver.reason;
+    }
+  }
+  for (const Waiver& waiver : waivers) {
+    const bool expired = at >= waiver.expires;
+    if (waiver.used && !expired) continue;
+    const std::string message =
+        expired ? fmt::format("the waiver of '{}' ended on {}", waiver.rule,
+                              base::format_date(waiver.expires - base::Seconds(1)))
+                : fmt::format("the waiver of '{}' meets nothing", waiver.rule);
+    report.entries.push_back(
+        {.finding = {.rule = std::string(expired ? kExpiredWaiver : kUnusedWaiver),
+                     .severity = expired ? Severity::kWarning : Severity::kNote,
+                     .source = "waivers",
+                     .message = message},
+         .role = LintRole::kBundle,
+         .source = fmt::format("{}:{}", file, waiver.line),
+         .subject = {},
+         .fingerprint = waiver.fingerprint == "*" ? "" : waiver.fingerprint,
+         .waived_because = {}});
+  }
+}
+
+std::string render(const LintReport& report) {
+  std::string text;
+  std::string heading;
+  for (const LintEntry& entry : report.entries) {
+    const bool is_waiver = entry.finding.source == "waivers";
+    const std::string kind = is_waiver ? "" : fmt::format(" ({})", name_of(entry.role));
+    const std::string now = base::printable(entry.source, 400) +
+                            (entry.subject.empty() ? "" : ": " + base::printable(entry.subject)) +
+                            kind + "\n";
+    if (now != heading) text += now;
+    heading = now;
+    const pki::Rule* rule = istio::find_rule(entry.finding.rule);
+    std::string clause = entry.finding.source;
+    if (rule != nullptr && !rule->refused_by.empty()) {
+      clause += fmt::format("; refused by {}", rule->refused_by);
+    }
+    const std::string label = entry.waived_because.empty()
+                                  ? std::string(name_of(entry.finding.severity))
+                                  : std::string("waived");
+    text += fmt::format("  {:<9} {}: {}\n", label, entry.finding.rule, entry.finding.message);
+    if (!entry.waived_because.empty()) {
+      text += fmt::format("  {:<9} because {}\n", "", base::printable(entry.waived_because));
+    } else if (!is_waiver) {
+      text += fmt::format("  {:<9} {}\n", "", clause);
+    }
+  }
+  return text + summary_of(report);
+}
+
+base::Json to_json(const LintReport& report) {
+  base::Json items = base::Json::array();
+  for (const LintEntry& entry : report.entries) {
+    const pki::Rule* rule = istio::find_rule(entry.finding.rule);
+    base::Json item = {{"rule", entry.finding.rule},
+                       {"severity", name_of(entry.finding.severity)},
+                       {"clause", entry.finding.source},
+                       {"message", entry.finding.message},
+                       {"source", entry.source},
+                       {"role", name_of(entry.role)},
+                       {"waived", !entry.waived_because.empty()}};
+    if (!entry.subject.empty()) item["subject"] = entry.subject;
+    if (!entry.fingerprint.empty()) item["fingerprint"] = entry.fingerprint;
+    if (!entry.waived_because.empty()) item["reason"] = entry.waived_because;
+    if (rule != nullptr && !rule->refused_by.empty()) item["refusedBy"] = rule->refused_by;
+    items.push_back(std::move(item));
+  }
+  const auto worst = report.worst();
+  return {{"apiVersion", "meshtrust/v1"},
+          {"kind", "LintReport"},
+          {"lookedAt", report.looked_at},
+          {"worst", worst ? base::Json(name_of(*worst)) : base::Json()},
+          {"items", std::move(items)}};
+}
+
+std::string render_rules(const std::vector<pki::Rule>& rules) {
+  std::string text;
+  for (const pki::Rule& rule : rules) {
+    text += fmt::format("{:<9} {:<34} {}\n{:<9} {:<34} {}; {}\n", name_of(rule.severity), rule.id,
+                        rule.summary, "", "", roles_of(rule), rule.source);
+  }
+  return text;
+}
+
+std::string explain(const pki::Rule& rule) {
+  std::string text =
+      fmt::format("{}: {}\n\n  severity    {}\n  applies to  {}\n  source      {}\n", rule.id,
+                  rule.summary, name_of(rule.severity), roles_of(rule), rule.source);
+  if (!rule.refused_by.empty()) text += fmt::format("  refused by  {}\n", rule.refused_by);
+  return text + fmt::format("\n{}", wrapped(rule.why, "  "));
+}
+
+base::Json to_json(const pki::Rule& rule) {
+  base::Json roles = base::Json::array();
+  for (const LintRole role : rule.roles.list()) {
+    roles.push_back(name_of(role));
+  }
+  return {{"id", rule.id},          {"severity", name_of(rule.severity)},
+          {"source", rule.source},  {"summary", rule.summary},
+          {"appliesTo", roles},     {"refusedBy", rule.refused_by},
+          {"explanation", rule.why}};
+}
+
+}  // namespace meshtrust::cli

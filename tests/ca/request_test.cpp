@@ -1,0 +1,134 @@
+#include "ca/request.h"
+
+#include "pki/make_request.h"
+#include "tests/ca/support.h"
+#include "tests/support/matchers.h"
+
+namespace meshtrust::ca {
+namespace {
+
+using base::Code;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+/// Two stores: where the root is, and a site that has none.
+class RequestTest : public StoreTest {
+ protected:
+  RequestTest()
+      : centre(create()),
+        centre_lock(lock(centre)),
+        root(mint_clear_root(centre, centre_lock)),
+        site(TrustStore::create(environment, folder / "site.trust", kAlice).value()),
+        site_lock(lock(site)) {}
+
+  pki::CertificateRequest open_one() {
+    auto made = open_request(site, site_lock, {.cluster = "east"}, KeyProtection::none(), kAlice);
+    MESHTRUST_CHECK(made.has_value());
+    return *std::move(made);
+  }
+  base::Result<SignedRequest> sign(const pki::CertificateRequest& request) {
+    return sign_request(centre, centre_lock, *root.signer, {.request = request, .cluster = "east"},
+                        kAlice);
+  }
+  static std::vector<pki::Certificate> papers_of(const SignedRequest& done) {
+    std::vector<pki::Certificate> papers = done.roots;
+    papers.insert(papers.end(), done.chain.begin(), done.chain.end());
+    return papers;
+  }
+  static AskPassphrase saying(const char* words) {
+    return [words] { return base::Result<base::Secret>(base::Secret(words)); };
+  }
+  std::vector<std::string> key_files_of_site() {
+    std::vector<std::string> found;
+    for (const std::string& name : files.list(folder / "site.trust").value()) {
+      if (name.ends_with(".key.pem")) found.push_back(name);
+    }
+    return found;
+  }
+
+  TrustStore centre;
+  StoreLock centre_lock;
+  MintedRoot root;
+  TrustStore site;
+  StoreLock site_lock;
+};
+
+TEST_F(RequestTest, TheKeyStaysAndTheCertificateComesBack) {
+  const auto request = open_one();
+  EXPECT_THAT(request.facts().extensions, IsEmpty());
+  const auto done = sign(request);
+  ASSERT_THAT(done, test::Succeeds());
+  EXPECT_EQ(done->certificate.facts().key_id, request.facts().key_id);
+  EXPECT_EQ(done->certificate.facts().basic_constraints->path_length, 0);
+  EXPECT_THAT(done->ignored, ElementsAre("the subject 'CN=east'"));
+
+  auto imported = import_signed(site, papers_of(*done), saying(""), clock.time);
+  ASSERT_THAT(imported, test::Succeeds());
+  EXPECT_EQ(pki::key_id(imported->intermediate.key.public_key()), request.facts().key_id);
+  EXPECT_THAT(imported->intermediate.chain, ElementsAre(done->certificate));
+  EXPECT_THAT(imported->intermediate.roots, ElementsAre(root.root.certificate));
+  EXPECT_TRUE(imported->list.is_of(done->certificate));
+  EXPECT_THAT(key_files_of_site(), SizeIs(1));
+  ASSERT_THAT(close_request(site, site_lock, imported->request, kAlice), test::Succeeds());
+  EXPECT_THAT(key_files_of_site(), IsEmpty());
+  EXPECT_THAT(site.requests(), IsEmpty());
+}
+
+TEST_F(RequestTest, TheWaitingKeyIsEncrypted) {
+  const base::Secret words("correct horse");
+  const auto made =
+      open_request(site, site_lock, {.cluster = "east"}, KeyProtection::passphrase(words), kAlice);
+  ASSERT_THAT(made, test::Succeeds());
+  const auto names = key_files_of_site();
+  ASSERT_THAT(names, SizeIs(1));
+  EXPECT_THAT(content_of(folder / "site.trust" / names[0]), HasSubstr("ENCRYPTED PRIVATE KEY"));
+  const auto done = sign(*made);
+  EXPECT_THAT(import_signed(site, papers_of(*done), saying("wrong"), clock.time),
+              test::FailsWith(Code::kInvalidInput, HasSubstr("wrong passphrase")));
+  EXPECT_THAT(import_signed(site, papers_of(*done), saying("correct horse"), clock.time),
+              test::Succeeds());
+}
+
+TEST_F(RequestTest, OneRequestOfAClusterIsOpenAtATime) {
+  open_one();
+  EXPECT_THAT(
+      open_request(site, site_lock, {.cluster = "east"}, KeyProtection::none(), kAlice),
+      test::FailsWith(Code::kConflict, "a request of cluster 'east' is open since 2026-11-21"));
+  ASSERT_THAT(close_request(site, site_lock, site.requests().front(), kAlice), test::Succeeds());
+  open_one();
+}
+
+TEST_F(RequestTest, TheSignerRefusesAKeyTwiceAndARequestThatIsNotSignedByItsKey) {
+  const auto request = open_one();
+  ASSERT_THAT(sign(request), test::Succeeds());
+  EXPECT_THAT(sign(request), test::FailsWith(Code::kRefused, HasSubstr("is that of ")));
+
+  const auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256);
+  const auto made =
+      pki::make_request(pki::DistinguishedName::parse("CN=west").value(), key.value());
+  base::Bytes der = made->der();
+  der.back() ^= 1U;
+  EXPECT_THAT(sign(*pki::CertificateRequest::from_der(der)),
+              test::FailsWith(Code::kRefused, HasSubstr("is not signed by the key")));
+}
+
+TEST_F(RequestTest, AnImportNeedsTheKeyAndTheWayToTheRoot) {
+  const auto done = sign(open_one());
+  EXPECT_THAT(import_signed(site, std::vector{root.root.certificate}, saying(""), clock.time),
+              test::FailsWith(Code::kNotFound, HasSubstr("none of these certificates")));
+  EXPECT_THAT(import_signed(site, done->chain, saying(""), clock.time),
+              test::FailsWith(Code::kRefused, HasSubstr("is not among the papers")));
+}
+
+TEST_F(RequestTest, WhatWaitsIsKnownAfterTheStoreIsOpenedAgain) {
+  open_one();
+  const auto again = TrustStore::open(environment, folder / "site.trust");
+  ASSERT_TRUE(again);
+  ASSERT_THAT(again->requests(), SizeIs(1));
+  EXPECT_EQ(again->requests()[0].cluster, "east");
+}
+
+}  // namespace
+}  // namespace meshtrust::ca

@@ -1,0 +1,142 @@
+#include "ca/revocation.h"
+
+#include "pki/issue_list.h"
+#include "tests/ca/support.h"
+#include "tests/support/matchers.h"
+
+namespace meshtrust::ca {
+namespace {
+
+using base::Code;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class RevocationTest : public StoreTest {
+ protected:
+  RevocationTest() : store(create()), held(lock(store)), root(mint_clear_root(store, held)) {}
+
+  pki::Certificate issue(const std::string& cluster) {
+    const auto minted = mint_intermediate(store, held, *root.signer, {.cluster = cluster}, kAlice);
+    MESHTRUST_CHECK(minted.has_value());
+    MESHTRUST_CHECK(
+        store.record(held, minted->certificate.fingerprint(), Event::kPushed, kAlice).has_value());
+    clock.time += std::chrono::minutes(1);
+    return minted->certificate;
+  }
+  base::Status note(const pki::Certificate& certificate, Event event, std::string detail = {}) {
+    return store.append(held, Action{.who = kAlice,
+                                     .event = event,
+                                     .fingerprint = certificate.fingerprint(),
+                                     .detail = std::move(detail)});
+  }
+  base::Result<ListSet> make(ListRequest request = {}) {
+    return make_lists(store, held, *root.signer, request, kAlice);
+  }
+
+  TrustStore store;
+  StoreLock held;
+  MintedRoot root;
+};
+
+TEST_F(RevocationTest, ThereIsOneListInForceOfEveryCa) {
+  const auto east = issue("east");
+  const auto west = issue("west");
+  const auto set = make();
+  ASSERT_THAT(set, test::Succeeds());
+  EXPECT_THAT(set->lists, SizeIs(3));
+  EXPECT_TRUE(
+      pki::without_list(std::vector{root.root.certificate, east, west}, set->lists, clock.time)
+          .empty());
+  for (const pki::RevocationList& list : set->lists) {
+    EXPECT_TRUE(list.facts().revoked.empty());
+  }
+  EXPECT_EQ(set->lists[1].facts().next_update, east.facts().not_after);
+}
+
+TEST_F(RevocationTest, TheNumberGrowsAlsoOverRunsOfTheProgram) {
+  EXPECT_EQ(make()->lists.front().facts().number, "01");
+  EXPECT_EQ(make()->lists.front().facts().number, "02");
+  EXPECT_EQ(open().issued().front().newest_list.empty(), false);
+  EXPECT_EQ(make()->lists.front().facts().number, "03");
+}
+
+TEST_F(RevocationTest, ListsWhatIsRevokedUntilThatIsTakenBack) {
+  const auto east = issue("east");
+  ASSERT_THAT(note(east, Event::kRevoked, "keyCompromise"), test::Succeeds());
+  const auto listed = make()->lists.front().facts().revoked;
+  ASSERT_THAT(listed, SizeIs(1));
+  EXPECT_EQ(listed[0],
+            (pki::RevokedCertificate{
+                .serial = east.facts().serial, .at = clock.time, .reason = "keyCompromise"}));
+  // Its own list stays in the set: it is still in its cluster's chain file.
+  EXPECT_THAT(make()->lists, SizeIs(2));
+  ASSERT_THAT(note(east, Event::kUnrevoked), test::Succeeds());
+  EXPECT_TRUE(make()->lists.front().facts().revoked.empty());
+}
+
+TEST_F(RevocationTest, NothingIsRevokedTwiceNorARootAtAll) {
+  const auto east = issue("east");
+  EXPECT_THAT(note(east, Event::kUnrevoked),
+              test::FailsWith(Code::kConflict, HasSubstr("is not revoked")));
+  ASSERT_THAT(note(east, Event::kRevoked), test::Succeeds());
+  EXPECT_THAT(note(east, Event::kRevoked),
+              test::FailsWith(Code::kConflict, HasSubstr("is already revoked")));
+  EXPECT_THAT(note(root.root.certificate, Event::kRevoked),
+              test::FailsWith(Code::kConflict, HasSubstr("is a root")));
+}
+
+TEST_F(RevocationTest, RefusesASetWithAGapAndRecordsNothing) {
+  // An intermediate of a store that made no lists yet.
+  const auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256);
+  const auto old =
+      pki::issue_intermediate({.subject = pki::DistinguishedName::parse("O=Shop,CN=old").value(),
+                               .not_before = root.root.certificate.facts().not_before,
+                               .not_after = clock.time + base::days(300)},
+                              key->public_key(), root.root.certificate, *root.signer, random);
+  ASSERT_TRUE(store.append(held,
+                           Action{.who = kAlice,
+                                  .event = Event::kIntermediateMinted,
+                                  .fingerprint = old->fingerprint(),
+                                  .cluster = "old"},
+                           &*old));
+  const std::size_t lines = store.log().size();
+  EXPECT_THAT(make(), test::FailsWith(Code::kRefused,
+                                      "there would be no revocation list in force of "
+                                      "'O=Shop,CN=old': Envoy would refuse every workload below"));
+  EXPECT_EQ(store.log().size(), lines);
+
+  const auto supplied = pki::issue_list({.this_update = clock.time,
+                                         .next_update = clock.time + base::days(100),
+                                         .number = 9,
+                                         .revoked = {}},
+                                        *old, *key);
+  EXPECT_THAT(make({.supplied = {*supplied}}), test::Succeeds());
+  ASSERT_THAT(store.record(held, old->fingerprint(), Event::kAbandoned, kAlice), test::Succeeds());
+  EXPECT_THAT(make(), test::Succeeds());
+}
+
+TEST_F(RevocationTest, RefusesAListThatIsOverBeforeAnybodyNotices) {
+  EXPECT_THAT(make({.lifetime = base::days(6)}),
+              test::FailsWith(Code::kRefused, HasSubstr("wanted at least 7d")));
+}
+
+TEST_F(RevocationTest, KnowsWhatAClusterLivesOn) {
+  const auto first = issue("east");
+  EXPECT_TRUE(is_last_of_its_cluster(store, *store.find(first.fingerprint()), clock.time));
+  const auto second = issue("east");
+  EXPECT_FALSE(is_last_of_its_cluster(store, *store.find(first.fingerprint()), clock.time));
+  EXPECT_TRUE(is_last_of_its_cluster(store, *store.find(second.fingerprint()), clock.time));
+}
+
+TEST_F(RevocationTest, FindsByClusterOrByTheBeginOfAFingerprint) {
+  const auto first = issue("east");
+  const auto second = issue("east");
+  EXPECT_EQ(find_issued(store, "east")->fingerprint(), second.fingerprint());
+  EXPECT_EQ(find_issued(store, first.fingerprint().substr(0, 16))->fingerprint(),
+            first.fingerprint());
+  EXPECT_THAT(find_issued(store, first.fingerprint().substr(0, 15)),
+              test::FailsWith(Code::kNotFound, HasSubstr("issued nothing")));
+}
+
+}  // namespace
+}  // namespace meshtrust::ca

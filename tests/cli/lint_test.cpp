@@ -1,0 +1,202 @@
+#include "base/json.h"
+#include "tests/cli/program_fixture.h"
+
+#include <nlohmann/json.hpp>
+
+namespace meshtrust::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::ProgramTest;
+
+class LintTest : public ProgramTest {
+ protected:
+  void make_bundle() {
+    ASSERT_EQ(run({"ca", "create", "--store", path("t"), "--no-password", "--insecure"}), kDone)
+        << err.str();
+    ASSERT_EQ(run({"ca", "issue", "east", "--store", path("t"), "--out", path("east")}), kDone)
+        << err.str();
+  }
+  void copy(const std::string& file, const std::string& name) {
+    std::filesystem::copy(test::test_file("data/trust/" + file + ".pem"), folder / name);
+  }
+  std::vector<std::string> rules() {
+    std::vector<std::string> found;
+    const auto report = base::parse_json(out.str(), "report").value();
+    for (const auto& item : report["items"]) {
+      found.push_back(item["rule"].get<std::string>() + (item["waived"] ? " waived" : ""));
+    }
+    return found;
+  }
+};
+
+TEST_F(LintTest, FindsNothingInWhatWeIssue) {
+  make_bundle();
+  EXPECT_EQ(run({"lint", path("east"), "-o", "json"}), kDone) << out.str();
+  EXPECT_THAT(rules(), IsEmpty());
+  EXPECT_EQ(run({"lint", path("east")}), kDone);
+  EXPECT_EQ(out.str(), "3 papers looked at: 0 critical, 0 warnings, 0 notes\n");
+}
+
+TEST_F(LintTest, TheExitSaysHowBadItIsAndFailOnMovesTheBar) {
+  copy("eku", "eku.pem");
+  EXPECT_EQ(run({"lint", path("eku.pem")}), kRefused);
+  copy("no-key-id", "old.pem");
+  EXPECT_EQ(run({"lint", path("old.pem")}), kWarnings) << out.str();
+  EXPECT_EQ(run({"lint", path("old.pem"), "--fail-on", "critical"}), kDone);
+  EXPECT_EQ(run({"lint", path("old.pem"), "--fail-on", "never"}), kUsage);
+}
+
+TEST_F(LintTest, AWaiverNeedsAReasonAndEndsOnItsDay) {
+  copy("eku", "eku.pem");
+  const auto with = [this](const std::string& text) {
+    test::put_file(folder / "waivers.yaml", text);
+    return run({"lint", path("eku.pem"), "--waivers", path("waivers.yaml"), "-o", "json"});
+  };
+  const std::string one =
+      "waivers:\n- rule: no-extended-key-usage\n  fingerprint: \"*\"\n  reason: known\n  expires: ";
+  EXPECT_EQ(with(one + "2026-11-21\n"), kDone) << out.str();
+  EXPECT_THAT(rules(), ElementsAre("no-extended-key-usage waived"));
+  EXPECT_EQ(with(one + "2026-11-20\n"), kRefused);
+  EXPECT_THAT(rules(), ElementsAre("no-extended-key-usage", "waiver-expired"));
+  EXPECT_EQ(with(one + "2027-01-01\n- {rule: expired, fingerprint: \"*\", reason: r, expires: "
+                       "2027-01-01}\n"),
+            kDone);
+  EXPECT_THAT(rules(), ElementsAre("no-extended-key-usage waived", "waiver-unused"));
+}
+
+TEST_F(LintTest, AWaiverFileIsReadStrictly) {
+  copy("eku", "eku.pem");
+  test::put_file(folder / "w.yaml",
+                 "waivers:\n"
+                 "- {rule: no-such, fingerprint: \"*\", reason: r, expires: 2027-01-01}\n"
+                 "- {rule: expired, fingerprint: abc, reason: r, expires: soon}\n"
+                 "- {rule: expired, fingerprint: \"*\", expires: 2027-01-01, resaon: x}\n");
+  EXPECT_EQ(run({"lint", path("eku.pem"), "--waivers", path("w.yaml")}), kBadInput);
+  EXPECT_THAT(said(), HasSubstr("DIR/w.yaml:2:10: error: there is no rule 'no-such'\n"));
+  EXPECT_THAT(said(), HasSubstr("error: not the SHA-256 of a certificate, nor '*'\n"));
+  EXPECT_THAT(said(), HasSubstr("error: not a date, expected one like 2027-06-30\n"));
+  EXPECT_THAT(said(), HasSubstr("error: unknown key 'resaon'\n"));
+  EXPECT_THAT(said(), HasSubstr("hint: did you mean 'reason'?\n"));
+  EXPECT_THAT(said(), HasSubstr("error: a waiver needs 'reason'\n"));
+}
+
+TEST_F(LintTest, ARoleSaysWhatACertificateIsFor) {
+  copy("east", "east.pem");
+  EXPECT_EQ(run({"lint", path("east.pem"), "--role", "workload", "-o", "json"}), kRefused);
+  EXPECT_THAT(rules(), ::testing::Contains("svid-no-ca"));
+  EXPECT_EQ(run({"lint", path("east.pem"), "--role", "crl"}), kBadInput);
+  EXPECT_EQ(run({"lint", path("east.pem"), "--role", "king"}), kUsage);
+}
+
+TEST_F(LintTest, ListsAndExplainsItsRules) {
+  EXPECT_EQ(run({"lint", "--list"}), kDone);
+  test::expect_golden("golden/cli/lint-rules.txt", out.str());
+  EXPECT_EQ(run({"lint", "--explain", "key-usage-crl-sign"}), kDone);
+  test::expect_golden("golden/cli/lint-explain.txt", out.str());
+  EXPECT_EQ(run({"lint", "--explain", "key-usage-crl-sing"}), kUsage);
+  EXPECT_THAT(said(), HasSubstr("hint: did you mean 'key-usage-crl-sign'?\n"));
+  EXPECT_EQ(run({"lint"}), kUsage);
+}
+
+TEST_F(LintTest, JudgesTheFilesOfABundleTogether) {
+  make_bundle();
+  copy("west", "east/other.pem");
+  std::filesystem::copy(folder / "east/other.pem", folder / "east/cert-chain.pem",
+                        std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::remove(folder / "east/other.pem");
+  EXPECT_EQ(run({"lint", path("east"), "--role", "bundle", "-o", "json"}), kRefused);
+  EXPECT_THAT(rules(), ::testing::Contains("chain-does-not-begin-with-ca-cert"));
+}
+
+class VerifyBundleTest : public LintTest {};
+
+TEST_F(VerifyBundleTest, SaysWhatEachVersionDoesWithoutAKey) {
+  make_bundle();
+  std::filesystem::remove(folder / "east/ca-key.pem");
+  const auto outcome = [this](const std::string& version) {
+    run({"verify", "--bundle", path("east"), "--istio-version", version, "-o", "json"});
+    return base::parse_json(out.str(), "verdict").value()["istiod"].get<std::string>();
+  };
+  EXPECT_EQ(outcome("1.26.0"), "silently falls back to self-signed");
+  EXPECT_EQ(outcome("1.30.3"), "refuses to start");
+  EXPECT_EQ(run({"verify", "--bundle", path("east"), "--istio-version", "1.10.0"}), kUsage);
+}
+
+TEST_F(VerifyBundleTest, TakesFilesOneByOne) {
+  make_bundle();
+  const std::vector<std::string> files{"verify",
+                                       "--ca-cert",
+                                       path("east/ca-cert.pem"),
+                                       "--ca-key",
+                                       path("east/ca-key.pem"),
+                                       "--cert-chain",
+                                       path("east/cert-chain.pem"),
+                                       "--root-cert",
+                                       path("east/root-cert.pem")};
+  EXPECT_EQ(run(files), kDone) << err.str();
+  EXPECT_EQ(run({files.begin(), files.end() - 2}), kUsage);
+}
+
+TEST_F(VerifyBundleTest, JudgesManyAtOnce) {
+  make_bundle();
+  ASSERT_EQ(run({"ca", "issue", "west", "--store", path("t"), "--out", path("west")}), kDone);
+  EXPECT_EQ(run({"verify", "--bundle", path("east"), path("west"), "-o", "json"}), kDone);
+  EXPECT_EQ(base::parse_json(out.str(), "list").value()["items"].size(), 2U);
+}
+
+TEST_F(VerifyBundleTest, TellsWhetherARunningIstiodTakesIt) {
+  make_bundle();
+  const auto reload = [this](const std::string& running) {
+    run({"verify", "--bundle", path("east"), "--running", running, "-o", "json"});
+    return base::parse_json(out.str(), "verdict").value()["reload"].get<std::string>();
+  };
+  EXPECT_EQ(reload(path("east")), "loads");
+  ASSERT_EQ(run({"ca", "create", "--store", path("u"), "--no-password", "--insecure"}), kDone);
+  ASSERT_EQ(run({"ca", "issue", "east", "--store", path("u"), "--out", path("new")}), kDone);
+  EXPECT_EQ(reload(path("new")), "ignores until restart");
+}
+
+TEST_F(VerifyBundleTest, WantsAListOfEveryCaWhereThereAreLists) {
+  make_bundle();
+  ASSERT_EQ(run({"ca", "crl", "--store", path("t"), "--out", path("east"), "--no-password",
+                 "--insecure"}),
+            kDone)
+      << err.str();
+  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
+  EXPECT_EQ(run({"verify", "--bundle", path("east"), "--at", "2027-03-01T00:00:00Z"}), kRefused);
+  EXPECT_THAT(said(), HasSubstr("[crl-expired]"));
+  EXPECT_EQ(run({"verify", "--bundle", path("east"), "--istio-version", "1.26.1"}), kWarnings);
+  EXPECT_THAT(said(), HasSubstr("[crl-not-read]"));
+
+  // Only the root's: istiod does not start.
+  const std::string all = test::content_of(folder / "east/ca-crl.pem");
+  test::put_file(folder / "east/ca-crl.pem", all.substr(0, all.find("-----BEGIN", 1)));
+  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kRefused);
+  EXPECT_THAT(out.str(), HasSubstr("refuses to start"));
+  EXPECT_THAT(said(), HasSubstr("[crl-missing]"));
+}
+
+TEST_F(VerifyBundleTest, RevokesWithForceWhatAClusterLivesOnAndTakesItBack) {
+  make_bundle();
+  EXPECT_EQ(run({"ca", "revoke", "east", "--store", path("t")}), kRefused);
+  EXPECT_THAT(said(), HasSubstr("is what cluster 'east' lives on"));
+  EXPECT_EQ(
+      run({"ca", "revoke", "east", "--store", path("t"), "--force", "--reason", "keyCompromise"}),
+      kDone)
+      << err.str();
+  const std::vector<std::string> crl{"ca", "crl",  "--store",       path("t"),
+                                     "-o", "json", "--no-password", "--insecure"};
+  EXPECT_EQ(run(crl), kDone) << err.str();
+  EXPECT_EQ(base::parse_json(out.str(), "set").value()["revoked"], 1);
+  EXPECT_EQ(run({"ca", "revoke", "east", "--store", path("t"), "--undo"}), kDone) << err.str();
+  EXPECT_EQ(run(crl), kDone);
+  EXPECT_EQ(base::parse_json(out.str(), "set").value()["revoked"], 0);
+  EXPECT_EQ(run({"ca", "revoke", "north", "--store", path("t")}), kBadInput);
+}
+
+}  // namespace
+}  // namespace meshtrust::cli
