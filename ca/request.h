@@ -45,7 +45,7 @@ using AskPassphrase = std::function<base::Result<base::Secret>()>;
 /// mesh (lint) or its chain does not reach a self-signed root among `papers`.
 base::Result<Imported> import_signed(TrustStore& store,
                                      std::span<const pki::Certificate> papers,
-                                     const base::Secret& passphrase,
+                                     const AskPassphrase& ask,
                                      base::Instant at);
 
 }  // namespace meshtrust::ca

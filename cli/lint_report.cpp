@@ -27,10 +27,14 @@ constexpr std::string_view kExpiredWaiver = "waiver-expired";
 constexpr std::string_view kUnusedWaiver = "waiver-unused";
 
 /// "east/ca-cert.pem#2" to "east/" when `file` is "ca-cert.pem".
-std::optional<std::string> place_of(const std::string& source, std::string_view file) {
-  const std::string whole = source.substr(0, source.rfind('#'));
-  if (!whole.ends_with(file)) return std::nullopt;
-  return whole.substr(0, whole.size() - file.size());
+std::optional<std::string> place_of(std::string_view source, std::string_view file) {
+  const std::size_t mark = source.rfind('#');
+  const bool is_numbered =
+      mark != std::string_view::npos &&
+      source.find_first_not_of("0123456789", mark + 1) == std::string_view::npos;
+  if (is_numbered) source = source.substr(0, mark);
+  if (!source.ends_with(file)) return std::nullopt;
+  return std::string(source.substr(0, source.size() - file.size()));
 }
 
 class Linter {
