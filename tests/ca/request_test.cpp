@@ -42,7 +42,8 @@ class RequestTest : public StoreTest {
   }
   std::vector<std::string> key_files_of_site() {
     std::vector<std::string> found;
-    for (const std::string& name : files.list(folder / "site.trust").value()) {
+    const std::vector<std::string> names = *files.list(folder / "site.trust");
+    for (const std::string& name : names) {
       if (name.ends_with(".key.pem")) found.push_back(name);
     }
     return found;

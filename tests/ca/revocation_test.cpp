@@ -1,5 +1,6 @@
 #include "ca/revocation.h"
 
+#include "pki/issue.h"
 #include "pki/issue_list.h"
 #include "tests/ca/support.h"
 #include "tests/support/matchers.h"
@@ -110,13 +111,13 @@ TEST_F(RevocationTest, RefusesASetWithAGapAndRecordsNothing) {
                                          .number = 9,
                                          .revoked = {}},
                                         *old, *key);
-  EXPECT_THAT(make({.supplied = {*supplied}}), test::Succeeds());
+  EXPECT_THAT(make({.lifetime = base::days(90), .supplied = {*supplied}}), test::Succeeds());
   ASSERT_THAT(store.record(held, old->fingerprint(), Event::kAbandoned, kAlice), test::Succeeds());
   EXPECT_THAT(make(), test::Succeeds());
 }
 
 TEST_F(RevocationTest, RefusesAListThatIsOverBeforeAnybodyNotices) {
-  EXPECT_THAT(make({.lifetime = base::days(6)}),
+  EXPECT_THAT(make({.lifetime = base::days(6), .supplied = {}}),
               test::FailsWith(Code::kRefused, HasSubstr("wanted at least 7d")));
 }
 

@@ -44,10 +44,11 @@ TEST_F(LintTest, FindsNothingInWhatWeIssue) {
 TEST_F(LintTest, TheExitSaysHowBadItIsAndFailOnMovesTheBar) {
   copy("eku", "eku.pem");
   EXPECT_EQ(run({"lint", path("eku.pem")}), kRefused);
-  copy("no-key-id", "old.pem");
-  EXPECT_EQ(run({"lint", path("old.pem")}), kWarnings) << out.str();
-  EXPECT_EQ(run({"lint", path("old.pem"), "--fail-on", "critical"}), kDone);
-  EXPECT_EQ(run({"lint", path("old.pem"), "--fail-on", "never"}), kUsage);
+  copy("outlives-root", "long.pem");
+  copy("root", "root.pem");
+  EXPECT_EQ(run({"lint", path("long.pem"), path("root.pem")}), kWarnings) << out.str();
+  EXPECT_EQ(run({"lint", path("long.pem"), path("root.pem"), "--fail-on", "critical"}), kDone);
+  EXPECT_EQ(run({"lint", path("long.pem"), "--fail-on", "never"}), kUsage);
 }
 
 TEST_F(LintTest, AWaiverNeedsAReasonAndEndsOnItsDay) {
@@ -128,7 +129,7 @@ TEST_F(VerifyBundleTest, SaysWhatEachVersionDoesWithoutAKey) {
 
 TEST_F(VerifyBundleTest, TakesFilesOneByOne) {
   make_bundle();
-  const std::vector<std::string> files{"verify",
+  const std::vector<std::string> words{"verify",
                                        "--ca-cert",
                                        path("east/ca-cert.pem"),
                                        "--ca-key",
@@ -137,8 +138,8 @@ TEST_F(VerifyBundleTest, TakesFilesOneByOne) {
                                        path("east/cert-chain.pem"),
                                        "--root-cert",
                                        path("east/root-cert.pem")};
-  EXPECT_EQ(run(files), kDone) << err.str();
-  EXPECT_EQ(run({files.begin(), files.end() - 2}), kUsage);
+  EXPECT_EQ(run(words), kDone) << err.str();
+  EXPECT_EQ(run({words.begin(), words.end() - 2}), kUsage);
 }
 
 TEST_F(VerifyBundleTest, JudgesManyAtOnce) {

@@ -89,7 +89,7 @@ class Maker:
             elif algorithm == "rsa":
                 self.openssl("genrsa", "-out", path, detail)
             elif algorithm == "compressed":
-                self.openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-conv_form", "compressed", "-out", path)
+                self.openssl("ec", "-in", self.key(f"ec:{detail}", purpose), "-conv_form", "compressed", "-out", path)
             else:
                 self.openssl("genpkey", "-algorithm", algorithm, "-out", path)
             self.keys[kind, purpose] = path
@@ -102,6 +102,7 @@ class Maker:
         request, extension_file, out = self.name("csr"), self.name("ext"), self.name("pem")
         self.openssl("req", "-new", "-config", "ca.cnf", "-key", key, "-subj", subject, "-out", request)
         extension_file.write_text("\n".join(extensions) + "\n[constrained]\nCN = a\n")
+        (self.folder / "index").write_text("")
         (self.folder / "serial").write_text(f"{serial or '%032x' % (0x5eed << 112 | self.count)}\n")
         who = ["-keyfile", issuer.key, "-cert", issuer.certificate] if issuer else ["-selfsign", "-keyfile", key]
         is_edwards = subprocess.run(["openssl", "pkey", "-in", (issuer.key if issuer else key), "-noout", "-text"],
