@@ -209,6 +209,7 @@ std::string roles_of(const pki::Rule& rule) {
   for (const LintRole role : rule.roles.list()) {
     names.emplace_back(name_of(role));
   }
+  if (names.empty()) return "waivers";
   return base::join(names, ", ");
 }
 

@@ -136,6 +136,12 @@ std::vector<mesh::Finding> findings_of(const Judged& judged, bool is_one_of_many
   return findings;
 }
 
+/// What stands before any judgement: a file that is missing or cannot be read.
+bool is_about_files(const mesh::Finding& finding) {
+  return finding.code == "unreadable-file" || finding.code == "incomplete-bundle" ||
+         finding.code == "no-bundle";
+}
+
 int answer(const Session& session, const Terms& terms, const std::vector<Judged>& all) {
   Json list = {
       {"apiVersion", "meshtrust/v1"}, {"kind", "BundleVerificationList"}, {"items", Json::array()}};
@@ -154,9 +160,7 @@ int answer(const Session& session, const Terms& terms, const std::vector<Judged>
     }
     const auto findings = findings_of(one, all.size() > 1);
     session.console().show(findings);
-    const bool has_bad_file =
-        std::any_of(findings.begin(), findings.end(),
-                    [](const auto& finding) { return finding.code == "unreadable-file"; });
+    const bool has_bad_file = std::any_of(findings.begin(), findings.end(), is_about_files);
     code = more_telling(code, has_bad_file ? kBadInput : exit_code_of(findings));
   }
   return code;

@@ -38,10 +38,11 @@ TEST_F(UsageTest, NamesNoCommandThatIsNotBuilt) {
 }
 
 TEST_F(UsageTest, SaysWhichWordsAGroupTakes) {
-  expect_usage({"ca"},
-               "meshtrust: error: 'ca' needs another word\n"
-               "meshtrust: hint: it takes one of: create, issue, show, list, request, sign, import, revoke, "
-            "crl\n");
+  expect_usage(
+      {"ca"},
+      "meshtrust: error: 'ca' needs another word\n"
+      "meshtrust: hint: it takes one of: create, issue, show, list, request, sign, import, revoke, "
+      "crl\n");
 }
 
 TEST_F(UsageTest, RefusesValuesThatItDoesNotKnow) {
