@@ -1,5 +1,6 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/verify_bundle.h"
+#include "cli/commands/verify_chain.h"
 #include "cli/exit_code.h"
 #include "cli/observing.h"
 #include "cli/proof.h"
@@ -16,14 +17,27 @@ class VerifyCommand final : public Command {
     app.add_option("CLUSTER", clusters_, "only pairs with one of these clusters")
         ->option_text("[CLUSTER...]");
     bundle_.declare(app);
+    chain_.declare(app);
     snapshot_.declare(app);
   }
 
   int run(Session& session) override {
+    if (chain_.is_asked()) return verify_chain(session);
     return bundle_.is_asked() ? verify_bundle(session) : verify_mesh(session);
   }
 
  private:
+  int verify_chain(Session& session) const {
+    if (!bundle_.is_asked() && snapshot_.from.empty() && clusters_.empty()) {
+      return chain_.run(session, snapshot_.at);
+    }
+    session.console().show(base::Error{
+        .code = base::Code::kUsage,
+        .message =
+            "--chain judges files: it goes with neither --bundle, --from nor cluster names"});
+    return kUsage;
+  }
+
   int verify_bundle(Session& session) const {
     if (snapshot_.from.empty() && clusters_.empty()) return bundle_.run(session, snapshot_.at);
     session.console().show(base::Error{
@@ -53,6 +67,7 @@ class VerifyCommand final : public Command {
 
   std::vector<std::string> clusters_;
   VerifyBundle bundle_;
+  VerifyChain chain_;
   SnapshotOptions snapshot_;
 };
 
@@ -70,9 +85,15 @@ CommandEntry verify_command() {
           "cacerts may not be read, its public twin is.\n"
           "With --bundle it judges the files of a folder as one version of istiod would: whether "
           "it loads them, refuses to start, silently makes a CA of its own or ignores them until "
-          "a restart, and whether the mesh works with them.",
+          "a restart, and whether the mesh works with them.\n"
+          "With --chain it judges one certificate by RFC 5280 and stated policy, and tells "
+          "beside it what OpenSSL, Botan, Go (istiod), BoringSSL (Envoy) and rustls-webpki "
+          "(ztunnel) say. The exit follows the first, or with --as LIST the ones listed.",
       .examples = {{"The live mesh", "meshtrust verify"},
                    {"Files before they are pushed by hand", "meshtrust verify --bundle east"},
+                   {"One server certificate, as Envoy and ztunnel would see it",
+                    "meshtrust verify --chain web.pem --root roots.pem --purpose server --dns "
+                    "web.example.com --as boringssl,webpki"},
                    {"Will it still hold next year?", "meshtrust verify --at 2027-11-21T00:00:00Z"}},
       .files = {"mesh.yaml  which clusters",
                 "DIR        ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem, perhaps "

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "cli/session.h"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace meshtrust::cli {
+
+/// `verify --chain`: one certificate and the roots somebody trusts, judged by RFC 5280 and stated
+/// policy, with what five verifiers say beside it. Needs no mesh file, store or cluster.
+class VerifyChain {
+ public:
+  void declare(CLI::App& app);
+
+  bool is_asked() const;
+
+  /// kDone accepted, kRefused refused, kBadInput when a file cannot be read, kUsage. `at` is the
+  /// moment as it was typed; empty for now.
+  int run(Session& session, const std::string& at) const;
+
+ private:
+  std::string chain_;
+  std::string roots_;
+  std::string crls_;
+  std::string purpose_ = "any";
+  std::string dns_;
+  std::string ip_;
+  std::string email_;
+  std::string uri_;
+  std::vector<std::string> as_;
+  std::optional<std::size_t> max_depth_;
+};
+
+}  // namespace meshtrust::cli

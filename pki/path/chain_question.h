@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/time.h"
+#include "pki/path/crl.h"
+#include "pki/path/path_certificate.h"
+#include "pki/path/rules.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace meshtrust::pki {
+
+/// Would somebody who trusts `anchors` accept the first certificate of `chain`? A value: no clock,
+/// file or network is asked.
+struct ChainQuestion {
+  std::vector<PathCertificate> chain;    ///< the certificate in question, then what may help
+  std::vector<PathCertificate> anchors;  ///< in any number and order
+  base::Instant at;
+  Purpose purpose = Purpose::kAny;
+  std::optional<ReferenceName> name;
+  std::optional<std::size_t> most_intermediates;
+  std::vector<PathCrl> crls;
+  bool asks_revocation = false;  ///< then a certificate that no list covers is refused
+};
+
+/// The answer of one verifier.
+struct ChainVerdict {
+  std::string judge;  ///< "meshtrust", "openssl", "botan", "go", "boringssl", "webpki"
+  bool accepted = false;
+  std::vector<PathCertificate> path;  ///< leaf to anchor, when accepted
+  std::vector<PathFailure> failures;  ///< when refused by the engine; the most helpful path's
+  std::string reason;                 ///< one line, when refused
+  std::size_t candidates = 0;         ///< issuers looked at
+};
+
+}  // namespace meshtrust::pki

@@ -1,0 +1,227 @@
+#include "pki/path/path_certificate.h"
+
+#include "base/encoding.h"
+#include "base/text.h"
+#include "pki/der.h"
+#include "pki/openssl_error.h"
+#include "pki/openssl_values.h"
+#include "pki/path/name_space.h"
+#include "pki/path/path_extensions.h"
+#include "pki/pem.h"
+
+#include <algorithm>
+#include <array>
+
+namespace meshtrust::pki {
+namespace {
+
+using base::Code;
+using base::fail;
+
+constexpr std::size_t kLongestSerial = 20;
+
+/// RFC 5280 4.1.2.5: "YYMMDDHHMMSSZ" or "YYYYMMDDHHMMSSZ" and nothing else.
+bool is_plain_time(const ASN1_TIME* time) {
+  const std::string_view text = base::as_text(content_of(time));
+  constexpr std::size_t kUtc = 13;
+  constexpr std::size_t kGeneralized = 15;
+  const std::size_t wanted = ASN1_STRING_type(time) == V_ASN1_UTCTIME ? kUtc : kGeneralized;
+  if (text.size() != wanted || text.back() != 'Z') return false;
+  return std::ranges::all_of(text.substr(0, text.size() - 1),
+                             [](char c) { return c >= '0' && c <= '9'; });
+}
+
+void read_times(const X509& certificate, PathFacts& facts) {
+  const auto add = [&facts](Check check, std::string found) {
+    facts.defects.push_back({.check = check, .found = std::move(found), .wanted = {}});
+  };
+  const auto read = [&add](const ASN1_TIME* time, base::Instant& out) {
+    const auto instant = instant_of(time);
+    if (instant) out = *instant;
+    if (!instant || !is_plain_time(time)) add(Check::kEncodingOfTimes, "a time in another form");
+  };
+  read(X509_get0_notBefore(&certificate), facts.not_before);
+  read(X509_get0_notAfter(&certificate), facts.not_after);
+  if (facts.not_after < facts.not_before) {
+    add(Check::kValidityOrder,
+        base::format_rfc3339(facts.not_before) + " to " + base::format_rfc3339(facts.not_after));
+  }
+}
+
+/// Common names and mail addresses, which the subject may hold as attributes.
+void read_subject_attributes(const X509_NAME* subject, PathFacts& facts) {
+  for (int i = 0; i < X509_NAME_entry_count(subject); ++i) {
+    const X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, i);
+    const int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
+    if (nid != NID_commonName && nid != NID_pkcs9_emailAddress) continue;
+    const base::ByteView value = content_of(X509_NAME_ENTRY_get_data(entry));
+    auto& list = nid == NID_commonName ? facts.common_names : facts.subject_emails;
+    list.emplace_back(base::as_text(value));
+  }
+}
+
+void check_frame(const X509& certificate, PathFacts& facts) {
+  const auto add = [&facts](Check check, std::string found, std::string wanted = {}) {
+    facts.defects.push_back(
+        {.check = check, .found = std::move(found), .wanted = std::move(wanted)});
+  };
+  if (!is_strict_der(facts.der)) add(Check::kDer, "another encoding");
+  const bool extended = X509_get_ext_count(&certificate) > 0;
+  const ASN1_BIT_STRING* issuer_id = nullptr;
+  const ASN1_BIT_STRING* subject_id = nullptr;
+  X509_get0_uids(&certificate, &issuer_id, &subject_id);
+  const bool identified = issuer_id != nullptr || subject_id != nullptr;
+  if (facts.version < 1 || facts.version > 3 || (extended && facts.version != 3) ||
+      (identified && facts.version < 2)) {
+    add(Check::kVersion, "version " + std::to_string(facts.version));
+  }
+  const bool zero = std::ranges::all_of(facts.serial_bytes, [](char c) { return c == 0; });
+  if (facts.serial_negative) add(Check::kSerialNegative, facts.serial);
+  if (zero) add(Check::kSerialZero, "0");
+  const bool leading =
+      !facts.serial_bytes.empty() && static_cast<unsigned char>(facts.serial_bytes.front()) >= 0x80;
+  const std::size_t octets = facts.serial_bytes.size() + (leading ? 1 : 0);
+  if (octets > kLongestSerial) {
+    add(Check::kSerialLength, std::to_string(octets) + " octets", "at most 20");
+  }
+  if (!facts.signature.equals_inner) add(Check::kSignatureAlgorithmsEqual, facts.signature.text);
+  if (facts.issuer.empty()) add(Check::kIssuerNamed, "no name");
+}
+
+/// What one extension says against another.
+void check_together(PathFacts& facts) {
+  const auto add = [&facts](Check check, std::string found, std::string wanted = {}) {
+    facts.defects.push_back(
+        {.check = check, .found = std::move(found), .wanted = std::move(wanted)});
+  };
+  if (facts.subject.empty() && (facts.is_ca || !facts.alternative_names_critical)) {
+    add(Check::kSubjectNamed, "no name", facts.is_ca ? "a name" : "a critical subjectAltName");
+  }
+  const bool signs = facts.key_usage && (*facts.key_usage & kKeyCertSign) != 0;
+  if (signs && !facts.is_ca) add(Check::kCertSignWithoutCa, "keyCertSign without CA:TRUE");
+  if (facts.key_usage && !signs && facts.is_ca) {
+    add(Check::kCaWithoutCertSign, "CA:TRUE without keyCertSign");
+  }
+  if (facts.is_ca && !facts.basic_constraints_critical) {
+    add(Check::kCaFlagCritical, "basicConstraints not critical", "critical");
+  }
+  if (facts.constraints && !facts.is_ca) add(Check::kConstraintsOnLeaf, "nameConstraints");
+  if (facts.is_ca) add(Check::kCaAsLeaf, "CA:TRUE");
+}
+
+bool is_allowed_key(const PathKey& key) {
+  constexpr int kFewest = 2048;
+  constexpr int kMost = 16384;
+  switch (key.kind) {
+    case KeyKind::kRsa:
+    case KeyKind::kRsaPss:
+      return key.bits >= kFewest && key.bits <= kMost && key.bits % 8 == 0;
+    case KeyKind::kEc:
+      return key.text == "ecdsa-p256" || key.text == "ecdsa-p384" || key.text == "ecdsa-p521";
+    case KeyKind::kEd25519:
+    case KeyKind::kEd448:
+      return true;
+    default:
+      return false;
+  }
+}
+
+PathFacts read_path_facts(const X509& certificate, base::ByteView der) {
+  PathFacts facts;
+  facts.der.assign(der.begin(), der.end());
+  facts.fingerprint = base::to_hex(base::sha256(der));
+  facts.version = static_cast<int>(X509_get_version(&certificate)) + 1;
+  const ASN1_INTEGER* serial = X509_get0_serialNumber(&certificate);
+  facts.serial = serial_text(serial);
+  facts.serial_bytes = std::string(base::as_text(content_of(serial)));
+  facts.serial_negative = (ASN1_STRING_type(serial) & V_ASN1_NEG) != 0;
+  facts.subject = path_name(X509_get_subject_name(&certificate));
+  facts.issuer = path_name(X509_get_issuer_name(&certificate));
+  facts.key = path_key(X509_get_X509_PUBKEY(&certificate));
+  const X509_ALGOR* outer = nullptr;
+  X509_get0_signature(nullptr, &outer, &certificate);
+  facts.signature = path_signature(outer, X509_get0_tbs_sigalg(&certificate));
+  read_subject_attributes(X509_get_subject_name(&certificate), facts);
+  check_frame(certificate, facts);
+  read_times(certificate, facts);
+  read_path_extensions(certificate, facts);
+  check_together(facts);
+  if (!is_allowed_key(facts.key)) {
+    facts.defects.push_back({.check = Check::kKeyStrength, .found = facts.key.text, .wanted = {}});
+  }
+  return facts;
+}
+
+}  // namespace
+
+struct PathCertificate::Content {
+  X509Handle x509;
+  PathFacts facts;
+  std::optional<NameSpace> name_space;
+};
+
+PathCertificate::PathCertificate(std::shared_ptr<const Content> content)
+    : content_(std::move(content)) {}
+
+base::Result<PathCertificate> PathCertificate::from_der(base::ByteView der) {
+  const unsigned char* next = der.data();
+  X509Handle x509(d2i_X509(nullptr, &next, static_cast<long>(der.size())));
+  if (!x509) return fail(openssl_error(Code::kInvalidInput, "not a certificate"));
+  if (next != der.data() + der.size()) {
+    return fail(Code::kInvalidInput, "more bytes follow the certificate");
+  }
+  PathFacts facts = read_path_facts(*x509, der);
+  std::optional<NameSpace> space;
+  if (facts.constraints) {
+    space.emplace(*facts.constraints);
+    if (!space->malformed().empty()) {
+      facts.defects.push_back(
+          {.check = Check::kConstraintsForm, .found = space->malformed(), .wanted = {}});
+    }
+  }
+  std::ranges::stable_sort(facts.defects, {}, &Defect::check);
+  return PathCertificate(std::make_shared<const Content>(
+      Content{std::move(x509), std::move(facts), std::move(space)}));
+}
+
+const PathFacts& PathCertificate::facts() const {
+  return content_->facts;
+}
+
+const NameSpace* PathCertificate::name_space() const {
+  return content_->name_space ? &*content_->name_space : nullptr;
+}
+
+bool PathCertificate::is_signed_by(const PathCertificate& issuer) const {
+  EVP_PKEY* key = X509_get0_pubkey(issuer.content_->x509.get());
+  const bool verified = key != nullptr && X509_verify(content_->x509.get(), key) == 1;
+  forget_openssl_errors();
+  return verified;
+}
+
+X509* x509_of(const PathCertificate& certificate) {
+  return certificate.content_->x509.get();
+}
+
+bool PathFacts::has_defect(Check check) const {
+  return std::ranges::find(defects, check, &Defect::check) != defects.end();
+}
+
+base::Result<std::vector<PathCertificate>> path_certificates_from_pem(std::string_view pem) {
+  MESHTRUST_TRY(const std::vector<PemBlock> blocks, pem_blocks(pem));
+  std::vector<PathCertificate> certificates;
+  for (const PemBlock& block : blocks) {
+    if (block.label != "CERTIFICATE") continue;
+    MESHTRUST_TRY(const base::Bytes der, decode(block));
+    auto certificate = PathCertificate::from_der(der);
+    if (!certificate) {
+      return fail(with_context(std::move(certificate).error(),
+                               "certificate in line " + std::to_string(block.line)));
+    }
+    certificates.push_back(*std::move(certificate));
+  }
+  if (certificates.empty()) return fail(Code::kInvalidInput, "found no certificate");
+  return certificates;
+}
+
+}  // namespace meshtrust::pki

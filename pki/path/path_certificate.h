@@ -1,0 +1,172 @@
+#pragma once
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "pki/path/failure.h"
+#include "pki/path/names.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+// An OpenSSL type, owned inside a `PathCertificate`.
+using X509 = struct x509_st;
+
+namespace meshtrust::pki {
+
+class NameSpace;
+
+/// Public keys by what a signature algorithm asks of them.
+enum class KeyKind : std::uint8_t { kRsa, kRsaPss, kEc, kEd25519, kEd448, kOther };
+
+struct PathKey {
+  KeyKind kind = KeyKind::kOther;
+  int bits = 0;
+  std::string text;  ///< "rsa-2048", "ecdsa-p256", "ecdsa-explicit", ...
+  std::string info;  ///< SubjectPublicKeyInfo, DER
+  bool readable = false;
+};
+
+enum class Digest : std::uint8_t { kMd5, kSha1, kSha224, kSha256, kSha384, kSha512, kNone, kOther };
+
+struct PathSignature {
+  std::string text;  ///< "ecdsa-with-SHA256", ...
+  KeyKind key = KeyKind::kOther;
+  Digest digest = Digest::kOther;
+  bool is_pss = false;
+  bool pss_regular = true;    ///< MGF1 with the same digest, and a salt of its length
+  bool equals_inner = false;  ///< the algorithm in the signed part is the same
+};
+
+/// keyUsage bits, the first of RFC 5280 4.2.1.3 as 1 << 0.
+enum : unsigned {
+  kDigitalSignature = 1U << 0U,
+  kKeyEncipherment = 1U << 2U,
+  kKeyAgreement = 1U << 4U,
+  kKeyCertSign = 1U << 5U,
+  kCrlSign = 1U << 6U,
+};
+
+/// Bits of `PathExtendedUsage::purposes`.
+enum : unsigned { kServerAuth = 1U, kClientAuth = 2U, kAnyUsage = 4U, kOtherUsage = 8U };
+
+struct PathExtendedUsage {
+  unsigned purposes = 0;
+  std::vector<std::string> objects;  ///< dotted numbers
+};
+
+/// A distribution point, of a certificate or of a CRL (RFC 5280 4.2.1.13, 5.2.5).
+struct PathDistributionPoint {
+  std::vector<PathGeneralName> full_name;
+  bool has_name = false;
+  bool has_reasons = false;
+  unsigned reasons = 0;
+  std::vector<PathGeneralName> crl_issuer;
+};
+
+/// A name constraint's subtree.
+struct PathSubtree {
+  PathGeneralName base;
+  bool has_bounds = false;  ///< minimum or maximum is encoded
+};
+
+struct PathConstraints {
+  bool critical = false;
+  std::vector<PathSubtree> permitted;
+  std::vector<PathSubtree> excluded;
+};
+
+/// What is asked of policies (RFC 5280 4.2.1.4, .5, .11, .14). Objects are dotted numbers.
+struct PathPolicies {
+  std::optional<std::vector<std::string>> policies;
+  std::vector<std::pair<std::string, std::string>> mappings;
+  std::optional<int> require_explicit;
+  std::optional<int> inhibit_mapping;
+  std::optional<int> inhibit_any;
+};
+
+/// Something wrong with the certificate itself, whoever uses it for what.
+struct Defect {
+  Check check = Check::kDer;
+  std::string found;
+  std::string wanted;
+};
+
+/// A certificate as path building sees it: read once, as far as it can be read. Whatever does not
+/// parse is a defect and not an error, because a broken certificate in a pool must not hide a good
+/// path beside it.
+struct PathFacts {
+  base::Bytes der;
+  std::string fingerprint;
+  int version = 3;
+  std::string serial;        ///< lower-case hex, "-" in front when negative
+  std::string serial_bytes;  ///< magnitude
+  bool serial_negative = false;
+  PathName subject;
+  PathName issuer;
+  base::Instant not_before;
+  base::Instant not_after;
+  PathKey key;
+  PathSignature signature;
+  bool has_basic_constraints = false;
+  bool is_ca = false;
+  bool basic_constraints_critical = false;
+  std::optional<long> path_length;
+  std::optional<unsigned> key_usage;
+  std::optional<PathExtendedUsage> extended_usage;
+  std::optional<std::string> subject_key_id;
+  bool has_authority_key_id = false;
+  std::optional<std::string> authority_key_id;
+  std::optional<std::string> authority_serial;  ///< magnitude
+  std::optional<PathName> authority_name;
+  bool has_alternative_names = false;
+  bool alternative_names_critical = false;
+  std::vector<PathGeneralName> alternative_names;
+  std::vector<std::string> subject_emails;
+  std::vector<std::string> common_names;
+  std::optional<PathConstraints> constraints;
+  PathPolicies policies;
+  std::vector<PathDistributionPoint> distribution_points;
+  bool has_distribution_points = false;
+  std::vector<std::string> critical_extensions;  ///< dotted numbers
+  std::vector<std::string> extensions;           ///< dotted numbers, in order
+  std::string alternative_names_der;             ///< of the extension's value
+  std::vector<Defect> defects;                   ///< in the order of `Check`
+
+  bool is_self_issued() const { return subject.rdns == issuer.rdns; }
+  bool has_defect(Check check) const;
+};
+
+/// A value, cheap to copy.
+class PathCertificate {
+ public:
+  /// kInvalidInput when `der` is not one certificate as far as OpenSSL can tell.
+  static base::Result<PathCertificate> from_der(base::ByteView der);
+
+  const PathFacts& facts() const;
+  /// The name constraints made ready for many names; null where there are none.
+  const NameSpace* name_space() const;
+  /// Whether the signature verifies with the key of `issuer`. Costs what it costs: ask once.
+  bool is_signed_by(const PathCertificate& issuer) const;
+
+  friend bool operator==(const PathCertificate& a, const PathCertificate& b) {
+    return a.facts().der == b.facts().der;
+  }
+
+ private:
+  friend X509* x509_of(const PathCertificate& certificate);  // inside this folder only
+
+  struct Content;
+  explicit PathCertificate(std::shared_ptr<const Content> content);
+  std::shared_ptr<const Content> content_;
+};
+
+/// The certificates of a PEM text, leaf first as they stand. kInvalidInput, naming the block, when
+/// one cannot be read at all, or there is none.
+base::Result<std::vector<PathCertificate>> path_certificates_from_pem(std::string_view pem);
+
+}  // namespace meshtrust::pki

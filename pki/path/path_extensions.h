@@ -1,0 +1,35 @@
+#pragma once
+
+#include "pki/handle.h"
+#include "pki/path/path_certificate.h"
+
+// Reading certificates for path building (inside).
+
+namespace meshtrust::pki {
+
+/// The name in the form for comparing.
+PathName path_name(const X509_NAME* name);
+PathGeneralName path_general_name(const GENERAL_NAME& name);
+std::vector<PathGeneralName> path_general_names(const GENERAL_NAMES* names);
+
+/// A point of a distribution point extension. A name that is relative is completed with
+/// `crl_issuer`, and stored as a directory name.
+PathDistributionPoint path_distribution_point(DIST_POINT_NAME* name,
+                                              const ASN1_BIT_STRING* reasons,
+                                              const GENERAL_NAMES* issuers,
+                                              const X509_NAME* crl_issuer);
+
+PathKey path_key(const X509_PUBKEY* key);
+PathSignature path_signature(const X509_ALGOR* outer, const X509_ALGOR* inner);
+
+/// Everything in the extensions of `certificate`, and what is wrong with them.
+void read_path_extensions(const X509& certificate, PathFacts& facts);
+
+/// A decoded extension, or null when `extension` does not decode to its end.
+void* decode_to_end(const X509_EXTENSION* extension);
+
+/// All lengths definite and as short as they can be, truth values 0 or 255, nothing left over
+/// (X.690 10.1, 11.1); looks into constructed elements alone.
+bool is_strict_der(base::ByteView der);
+
+}  // namespace meshtrust::pki

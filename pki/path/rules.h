@@ -1,0 +1,88 @@
+#pragma once
+
+#include "pki/path/name_space.h"
+#include "pki/path/path_certificate.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace meshtrust::pki {
+
+/// What a certificate is to be used for.
+enum class Purpose : std::uint8_t { kAny, kServer, kClient };
+std::string_view name_of(Purpose purpose);
+
+constexpr std::size_t kCheckCount = static_cast<std::size_t>(Check::kCrlScope) + 1;
+
+/// At which places of a path a check is made: `Role`s added up.
+using Places = std::uint8_t;
+constexpr Places kNowhere = 0;
+constexpr Places kAtLeaf = 1;
+constexpr Places kAtIntermediates = 2;
+constexpr Places kAtAnchor = 4;
+constexpr Places kBelowAnchor = kAtLeaf | kAtIntermediates;
+constexpr Places kAtIssuers = kAtIntermediates | kAtAnchor;
+constexpr Places kEverywhere = kAtLeaf | kAtIssuers;
+
+/// How a verifier keeps a path from running in circles.
+enum class LoopRule : std::uint8_t { kSameCertificate, kSameNameAndKey, kSameNameKeyAndNames };
+
+/// One verifier: what it checks, in which order it builds, whether it turns back. The engine is one
+/// for all of them; whatever differs stands here.
+struct Rules {
+  std::string_view name;     ///< as in --as: "go", "boringssl", ...
+  std::string_view version;  ///< of the verifier that this was read from
+  std::array<Places, kCheckCount> places{};
+
+  bool folds_names = true;            ///< names compare by RFC 5280 7.1; else by their bytes
+  bool turns_back = true;             ///< another issuer is tried when one leads nowhere
+  bool identifiers_bind = false;      ///< an issuer is one only where key identifiers agree
+  bool anchors_may_continue = false;  ///< an anchor below another anchor is followed up
+  bool self_signed_ends = false;      ///< a self-signed certificate is never climbed over
+  bool leaf_may_be_anchor = true;
+  LoopRule loop = LoopRule::kSameNameAndKey;
+  std::size_t most_intermediates = 100;
+  std::size_t most_candidates = 100'000;  ///< issuers looked at in one question
+  std::size_t most_signatures = 4'000;    ///< weighed by what they cost
+  bool signatures_last = false;           ///< verified from the anchor down, on whole paths
+
+  ConstraintRules constraints;
+  bool constraints_spare_self_issued = true;     ///< but for the leaf (RFC 5280 6.1.3 (b))
+  bool constraints_spare_without_names = false;  ///< certificates without a subjectAltName
+  bool self_issued_are_free = true;              ///< in path lengths
+  bool any_usage_counts = true;                  ///< anyExtendedKeyUsage allows every purpose
+  bool usages_must_meet = true;  ///< for any purpose, the usages of a path have one in common
+  bool any_is_server_or_client = false;  ///< asks twice where no purpose is given
+  unsigned server_bits = kDigitalSignature | kKeyEncipherment | kKeyAgreement;
+  unsigned client_bits = kDigitalSignature | kKeyAgreement;
+  std::size_t labels_behind_wildcard = 2;
+  bool common_name_counts = false;  ///< where there is no subjectAltName
+
+  /// Whether a signature algorithm is verified at all with a key like this.
+  bool (*signature_allowed)(const PathSignature& signature, const PathKey& issuer) = nullptr;
+  /// Whether a critical extension (dotted numbers) of `certificate` is understood.
+  bool (*understands)(const PathFacts& certificate, const std::string& object) = nullptr;
+  /// What else keeps this verifier from reading a certificate at all; empty when nothing.
+  std::string (*unreadable)(const PathFacts& certificate, Role role) = nullptr;
+
+  bool checks(Check check, Role role) const {
+    return (places[static_cast<std::size_t>(check)] & static_cast<Places>(role)) != 0;
+  }
+};
+
+/// RFC 5280 and the policies of `all_checks`: the verdict that decides.
+const Rules& own_rules();
+/// Go's crypto/x509 as istiod and the agents call it.
+const Rules& go_rules();
+/// BoringSSL as Envoy sets it: partial chains, no way back, a purpose.
+const Rules& boringssl_rules();
+/// rustls-webpki with ring, as ztunnel calls it.
+const Rules& webpki_rules();
+/// The three above.
+std::span<const Rules* const> modelled_rules();
+
+}  // namespace meshtrust::pki

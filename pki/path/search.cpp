@@ -1,0 +1,335 @@
+#include "pki/path/search.h"
+
+#include "base/text.h"
+#include "pki/path/checks.h"
+#include "pki/path/policy.h"
+#include "pki/path/pools.h"
+#include "pki/path/revocation.h"
+
+#include <algorithm>
+#include <map>
+
+namespace meshtrust::pki {
+namespace {
+
+/// How many complete paths are looked at when policies, names or lists refuse them.
+constexpr std::size_t kMostPaths = 2'000;
+/// Deeper than any real path; bounds the recursion.
+constexpr std::size_t kDeepest = 100;
+
+/// What verifying with this key costs, about, in verifications of P-256.
+std::size_t cost_of(const PathKey& key) {
+  constexpr int kBitsOfOne = 4096;
+  if (key.kind == KeyKind::kRsa || key.kind == KeyKind::kRsaPss) {
+    return 1 + static_cast<std::size_t>(key.bits / kBitsOfOne);
+  }
+  constexpr std::size_t kBigCurve = 10;
+  return key.text == "ecdsa-p384" || key.text == "ecdsa-p521" || key.kind == KeyKind::kEd448
+             ? kBigCurve
+             : 1;
+}
+
+class Search {
+ public:
+  Search(const ChainQuestion& question, const Rules& rules, Purpose purpose)
+      : question_(question), rules_(rules), purpose_(purpose), pools_(question, rules) {
+    most_intermediates_ = std::min(
+        {rules.most_intermediates, question.most_intermediates.value_or(kDeepest), kDeepest});
+  }
+
+  ChainVerdict run() {
+    verdict_.judge = rules_.name;
+    const PathCertificate& leaf = question_.chain.front();
+    const bool trusted = std::ranges::find(question_.anchors, leaf) != question_.anchors.end();
+    const bool is_anchor = trusted && rules_.leaf_may_be_anchor;
+    leaf_failures_ = check_leaf(leaf, question_, purpose_, Role::kLeaf, rules_);
+    path_ = {&leaf};
+    const bool found = !rules_.turns_back ? climb(is_anchor) : is_anchor ? complete() : grow();
+    verdict_.candidates = candidates_;
+    if (found && leaf_failures_.empty()) {
+      verdict_.accepted = true;
+      for (const PathCertificate* certificate : path_) {
+        verdict_.path.push_back(*certificate);
+      }
+      return std::move(verdict_);
+    }
+    verdict_.failures = leaf_failures_;
+    if (!found) verdict_.failures.push_back(best_failure());
+    verdict_.reason = verdict_.failures.front().text();
+    return std::move(verdict_);
+  }
+
+ private:
+  /// What came closest to an anchor is the most helpful thing to tell.
+  void note(PathFailure failure, std::size_t progress) {
+    if (best_ && progress <= best_progress_) return;
+    best_ = std::move(failure);
+    best_progress_ = progress;
+  }
+
+  PathFailure best_failure() const {
+    if (limit_reached_) {
+      return failure_of(Check::kSearchLimit, *path_.front(), Role::kLeaf, 0,
+                        base::count_of(candidates_, "issuer") + " tried", "fewer same-named CAs");
+    }
+    if (best_) return *best_;
+    const PathCertificate& leaf = *path_.front();
+    if (leaf.facts().is_self_issued()) {
+      return failure_of(Check::kSelfSigned, leaf, Role::kLeaf, 0, "a self-signed certificate",
+                        "it among the roots");
+    }
+    return failure_of(Check::kNoIssuer, leaf, Role::kLeaf, 0,
+                      "no issuer '" + leaf.facts().issuer.text + "'",
+                      "one in the chain or the roots");
+  }
+
+  bool repeats(const PathCertificate& candidate) const {
+    return std::ranges::any_of(path_, [&](const PathCertificate* one) {
+      if (*one == candidate) return true;
+      const PathFacts& a = one->facts();
+      const PathFacts& b = candidate.facts();
+      if (rules_.loop == LoopRule::kSameCertificate || a.key.info != b.key.info) return false;
+      if (pools_.name_key(a.subject) != pools_.name_key(b.subject)) return false;
+      return rules_.loop == LoopRule::kSameNameAndKey ||
+             a.alternative_names_der == b.alternative_names_der;
+    });
+  }
+
+  bool take_candidate() {
+    if (++candidates_ > rules_.most_candidates) limit_reached_ = true;
+    return !limit_reached_;
+  }
+
+  bool take_signature(const PathKey& key) {
+    signatures_ += rules_.signatures_last ? 1 : cost_of(key);
+    if (signatures_ > rules_.most_signatures) limit_reached_ = true;
+    return !limit_reached_;
+  }
+
+  /// Whether `child` was signed with `issuer`'s key; asked once of each key.
+  bool is_signed(const PathCertificate& child, const PathCertificate& issuer) {
+    const auto key = std::make_pair(&child, issuer.facts().key.info);
+    if (const auto known = signed_.find(key); known != signed_.end() && !rules_.signatures_last) {
+      return known->second;
+    }
+    if (!take_signature(issuer.facts().key)) return false;
+    return signed_[key] = child.is_signed_by(issuer);
+  }
+
+  std::optional<PathFailure> check_signature(std::size_t depth, const PathCertificate& issuer) {
+    const PathCertificate& child = *path_[depth];
+    const Role role = depth == 0 ? Role::kLeaf : Role::kIntermediate;
+    if (auto failure = check_algorithm(child, role, depth, issuer, rules_)) return failure;
+    if (is_signed(child, issuer)) return std::nullopt;
+    return failure_of(Check::kSignature, child, role, depth,
+                      "signed by another key than that of '" + issuer.facts().subject.text + "'");
+  }
+
+  /// The name constraints of `holder`, above `path_`, against every certificate below it.
+  std::optional<PathFailure> check_names(const PathCertificate& holder, Role role) {
+    if (holder.name_space() == nullptr || !rules_.checks(Check::kNamePermitted, role)) {
+      return std::nullopt;
+    }
+    for (std::size_t i = 0; i < path_.size(); ++i) {
+      const PathFacts& facts = path_[i]->facts();
+      if (i != 0 && rules_.constraints_spare_self_issued && facts.is_self_issued()) continue;
+      if (rules_.constraints_spare_without_names && !facts.has_alternative_names) continue;
+      const auto key = std::make_pair(path_[i], &holder);
+      auto known = violations_.find(key);
+      if (known == violations_.end()) {
+        known = violations_.emplace(key, holder.name_space()->violation(facts, rules_.constraints))
+                    .first;
+      }
+      if (!known->second) continue;
+      return failure_of(known->second->check, *path_[i], i == 0 ? Role::kLeaf : Role::kIntermediate,
+                        i, known->second->name,
+                        "within the constraints of '" + holder.facts().subject.text + "'");
+    }
+    return std::nullopt;
+  }
+
+  /// Everything that can be said of `candidate` above `path_` before going on from it.
+  std::optional<PathFailure> check_candidate(const Candidate& candidate) {
+    const PathCertificate& issuer = *candidate.certificate;
+    const Role role = candidate.is_anchor ? Role::kAnchor : Role::kIntermediate;
+    if (auto failure = check_alone(issuer, role, path_.size(), question_.at, rules_)) {
+      return failure;
+    }
+    if (auto failure = check_as_issuer(issuer, role, path_, rules_)) return failure;
+    path_.push_back(&issuer);
+    auto usages = check_usages(path_, candidate.is_anchor, purpose_, rules_);
+    path_.pop_back();
+    if (usages) return usages;
+    if (!rules_.signatures_last) {
+      if (auto failure = check_signature(path_.size() - 1, issuer)) return failure;
+    }
+    return check_names(issuer, role);
+  }
+
+  /// From the anchor down, as somebody does who builds first.
+  std::optional<PathFailure> check_all_signatures() {
+    for (std::size_t i = path_.size() - 1; i-- > 0;) {
+      if (auto failure = check_signature(i, *path_[i + 1])) return failure;
+    }
+    return std::nullopt;
+  }
+
+  std::optional<PathFailure> check_revoked() {
+    if (!question_.asks_revocation || &rules_ != &own_rules()) return std::nullopt;
+    return check_revocation(path_, question_, [this](const PathCertificate& issuer) {
+      ChainQuestion about = question_;
+      about.chain = {issuer};
+      about.chain.insert(about.chain.end(), question_.chain.begin() + 1, question_.chain.end());
+      about.asks_revocation = false;
+      about.name.reset();
+      about.purpose = Purpose::kAny;
+      return judge_by_rules(about, rules_).accepted;
+    });
+  }
+
+  /// Looks at `path_`, which ends in an anchor, as a whole.
+  bool complete() {
+    if (++paths_ > kMostPaths) limit_reached_ = true;
+    if (limit_reached_) return false;
+    std::optional<PathFailure> failure;
+    if (rules_.signatures_last) failure = check_all_signatures();
+    if (!failure && rules_.checks(Check::kPolicy, Role::kLeaf)) failure = check_policies(path_);
+    if (!failure && path_.size() == 1) failure = check_usages(path_, false, purpose_, rules_);
+    if (!failure) failure = check_revoked();
+    if (!failure) return true;
+    note(*std::move(failure), 2 * kDeepest + path_.size());
+    return false;
+  }
+
+  bool follow(const Candidate& candidate) {
+    path_.push_back(candidate.certificate);
+    if (candidate.is_anchor ? complete() : grow()) return true;
+    path_.pop_back();
+    return false;
+  }
+
+  bool try_candidate(const Candidate& candidate) {
+    if (!take_candidate()) return false;
+    if (repeats(*candidate.certificate)) return false;
+    if (!candidate.is_anchor && path_.size() > most_intermediates_) {
+      note(failure_of(Check::kDepth, *candidate.certificate, Role::kIntermediate, path_.size(),
+                      base::count_of(path_.size(), "intermediate"),
+                      "at most " + std::to_string(most_intermediates_)),
+           path_.size());
+      return false;
+    }
+    if (!candidate.is_anchor && !pools_.leads_somewhere(*candidate.certificate)) return false;
+    if (auto failure = check_candidate(candidate)) {
+      const std::size_t near = candidate.is_anchor ? kDeepest : 0;
+      note(*std::move(failure), near + path_.size());
+      return false;
+    }
+    return follow(candidate);
+  }
+
+  /// Goes on from the last certificate of `path_`; true when an anchor was reached for good.
+  bool grow() {
+    for (const Candidate& candidate : pools_.candidates(*path_.back())) {
+      if (try_candidate(candidate)) return true;
+      if (limit_reached_) return false;
+    }
+    return false;
+  }
+
+  /// The first of `all` of this kind that a verifier without a way back takes for the issuer.
+  const Candidate* first_issuer(const std::vector<Candidate>& all, bool is_anchor) const {
+    const PathFacts& child = path_.back()->facts();
+    for (const Candidate& candidate : all) {
+      const PathFacts& facts = candidate.certificate->facts();
+      if (candidate.is_anchor != is_anchor || repeats(*candidate.certificate)) continue;
+      const bool denied = facts.key_usage && (*facts.key_usage & kKeyCertSign) == 0;
+      if (!denied && identifiers_agree(child, facts)) return &candidate;
+    }
+    return nullptr;
+  }
+
+  /// Takes the first issuer each time, anchors first, and looks at what came of it in the end.
+  bool climb(bool leaf_is_anchor) {
+    std::size_t untrusted = 0;  // certificates below the first anchor; 0: none was reached
+    while (!looks_self_signed(path_.back()->facts()) && path_.size() <= most_intermediates_ + 1) {
+      const std::vector<Candidate> all = pools_.candidates(*path_.back());
+      const Candidate* next = first_issuer(all, true);
+      if (next != nullptr && untrusted == 0) untrusted = path_.size();
+      if (next == nullptr && untrusted == 0) next = first_issuer(all, false);
+      if (next == nullptr) break;
+      path_.push_back(next->certificate);
+      ++candidates_;
+    }
+    if (untrusted == 0 && leaf_is_anchor) {
+      // Trusted itself, so that its time alone is looked at.
+      leaf_failures_ = check_leaf(*path_.front(), question_, purpose_, Role::kAnchor, rules_);
+      path_.resize(1);
+      return true;
+    }
+    if (untrusted != 0) return is_good(untrusted);
+    const PathCertificate& last = *path_.back();
+    const bool alone = looks_self_signed(last.facts());
+    const Role role = path_.size() == 1 ? Role::kLeaf : Role::kIntermediate;
+    note(failure_of(
+             alone ? Check::kSelfSigned : Check::kNoIssuer, last, role, path_.size() - 1,
+             alone ? "a self-signed certificate" : "no issuer '" + last.facts().issuer.text + "'",
+             "one among the roots"),
+         path_.size());
+    return false;
+  }
+
+  /// The path that `climb` made: each certificate at its place, and then the whole.
+  bool is_good(std::size_t untrusted) {
+    const Path whole = path_;
+    std::optional<PathFailure> failure;
+    path_.resize(1);
+    for (std::size_t i = 1; i < whole.size() && !failure; ++i) {
+      const Candidate next{whole[i], i >= untrusted};
+      failure = check_candidate(next);
+      path_.push_back(whole[i]);
+    }
+    path_ = whole;
+    if (!failure) failure = check_policies(path_);
+    if (failure) note(*std::move(failure), path_.size());
+    return !best_;
+  }
+
+  const ChainQuestion& question_;
+  const Rules& rules_;
+  Purpose purpose_;
+  Pools pools_;
+  std::size_t most_intermediates_ = 0;
+
+  Path path_;
+  ChainVerdict verdict_;
+  std::vector<PathFailure> leaf_failures_;
+  std::optional<PathFailure> best_;
+  std::size_t best_progress_ = 0;
+  std::size_t candidates_ = 0;
+  std::size_t signatures_ = 0;
+  std::size_t paths_ = 0;
+  bool limit_reached_ = false;
+  std::map<std::pair<const PathCertificate*, std::string>, bool> signed_;
+  std::map<std::pair<const PathCertificate*, const PathCertificate*>,
+           std::optional<NameSpace::Violation>>
+      violations_;
+};
+
+}  // namespace
+
+ChainVerdict judge_by_rules(const ChainQuestion& question, const Rules& rules) {
+  if (question.chain.empty()) {
+    return {.judge = std::string(rules.name),
+            .accepted = false,
+            .path = {},
+            .failures = {},
+            .reason = "there is no certificate to judge"};
+  }
+  if (question.purpose != Purpose::kAny || !rules.any_is_server_or_client) {
+    return Search(question, rules, question.purpose).run();
+  }
+  ChainVerdict verdict = Search(question, rules, Purpose::kServer).run();
+  return verdict.accepted ? verdict : Search(question, rules, Purpose::kClient).run();
+}
+
+}  // namespace meshtrust::pki
