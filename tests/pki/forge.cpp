@@ -1,10 +1,12 @@
 #include "tests/pki/forge.h"
 
+#include "base/text.h"
 #include "pki/der.h"
 #include "pki/handle.h"
 #include "pki/openssl_name.h"
 #include "pki/openssl_values.h"
 
+#include <openssl/conf.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
@@ -26,11 +28,13 @@ void set_serial(X509* x509, const std::string& hex) {
 X509Name name_of_text(const std::string& text, int type) {
   X509Name name(X509_NAME_new());
   if (text.empty()) return name;
-  const auto parsed = DistinguishedName::parse(text);
-  for (const NameAttribute& attribute : parsed->attributes) {
-    const auto value = base::as_bytes(attribute.value);
-    X509_NAME_add_entry_by_txt(name.get(), attribute.type.c_str(), type, value.data(),
-                               static_cast<int>(value.size()), -1, 0);
+  // Not through DistinguishedName, which knows only the attributes that meshtrust writes.
+  for (const std::string& attribute : base::split(text, ',')) {
+    const auto equals = attribute.find('=');
+    const auto value = base::as_bytes(std::string_view(attribute).substr(equals + 1));
+    MESHTRUST_CHECK(X509_NAME_add_entry_by_txt(name.get(), attribute.substr(0, equals).c_str(),
+                                               type, value.data(), static_cast<int>(value.size()),
+                                               -1, 0) == 1);
   }
   return name;
 }
@@ -45,9 +49,13 @@ X509Name issuer_name(const Forgery& wanted, const Identity* issuer) {
   return X509Name(X509_NAME_dup(X509_get_subject_name(x509_of(issuer->certificate))));
 }
 
+using Config = Handle<CONF, NCONF_free>;
+
 void add_extensions(X509* x509, const Forgery& wanted, X509* issuer) {
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, x509, nullptr, nullptr, 0);
+  const Config config(NCONF_new(nullptr));  // policies want one, if an empty one
+  X509V3_set_nconf(&context, config.get());
   for (const auto& [name, value] : wanted.extensions) {
     const Extension extension(X509V3_EXT_nconf(nullptr, &context, name.c_str(), value.c_str()));
     MESHTRUST_CHECK(extension != nullptr);
@@ -55,7 +63,7 @@ void add_extensions(X509* x509, const Forgery& wanted, X509* issuer) {
   }
 }
 
-Identity make(const Forgery& wanted, const Identity* issuer) {
+base::Bytes make_der(const Forgery& wanted, const Identity* issuer) {
   const X509Handle x509(X509_new());
   X509_set_version(x509.get(), wanted.version - 1);
   set_serial(x509.get(), wanted.serial);
@@ -72,8 +80,11 @@ Identity make(const Forgery& wanted, const Identity* issuer) {
   const Key& own_or_issuer = issuer == nullptr ? wanted.key : issuer->key;
   const Key& signing = wanted.signing_key ? wanted.signing_key : own_or_issuer;
   MESHTRUST_CHECK(X509_sign(x509.get(), signing.get(), EVP_get_digestbyname(wanted.digest)) > 0);
-  return {*Certificate::from_der(to_der(i2d_X509, static_cast<const X509*>(x509.get()))),
-          wanted.key};
+  return to_der(i2d_X509, static_cast<const X509*>(x509.get()));
+}
+
+Identity make(const Forgery& wanted, const Identity* issuer) {
+  return {*Certificate::from_der(make_der(wanted, issuer)), wanted.key};
 }
 
 }  // namespace
@@ -172,6 +183,10 @@ RevocationList forge_list(const ListForgery& wanted, const Identity& issuer) {
   MESHTRUST_CHECK(X509_CRL_sign(list.get(), signing.get(), EVP_get_digestbyname(wanted.digest)) >
                   0);
   return *RevocationList::from_der(to_der(i2d_X509_CRL, static_cast<const X509_CRL*>(list.get())));
+}
+
+base::Bytes forge_der(const Forgery& wanted, const Identity* issuer) {
+  return make_der(wanted, issuer);
 }
 
 CaTemplate wanted_ca(std::string_view subject, base::Seconds lifetime, base::Instant not_before) {

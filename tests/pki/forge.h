@@ -80,6 +80,8 @@ Forgery intermediate_forgery(std::string subject = "O=Forge,CN=east");
 Forgery leaf_forgery();
 
 Identity forge(const Forgery& wanted, const Identity& issuer);
+/// The same as DER, for what does not even parse; below nobody: self-signed.
+base::Bytes forge_der(const Forgery& wanted, const Identity* issuer);
 
 /// A revocation list that breaks any rule one likes; as it stands, one that breaks none.
 struct ListForgery {
