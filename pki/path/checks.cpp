@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <algorithm>
+#include <array>
 
 namespace meshtrust::pki {
 namespace {
@@ -76,6 +77,8 @@ std::size_t issuers_between(const Path& below, const Rules& rules) {
 }
 
 bool is_named(const PathFacts& leaf, const ReferenceName& wanted, const Rules& rules) {
+  const bool rooted = wanted.form == NameForm::kDns && wanted.value.ends_with('.');
+  if (rooted && !rules.rooted_names_match) return false;
   const bool named =
       std::ranges::any_of(leaf.alternative_names,
                           [&wanted](const PathGeneralName& name) { return names(name, wanted); });
@@ -92,14 +95,7 @@ bool is_named(const PathFacts& leaf, const ReferenceName& wanted, const Rules& r
       if (dot != std::string::npos && host.substr(dot) == lower(name.value).substr(1)) return true;
     }
   }
-  // The old way of certificates without any DNS name among their alternative names.
-  const bool has_dns = std::ranges::any_of(leaf.alternative_names, [](const PathGeneralName& name) {
-    return name.form == NameForm::kDns;
-  });
-  if (!rules.common_name_counts || has_dns || wanted.form != NameForm::kDns) return false;
-  return std::ranges::any_of(leaf.common_names, [&wanted](const std::string& name) {
-    return names({.form = NameForm::kDns, .value = name, .rdns = {}, .text = {}}, wanted);
-  });
+  return false;
 }
 
 std::string names_text(const PathFacts& leaf) {
@@ -157,6 +153,23 @@ std::optional<PathFailure> check_alone(const PathCertificate& certificate,
                       "at or after " + base::format_rfc3339(at));
   }
   return std::nullopt;
+}
+
+bool is_readable(const PathCertificate& certificate, Role role, const Rules& rules) {
+  static constexpr std::array kReading = {Check::kDer,
+                                          Check::kSerialNegative,
+                                          Check::kSignatureAlgorithmsEqual,
+                                          Check::kEncodingOfTimes,
+                                          Check::kDuplicateExtension,
+                                          Check::kExtensionReadable,
+                                          Check::kCriticalFlags,
+                                          Check::kConstraintsForm};
+  const PathFacts& facts = certificate.facts();
+  const auto hinders = [&rules, role](const Defect& defect) {
+    return rules.checks(defect.check, role) &&
+           std::ranges::find(kReading, defect.check) != kReading.end();
+  };
+  return rules.unreadable(facts, role).empty() && std::ranges::none_of(facts.defects, hinders);
 }
 
 std::optional<PathFailure> check_as_issuer(const PathCertificate& issuer,

@@ -19,6 +19,9 @@ std::optional<PathFailure> check_alone(const PathCertificate& certificate,
                                        base::Instant at,
                                        const Rules& rules);
 
+/// Whether a verifier can read `certificate` at all, whatever it would then make of it.
+bool is_readable(const PathCertificate& certificate, Role role, const Rules& rules);
+
 /// Whether `issuer` may stand above `below` (its CA flag, key usage, path length).
 std::optional<PathFailure> check_as_issuer(const PathCertificate& issuer,
                                            Role role,

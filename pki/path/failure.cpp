@@ -33,6 +33,8 @@ constexpr std::array kChecks = {
               "no extension stands there twice"},
     CheckInfo{Check::kExtensionReadable, "extension_malformed", "RFC 5280 4.2",
               "every known extension can be decoded to its end"},
+    CheckInfo{Check::kExtensionEmpty, "extension_empty", "RFC 5280 4.2.1",
+              "a list in an extension has an entry"},
     CheckInfo{Check::kUnknownCritical, "unknown_critical_extension", "RFC 5280 4.2",
               "every critical extension is understood"},
     CheckInfo{Check::kCriticalFlags, "critical_flag_wrong", "RFC 5280 4.2.1, 4.2.2",

@@ -23,6 +23,7 @@ enum class Check : std::uint8_t {
   kValidityOrder,
   kDuplicateExtension,
   kExtensionReadable,
+  kExtensionEmpty,
   kUnknownCritical,
   kCriticalFlags,
   kCaFlagCritical,

@@ -48,15 +48,12 @@ void read_times(const X509& certificate, PathFacts& facts) {
   }
 }
 
-/// Common names and mail addresses, which the subject may hold as attributes.
-void read_subject_attributes(const X509_NAME* subject, PathFacts& facts) {
-  for (int i = 0; i < X509_NAME_entry_count(subject); ++i) {
-    const X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, i);
-    const int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
-    if (nid != NID_commonName && nid != NID_pkcs9_emailAddress) continue;
-    const base::ByteView value = content_of(X509_NAME_ENTRY_get_data(entry));
-    auto& list = nid == NID_commonName ? facts.common_names : facts.subject_emails;
-    list.emplace_back(base::as_text(value));
+/// Mail addresses, which the subject may hold as attributes.
+void read_subject_emails(const X509_NAME* subject, PathFacts& facts) {
+  int index = -1;
+  while ((index = X509_NAME_get_index_by_NID(subject, NID_pkcs9_emailAddress, index)) >= 0) {
+    const X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, index);
+    facts.subject_emails.emplace_back(base::as_text(content_of(X509_NAME_ENTRY_get_data(entry))));
   }
 }
 
@@ -141,7 +138,7 @@ PathFacts read_path_facts(const X509& certificate, base::ByteView der) {
   const X509_ALGOR* outer = nullptr;
   X509_get0_signature(nullptr, &outer, &certificate);
   facts.signature = path_signature(outer, X509_get0_tbs_sigalg(&certificate));
-  read_subject_attributes(X509_get_subject_name(&certificate), facts);
+  read_subject_emails(X509_get_subject_name(&certificate), facts);
   check_frame(certificate, facts);
   read_times(certificate, facts);
   read_path_extensions(certificate, facts);
@@ -155,7 +152,7 @@ PathFacts read_path_facts(const X509& certificate, base::ByteView der) {
 }  // namespace
 
 struct PathCertificate::Content {
-  X509Handle x509;
+  std::shared_ptr<X509> x509;
   PathFacts facts;
   std::optional<NameSpace> name_space;
 };
@@ -182,6 +179,29 @@ base::Result<PathCertificate> PathCertificate::from_der(base::ByteView der) {
   std::ranges::stable_sort(facts.defects, {}, &Defect::check);
   return PathCertificate(std::make_shared<const Content>(
       Content{std::move(x509), std::move(facts), std::move(space)}));
+}
+
+PathCertificate PathCertificate::without_extensions() const {
+  const PathFacts& all = facts();
+  PathFacts bare;
+  bare.der = all.der;
+  bare.fingerprint = all.fingerprint;
+  bare.version = all.version;
+  bare.serial = all.serial;
+  bare.serial_bytes = all.serial_bytes;
+  bare.serial_negative = all.serial_negative;
+  bare.subject = all.subject;
+  bare.issuer = all.issuer;
+  bare.not_before = all.not_before;
+  bare.not_after = all.not_after;
+  bare.key = all.key;
+  bare.signature = all.signature;
+  bare.subject_emails = all.subject_emails;
+  std::ranges::copy_if(all.defects, std::back_inserter(bare.defects), [](const Defect& defect) {
+    return defect.check < Check::kDuplicateExtension && defect.check != Check::kVersion;
+  });
+  return PathCertificate(
+      std::make_shared<const Content>(Content{content_->x509, std::move(bare), std::nullopt}));
 }
 
 const PathFacts& PathCertificate::facts() const {

@@ -127,7 +127,6 @@ struct PathFacts {
   bool alternative_names_critical = false;
   std::vector<PathGeneralName> alternative_names;
   std::vector<std::string> subject_emails;
-  std::vector<std::string> common_names;
   std::optional<PathConstraints> constraints;
   PathPolicies policies;
   std::vector<PathDistributionPoint> distribution_points;
@@ -148,6 +147,10 @@ class PathCertificate {
   static base::Result<PathCertificate> from_der(base::ByteView der);
 
   const PathFacts& facts() const;
+
+  /// The same as somebody sees it who looks for extensions in version 3 alone.
+  PathCertificate without_extensions() const;
+
   /// The name constraints made ready for many names; null where there are none.
   const NameSpace* name_space() const;
   /// Whether the signature verifies with the key of `issuer`. Costs what it costs: ask once.

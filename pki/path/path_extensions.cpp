@@ -86,7 +86,7 @@ void read_extended_usage(const Reading& reading, const EXTENDED_KEY_USAGE* objec
         usage.purposes |= kOtherUsage;
     }
   }
-  if (usage.objects.empty()) reading.defect(Check::kExtensionReadable, "extendedKeyUsage of none");
+  if (usage.objects.empty()) reading.defect(Check::kExtensionEmpty, "extendedKeyUsage");
   reading.facts.extended_usage = std::move(usage);
 }
 
@@ -151,9 +151,9 @@ void read_policies(const Reading& reading, const CERTIFICATEPOLICIES* policies) 
   }
   std::vector<std::string> sorted = objects;
   std::ranges::sort(sorted);
-  if (objects.empty() || std::ranges::adjacent_find(sorted) != sorted.end()) {
-    reading.defect(Check::kExtensionReadable,
-                   objects.empty() ? "certificatePolicies of none" : "a certificate policy twice");
+  if (objects.empty()) reading.defect(Check::kExtensionEmpty, "certificatePolicies");
+  if (std::ranges::adjacent_find(sorted) != sorted.end()) {
+    reading.defect(Check::kExtensionReadable, "certificatePolicies with one twice");
   }
   reading.facts.policies.policies = std::move(objects);
 }
@@ -162,11 +162,11 @@ void read_policy_limits(const Reading& reading, const POLICY_CONSTRAINTS& limits
   PathPolicies& policies = reading.facts.policies;
   policies.require_explicit = small_number(limits.requireExplicitPolicy);
   policies.inhibit_mapping = small_number(limits.inhibitPolicyMapping);
-  const bool below_zero =
-      policies.require_explicit.value_or(0) < 0 || policies.inhibit_mapping.value_or(0) < 0;
-  if (below_zero || (!policies.require_explicit && !policies.inhibit_mapping)) {
-    reading.defect(Check::kExtensionReadable,
-                   "policyConstraints without a number that makes sense");
+  if (policies.require_explicit.value_or(0) < 0 || policies.inhibit_mapping.value_or(0) < 0) {
+    reading.defect(Check::kExtensionReadable, "policyConstraints below zero");
+  }
+  if (!policies.require_explicit && !policies.inhibit_mapping) {
+    reading.defect(Check::kExtensionEmpty, "policyConstraints");
   }
 }
 

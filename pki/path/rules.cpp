@@ -127,6 +127,13 @@ bool go_reads_host(std::string_view uri) {
 std::string go_unreadable(const PathFacts& certificate, Role /*role*/) {
   for (const PathGeneralName& name : certificate.alternative_names) {
     if (name.form == NameForm::kUri && !go_reads_host(name.value)) return "URI '" + name.text + "'";
+    const bool is_ip = name.value.size() == 4 || name.value.size() == 16;
+    if (name.form == NameForm::kIp && !is_ip) return "address " + name.text;
+    const bool is_text =
+        name.form == NameForm::kUri || name.form == NameForm::kDns || name.form == NameForm::kEmail;
+    if (is_text && std::ranges::any_of(name.value, [](char c) { return (c & 0x80) != 0; })) {
+      return "a name that is not ASCII";
+    }
   }
   static constexpr std::array<std::string_view, 4> kCurves = {"ecdsa-secp224r1", "ecdsa-p256",
                                                               "ecdsa-p384", "ecdsa-p521"};
@@ -145,6 +152,7 @@ Rules make_go_rules() {
                            {Check::kSignatureAlgorithmsEqual, kEverywhere},
                            {Check::kEncodingOfTimes, kEverywhere},
                            {Check::kDuplicateExtension, kEverywhere},
+                           {Check::kExtensionReadable, kEverywhere},
                            {Check::kConstraintsForm, kEverywhere},
                            {Check::kUnknownCritical, kEverywhere},
                            {Check::kCriticalFlags, kEverywhere},
@@ -175,6 +183,8 @@ Rules make_go_rules() {
   rules.self_issued_are_free = false;
   rules.usages_must_meet = false;
   rules.labels_behind_wildcard = 1;
+  rules.old_versions_are_bare = true;
+  rules.reads_the_whole_chain = true;
   rules.signature_allowed = go_signature_allowed;
   rules.understands = go_understands;
   rules.unreadable = go_unreadable;
@@ -207,6 +217,7 @@ Rules make_boringssl_rules() {
                            {Check::kEncodingOfTimes, kEverywhere},
                            {Check::kPathLengthWithoutCa, kEverywhere},
                            {Check::kDuplicateExtension, kEverywhere},
+                           {Check::kExtensionReadable, kEverywhere},
                            {Check::kUnknownCritical, kBelowAnchor},
                            {Check::kNotYetValid, kEverywhere},
                            {Check::kExpired, kEverywhere},
@@ -233,7 +244,7 @@ Rules make_boringssl_rules() {
   rules.usages_must_meet = false;
   rules.any_is_server_or_client = true;
   rules.labels_behind_wildcard = 2;
-  rules.common_name_counts = true;
+  rules.rooted_names_match = false;
   rules.signature_allowed = boringssl_signature_allowed;
   rules.understands = boringssl_understands;
   rules.unreadable = nothing_else;

@@ -60,7 +60,9 @@ struct Rules {
   unsigned server_bits = kDigitalSignature | kKeyEncipherment | kKeyAgreement;
   unsigned client_bits = kDigitalSignature | kKeyAgreement;
   std::size_t labels_behind_wildcard = 2;
-  bool common_name_counts = false;  ///< where there is no subjectAltName
+  bool old_versions_are_bare = false;  ///< extensions of versions 1 and 2 are not seen
+  bool reads_the_whole_chain = false;  ///< an unreadable certificate in it ends everything
+  bool rooted_names_match = true;      ///< "example.com." asks for "example.com"
 
   /// Whether a signature algorithm is verified at all with a key like this.
   bool (*signature_allowed)(const PathSignature& signature, const PathKey& issuer) = nullptr;

@@ -315,21 +315,54 @@ class Search {
       violations_;
 };
 
-}  // namespace
-
-ChainVerdict judge_by_rules(const ChainQuestion& question, const Rules& rules) {
-  if (question.chain.empty()) {
-    return {.judge = std::string(rules.name),
-            .accepted = false,
-            .path = {},
-            .failures = {},
-            .reason = "there is no certificate to judge"};
+/// The question as this verifier gets to see it, or the certificate at which it stops reading.
+base::Result<ChainQuestion, PathFailure> as_seen(const ChainQuestion& question,
+                                                 const Rules& rules) {
+  ChainQuestion seen = question;
+  if (rules.old_versions_are_bare) {
+    for (auto* pool : {&seen.chain, &seen.anchors}) {
+      for (PathCertificate& one : *pool) {
+        if (one.facts().version < 3) one = one.without_extensions();
+      }
+    }
   }
+  if (!rules.reads_the_whole_chain) return seen;
+  for (std::size_t i = 0; i < seen.chain.size(); ++i) {
+    const Role role = i == 0 ? Role::kLeaf : Role::kIntermediate;
+    if (is_readable(seen.chain[i], role, rules)) continue;
+    auto failure = check_alone(seen.chain[i], role, i, question.at, rules);
+    return base::Failure<PathFailure>{failure.value_or(
+        failure_of(Check::kExtensionReadable, seen.chain[i], role, i, "what cannot be read"))};
+  }
+  std::erase_if(seen.anchors, [&rules](const PathCertificate& anchor) {
+    return !is_readable(anchor, Role::kAnchor, rules);
+  });
+  return seen;
+}
+
+ChainVerdict search(const ChainQuestion& question, const Rules& rules) {
   if (question.purpose != Purpose::kAny || !rules.any_is_server_or_client) {
     return Search(question, rules, question.purpose).run();
   }
   ChainVerdict verdict = Search(question, rules, Purpose::kServer).run();
   return verdict.accepted ? verdict : Search(question, rules, Purpose::kClient).run();
+}
+
+}  // namespace
+
+ChainVerdict judge_by_rules(const ChainQuestion& question, const Rules& rules) {
+  ChainVerdict refused{.judge = std::string(rules.name),
+                       .accepted = false,
+                       .path = {},
+                       .failures = {},
+                       .reason = "there is no certificate to judge"};
+  if (question.chain.empty()) return refused;
+  if (!rules.old_versions_are_bare && !rules.reads_the_whole_chain) return search(question, rules);
+  const auto seen = as_seen(question, rules);
+  if (seen) return search(*seen, rules);
+  refused.failures = {seen.error()};
+  refused.reason = seen.error().text();
+  return refused;
 }
 
 }  // namespace meshtrust::pki

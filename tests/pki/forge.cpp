@@ -63,6 +63,19 @@ void add_extensions(X509* x509, const Forgery& wanted, X509* issuer) {
   }
 }
 
+void sign(X509* x509, EVP_PKEY* key, const Forgery& wanted) {
+  const bool hashes_itself = EVP_PKEY_is_a(key, "ED25519") == 1;
+  const EVP_MD* digest = hashes_itself ? nullptr : EVP_get_digestbyname(wanted.digest);
+  const DigestContext context(EVP_MD_CTX_new());
+  EVP_PKEY_CTX* parameters = nullptr;
+  MESHTRUST_CHECK(EVP_DigestSignInit(context.get(), &parameters, digest, nullptr, key) == 1);
+  if (wanted.pss && EVP_PKEY_is_a(key, "RSA") == 1) {
+    EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING);
+    EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST);
+  }
+  MESHTRUST_CHECK(X509_sign_ctx(x509, context.get()) > 0);
+}
+
 base::Bytes make_der(const Forgery& wanted, const Identity* issuer) {
   const X509Handle x509(X509_new());
   X509_set_version(x509.get(), wanted.version - 1);
@@ -79,7 +92,7 @@ base::Bytes make_der(const Forgery& wanted, const Identity* issuer) {
   add_extensions(x509.get(), wanted, issuer == nullptr ? x509.get() : x509_of(issuer->certificate));
   const Key& own_or_issuer = issuer == nullptr ? wanted.key : issuer->key;
   const Key& signing = wanted.signing_key ? wanted.signing_key : own_or_issuer;
-  MESHTRUST_CHECK(X509_sign(x509.get(), signing.get(), EVP_get_digestbyname(wanted.digest)) > 0);
+  sign(x509.get(), signing.get(), wanted);
   return to_der(i2d_X509, static_cast<const X509*>(x509.get()));
 }
 
@@ -107,6 +120,10 @@ Key ec_key(const char* curve) {
 
 Key rsa_key(unsigned bits) {
   return {EVP_RSA_gen(bits), EVP_PKEY_free};
+}
+
+Key ed25519_key() {
+  return {EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"), EVP_PKEY_free};
 }
 
 Forgery& Forgery::with(const std::string& name, const std::string& value) {

@@ -41,6 +41,7 @@ base::Secret secret_fixture(const std::string& name);
 using Key = std::shared_ptr<EVP_PKEY>;
 Key ec_key(const char* curve = "P-256");
 Key rsa_key(unsigned bits);
+Key ed25519_key();
 
 /// An extension as the openssl.cnf language has it: {"basicConstraints", "critical,CA:TRUE"}. A
 /// name of dotted numbers takes "DER:..." values.
@@ -62,6 +63,7 @@ struct Forgery {
   bool issuer_as_printable = false;        ///< re-encodes the issuer's name as PrintableString
   Key signing_key;                         ///< another key than the issuer's
   bool compressed_point = false;
+  bool pss = false;  ///< an RSA issuer signs with PSS
 
   /// Replaces the extension of this name; with an empty value it is left out.
   Forgery& with(const std::string& name, const std::string& value);

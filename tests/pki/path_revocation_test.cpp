@@ -8,8 +8,8 @@ namespace {
 using testing::answer;
 using testing::as_path;
 using testing::CrlForgery;
-using testing::Forgery;
 using testing::forge_crl;
+using testing::Forgery;
 using testing::Identity;
 using testing::kNow;
 
@@ -63,18 +63,22 @@ INSTANTIATE_TEST_SUITE_P(
     Revocation,
     ::testing::Values(
         Case{"nothing_revoked", [](Scene&) {}},
-        Case{"the_leaf", [](Scene& s) { s.of_east.serials = {"01", kLeafSerial}; }, "revoked"},
+        Case{"the_leaf",
+             [](Scene& s) {
+               s.of_east.serials = {"01", kLeafSerial};
+             },
+             "revoked"},
         Case{"the_intermediate", [](Scene& s) { s.of_root.serials = {"77"}; }, "revoked"},
         Case{"the_serial_on_another_list", [](Scene& s) { s.of_east.serials = {"77"}; }},
         Case{"a_list_missing", [](Scene&) {}, "crl_missing",
              [](ChainQuestion& q) { q.crls.erase(q.crls.begin()); }},
         Case{"lists_that_nobody_asked_for", [](Scene& s) { s.of_east.serials = {kLeafSerial}; },
              "accepted", [](ChainQuestion& q) { q.asks_revocation = false; }},
-        Case{"a_list_past_its_time", [](Scene& s) { s.of_east.next_update = kNow - base::Seconds(1); },
-             "crl_not_current"},
+        Case{"a_list_past_its_time",
+             [](Scene& s) { s.of_east.next_update = kNow - base::Seconds(1); }, "crl_not_current"},
         Case{"a_list_at_its_last_second", [](Scene& s) { s.of_east.next_update = kNow; }},
-        Case{"a_list_of_the_future", [](Scene& s) { s.of_east.this_update = kNow + base::Seconds(1); },
-             "crl_not_current"},
+        Case{"a_list_of_the_future",
+             [](Scene& s) { s.of_east.this_update = kNow + base::Seconds(1); }, "crl_not_current"},
         Case{"a_list_without_an_end", [](Scene& s) { s.of_east.next_update.reset(); },
              "crl_not_current"},
         Case{"an_old_list_beside_a_fresh_one",
@@ -99,17 +103,23 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"a_list_without_a_number", [](Scene& s) { s.of_east.extensions.clear(); },
              "crl_unusable"},
         Case{"a_critical_number",
-             [](Scene& s) { s.of_east.extensions = {{"crlNumber", "critical,DER:020107"}}; },
+             [](Scene& s) {
+               s.of_east.extensions = {{"crlNumber", "critical,DER:020107"}};
+             },
              "crl_unusable"},
-        Case{"a_serial_twice", [](Scene& s) { s.of_east.serials = {"05", "05"}; }, "crl_unusable"},
+        Case{"a_serial_twice",
+             [](Scene& s) {
+               s.of_east.serials = {"05", "05"};
+             },
+             "crl_unusable"},
         Case{"an_unknown_critical_extension", east_list("1.2.3.4", "critical,DER:0500"),
              "crl_unusable"},
         Case{"an_unknown_extension", east_list("1.2.3.4", "DER:0500")},
         Case{"a_list_for_cas", east_list("issuingDistributionPoint", "critical,DER:30038201ff"),
              "crl_scope"},
         Case{"a_list_for_leaves", east_list("issuingDistributionPoint", "critical,DER:30038101ff")},
-        Case{"a_list_for_attributes", east_list("issuingDistributionPoint", "critical,DER:30038501ff"),
-             "crl_scope"},
+        Case{"a_list_for_attributes",
+             east_list("issuingDistributionPoint", "critical,DER:30038501ff"), "crl_scope"},
         Case{"a_list_of_the_point",
              [](Scene& s) {
                s.leaf.with("crlDistributionPoints", kPoint);
@@ -128,29 +138,30 @@ INSTANTIATE_TEST_SUITE_P(
              },
              "crl_scope"},
         Case{"a_list_of_a_point_where_the_leaf_has_none",
-             east_list("issuingDistributionPoint",
-                       "critical,DER:3022a020a01e861c687474703a2f2f63726c2e6578616d706c652e636f6d2f31"
-                       "2e63726c"),
+             east_list(
+                 "issuingDistributionPoint",
+                 "critical,DER:3022a020a01e861c687474703a2f2f63726c2e6578616d706c652e636f6d2f31"
+                 "2e63726c"),
              "crl_scope"},
         Case{"a_list_for_some_reasons",
              east_list("issuingDistributionPoint", "critical,DER:300483020640"), "crl_scope"},
-        Case{"a_delta_that_revokes",
-             [](Scene& s) {
-               CrlForgery delta;
-               delta.serials = {kLeafSerial};
-               delta.extensions = {{"crlNumber", "DER:020108"},
-                                   {"deltaCRL", "critical,DER:020107"}};
-               s.more_of_east = {delta};
-             },
-             "revoked"},
-        Case{"a_delta_of_a_later_base",
-             [](Scene& s) {
-               CrlForgery delta;
-               delta.serials = {kLeafSerial};
-               delta.extensions = {{"crlNumber", "DER:02010a"},
-                                   {"deltaCRL", "critical,DER:020109"}};
-               s.more_of_east = {delta};
-             }},
+        Case{
+            "a_delta_that_revokes",
+            [](Scene& s) {
+              CrlForgery delta;
+              delta.serials = {kLeafSerial};
+              delta.extensions = {{"crlNumber", "DER:020108"}, {"deltaCRL", "critical,DER:020107"}};
+              s.more_of_east = {delta};
+            },
+            "revoked"},
+        Case{
+            "a_delta_of_a_later_base",
+            [](Scene& s) {
+              CrlForgery delta;
+              delta.serials = {kLeafSerial};
+              delta.extensions = {{"crlNumber", "DER:02010a"}, {"deltaCRL", "critical,DER:020109"}};
+              s.more_of_east = {delta};
+            }},
         Case{"a_delta_alone",
              [](Scene& s) { s.of_east.extensions.emplace_back("deltaCRL", "critical,DER:020107"); },
              "crl_missing"}),

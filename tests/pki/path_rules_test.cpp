@@ -5,8 +5,8 @@
 namespace meshtrust::pki {
 namespace {
 
-using testing::ask;
 using testing::answer;
+using testing::ask;
 using testing::Forgery;
 using testing::kNow;
 using testing::PathScene;
@@ -103,7 +103,10 @@ INSTANTIATE_TEST_SUITE_P(
              "extension_malformed"},
         Rule{"bytes_behind_an_extension", on_leaf("keyUsage", "DER:030205a000"),
              "extension_malformed"},
-        Rule{"an_extension_with_a_long_length", on_leaf("keyUsage", "DER:038102" "05a0"),
+        Rule{"an_extension_with_a_long_length",
+             on_leaf("keyUsage",
+                     "DER:038102"
+                     "05a0"),
              "extension_malformed"},
         Rule{"access_information_that_does_not_parse", on_leaf("authorityInfoAccess", "DER:0500"),
              "extension_malformed"},
@@ -163,66 +166,69 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Places,
     OwnRules,
-    ::testing::Values(
-        Rule{"the_first_second", as_is, "accepted", at(kNow - base::days(1))},
-        Rule{"before_the_first_second", as_is, "not_yet_valid",
-             at(kNow - base::days(1) - base::Seconds(1))},
-        Rule{"the_last_second", as_is, "accepted", at(kNow + base::days(1))},
-        Rule{"after_the_last_second", as_is, "expired",
-             at(kNow + base::days(1) + base::Seconds(1))},
-        Rule{"an_expired_root", [](PathScene& s) { s.root.not_after = kNow - base::Seconds(1); },
-             "expired"},
-        Rule{"an_expired_intermediate",
-             [](PathScene& s) { s.east.not_after = kNow - base::Seconds(1); }, "expired"},
-        Rule{"validity_reversed",
-             [](PathScene& s) { s.leaf.not_after = s.leaf.not_before - base::Seconds(1); },
-             "validity_reversed"},
-        Rule{"an_intermediate_that_is_no_ca", on_east("basicConstraints", "critical,CA:FALSE"),
-             "cert_sign_without_ca"},
-        Rule{"an_intermediate_without_basic_constraints",
-             [](PathScene& s) {
-               s.east.with("basicConstraints", "");
-               s.east.with("keyUsage", "");
-             },
-             "not_a_ca"},
-        Rule{"a_root_without_basic_constraints",
-             [](PathScene& s) {
-               s.root.with("basicConstraints", "");
-               s.root.with("keyUsage", "");
-             },
-             "not_a_ca"},
-        Rule{"a_ca_without_key_usage", on_east("keyUsage", "")},
-        Rule{"a_root_that_may_not_sign", on_root("keyUsage", "critical,digitalSignature"),
-             "ca_without_cert_sign"},
-        Rule{"a_root_with_path_length_0", on_root("basicConstraints", "critical,CA:TRUE,pathlen:0"),
-             "path_length_exceeded"},
-        Rule{"a_root_with_path_length_1",
-             on_root("basicConstraints", "critical,CA:TRUE,pathlen:1")},
-        Rule{"a_signature_by_another_key",
-             [](PathScene& s) { s.leaf.signing_key = testing::ec_key(); }, "signature_invalid"},
-        Rule{"an_identifier_of_another_key",
-             on_leaf("authorityKeyIdentifier", "DER:30058003010203")},
-        Rule{"names_that_differ_in_case_and_blanks",
-             [](PathScene& s) { s.leaf.issuer_name = "O=FORGE,CN=East"; }},
-        Rule{"names_that_differ_in_encoding",
-             [](PathScene& s) { s.leaf.issuer_as_printable = true; }},
-        Rule{"another_issuer", [](PathScene& s) { s.leaf.issuer_name = "O=Forge,CN=west"; },
-             "no_path"},
-        Rule{"too_deep", as_is, "too_deep", [](ChainQuestion& q) { q.most_intermediates = 0; }},
-        Rule{"deep_enough", as_is, "accepted",
-             [](ChainQuestion& q) { q.most_intermediates = 1; }},
-        Rule{"no_roots", as_is, "no_path", [](ChainQuestion& q) { q.anchors.clear(); }},
-        Rule{"an_intermediate_as_the_anchor", as_is, "accepted",
-             [](ChainQuestion& q) { q.anchors = {q.chain[1]}; }},
-        Rule{"the_leaf_as_the_anchor", as_is, "accepted",
-             [](ChainQuestion& q) { q.anchors = {q.chain[0]}; }},
-        Rule{"a_self_signed_stranger", as_is, "self_signed_not_trusted",
-             [](ChainQuestion& q) {
-               Forgery stranger;
-               stranger.subject = "CN=stranger";
-               q.chain = {testing::as_path(testing::forge_root(stranger).certificate)};
-               q.purpose = Purpose::kAny;
-             }}),
+    ::testing::
+        Values(Rule{"the_first_second", as_is, "accepted", at(kNow - base::days(1))},
+               Rule{"before_the_first_second", as_is, "not_yet_valid",
+                    at(kNow - base::days(1) - base::Seconds(1))},
+               Rule{"the_last_second", as_is, "accepted", at(kNow + base::days(1))},
+               Rule{"after_the_last_second", as_is, "expired",
+                    at(kNow + base::days(1) + base::Seconds(1))},
+               Rule{"an_expired_root",
+                    [](PathScene& s) { s.root.not_after = kNow - base::Seconds(1); }, "expired"},
+               Rule{"an_expired_intermediate",
+                    [](PathScene& s) { s.east.not_after = kNow - base::Seconds(1); }, "expired"},
+               Rule{"validity_reversed",
+                    [](PathScene& s) { s.leaf.not_after = s.leaf.not_before - base::Seconds(1); },
+                    "validity_reversed"},
+               Rule{"an_intermediate_that_is_no_ca",
+                    on_east("basicConstraints", "critical,CA:FALSE"), "cert_sign_without_ca"},
+               Rule{"an_intermediate_without_basic_constraints",
+                    [](PathScene& s) {
+                      s.east.with("basicConstraints", "");
+                      s.east.with("keyUsage", "");
+                    },
+                    "not_a_ca"},
+               Rule{"a_root_without_basic_constraints",
+                    [](PathScene& s) {
+                      s.root.with("basicConstraints", "");
+                      s.root.with("keyUsage", "");
+                    },
+                    "not_a_ca"},
+               Rule{"a_ca_without_key_usage", on_east("keyUsage", "")},
+               Rule{"a_root_that_may_not_sign", on_root("keyUsage", "critical,digitalSignature"),
+                    "ca_without_cert_sign"},
+               Rule{"a_root_with_path_length_0",
+                    on_root("basicConstraints", "critical,CA:TRUE,pathlen:0"),
+                    "path_length_exceeded"},
+               Rule{"a_root_with_path_length_1",
+                    on_root("basicConstraints", "critical,CA:TRUE,pathlen:1")},
+               Rule{"a_signature_by_another_key",
+                    [](PathScene& s) { s.leaf.signing_key = testing::ec_key(); },
+                    "signature_invalid"},
+               Rule{"an_identifier_of_another_key",
+                    on_leaf("authorityKeyIdentifier", "DER:30058003010203")},
+               Rule{"names_that_differ_in_case_and_blanks",
+                    [](PathScene& s) { s.leaf.issuer_name = "O=FORGE,CN=East"; }},
+               Rule{"names_that_differ_in_encoding",
+                    [](PathScene& s) { s.leaf.issuer_as_printable = true; }},
+               Rule{"another_issuer", [](PathScene& s) { s.leaf.issuer_name = "O=Forge,CN=west"; },
+                    "no_path"},
+               Rule{"too_deep", as_is, "too_deep",
+                    [](ChainQuestion& q) { q.most_intermediates = 0; }},
+               Rule{"deep_enough", as_is, "accepted",
+                    [](ChainQuestion& q) { q.most_intermediates = 1; }},
+               Rule{"no_roots", as_is, "no_path", [](ChainQuestion& q) { q.anchors.clear(); }},
+               Rule{"an_intermediate_as_the_anchor", as_is, "accepted",
+                    [](ChainQuestion& q) { q.anchors = {q.chain[1]}; }},
+               Rule{"the_leaf_as_the_anchor", as_is, "accepted",
+                    [](ChainQuestion& q) { q.anchors = {q.chain[0]}; }},
+               Rule{"a_self_signed_stranger", as_is, "self_signed_not_trusted",
+                    [](ChainQuestion& q) {
+                      Forgery stranger;
+                      stranger.subject = "CN=stranger";
+                      q.chain = {testing::as_path(testing::forge_root(stranger).certificate)};
+                      q.purpose = Purpose::kAny;
+                    }}),
     [](const auto& test) { return test.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -233,8 +239,7 @@ INSTANTIATE_TEST_SUITE_P(
         Rule{"a_server_as_anything", as_is, "accepted", purpose(Purpose::kAny)},
         Rule{"no_extended_usage", on_leaf("extendedKeyUsage", "")},
         Rule{"any_usage", on_leaf("extendedKeyUsage", "anyExtendedKeyUsage")},
-        Rule{"an_empty_extended_usage", on_leaf("extendedKeyUsage", "DER:3000"),
-             "extension_malformed"},
+        Rule{"an_empty_extended_usage", on_leaf("extendedKeyUsage", "DER:3000"), "extension_empty"},
         Rule{"an_intermediate_for_clients", on_east("extendedKeyUsage", "clientAuth"),
              "extended_key_usage"},
         Rule{"an_intermediate_for_servers", on_east("extendedKeyUsage", "serverAuth")},
@@ -350,15 +355,16 @@ INSTANTIATE_TEST_SUITE_P(
         Constraint{"ip_within", "permitted;IP:10.0.0.0/255.0.0.0", "IP:10.1.2.3"},
         Constraint{"ip_outside", "permitted;IP:10.0.0.0/255.0.0.0", "IP:11.1.2.3",
                    "name_not_permitted"},
-        Constraint{"ip_excluded", "excluded;IP:10.0.0.0/255.0.0.0", "IP:10.1.2.3",
-                   "name_excluded"},
+        Constraint{"ip_excluded", "excluded;IP:10.0.0.0/255.0.0.0", "IP:10.1.2.3", "name_excluded"},
         Constraint{"ip6_within", "permitted;IP:2001:db8::/ffff:ffff::", "IP:2001:db8::1"},
         Constraint{"ip6_where_only_ip4_is_permitted", "permitted;IP:10.0.0.0/255.0.0.0",
                    "IP:2001:db8::1", "name_not_permitted"},
-        Constraint{"ip_with_holes_in_the_mask", "permitted;IP:10.0.0.0/255.0.255.0",
-                   "IP:10.0.0.1", "name_constraints_malformed"},
-        Constraint{"ip_without_a_mask", "DER:300aa0083006870" "47f000001", "IP:127.0.0.1",
+        Constraint{"ip_with_holes_in_the_mask", "permitted;IP:10.0.0.0/255.0.255.0", "IP:10.0.0.1",
                    "name_constraints_malformed"},
+        Constraint{"ip_without_a_mask",
+                   "DER:300aa0083006870"
+                   "47f000001",
+                   "IP:127.0.0.1", "name_constraints_malformed"},
         Constraint{"no_subtrees", "DER:3000", "DNS:example.com", "name_constraints_malformed"},
         Constraint{"mailbox", "permitted;email:joe@example.com", "email:joe@EXAMPLE.com"},
         Constraint{"another_mailbox", "permitted;email:joe@example.com", "email:Joe@example.com",

@@ -67,7 +67,8 @@ struct Bridge {
 
 TEST(PathSearch, FindsTheBridgeUnderTheOldRoot) {
   const Bridge s;
-  const auto chain = std::vector{s.leaf, as_path(s.east.certificate), as_path(s.bridge.certificate)};
+  const auto chain =
+      std::vector{s.leaf, as_path(s.east.certificate), as_path(s.bridge.certificate)};
   EXPECT_EQ(answer(question(chain, {s.a})), "accepted");
   EXPECT_EQ(answer(question(chain, {s.b})), "accepted");
   EXPECT_THAT(path_subjects(question(chain, {s.a})),
@@ -85,17 +86,17 @@ TEST(PathSearch, IsNotMisledByAnExpiredBridgeBeforeAGoodOne) {
   const Bridge s;
   Forgery expired = cross(s.b);
   expired.not_after = kNow - base::days(1);
-  const auto chain = std::vector{s.leaf, as_path(s.east.certificate),
-                                 as_path(forge(expired, s.a).certificate),
-                                 as_path(s.bridge.certificate)};
+  const auto chain =
+      std::vector{s.leaf, as_path(s.east.certificate), as_path(forge(expired, s.a).certificate),
+                  as_path(s.bridge.certificate)};
   EXPECT_EQ(answer(question(chain, {s.a})), "accepted");
 }
 
 TEST(PathSearch, IsNotMisledByANamesakeWithAnotherKey) {
   const Bridge s;
   const Identity stranger = forge(ca("CN=east"), s.b);
-  const auto chain = std::vector{s.leaf, as_path(stranger.certificate),
-                                 as_path(s.east.certificate), as_path(s.bridge.certificate)};
+  const auto chain = std::vector{s.leaf, as_path(stranger.certificate), as_path(s.east.certificate),
+                                 as_path(s.bridge.certificate)};
   EXPECT_EQ(answer(question(chain, {s.a})), "accepted");
 }
 
@@ -119,9 +120,8 @@ TEST(PathSearch, LeavesCirclesAlone) {
   Identity b = forge_root(root_called("CN=B"));
   const Identity a_by_b = forge(cross(a), b);
   const Identity b_by_a = forge(cross(b), a);
-  const auto chain =
-      std::vector{path_of(PathScene::server_forgery(), a), as_path(a_by_b.certificate),
-                  as_path(b_by_a.certificate)};
+  const auto chain = std::vector{path_of(PathScene::server_forgery(), a),
+                                 as_path(a_by_b.certificate), as_path(b_by_a.certificate)};
   const Identity stranger = forge_root(root_called("CN=stranger"));
   const ChainVerdict verdict = judge_chain(question(chain, {stranger}), "meshtrust");
   EXPECT_FALSE(verdict.accepted);
@@ -167,13 +167,14 @@ TEST(PathSearch, SaysWhatIsWrongWithThePathThatCameClosest) {
   Bridge s;
   Forgery expired = cross(s.b);
   expired.not_after = kNow - base::days(1);
-  const auto chain = std::vector{s.leaf, as_path(s.east.certificate),
-                                 as_path(forge(expired, s.a).certificate)};
+  const auto chain =
+      std::vector{s.leaf, as_path(s.east.certificate), as_path(forge(expired, s.a).certificate)};
   const ChainVerdict verdict = judge_chain(question(chain, {s.a}), "meshtrust");
   ASSERT_EQ(verdict.failures.size(), 1U);
-  EXPECT_EQ(verdict.failures.front().text(),
-            "intermediate 'CN=B': expired, found not after 2029-12-31T00:00:00Z, wanted at or after "
-            "2030-01-01T00:00:00Z (RFC 5280 6.1.3 (a)(2))");
+  EXPECT_EQ(
+      verdict.failures.front().text(),
+      "intermediate 'CN=B': expired, found not after 2029-12-31T00:00:00Z, wanted at or after "
+      "2030-01-01T00:00:00Z (RFC 5280 6.1.3 (a)(2))");
 }
 
 TEST(PathSearch, TellsWhatIsWrongWithTheLeafBesideWhatIsWrongWithThePath) {

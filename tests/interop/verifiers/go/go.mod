@@ -1,0 +1,3 @@
+module meshtrust/interop/verifiers
+
+go 1.26
