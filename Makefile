@@ -1,5 +1,5 @@
 # The front door. `make` lists what there is; the work itself is in scripts/ and CMakePresets.json.
-.PHONY: help setup build demo demo-down test slow asan tsan tidy fmt lint check bench clean
+.PHONY: help setup build demo demo-down test slow asan tsan tidy fmt lint check bench verifiers clean
 
 help:
 	@echo 'make demo                  set up, build, and run the main job on two real clusters'
@@ -10,6 +10,7 @@ help:
 	@echo 'make lint | fmt            format and clang-tidy checks; reformat'
 	@echo 'make check                 all of the above but demo'
 	@echo 'make bench                 timings against other tools'
+	@echo 'make verifiers             what Go, BoringSSL and rustls-webpki say of many chains (SEED=, CASES=)'
 	@echo 'make demo-down | clean     stop the demo clusters; remove build/'
 
 setup:
@@ -54,6 +55,10 @@ check: lint asan tsan test slow
 bench: setup
 	@scripts/build release meshtrust
 	@bench/run
+
+verifiers: setup
+	@scripts/build dev chains
+	@MESHTRUST_REQUIRE_RIG=1 MESHTRUST_SEED=$(or $(SEED),1) MESHTRUST_CASES=$(or $(CASES),20000) python3 -B tests/interop/verifiers_test.py
 
 clean:
 	rm -rf build

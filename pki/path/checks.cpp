@@ -147,7 +147,8 @@ std::optional<PathFailure> check_alone(const PathCertificate& certificate,
                       "not before " + base::format_rfc3339(facts.not_before),
                       "at or before " + base::format_rfc3339(at));
   }
-  if (rules.checks(Check::kExpired, role) && at > facts.not_after) {
+  const bool is_over = at > facts.not_after || (at == facts.not_after && !rules.last_second_counts);
+  if (rules.checks(Check::kExpired, role) && is_over) {
     return failure_of(Check::kExpired, certificate, role, depth,
                       "not after " + base::format_rfc3339(facts.not_after),
                       "at or after " + base::format_rfc3339(at));

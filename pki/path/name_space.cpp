@@ -220,7 +220,8 @@ std::optional<NameSpace::Violation> NameSpace::check(const PathGeneralName& name
                                                      const ConstraintRules& rules) const {
   const bool closed = (name.form == NameForm::kUri && rules.uri_always_violates) ||
                       (name.form == NameForm::kDirectory && rules.directory_always_violates) ||
-                      (name.form == NameForm::kEmail && rules.email_always_violates);
+                      (name.form == NameForm::kEmail && rules.email_always_violates) ||
+                      (name.form == NameForm::kIp && rules.address_always_violates);
   if (name.form == NameForm::kDirectory && !rules.directory_counts) return std::nullopt;
   for (const bool excluding : {false, true}) {
     const Trees& trees = excluding ? excluded_ : permitted_;

@@ -16,6 +16,7 @@ struct ConstraintRules {
   bool uri_always_violates = false;        ///< rustls-webpki: any URI under any URI constraint
   bool directory_always_violates = false;  ///< rustls-webpki: likewise, even without a subject
   bool email_always_violates = false;      ///< rustls-webpki
+  bool address_always_violates = false;    ///< BoringSSL
   bool subject_counts = true;              ///< the subject's own name and mail addresses
   bool directory_counts = true;            ///< false: Go does not compare them at all
 };

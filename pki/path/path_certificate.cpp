@@ -48,13 +48,17 @@ void read_times(const X509& certificate, PathFacts& facts) {
   }
 }
 
-/// Mail addresses, which the subject may hold as attributes.
-void read_subject_emails(const X509_NAME* subject, PathFacts& facts) {
-  int index = -1;
-  while ((index = X509_NAME_get_index_by_NID(subject, NID_pkcs9_emailAddress, index)) >= 0) {
-    const X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, index);
-    facts.subject_emails.emplace_back(base::as_text(content_of(X509_NAME_ENTRY_get_data(entry))));
-  }
+/// Common names and mail addresses, which the subject may hold as attributes.
+void read_subject_attributes(const X509_NAME* subject, PathFacts& facts) {
+  const auto read = [subject](int nid, std::vector<std::string>& list) {
+    int index = -1;
+    while ((index = X509_NAME_get_index_by_NID(subject, nid, index)) >= 0) {
+      const X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, index);
+      list.emplace_back(base::as_text(content_of(X509_NAME_ENTRY_get_data(entry))));
+    }
+  };
+  read(NID_pkcs9_emailAddress, facts.subject_emails);
+  read(NID_commonName, facts.common_names);
 }
 
 void check_frame(const X509& certificate, PathFacts& facts) {
@@ -138,7 +142,7 @@ PathFacts read_path_facts(const X509& certificate, base::ByteView der) {
   const X509_ALGOR* outer = nullptr;
   X509_get0_signature(nullptr, &outer, &certificate);
   facts.signature = path_signature(outer, X509_get0_tbs_sigalg(&certificate));
-  read_subject_emails(X509_get_subject_name(&certificate), facts);
+  read_subject_attributes(X509_get_subject_name(&certificate), facts);
   check_frame(certificate, facts);
   read_times(certificate, facts);
   read_path_extensions(certificate, facts);
@@ -197,6 +201,7 @@ PathCertificate PathCertificate::without_extensions() const {
   bare.key = all.key;
   bare.signature = all.signature;
   bare.subject_emails = all.subject_emails;
+  bare.common_names = all.common_names;
   std::ranges::copy_if(all.defects, std::back_inserter(bare.defects), [](const Defect& defect) {
     return defect.check < Check::kDuplicateExtension && defect.check != Check::kVersion;
   });

@@ -127,6 +127,7 @@ struct PathFacts {
   bool alternative_names_critical = false;
   std::vector<PathGeneralName> alternative_names;
   std::vector<std::string> subject_emails;
+  std::vector<std::string> common_names;
   std::optional<PathConstraints> constraints;
   PathPolicies policies;
   std::vector<PathDistributionPoint> distribution_points;

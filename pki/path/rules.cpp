@@ -176,6 +176,7 @@ Rules make_go_rules() {
   rules.constraints = {.uri_always_violates = false,
                        .directory_always_violates = false,
                        .email_always_violates = false,
+                       .address_always_violates = false,
                        .subject_counts = false,
                        .directory_counts = false};
   rules.constraints_spare_self_issued = false;
@@ -245,6 +246,9 @@ Rules make_boringssl_rules() {
   rules.any_is_server_or_client = true;
   rules.labels_behind_wildcard = 2;
   rules.rooted_names_match = false;
+  rules.last_second_counts = false;
+  rules.constraints.address_always_violates = true;
+  rules.constraints_refuse_lone_common_name = true;
   rules.signature_allowed = boringssl_signature_allowed;
   rules.understands = boringssl_understands;
   rules.unreadable = nothing_else;
@@ -276,6 +280,7 @@ std::string webpki_unreadable(const PathFacts& certificate, Role role) {
   if (certificate.version != 3 && (role != Role::kAnchor || certificate.version != 1)) {
     return "version " + std::to_string(certificate.version);
   }
+  if (certificate.version == 1 && !certificate.extensions.empty()) return "extensions in version 1";
   static constexpr std::array<std::string_view, 6> kRemembered = {
       "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.37"};
   for (const std::string_view object : kRemembered) {
@@ -296,6 +301,7 @@ Rules make_webpki_rules() {
                            {Check::kSignatureAlgorithmsEqual, kEverywhere},
                            {Check::kEncodingOfTimes, kBelowAnchor},
                            {Check::kValidityOrder, kBelowAnchor},
+                           {Check::kExtensionReadable, kBelowAnchor},
                            {Check::kUnknownCritical, kBelowAnchor},
                            {Check::kCaAsLeaf, kAtLeaf},
                            {Check::kNotYetValid, kBelowAnchor},
@@ -320,6 +326,7 @@ Rules make_webpki_rules() {
   rules.constraints = {.uri_always_violates = true,
                        .directory_always_violates = true,
                        .email_always_violates = true,
+                       .address_always_violates = false,
                        .subject_counts = false,
                        .directory_counts = true};
   rules.constraints_spare_self_issued = false;

@@ -62,7 +62,11 @@ struct Rules {
   std::size_t labels_behind_wildcard = 2;
   bool old_versions_are_bare = false;  ///< extensions of versions 1 and 2 are not seen
   bool reads_the_whole_chain = false;  ///< an unreadable certificate in it ends everything
-  bool rooted_names_match = true;      ///< "example.com." asks for "example.com"
+  bool last_second_counts = true;      ///< of the validity (RFC 5280 4.1.2.5)
+  /// Where there are name constraints, a leaf without alternative names whose common name could be
+  /// a host is refused.
+  bool constraints_refuse_lone_common_name = false;
+  bool rooted_names_match = true;  ///< "example.com." asks for "example.com"
 
   /// Whether a signature algorithm is verified at all with a key like this.
   bool (*signature_allowed)(const PathSignature& signature, const PathKey& issuer) = nullptr;

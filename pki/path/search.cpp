@@ -248,6 +248,19 @@ class Search {
     return nullptr;
   }
 
+  /// A self-signed leaf is looked up by name, and what is found first has to be the leaf.
+  bool is_hidden_by_a_namesake() const {
+    const PathCertificate& leaf = *path_.front();
+    if (!looks_self_signed(leaf.facts())) return false;
+    for (const Candidate& candidate : pools_.candidates(leaf)) {
+      const PathFacts& facts = candidate.certificate->facts();
+      const bool denied = facts.key_usage && (*facts.key_usage & kKeyCertSign) == 0;
+      if (!candidate.is_anchor || denied || !identifiers_agree(leaf.facts(), facts)) continue;
+      return *candidate.certificate != leaf;
+    }
+    return false;
+  }
+
   /// Takes the first issuer each time, anchors first, and looks at what came of it in the end.
   bool climb(bool leaf_is_anchor) {
     std::size_t untrusted = 0;  // certificates below the first anchor; 0: none was reached
@@ -260,11 +273,11 @@ class Search {
       path_.push_back(next->certificate);
       ++candidates_;
     }
-    if (untrusted == 0 && leaf_is_anchor) {
-      // Trusted itself, so that its time alone is looked at.
+    if (untrusted == 0 && leaf_is_anchor && !is_hidden_by_a_namesake()) {
+      // Trusted itself, and whatever was found above it as well: times and signatures are left.
       leaf_failures_ = check_leaf(*path_.front(), question_, purpose_, Role::kAnchor, rules_);
-      path_.resize(1);
-      return true;
+      if (path_.size() > 1 && looks_self_signed(path_.back()->facts())) path_.pop_back();
+      return is_good(0);
     }
     if (untrusted != 0) return is_good(untrusted);
     const PathCertificate& last = *path_.back();
@@ -278,17 +291,44 @@ class Search {
     return false;
   }
 
+  std::optional<PathFailure> check_lone_common_name() const {
+    const PathFacts& leaf = path_.front()->facts();
+    const bool constrained =
+        std::any_of(path_.begin() + 1, path_.end(),
+                    [](const PathCertificate* one) { return one->name_space() != nullptr; });
+    if (!rules_.constraints_refuse_lone_common_name || !constrained || leaf.has_alternative_names) {
+      return std::nullopt;
+    }
+    for (const std::string& name : leaf.common_names) {
+      if (!is_dns_name(name, true)) continue;
+      return failure_of(Check::kNameUnsupported, *path_.front(), Role::kLeaf, 0, name,
+                        "alternative names");
+    }
+    return std::nullopt;
+  }
+
+  /// A certificate above one that is trusted itself.
+  std::optional<PathFailure> check_trusted(const PathCertificate& issuer) {
+    const Role role = Role::kAnchor;
+    if (auto failure = check_alone(issuer, role, path_.size(), question_.at, rules_)) {
+      return failure;
+    }
+    if (auto failure = check_signature(path_.size() - 1, issuer)) return failure;
+    return check_names(issuer, role);
+  }
+
   /// The path that `climb` made: each certificate at its place, and then the whole.
   bool is_good(std::size_t untrusted) {
     const Path whole = path_;
     std::optional<PathFailure> failure;
     path_.resize(1);
     for (std::size_t i = 1; i < whole.size() && !failure; ++i) {
-      const Candidate next{whole[i], i >= untrusted};
-      failure = check_candidate(next);
+      failure =
+          untrusted == 0 ? check_trusted(*whole[i]) : check_candidate({whole[i], i >= untrusted});
       path_.push_back(whole[i]);
     }
     path_ = whole;
+    if (!failure) failure = check_lone_common_name();
     if (!failure) failure = check_policies(path_);
     if (failure) note(*std::move(failure), path_.size());
     return !best_;

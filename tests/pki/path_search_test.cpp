@@ -1,6 +1,7 @@
 #include "tests/pki/path_scene.h"
 
 #include <gmock/gmock.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 
@@ -186,6 +187,31 @@ TEST(PathSearch, TellsWhatIsWrongWithTheLeafBesideWhatIsWrongWithThePath) {
   ASSERT_EQ(verdict.failures.size(), 2U);
   EXPECT_EQ(verdict.failures[0].id(), "expired");
   EXPECT_EQ(verdict.failures[1].id(), "no_path");
+}
+
+TEST(PathSearch, AcceptsWithEveryJudgeWhatIsMinted) {
+  base::SystemRandom random;
+  const auto root_key = *PrivateKey::generate(KeyAlgorithm::kEcdsaP256);
+  const auto root = *issue_root(testing::wanted_ca("O=Shop,CN=Root"), root_key, random);
+  const testing::Key key = testing::ec_key();
+  const base::Bytes public_key = [&] {
+    unsigned char* der = nullptr;
+    const int size = i2d_PUBKEY(key.get(), &der);
+    base::Bytes bytes(der, der + size);
+    OPENSSL_free(der);
+    return bytes;
+  }();
+  const auto east = *issue_intermediate(testing::wanted_ca("O=Shop,CN=East", base::days(730)),
+                                        public_key, root, root_key, random);
+  ChainQuestion question;
+  question.chain = {path_of(PathScene::server_forgery(), {east, key}), as_path(east)};
+  question.anchors = {as_path(root)};
+  question.at = kNow;
+  question.purpose = Purpose::kServer;
+  for (const std::string_view judge : chain_judges()) {
+    EXPECT_EQ(answer(question, judge), "accepted") << judge;
+  }
+  EXPECT_TRUE(as_path(root).facts().defects.size() == 1) << "a CA as the leaf is all";
 }
 
 TEST(PathSearch, JudgesNothing) {

@@ -313,6 +313,7 @@ const std::vector<Dimension>& table() {
          d.question.dns = pick(
              r, Values{"web.example.com", "WEB.example.com", "web.example.com.", "example.com",
                        "a.apps.example.com", "b.a.apps.example.com", "other.example.net", "web"});
+         d.question.ip.clear();
        },
        true},
       {"address",
