@@ -93,8 +93,7 @@ CommandEntry verify_command() {
                    {"Files before they are pushed by hand", "meshtrust verify --bundle east"},
                    {"One server certificate, as Envoy and ztunnel would see it",
                     "meshtrust verify --chain web.pem --root roots.pem --purpose server --dns "
-                    "web.example.com --as boringssl,webpki"},
-                   {"Will it still hold next year?", "meshtrust verify --at 2027-11-21T00:00:00Z"}},
+                    "web.example.com --as boringssl,webpki"}},
       .files = {"mesh.yaml  which clusters",
                 "DIR        ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem, perhaps "
                 "ca-crl.pem;",
