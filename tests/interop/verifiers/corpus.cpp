@@ -4,6 +4,7 @@
 #include <botan/ecdsa.h>
 #include <botan/x509_ca.h>
 #include <botan/x509self.h>
+#include <openssl/x509.h>
 
 #include <map>
 
@@ -106,20 +107,30 @@ Case made_by_botan(Dice& dice) {
   return question;
 }
 
-/// A root and an intermediate by meshtrust, and below them what istiod would issue.
+base::Bytes public_key_of(const Key& key) {
+  unsigned char* der = nullptr;
+  const int size = i2d_PUBKEY(key.get(), &der);
+  base::Bytes bytes(der, der + size);
+  OPENSSL_free(der);
+  return bytes;
+}
+
+/// A root and an intermediate by meshtrust, and below them what istiod issues.
 Case made_by_us(Dice& dice) {
   static const auto root_key = *pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256);
-  static const auto east_key = *pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP384);
   base::SystemRandom random;
   const auto root = *pki::issue_root(pki::testing::wanted_ca("O=Shop,CN=Root"), root_key, random);
+  const Key east_key = key_of(dice, roll(dice, 2) == 0 ? "p256" : "p384");
   const auto east =
       *pki::issue_intermediate(pki::testing::wanted_ca("O=Shop,CN=East", base::days(730)),
-                               east_key.public_key(), root, root_key, random);
+                               public_key_of(east_key), root, root_key, random);
+  Forgery leaf = pki::testing::leaf_forgery();
+  leaf.not_after = kNow + base::days(700);
   Case question;
   question.maker = "meshtrust";
-  question.chain = {east.der()};
+  question.chain = {below(leaf, {east, east_key}).certificate.der(), east.der()};
   question.roots = {root.der()};
-  question.purpose = roll(dice, 2) == 0 ? "any" : "server";
+  question.purpose = pick(dice, std::vector<std::string>{"any", "server", "client"});
   question.at = kNow + base::days(static_cast<int>(roll(dice, 4)) * 300);
   return question;
 }
