@@ -40,6 +40,10 @@ constexpr std::array kChecks = {
     CheckInfo{Check::kCriticalFlags, "critical_flag_wrong", "RFC 5280 4.2.1, 4.2.2",
               "key identifiers, access information and freshest CRLs are not critical; "
               "policy constraints and inhibitAnyPolicy are"},
+    CheckInfo{Check::kAuthorityKeyForm, "authority_key_malformed", "RFC 5280 4.2.1.1",
+              "an authority key identifier is not empty, and has issuer and serial or neither"},
+    CheckInfo{Check::kOwnKeyIdentifier, "self_signed_by_another_key", "RFC 5280 4.2.1.1",
+              "what a self-signed certificate says of its issuer's key is true of its own"},
     CheckInfo{Check::kCaFlagCritical, "ca_flag_not_critical", "RFC 5280 4.2.1.9",
               "an anchor's basicConstraints are critical"},
     CheckInfo{Check::kAlternativeNamesForm, "name_malformed", "RFC 5280 4.2.1.6",
@@ -56,6 +60,9 @@ constexpr std::array kChecks = {
               "name constraints stand only in CA certificates"},
     CheckInfo{Check::kConstraintsForm, "name_constraints_malformed", "RFC 5280 4.2.1.10",
               "name constraints are not empty, and each has its form"},
+    CheckInfo{Check::kConstraintsDotted, "dns_constraint_dotted", "RFC 5280 4.2.1.10",
+              "a constraint of DNS names begins with a label; only those of URIs and mail begin "
+              "with a dot"},
     CheckInfo{Check::kCaAsLeaf, "ca_as_leaf", "rustls-webpki",
               "the certificate in question is not a CA's"},
     CheckInfo{Check::kKeyStrength, "key_not_allowed", "policy: keys",

@@ -26,6 +26,8 @@ enum class Check : std::uint8_t {
   kExtensionEmpty,
   kUnknownCritical,
   kCriticalFlags,
+  kAuthorityKeyForm,
+  kOwnKeyIdentifier,
   kCaFlagCritical,
   kAlternativeNamesForm,
   kKeyUsageEmpty,
@@ -34,6 +36,7 @@ enum class Check : std::uint8_t {
   kCaWithoutCertSign,
   kConstraintsOnLeaf,
   kConstraintsForm,
+  kConstraintsDotted,
   kCaAsLeaf,
   kKeyStrength,
   // The certificate at its place and time.

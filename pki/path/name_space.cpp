@@ -184,6 +184,8 @@ NameSpace::NameSpace(const PathConstraints& constraints) {
     for (const PathSubtree& subtree : subtrees) {
       std::string problem = trees.add(subtree);
       if (malformed_.empty()) malformed_ = std::move(problem);
+      const PathGeneralName& base = subtree.base;
+      if (base.form == NameForm::kDns && base.value.starts_with('.')) dotted_ = base.value;
     }
   };
   take(constraints.permitted, permitted_);

@@ -31,6 +31,9 @@ class NameSpace {
   /// What is malformed in the constraints themselves; empty when nothing.
   const std::string& malformed() const { return malformed_; }
 
+  /// A DNS constraint that begins with a dot, which everybody takes for "below"; empty when none.
+  const std::string& dotted() const { return dotted_; }
+
   struct Violation {
     Check check = Check::kNamePermitted;
     std::string name;
@@ -82,6 +85,7 @@ class NameSpace {
   Trees permitted_;
   Trees excluded_;
   std::string malformed_;
+  std::string dotted_;
 };
 
 }  // namespace meshtrust::pki

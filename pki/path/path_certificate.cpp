@@ -127,7 +127,24 @@ bool is_allowed_key(const PathKey& key) {
   }
 }
 
-PathFacts read_path_facts(const X509& certificate, base::ByteView der) {
+/// Asked last, because a rollover certificate is self-issued too and names the older key rightly.
+void check_own_key(X509& certificate, PathFacts& facts) {
+  if (!facts.is_self_issued()) return;
+  const bool same_key = !facts.authority_key_id || !facts.subject_key_id ||
+                        *facts.authority_key_id == *facts.subject_key_id;
+  const bool same_serial = !facts.authority_serial || *facts.authority_serial == facts.serial_bytes;
+  const bool same_name = !facts.authority_name || facts.authority_name->rdns == facts.issuer.rdns;
+  if (same_key && same_serial && same_name) return;
+  EVP_PKEY* key = X509_get0_pubkey(&certificate);
+  if (key != nullptr && X509_verify(&certificate, key) == 1) {
+    facts.defects.push_back({.check = Check::kOwnKeyIdentifier,
+                             .found = "an authority key identifier of another certificate",
+                             .wanted = "its own"});
+  }
+  forget_openssl_errors();
+}
+
+PathFacts read_path_facts(X509& certificate, base::ByteView der) {
   PathFacts facts;
   facts.der.assign(der.begin(), der.end());
   facts.fingerprint = base::to_hex(base::sha256(der));
@@ -147,6 +164,7 @@ PathFacts read_path_facts(const X509& certificate, base::ByteView der) {
   read_times(certificate, facts);
   read_path_extensions(certificate, facts);
   check_together(facts);
+  check_own_key(certificate, facts);
   if (!is_allowed_key(facts.key)) {
     facts.defects.push_back({.check = Check::kKeyStrength, .found = facts.key.text, .wanted = {}});
   }
@@ -178,6 +196,11 @@ base::Result<PathCertificate> PathCertificate::from_der(base::ByteView der) {
     if (!space->malformed().empty()) {
       facts.defects.push_back(
           {.check = Check::kConstraintsForm, .found = space->malformed(), .wanted = {}});
+    }
+    if (!space->dotted().empty()) {
+      facts.defects.push_back({.check = Check::kConstraintsDotted,
+                               .found = space->dotted(),
+                               .wanted = space->dotted().substr(1)});
     }
   }
   std::ranges::stable_sort(facts.defects, {}, &Defect::check);

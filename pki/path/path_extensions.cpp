@@ -105,6 +105,13 @@ void read_authority_key(const Reading& reading, const AUTHORITY_KEYID& value) {
     facts.authority_name = path_name(name->d.directoryName);
     break;
   }
+  const bool has_issuer = value.issuer != nullptr;
+  if (has_issuer != (value.serial != nullptr)) {
+    reading.defect(Check::kAuthorityKeyForm, has_issuer ? "an issuer alone" : "a serial alone",
+                   "both or neither");
+  } else if (!has_issuer && value.keyid == nullptr) {
+    reading.defect(Check::kAuthorityKeyForm, "nothing in it", "a key identifier");
+  }
 }
 
 std::vector<PathSubtree> subtrees_of(const STACK_OF(GENERAL_SUBTREE) * stack) {

@@ -28,6 +28,11 @@ bool share_a_name(const std::vector<PathGeneralName>& a, const std::vector<PathG
   });
 }
 
+/// Names by which a list can be fetched. Others say nothing about which list is meant.
+bool is_location(const PathGeneralName& name) {
+  return name.form == NameForm::kUri || name.form == NameForm::kDirectory;
+}
+
 bool has_directory(const std::vector<PathGeneralName>& names, const PathName& wanted) {
   return std::ranges::any_of(names, [&wanted](const PathGeneralName& name) {
     return name.form == NameForm::kDirectory && name.rdns == wanted.rdns;
@@ -40,8 +45,8 @@ class StatusQuestion {
   StatusQuestion(const Path& path,
                  std::size_t depth,
                  const ChainQuestion& question,
-                 const IsTrusted& is_trusted)
-      : path_(path), depth_(depth), question_(question), is_trusted_(is_trusted) {}
+                 ListIssuers& issuers)
+      : path_(path), depth_(depth), question_(question), issuers_(issuers) {}
 
   std::optional<PathFailure> answer() {
     std::vector<const PathCrl*> usable;
@@ -90,7 +95,7 @@ class StatusQuestion {
     std::vector<PathDistributionPoint> points;
     for (const PathDistributionPoint& point : subject().distribution_points) {
       const bool fits = point.crl_issuer.empty() ? own : has_directory(point.crl_issuer, issuer);
-      if (fits) points.push_back(point);
+      if (fits && std::ranges::all_of(point.full_name, is_location)) points.push_back(point);
     }
     if (own && points.empty()) {
       PathDistributionPoint implied;
@@ -116,6 +121,10 @@ class StatusQuestion {
     }
     if (!crl.scope) return true;
     const CrlScope& scope = *crl.scope;
+    if (!std::ranges::all_of(scope.point.full_name, is_location)) {
+      return refuse(Check::kCrlScope, "a distribution point with a name that is no location",
+                    "URIs or directory names");
+    }
     if (scope.only_attribute || (scope.only_user && subject().is_ca) ||
         (scope.only_ca && !subject().is_ca)) {
       return refuse(Check::kCrlScope, "a list for certificates of another kind",
@@ -131,9 +140,16 @@ class StatusQuestion {
     return true;
   }
 
+  bool verifies(const PathCrl& crl, const PathCertificate& issuer) {
+    const auto key = std::make_pair(crl.facts().fingerprint, issuer.facts().key.info);
+    const auto known = issuers_.verified.find(key);
+    if (known != issuers_.verified.end()) return known->second;
+    return issuers_.verified[key] = crl.is_signed_by(issuer);
+  }
+
   bool is_signed_by(const PathCrl& crl, const PathCertificate& issuer) {
     const PathFacts& facts = issuer.facts();
-    if (facts.subject.rdns != crl.facts().issuer.rdns || !crl.is_signed_by(issuer)) return false;
+    if (facts.subject.rdns != crl.facts().issuer.rdns || !verifies(crl, issuer)) return false;
     if (facts.key_usage && (*facts.key_usage & kCrlSign) == 0) {
       return refuse(Check::kCrlIssuerMaySign, "keyUsage without cRLSign", "cRLSign");
     }
@@ -146,7 +162,7 @@ class StatusQuestion {
       if (is_signed_by(crl, *path_[i])) return true;
     }
     const auto elsewhere = [this, &crl](const PathCertificate& other) {
-      return is_signed_by(crl, other) && is_trusted_(other);
+      return !(other == *path_[depth_]) && is_signed_by(crl, other) && issuers_.is_trusted(other);
     };
     return std::ranges::any_of(question_.anchors, elsewhere) ||
            std::ranges::any_of(question_.chain, elsewhere);
@@ -224,7 +240,7 @@ class StatusQuestion {
   const Path& path_;
   std::size_t depth_;
   const ChainQuestion& question_;
-  const IsTrusted& is_trusted_;
+  ListIssuers& issuers_;
   Problem problem_;
 };
 
@@ -232,9 +248,9 @@ class StatusQuestion {
 
 std::optional<PathFailure> check_revocation(const Path& path,
                                             const ChainQuestion& question,
-                                            const IsTrusted& is_trusted) {
+                                            ListIssuers& issuers) {
   for (std::size_t i = 0; i + 1 < path.size(); ++i) {
-    if (auto failure = StatusQuestion(path, i, question, is_trusted).answer()) return failure;
+    if (auto failure = StatusQuestion(path, i, question, issuers).answer()) return failure;
   }
   return std::nullopt;
 }

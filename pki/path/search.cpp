@@ -176,15 +176,26 @@ class Search {
 
   std::optional<PathFailure> check_revoked() {
     if (!question_.asks_revocation || &rules_ != &own_rules()) return std::nullopt;
-    return check_revocation(path_, question_, [this](const PathCertificate& issuer) {
-      ChainQuestion about = question_;
-      about.chain = {issuer};
-      about.chain.insert(about.chain.end(), question_.chain.begin() + 1, question_.chain.end());
-      about.asks_revocation = false;
-      about.name.reset();
-      about.purpose = Purpose::kAny;
-      return judge_by_rules(about, rules_).accepted;
-    });
+    return check_revocation(path_, question_, list_issuers_);
+  }
+
+  /// Whether the certificate of a CRL issuer is good itself, its own status included (RFC 5280
+  /// 6.3.3 (f)). One that only its own lists speak for is not.
+  bool may_issue_lists(const PathCertificate& issuer) {
+    const auto known = may_issue_.find(&issuer);
+    if (known != may_issue_.end()) return known->second;
+    constexpr std::size_t kDeepestIssuer = 2;
+    constexpr std::size_t kMostIssuers = 50;
+    if (question_.issuers_of_lists >= kDeepestIssuer || may_issue_.size() >= kMostIssuers) {
+      return false;
+    }
+    ChainQuestion about = question_;
+    about.chain = {issuer};
+    about.chain.insert(about.chain.end(), question_.chain.begin() + 1, question_.chain.end());
+    about.issuers_of_lists = question_.issuers_of_lists + 1;
+    about.name.reset();
+    about.purpose = Purpose::kAny;
+    return may_issue_[&issuer] = judge_by_rules(about, rules_).accepted;
   }
 
   /// Looks at `path_`, which ends in an anchor, as a whole.
@@ -350,6 +361,10 @@ class Search {
   std::size_t paths_ = 0;
   bool limit_reached_ = false;
   std::map<std::pair<const PathCertificate*, std::string>, bool> signed_;
+  ListIssuers list_issuers_{
+      .is_trusted = [this](const PathCertificate& issuer) { return may_issue_lists(issuer); },
+      .verified = {}};
+  std::map<const PathCertificate*, bool> may_issue_;
   std::map<std::pair<const PathCertificate*, const PathCertificate*>,
            std::optional<NameSpace::Violation>>
       violations_;

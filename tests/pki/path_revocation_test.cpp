@@ -143,6 +143,15 @@ INSTANTIATE_TEST_SUITE_P(
                  "critical,DER:3022a020a01e861c687474703a2f2f63726c2e6578616d706c652e636f6d2f31"
                  "2e63726c"),
              "crl_scope"},
+        Case{"a_list_of_a_point_with_a_host_for_a_name",
+             [](Scene& s) {
+               s.leaf.with("crlDistributionPoints", kPoint);
+               s.of_east.extensions.emplace_back(
+                   "issuingDistributionPoint",
+                   "critical,DER:3025a023a021861c687474703a2f2f63726c2e6578616d706c652e636f6d2f312e"
+                   "63726c820161");
+             },
+             "crl_scope"},
         Case{"a_list_for_some_reasons",
              east_list("issuingDistributionPoint", "critical,DER:300483020640"), "crl_scope"},
         Case{
@@ -166,6 +175,44 @@ INSTANTIATE_TEST_SUITE_P(
              [](Scene& s) { s.of_east.extensions.emplace_back("deltaCRL", "critical,DER:020107"); },
              "crl_missing"}),
     [](const auto& test) { return test.param.name; });
+
+// A CA with one key for certificates and another for lists, whose certificate may be revoked.
+TEST(Revocation, IsAskedOfWhoSignsTheLists) {
+  const Identity root = testing::forge_root();
+  const Identity east = testing::forge(testing::intermediate_forgery(), root);
+  Forgery lists = testing::intermediate_forgery();
+  lists.serial = "77";
+  lists.with("basicConstraints", "critical,CA:FALSE").with("keyUsage", "critical,cRLSign");
+  const Identity signer = testing::forge(lists, root);
+  ChainQuestion question;
+  question.chain = {testing::path_of(testing::PathScene::server_forgery(), east),
+                    as_path(east.certificate), as_path(signer.certificate)};
+  question.anchors = {as_path(root.certificate)};
+  question.at = kNow;
+  question.asks_revocation = true;
+  CrlForgery of_root;
+  question.crls = {forge_crl(of_root, root), forge_crl({}, signer)};
+  EXPECT_EQ(answer(question), "accepted");
+  of_root.serials = {"77"};
+  question.crls = {forge_crl(of_root, root), forge_crl({}, signer)};
+  EXPECT_EQ(answer(question), "crl_signature_invalid");
+}
+
+TEST(Revocation, TakesNobodysWordForHimself) {
+  const Identity root = testing::forge_root();
+  const Identity east = testing::forge(testing::intermediate_forgery(), root);
+  Forgery lists = testing::intermediate_forgery();
+  lists.with("basicConstraints", "critical,CA:FALSE").with("keyUsage", "critical,cRLSign");
+  const Identity signer = testing::forge(lists, east);  // which only its own lists speak for
+  ChainQuestion question;
+  question.chain = {testing::path_of(testing::PathScene::server_forgery(), east),
+                    as_path(east.certificate), as_path(signer.certificate)};
+  question.anchors = {as_path(root.certificate)};
+  question.at = kNow;
+  question.asks_revocation = true;
+  question.crls = {forge_crl({}, root), forge_crl({}, signer)};
+  EXPECT_EQ(answer(question), "crl_signature_invalid");
+}
 
 TEST(Revocation, FindsAnotherWayRoundARevokedIntermediate) {
   const Identity root = testing::forge_root();
