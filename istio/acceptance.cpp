@@ -7,6 +7,7 @@
 #include "pki/chain.h"
 #include "pki/key.h"
 #include "pki/lint.h"
+#include "pki/path/imagined_workload.h"
 #include "pki/revocation_list.h"
 
 #include <fmt/format.h>
@@ -36,6 +37,7 @@ class Judge {
     judge_roots();
     judge_times();
     judge_lists();
+    judge_workloads();
     judge_reload();
     return std::move(verdict_);
   }
@@ -221,6 +223,15 @@ class Judge {
   /// below it: whether every CA above leaves room for it has to be counted.
   void judge_path_lengths() {
     if (chain().empty()) return;
+    constexpr std::ptrdiff_t kMost = 6;
+    const auto between = std::ranges::count_if(
+        chain(), [](const Certificate& one) { return !one.is_self_issued(); });
+    if (between > kMost) {
+      report(
+          "chain-too-long",
+          fmt::format("{}: {} between a workload and the root, wanted at most {}", kCertChainFile,
+                      base::count_of(static_cast<std::size_t>(between), "CA"), kMost));
+    }
     for (std::size_t above = 1; above < chain().size(); ++above) {
       check_room(chain()[above], above);
     }
@@ -302,6 +313,7 @@ class Judge {
     for (const pki::RevocationList& list : *lists) {
       judge_list(list);
     }
+    refuse_revoked(*lists);
   }
 
   /// Lists of other clusters' CAs are there too: their issuers are not known here.
@@ -316,6 +328,39 @@ class Judge {
          pki::lint({.list = list, .issuer = issuer, .at = question_.at})) {
       report(finding.rule,
              fmt::format("{}: list of '{}': {}", kCaCrlFile, list.facts().issuer, finding.message));
+    }
+  }
+
+  /// Each CA of the chain against the list of whoever issued it.
+  void refuse_revoked(const std::vector<pki::RevocationList>& lists) {
+    for (const Certificate& one : chain()) {
+      const Certificate* issuer = issuer_of(one);
+      for (const pki::RevocationList& list : lists) {
+        const auto& revoked = list.facts().revoked;
+        const bool named = std::ranges::find(revoked, one.facts().serial,
+                                             &pki::RevokedCertificate::serial) != revoked.end();
+        if (!named || issuer == nullptr || !list.is_of(*issuer)) continue;
+        report("ca-revoked", fmt::format("{}: '{}' is on the list of '{}'", kCaCrlFile,
+                                         one.facts().subject, issuer->facts().subject));
+      }
+    }
+  }
+
+  /// What the other verifiers say of workloads; told where nothing else has told it already.
+  void judge_workloads() {
+    std::vector<Certificate> shown{parsed().ca_cert};
+    shown.insert(shown.end(), chain().begin(), chain().end());
+    const auto said = pki::judge_imagined_workload(
+        {.chain = std::move(shown), .roots = roots(), .at = question_.at});
+    const bool is_explained = std::ranges::any_of(verdict_.problems, [](const auto& problem) {
+      return problem.severity == Severity::kError;
+    });
+    for (const pki::Verdict& one : said) {
+      verdict_.chain_verdicts.push_back(one);
+      if (one.accepted || is_explained) continue;
+      report("workloads-refused",
+             fmt::format("a workload of '{}' is refused by {}: {}",
+                         parsed().ca_cert.facts().subject, one.judge, one.reason));
     }
   }
 

@@ -36,7 +36,8 @@ struct BundleVerdict {
   std::optional<LoadOutcome> reload;          ///< of one that runs with another bundle
   std::vector<BundleProblem> problems;        ///< in the order in which istiod would look
   std::vector<pki::Verdict>
-      chain_verdicts;                  ///< both libraries on cert-chain.pem under root-cert.pem
+      chain_verdicts;  ///< both libraries on cert-chain.pem under root-cert.pem, then Go,
+                       ///< BoringSSL and rustls-webpki on workloads below it
   std::optional<ParsedBundle> parsed;  ///< where the certificates could be read
 
   /// istiod starts with it and the mesh works: no error, both libraries accept.

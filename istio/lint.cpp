@@ -69,6 +69,9 @@ constexpr std::array kBundleRules = {
          "Go, OpenSSL; Envoy and ztunnel but for roots",
          "istiod's own check at load takes the signing certificate for the end of the path, and so "
          "counts one too few."},
+    Rule{"chain-too-long", kError, kBundles, "rustls-webpki",
+         "at most six CAs stand between a workload and its root", "ztunnel",
+         "ztunnel's verifier gives up at the seventh, whatever path lengths allow."},
     Rule{"chain-refused", kError, kBundles, "RFC 5280 6.1",
          "the chain leads to a root of the bundle", "istiod",
          "It exits at start ('cannot verify the cert with the provided root chain')."},
@@ -88,6 +91,14 @@ constexpr std::array kBundleRules = {
          "istiod refuses to start without one for each certificate of the chain file ('missing CRL "
          "signed by certificates'); Envoy wants one for the root as well and otherwise refuses "
          "every connection. Put in an empty list of each CA of every cluster."},
+    Rule{"ca-revoked", kError, kBundles, "RFC 5280 6.3.3",
+         "no CA of the bundle is on a revocation list", "Envoy, ztunnel",
+         "Peers with this list refuse every workload of the cluster. Give the cluster a new CA, or "
+         "take this one off the list: peers believe again what a newer list does not name."},
+    Rule{"workloads-refused", kError, kBundles, "Go, BoringSSL and rustls-webpki, as modelled",
+         "Go, Envoy and ztunnel accept the workloads of this CA", "Go, Envoy, ztunnel (by message)",
+         "A workload was imagined as istiod would sign it, and each verifier asked about it as "
+         "server and as client. 'meshtrust verify --chain' asks about one that exists."},
     Rule{"reload-ignored", kWarning, kBundles, "istiod: root changes on reload",
          "a running istiod takes the change without a restart", "istiod, until restarted",
          "The whole update is passed over, a new intermediate in it too, until a restart. Without "

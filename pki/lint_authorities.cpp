@@ -132,10 +132,22 @@ std::string check_directory_constraints(const LintSubject& subject) {
                                           : "";
 }
 
+std::string check_mail_constraints(const LintSubject& subject) {
+  return constrains(subject, GEN_EMAIL) ? "name constraints speak of mail addresses, wanted none"
+                                        : "";
+}
+
+std::string check_address_constraints(const LintSubject& subject) {
+  return constrains(subject, GEN_IPADD) ? "name constraints speak of IP addresses, wanted none"
+                                        : "";
+}
+
 std::string check_no_name_constraints(const LintSubject& subject) {
   if (!facts_of(subject).has_name_constraints) return "";
-  // Those of the two worse kinds have rules of their own.
-  if (constrains(subject, GEN_URI) || constrains(subject, GEN_DIRNAME)) return "";
+  // Those of the worse kinds have rules of their own.
+  for (const int type : {GEN_URI, GEN_DIRNAME, GEN_EMAIL, GEN_IPADD}) {
+    if (constrains(subject, type)) return "";
+  }
   return "name constraints are present, wanted none";
 }
 
@@ -182,7 +194,7 @@ constexpr std::array kRules = {
                     check_self_issued},
     CertificateRule{{"subject-distinct", kError, kIntermediates,
                      "mesh policy: verifiers take a self-issued certificate for a root",
-                     "an intermediate's subject is not its issuer's", "OpenSSL, Envoy",
+                     "an intermediate's subject is not its issuer's", "Envoy, OpenSSL",
                      "Path building goes by names; OpenSSL and Envoy do not try a second "
                      "candidate. Give every CA and every generation a name of its own."},
                     check_subject_distinct},
@@ -257,6 +269,16 @@ constexpr std::array kRules = {
                      "Go knows no such constraints, and where they are critical it refuses; so "
                      "does ztunnel."},
                     check_directory_constraints},
+    CertificateRule{{"mail-constraints", kWarning, kAuthorities, "rustls-webpki",
+                     "a CA has no name constraints on mail addresses", "ztunnel",
+                     "It refuses every certificate below that names a mail address, within the "
+                     "constraint or not. Workloads of a mesh name none."},
+                    check_mail_constraints},
+    CertificateRule{{"address-constraints", kWarning, kAuthorities, "BoringSSL",
+                     "a CA has no name constraints on IP addresses", "Envoy",
+                     "It refuses every certificate below that names an address, within the "
+                     "constraint or not: a gateway's, say. Workloads of a mesh name none."},
+                    check_address_constraints},
     CertificateRule{
         {"no-name-constraints", kWarning, kAuthorities,
          "mesh policy: istiod signs what a constraint forbids", "a CA has no name constraints", "",
@@ -269,7 +291,7 @@ constexpr std::array kRules = {
                      "without it a rotation to a root of the same name breaks one of the two."},
                     check_subject_key_id},
     CertificateRule{{"root-authority-key-id", kError, kRoots, "RFC 5280 4.2.1.1",
-                     "a root's authority key identifier is absent or its own", "OpenSSL, Envoy",
+                     "a root's authority key identifier is absent or its own", "Envoy, OpenSSL",
                      "A root that names another key is no root to them."},
                     check_root_authority_key_id},
     CertificateRule{{"authority-key-id-present", kWarning, kIntermediates, "RFC 5280 4.2.1.1",
@@ -278,7 +300,7 @@ constexpr std::array kRules = {
                     check_authority_key_id},
     CertificateRule{
         {"authority-key-id-matches", kError, kIntermediates | kWorkloads, "RFC 5280 4.2.1.1",
-         "the authority key identifier is the issuer's key identifier", "OpenSSL, Envoy",
+         "the authority key identifier is the issuer's key identifier", "Envoy, OpenSSL",
          "They pass over an issuer whose identifier is another; Go and rustls only "
          "look at the signature."},
         check_authority_key_id_matches},

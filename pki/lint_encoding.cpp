@@ -1,5 +1,7 @@
+#include "pki/der.h"
 #include "pki/lint_rules.h"
 #include "pki/openssl_values.h"
+#include "pki/path/path_extensions.h"
 
 #include <array>
 #include <set>
@@ -62,6 +64,42 @@ std::string check_unknown_critical(const LintSubject& subject) {
   return "critical extension " + quoted(unknown.front()) + " is unknown, wanted none";
 }
 
+std::string check_der(const LintSubject& subject) {
+  const X509* x509 = x509_of(subject.certificate);
+  bool strict = is_strict_der(subject.certificate.der());
+  for (int i = 0; i < X509_get_ext_count(x509); ++i) {
+    X509_EXTENSION* extension = X509_get_ext(x509, i);
+    const bool known = X509V3_EXT_get(extension) != nullptr;
+    strict = strict && (!known || is_strict_der(content_of(X509_EXTENSION_get_data(extension))));
+  }
+  return strict ? "" : "a length or truth value is encoded in a longer way, wanted DER";
+}
+
+std::string check_algorithms_equal(const LintSubject& subject) {
+  const X509* x509 = x509_of(subject.certificate);
+  const X509_ALGOR* outer = nullptr;
+  X509_get0_signature(nullptr, &outer, x509);
+  if (X509_ALGOR_cmp(outer, X509_get0_tbs_sigalg(x509)) == 0) return "";
+  return "the signature algorithm in the signed part is another than the one beside the signature";
+}
+
+std::string check_path_length_of_ca(const LintSubject& subject) {
+  const auto& constraints = facts_of(subject).basic_constraints;
+  if (!constraints || constraints->is_ca || !constraints->path_length) return "";
+  return "basicConstraints have a path length without CA:TRUE, wanted none";
+}
+
+std::string check_policies(const LintSubject& subject) {
+  const X509* x509 = x509_of(subject.certificate);
+  for (const int nid : {NID_certificate_policies, NID_policy_mappings, NID_policy_constraints,
+                        NID_inhibit_any_policy}) {
+    const int index = X509_get_ext_by_NID(x509, nid, -1);
+    if (index < 0 || X509_EXTENSION_get_critical(X509_get_ext(x509, index)) != 1) continue;
+    return "extension " + quoted(OBJ_nid2sn(nid)) + " is critical, wanted none of its kind";
+  }
+  return "";
+}
+
 std::string check_issuer_bytes(const LintSubject& subject) {
   if (subject.issuer == nullptr) return "";
   if (facts_of(subject).issuer_der == subject.issuer->facts().subject_der) return "";
@@ -87,7 +125,7 @@ constexpr std::array kRules = {
                     check_serial_positive},
     CertificateRule{
         {"serial-length", kError, kCertificates, "RFC 5280 4.1.2.2", "serial has at most 20 octets",
-         "ztunnel", "Readers need not cope with longer ones, and some do not."},
+         "", "Readers need not cope with longer ones. Those of a mesh do today."},
         check_serial_length},
     CertificateRule{{"serial-entropy", kWarning, kCertificates, "CA/Browser Forum BR 7.1",
                      "serial has room for 64 random bits", "",
@@ -95,7 +133,7 @@ constexpr std::array kRules = {
                      "certificate revokes two."},
                     check_serial_entropy},
     CertificateRule{{"duplicate-extension", kError, kCertificates, "RFC 5280 4.2",
-                     "no extension stands there twice", "Go, ztunnel",
+                     "no extension stands there twice", "Go, Envoy, ztunnel, OpenSSL",
                      "Verifiers differ in which of the two they believe."},
                     check_duplicates},
     CertificateRule{{"unknown-critical-extension", kError, kCertificates, "RFC 5280 4.2",
@@ -103,11 +141,32 @@ constexpr std::array kRules = {
                      "Whoever does not understand a critical extension has to refuse the "
                      "certificate. Mark it as not critical, or leave it out."},
                     check_unknown_critical},
-    CertificateRule{{"issuer-name-bytes", kError, kIntermediates | kWorkloads, "RFC 5280 4.1.2.4",
-                     "issuer repeats the issuer's subject byte for byte", "Go",
-                     "Go compares names as bytes: the same words as another string type are "
-                     "another name to it. Sign with a tool that copies the issuer's name."},
-                    check_issuer_bytes},
+    CertificateRule{{"der", kError, kCertificates, "X.690 10.1, 11.1",
+                     "everything is encoded as DER has it", "Go, ztunnel; Envoy in extensions",
+                     "Envoy and OpenSSL read other encodings, so such a certificate works in one "
+                     "half of a mesh. Only a broken encoder makes it: use another tool."},
+                    check_der},
+    CertificateRule{
+        {"signature-algorithms-equal", kError, kCertificates, "RFC 5280 4.1.1.2",
+         "the signature algorithm inside equals the one outside", "Go, Envoy, ztunnel, OpenSSL",
+         "The one outside is not signed. Somebody has put another signature on it."},
+        check_algorithms_equal},
+    CertificateRule{{"path-length-without-ca", kError, kCertificates, "RFC 5280 4.2.1.9",
+                     "a path length stands only with CA:TRUE", "Envoy",
+                     "BoringSSL calls such a certificate invalid; the others do not look."},
+                    check_path_length_of_ca},
+    CertificateRule{{"critical-policies", kError, kCertificates, "rustls-webpki",
+                     "no extension about policies is critical", "ztunnel",
+                     "ztunnel's verifier knows none of certificatePolicies, policyMappings, "
+                     "policyConstraints and inhibitAnyPolicy. Without policies a mesh needs none "
+                     "of them."},
+                    check_policies},
+    CertificateRule{
+        {"issuer-name-bytes", kError, kIntermediates | kWorkloads, "RFC 5280 4.1.2.4",
+         "issuer repeats the issuer's subject byte for byte", "Go, ztunnel",
+         "Go and ztunnel compare names as bytes: the same words as another string "
+         "type are another name to them. Sign with a tool that copies the issuer's name."},
+        check_issuer_bytes},
 };
 
 }  // namespace

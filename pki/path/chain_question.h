@@ -21,7 +21,8 @@ struct ChainQuestion {
   std::optional<ReferenceName> name;
   std::optional<std::size_t> most_intermediates;
   std::vector<PathCrl> crls;
-  bool asks_revocation = false;      ///< then a certificate that no list covers is refused
+  bool asks_revocation = false;         ///< then a certificate that no list covers is refused
+  bool assumes_leaf_signature = false;  ///< of a certificate that is only imagined
   std::size_t issuers_of_lists = 0;  ///< how many of them stand between this and the first question
 };
 

@@ -208,6 +208,11 @@ base::Result<PathCertificate> PathCertificate::from_der(base::ByteView der) {
       Content{std::move(x509), std::move(facts), std::move(space)}));
 }
 
+PathCertificate PathCertificate::imagined(PathFacts facts) {
+  return PathCertificate(
+      std::make_shared<const Content>(Content{nullptr, std::move(facts), std::nullopt}));
+}
+
 PathCertificate PathCertificate::without_extensions() const {
   const PathFacts& all = facts();
   PathFacts bare;
@@ -241,6 +246,7 @@ const NameSpace* PathCertificate::name_space() const {
 }
 
 bool PathCertificate::is_signed_by(const PathCertificate& issuer) const {
+  if (content_->x509 == nullptr || issuer.content_->x509 == nullptr) return false;
   EVP_PKEY* key = X509_get0_pubkey(issuer.content_->x509.get());
   const bool verified = key != nullptr && X509_verify(content_->x509.get(), key) == 1;
   forget_openssl_errors();

@@ -147,6 +147,10 @@ class PathCertificate {
   /// kInvalidInput when `der` is not one certificate as far as OpenSSL can tell.
   static base::Result<PathCertificate> from_der(base::ByteView der);
 
+  /// A certificate that was never made, for asking what would be said of one. It has no signature:
+  /// see `ChainQuestion::assumes_leaf_signature`.
+  static PathCertificate imagined(PathFacts facts);
+
   const PathFacts& facts() const;
 
   /// The same as somebody sees it who looks for extensions in version 3 alone.

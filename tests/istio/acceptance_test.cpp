@@ -91,6 +91,15 @@ TEST(JudgeBundle, WarnsAMonthBeforeTheEndAndRefusesAfterIt) {
   EXPECT_EQ(after.outcome, LoadOutcome::kRefusesToStart);
 }
 
+TEST(JudgeBundle, AsksWhoMeetsInTheMeshAboutItsWorkloads) {
+  const PublicBundle sound{pem("east"), pem("east"), pem("root")};
+  std::string judges;
+  for (const pki::Verdict& one : judge_bundle({.bundle = sound, .at = kNow}).chain_verdicts) {
+    judges += one.judge + (one.accepted ? " " : "! ");
+  }
+  EXPECT_EQ(judges, "openssl botan go boringssl webpki ");
+}
+
 TEST(JudgeBundle, StopsIstiodForAKeyThatDoesNotFit) {
   const PublicBundle sound{pem("east"), pem("east"), pem("root")};
   const auto judged = [&sound](KeyMatch key) {

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <functional>
 #include <set>
 
@@ -84,6 +85,17 @@ const std::vector<BadRoot>& bad_roots() {
        [](Forgery& f) { f.with("extendedKeyUsage", "serverAuth"); }},
       {"key-usage-cert-sign: keyUsage allows cRLSign, wanted keyCertSign",
        [](Forgery& f) { f.with("keyUsage", "critical,cRLSign"); }},
+      {"mail-constraints: name constraints speak of mail addresses, wanted none",
+       [](Forgery& f) { f.with("nameConstraints", "permitted;email:example.com"); }},
+      {"address-constraints: name constraints speak of IP addresses, wanted none",
+       [](Forgery& f) { f.with("nameConstraints", "permitted;IP:10.0.0.0/255.0.0.0"); }},
+      {"critical-policies: extension 'certificatePolicies' is critical, wanted none of its kind",
+       [](Forgery& f) { f.with("certificatePolicies", "critical,1.2.3.4"); }},
+      {"path-length-without-ca: basicConstraints have a path length without CA:TRUE, wanted none; "
+       "basic-constraints-ca: basicConstraints say CA:FALSE, wanted CA:TRUE",
+       [](Forgery& f) { f.with("basicConstraints", "critical,CA:FALSE,pathlen:3"); }},
+      {"der: a length or truth value is encoded in a longer way, wanted DER",
+       [](Forgery& f) { f.with("basicConstraints", "critical,DER:3003010101"); }},
       {"uri-constraints: name constraints speak of URIs, wanted none",
        [](Forgery& f) { f.with("nameConstraints", "critical,permitted;URI:cluster.local"); }},
       {"no-name-constraints: name constraints are present, wanted none",
@@ -390,6 +402,17 @@ TEST(Lint, KnowsTheSamplesThatEverybodyHasTheKeysOf) {
                                      "of theirs: everybody has the private key"));
 }
 
+TEST(Lint, ComparesTheTwoPlacesOfTheSignatureAlgorithm) {
+  base::Bytes der = forge_root().certificate.der();
+  const base::Bytes sha256 = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
+  const auto outer = std::find_end(der.begin(), der.end(), sha256.begin(), sha256.end());
+  ASSERT_NE(outer, der.end());
+  *(outer + 7) = 3;  // SHA-384
+  EXPECT_THAT(findings_of({.certificate = *Certificate::from_der(der)}),
+              ::testing::Contains("signature-algorithms-equal: the signature algorithm in the "
+                                  "signed part is another than the one beside the signature"));
+}
+
 TEST(LintRules, HaveDistinctIdsAndASource) {
   std::set<std::string_view> ids;
   for (const Rule& rule : lint_rules()) {
@@ -401,7 +424,9 @@ TEST(LintRules, HaveDistinctIdsAndASource) {
 
 TEST(LintRules, AreAllBrokenByACaseOfThisTest) {
   // Those that have tests of their own, and keys that take minutes to make.
-  std::string all = "version-3: crl-version-2: sample-key: key-rsa-too-large: key-ed25519: ";
+  std::string all =
+      "version-3: crl-version-2: sample-key: key-rsa-too-large: key-ed25519: "
+      "signature-algorithms-equal: ";
   for (const BadWorkload& bad : bad_workloads()) {
     all += bad.finding + "; ";
   }
