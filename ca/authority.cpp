@@ -136,7 +136,7 @@ Result<pki::Certificate> issue_below(const TrustStore& store,
                                      const pki::Signer& root_key,
                                      const Child& child) {
   const Environment& environment = store.environment();
-  const pki::CertificateFacts& issuer = root.certificate.facts();
+  const pki::CertificateFacts& issuer = root.issuer().facts();
   const Instant now = environment.clock.now();
   MESHTRUST_TRY_DO(check_fits(issuer, child.lifetime, now));
   MESHTRUST_TRY(
@@ -146,8 +146,14 @@ Result<pki::Certificate> issue_below(const TrustStore& store,
   const pki::CaTemplate wanted{.subject = subject,
                                .not_before = std::max(now - pki::kBackdate, issuer.not_before),
                                .not_after = now + child.lifetime};
-  return pki::issue_intermediate(wanted, child.public_key, root.certificate, root_key,
+  return pki::issue_intermediate(wanted, child.public_key, root.issuer(), root_key,
                                  environment.random);
+}
+
+std::vector<pki::Certificate> chain_below(const Root& root, const pki::Certificate& child) {
+  std::vector<pki::Certificate> chain = root.between();
+  chain.insert(chain.begin(), child);
+  return chain;
 }
 
 Result<Root> root_of(const TrustStore& store) {
@@ -223,7 +229,7 @@ Result<Intermediate> mint_intermediate(TrustStore& store,
   MESHTRUST_TRY_DO(check_lifetime(request.lifetime));
   MESHTRUST_TRY(const Root root, root_of(store));
   MESHTRUST_TRY_DO(
-      check_fits(root.certificate.facts(), request.lifetime, store.environment().clock.now()));
+      check_fits(root.issuer().facts(), request.lifetime, store.environment().clock.now()));
   MESHTRUST_TRY(pki::PrivateKey key, pki::PrivateKey::generate(request.key));
   MESHTRUST_TRY(const pki::Certificate certificate, issue_below(store, root, root_key,
                                                                 {.cluster = request.cluster,
@@ -239,8 +245,8 @@ Result<Intermediate> mint_intermediate(TrustStore& store,
                                 &certificate));
   return Intermediate{.certificate = certificate,
                       .key = std::move(key),
-                      .chain = {certificate},
-                      .roots = {root.certificate}};
+                      .chain = chain_below(root, certificate),
+                      .roots = {root.anchor()}};
 }
 
 Result<SignedRequest> sign_request(TrustStore& store,
@@ -276,8 +282,8 @@ Result<SignedRequest> sign_request(TrustStore& store,
                                        .detail = {}},
                                 &certificate));
   SignedRequest done{.certificate = certificate,
-                     .chain = {certificate},
-                     .roots = {root.certificate},
+                     .chain = chain_below(root, certificate),
+                     .roots = {root.anchor()},
                      .ignored = facts.extensions};
   if (facts.subject != certificate.facts().subject) {
     done.ignored.insert(done.ignored.begin(), fmt::format("the subject '{}'", facts.subject));

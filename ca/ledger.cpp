@@ -36,6 +36,7 @@ constexpr std::array kEvents{
     NamedEvent{Event::kListMade, "list-made"},
     NamedEvent{Event::kRequested, "requested"},
     NamedEvent{Event::kRequestClosed, "request-closed"},
+    NamedEvent{Event::kSubordinated, "subordinated"},
 };
 
 constexpr std::string_view kRestoreHint = "restore the whole store folder from a backup";
@@ -59,6 +60,11 @@ bool is_about_lists(Event event) {
 
 bool is_about_requests(Event event) {
   return event == Event::kRequested || event == Event::kRequestClosed;
+}
+
+Result<std::vector<pki::Certificate>> above_from(std::string_view text) {
+  MESHTRUST_TRY(const base::Bytes pem, base::from_base64(text));
+  return pki::certificates_from_pem(base::as_text(pem));
 }
 
 Failure<base::Error> corrupt(std::string_view message) {
@@ -177,8 +183,11 @@ const LedgerEntry* Ledger::issuer_of(const pki::Certificate& certificate) const 
   const auto& facts = certificate.facts();
   const auto found = std::find_if(entries_.rbegin(), entries_.rend(), [&](const auto& entry) {
     const auto& issuer = entry.certificate.facts();
-    return issuer.subject_der == facts.issuer_der &&
-           issuer.subject_key_id == facts.authority_key_id;
+    if (issuer.subject_der != facts.issuer_der) return false;
+    // A CA above the root may have given the root's key another identifier.
+    return issuer.subject_key_id == facts.authority_key_id ||
+           (!entry.above.empty() &&
+            entry.above.front().facts().subject_key_id == facts.authority_key_id);
   });
   return found == entries_.rend() ? nullptr : &*found;
 }
@@ -192,6 +201,7 @@ Status Ledger::may_append(const Action& action, const pki::Certificate* certific
   if (is_delivery(action.event)) return may_deliver(action);
   if (is_about_lists(action.event)) return may_revoke(action);
   if (is_about_requests(action.event)) return may_request(action);
+  if (action.event == Event::kSubordinated) return may_subordinate(action);
   const bool planned = std::count(planned_keys_.begin(), planned_keys_.end(), action.detail) != 0;
   if (action.event == Event::kKeyPlanned && planned) {
     return fail(Code::kConflict, fmt::format("key '{}' is planned already", action.detail));
@@ -269,6 +279,22 @@ Status Ledger::may_request(const Action& action) const {
                                            waits ? "recorded already" : "not open"));
 }
 
+Status Ledger::may_subordinate(const Action& action) const {
+  const LedgerEntry* entry = find(action.fingerprint);
+  if (entry == nullptr || entry->kind != AuthorityKind::kRoot) {
+    return fail(Code::kNotFound, fmt::format("'{}' is no root of this ledger", action.fingerprint));
+  }
+  MESHTRUST_TRY(const auto above, above_from(action.detail));
+  const auto& wanted = entry->certificate.facts();
+  const auto& found = above.front().facts();
+  if (above.size() > 1 && found.key_id == wanted.key_id &&
+      found.subject_der == wanted.subject_der) {
+    return {};
+  }
+  return fail(Code::kConflict, fmt::format("'{}' is no certificate of the root '{}'", found.subject,
+                                           wanted.subject));
+}
+
 void Ledger::append(Action action, const pki::Certificate* certificate) {
   MESHTRUST_CHECK(action.sequence == static_cast<std::int64_t>(actions_.size()) + 1);
   if (is_minting(action.event)) {
@@ -286,6 +312,8 @@ void Ledger::append(Action action, const pki::Certificate* certificate) {
     } else {
       entry.newest_list = action.detail;
     }
+  } else if (action.event == Event::kSubordinated) {
+    entries_[position_.find(action.fingerprint)->second].above = *above_from(action.detail);
   } else if (action.event == Event::kRequested) {
     requests_.push_back({.key_name = action.detail, .cluster = action.cluster, .since = action.at});
   } else if (action.event == Event::kRequestClosed) {
@@ -311,8 +339,13 @@ void Ledger::mint(const Action& action, const pki::Certificate& certificate) {
                   .state = Delivery::kMinted,
                   .state_since = action.at,
                   .revoked = {},
-                  .newest_list = is_root ? std::string() : action.detail});
+                  .newest_list = is_root ? std::string() : action.detail,
+                  .above = {}});
   if (is_root) std::erase(planned_keys_, key_name(certificate));
+}
+
+std::string above_text(const std::vector<pki::Certificate>& above) {
+  return base::to_base64(base::as_bytes(pki::to_pem(above)));
 }
 
 std::string key_name(const pki::Certificate& root) {

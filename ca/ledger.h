@@ -50,6 +50,7 @@ enum class Event {
   kListMade,   ///< a revocation list of the certificate, its DER in base64 in `detail`
   kRequested,  ///< the key named in `detail` waits in the store for a certificate from elsewhere
   kRequestClosed,  ///< it waits no more: imported, or given up
+  kSubordinated,   ///< a CA above has certified the root's key; `detail` is `above_text`
 };
 /// "store-created", "key-planned", ..., "abandoned".
 std::string_view name_of(Event event);
@@ -84,6 +85,9 @@ struct LedgerEntry {
   base::Instant state_since;
   std::optional<Revocation> revoked = {};
   std::string newest_list = {};  ///< DER of the last list made of this CA, in base64; or empty
+  /// Of a root below another organisation's CA: its own certificate by that CA, then what is above
+  /// it, the self-signed one last. Empty for a root that stands by itself.
+  std::vector<pki::Certificate> above = {};
 
   const std::string& fingerprint() const { return certificate.fingerprint(); }
 };
@@ -94,6 +98,9 @@ struct PendingRequest {
   std::string cluster;
   base::Instant since;
 };
+
+/// `above` as the ledger keeps it, in one line.
+std::string above_text(const std::vector<pki::Certificate>& above);
 
 /// What the key of `root` is called, in the ledger and on disk: the first 16 digits of its key id.
 std::string key_name(const pki::Certificate& root);
@@ -137,6 +144,7 @@ class Ledger {
   base::Status may_deliver(const Action& action) const;
   base::Status may_revoke(const Action& action) const;
   base::Status may_request(const Action& action) const;
+  base::Status may_subordinate(const Action& action) const;
   /// The entry that signed `certificate`, by name and key identifier; null when there is none.
   const LedgerEntry* issuer_of(const pki::Certificate& certificate) const;
   void mint(const Action& action, const pki::Certificate& certificate);

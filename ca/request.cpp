@@ -70,6 +70,38 @@ Result<Path> path_of(const Certificate& certificate, std::span<const Certificate
   return fail(Code::kRefused, "the chain to the root is too long");
 }
 
+/// The certificate of the root's key that somebody else signed; null when there is none.
+const Certificate* find_of_root(const Root& root, std::span<const Certificate> papers) {
+  const auto found = std::ranges::find_if(papers, [&root](const Certificate& paper) {
+    return paper.facts().key_id == root.certificate.facts().key_id && !paper.is_self_issued();
+  });
+  return found == papers.end() ? nullptr : &*found;
+}
+
+/// What a CA above must have put into the root's certificate for clusters' CAs to live below it.
+Status check_may_sign_authorities(const Root& root, const Certificate& certified) {
+  const auto& facts = certified.facts();
+  const auto refuse = [&facts](const std::string& why, std::string hint) {
+    return fail(Code::kRefused,
+                fmt::format("the certificate of the root by '{}' {}", facts.issuer, why),
+                std::move(hint));
+  };
+  if (facts.subject_der != root.certificate.facts().subject_der) {
+    return refuse(fmt::format("is for '{}', wanted '{}' as it stands in the request", facts.subject,
+                              root.certificate.facts().subject),
+                  "ask for the subject to be taken from the request unchanged");
+  }
+  const auto& constraints = facts.basic_constraints;
+  if (!certified.is_ca() || (constraints->path_length && *constraints->path_length < 1)) {
+    return refuse("leaves no room for the CAs of clusters",
+                  "ask for CA:TRUE without a path length, or with at least 1");
+  }
+  if (!facts.subject_key_id) {
+    return refuse("has no subject key identifier", "ask for subjectKeyIdentifier=hash");
+  }
+  return {};
+}
+
 Status refuse_unsound(const Path& path, base::Instant at) {
   const Certificate& own = path.chain.front();
   const Certificate& issuer = path.chain.size() > 1 ? path.chain[1] : path.roots.front();
@@ -124,6 +156,43 @@ Result<pki::CertificateRequest> open_request(TrustStore& store,
     return fail(written.error());
   }
   return request;
+}
+
+Result<pki::CertificateRequest> request_for_root(const TrustStore& store,
+                                                 const pki::Signer& root_key) {
+  const auto root = store.root();
+  MESHTRUST_CHECK(root.has_value());
+  MESHTRUST_TRY(const pki::DistinguishedName subject,
+                pki::DistinguishedName::parse(root->certificate.facts().subject));
+  return pki::make_request(subject, root_key);
+}
+
+bool is_about_root(const TrustStore& store, std::span<const Certificate> papers) {
+  const auto root = store.root();
+  return root && find_of_root(*root, papers) != nullptr;
+}
+
+Result<Root> subordinate_root(TrustStore& store,
+                              const StoreLock& lock,
+                              std::span<const Certificate> papers,
+                              base::Instant at,
+                              const Who& who) {
+  const auto root = store.root();
+  const Certificate* certified = root ? find_of_root(*root, papers) : nullptr;
+  if (certified == nullptr) {
+    return fail(Code::kNotFound, "none of these certificates is of the root's key",
+                "'meshtrust ca request --root' makes the request that another CA signs");
+  }
+  MESHTRUST_TRY_DO(check_may_sign_authorities(*root, *certified));
+  MESHTRUST_TRY(Path path, path_of(*certified, papers));
+  MESHTRUST_TRY_DO(refuse_unsound(path, at));
+  std::vector<Certificate> above = std::move(path.chain);
+  above.insert(above.end(), path.roots.begin(), path.roots.end());
+  MESHTRUST_TRY_DO(store.append(lock, Action{.who = who,
+                                             .event = Event::kSubordinated,
+                                             .fingerprint = root->fingerprint(),
+                                             .detail = above_text(above)}));
+  return *store.root();
 }
 
 Status close_request(TrustStore& store,

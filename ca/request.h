@@ -29,6 +29,26 @@ base::Status close_request(TrustStore& store,
                            const PendingRequest& request,
                            const Who& who);
 
+/// A request for the root's own key and name, for another organisation's CA to certify: the key
+/// stays where it is.
+base::Result<pki::CertificateRequest> request_for_root(const TrustStore& store,
+                                                       const pki::Signer& root_key);
+
+/// Whether one of `papers` is the root's key certified by somebody else.
+bool is_about_root(const TrustStore& store, std::span<const pki::Certificate> papers);
+
+/// Puts the store's root below the CA that certified it. `papers` holds that certificate, what is
+/// above it and their self-signed root, in any order. From then on intermediates are minted below
+/// it, their chains reach up to that root, and that is what bundles trust; what was minted before
+/// stays as it is. A renewed certificate replaces the last one. kNotFound when no paper is of the
+/// root's key, kRefused when its subject is not the root's byte for byte, it may not sign CAs, or
+/// its chain does not lead to a self-signed root among `papers`.
+base::Result<Root> subordinate_root(TrustStore& store,
+                                    const StoreLock& lock,
+                                    std::span<const pki::Certificate> papers,
+                                    base::Instant at,
+                                    const Who& who);
+
 /// What an import leaves with the caller: the only copy of the key, once `close_request` is done.
 struct Imported {
   Intermediate intermediate;

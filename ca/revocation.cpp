@@ -155,7 +155,7 @@ Result<ListSet> make_lists(TrustStore& store,
                 fmt::format("trust store '{}' has no root yet", store.path().string()));
   }
   const Instant now = store.environment().clock.now();
-  const Instant end = std::min(now + request.lifetime, root->certificate.facts().not_after);
+  const Instant end = std::min(now + request.lifetime, root->issuer().facts().not_after);
   if (end - now < kShortest) {
     return fail(Code::kRefused,
                 fmt::format("a list of {} would be over before anybody notices that it was not "
@@ -164,7 +164,10 @@ Result<ListSet> make_lists(TrustStore& store,
                             base::format_duration(kShortest)));
   }
   const auto entries = store.issued();
-  ListSet set{.lists = {}, .authorities = {root->certificate}};
+  ListSet set{.lists = {}, .authorities = {root->issuer()}};
+  if (!root->above.empty()) {
+    set.authorities.insert(set.authorities.end(), root->above.begin() + 1, root->above.end());
+  }
   for (const LedgerEntry& entry : entries) {
     if (!may_be_in_use(entry, now)) continue;
     set.authorities.push_back(entry.certificate);
@@ -180,11 +183,11 @@ Result<ListSet> make_lists(TrustStore& store,
   MESHTRUST_TRY(const std::uint64_t number, next_number(*own));
   MESHTRUST_TRY(const RevocationList list,
                 pki::issue_list({.this_update = std::max(now - std::chrono::hours(1),
-                                                         root->certificate.facts().not_before),
+                                                         root->issuer().facts().not_before),
                                  .next_update = end,
                                  .number = number,
                                  .revoked = revoked_in(entries, root->certificate, now)},
-                                root->certificate, root_key));
+                                root->issuer(), root_key));
   set.lists.insert(set.lists.begin(), list);
   MESHTRUST_TRY_DO(refuse_gaps(set, now));
   if (const std::size_t size = pki::to_pem(set.lists).size(); size > kLargestFile) {

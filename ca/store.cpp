@@ -46,7 +46,8 @@ Result<std::vector<Root>> find_roots(base::Files& files,
               .id = key_name(entry.certificate),
               .declared_subject = without_generation(entry.certificate.facts().subject),
               .minted_at = entry.minted_at,
-              .key_file = layout.key(key_name(entry.certificate))};
+              .key_file = layout.key(key_name(entry.certificate)),
+              .above = entry.above};
     MESHTRUST_TRY(const KeyForm form, look_at_key(files, root.key_file));
     root.key_is_encrypted = form == KeyForm::kEncrypted;
     roots.push_back(std::move(root));
@@ -294,8 +295,10 @@ Status TrustStore::append(const StoreLock& lock,
   MESHTRUST_TRY_DO(ledger.may_append(action, certificate));
   MESHTRUST_TRY_DO(
       lock.database_->append(action, chain_digest(ledger.head(), action), certificate));
+  const bool is_about_roots =
+      action.event == Event::kRootMinted || action.event == Event::kSubordinated;
   ledger.append(std::move(action), certificate);
-  if (certificate == nullptr || !certificate->is_self_issued()) return {};
+  if (!is_about_roots) return {};
   MESHTRUST_TRY(state_->content.roots,
                 find_roots(state_->environment.files, state_->layout, ledger));
   return {};

@@ -26,7 +26,17 @@ struct Root {
   base::Instant minted_at;
   std::filesystem::path key_file;
   bool key_is_encrypted = true;  ///< false: no passphrase is needed (nor wanted)
+  /// What stands above a root that another organisation's CA has certified, see `LedgerEntry`.
+  std::vector<pki::Certificate> above = {};
 
+  /// The certificate that intermediates name as their issuer.
+  const pki::Certificate& issuer() const { return above.empty() ? certificate : above.front(); }
+  /// What a chain holds between an intermediate and the anchor.
+  std::vector<pki::Certificate> between() const {
+    return above.empty() ? above : std::vector(above.begin(), above.end() - 1);
+  }
+  /// What to trust.
+  const pki::Certificate& anchor() const { return above.empty() ? certificate : above.back(); }
   const std::string& fingerprint() const { return certificate.fingerprint(); }
 };
 

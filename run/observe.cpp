@@ -196,7 +196,16 @@ mesh::ClusterObservation observe_cluster(const profiles::Cluster& cluster,
 
 Observed<mesh::StoreFacts> observe_store(const World& world) {
   const auto store = ca::TrustStore::open(world.environment, world.store);
-  if (store) return facts_of(*store);
+  if (store) {
+    const auto root = store->root();
+    if (!root || root->above.empty()) return facts_of(*store);
+    return Observed<mesh::StoreFacts>::unknown(
+        {.code = base::Code::kRefused,
+         .message = "the root of trust store '" + world.store.string() + "' stands below '" +
+                    root->anchor().facts().subject +
+                    "', and rolling such bundles out to clusters is not built",
+         .hints = {"'meshtrust ca issue' makes the files for each cluster"}});
+  }
   if (store.error().code == base::Code::kNotFound) return Absent{};
   return Observed<mesh::StoreFacts>::unknown(store.error());
 }

@@ -1,4 +1,5 @@
 #include "base/encoding.h"
+#include "base/text.h"
 #include "ca/request.h"
 #include "cli/bundle_folder.h"
 #include "cli/commands/ca.h"
@@ -23,7 +24,7 @@ class CaImport final : public Command {
         ->required()
         ->option_text("FILE...");
     declare_store(app, store_);
-    app.add_option("--out", out_, "folder for the four files")->required()->option_text("DIR");
+    app.add_option("--out", out_, "folder for the four files")->option_text("DIR");
     app.add_flag("--force", force_, "replace files that are there");
     passphrase_.declare_source(app, "the waiting key");
   }
@@ -43,9 +44,13 @@ class CaImport final : public Command {
       if (!found) return base::fail(with_context(std::move(found).error(), file));
       papers.insert(papers.end(), found->begin(), found->end());
     }
+    MESHTRUST_TRY(ca::TrustStore store, open_store(session, store_));
+    if (ca::is_about_root(store, papers)) return import_for_root(session, store, papers);
+    if (out_.empty()) {
+      return base::fail(base::Code::kUsage, "--out is needed: a folder for the four files");
+    }
     const BundleFolder out(out_, force_ ? base::Overwrite::kReplace : base::Overwrite::kNever);
     MESHTRUST_TRY_DO(out.check(files));
-    MESHTRUST_TRY(ca::TrustStore store, open_store(session, store_));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
     const auto ask = [&] { return find_passphrase_of(session, passphrase_, "the waiting key"); };
     MESHTRUST_TRY(ca::Imported imported, ca::import_signed(store, papers, ask, session.now()));
@@ -59,6 +64,33 @@ class CaImport final : public Command {
         files.write(list, imported.list.pem(), base::Access::kPublic, base::Overwrite::kReplace));
     MESHTRUST_TRY_DO(ca::close_request(store, lock, imported.request, session.who()));
     tell(session, imported);
+    return {};
+  }
+
+  Status import_for_root(const Session& session,
+                         ca::TrustStore& store,
+                         const std::vector<pki::Certificate>& papers) const {
+    MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
+    MESHTRUST_TRY(const ca::Root root,
+                  ca::subordinate_root(store, lock, papers, session.now(), session.who()));
+    const auto& facts = root.issuer().facts();
+    const auto& anchor = root.anchor().facts();
+    session.answer(
+        {{"apiVersion", "meshtrust/v1"},
+         {"kind", "SubordinateRoot"},
+         {"subject", facts.subject},
+         {"issuer", facts.issuer},
+         {"fingerprint", facts.fingerprint},
+         {"notAfter", base::format_rfc3339(facts.not_after)},
+         {"trusts", anchor.subject}},
+        fmt::format("root:     {}\nissuer:   {}\nsha256:   {}\nexpires:  {}\n"
+                    "trusts:   {}\n",
+                    base::printable(facts.subject), base::printable(facts.issuer),
+                    base::group_hex(facts.fingerprint), expiry_text(facts.not_after, session.now()),
+                    base::printable(anchor.subject)));
+    session.console().say(
+        "bundles made from now on reach up to that root and trust it; those made before do not: "
+        "make them anew. 'meshtrust apply' does not roll such bundles out yet");
     return {};
   }
 
@@ -103,10 +135,13 @@ CommandEntry ca_import_command() {
           "self-signed root among the files and that istiod would load all of it, writes the "
           "four files as 'ca issue' does, and forgets the key in the store. It also writes an "
           "empty revocation list, own-crl.pem: only this key can make it, and a mesh with CRLs "
-          "needs one.",
+          "needs one.\n"
+          "Where the certificate is of the store's own root ('ca request --root'), the root stands "
+          "below the CA that signed it from then on: chains reach up to the root of that CA, "
+          "which has to be among the files, and bundles trust it. No --out is needed.",
       .examples = {{"What came back", "meshtrust ca import east.pem --store east.trust --out east"},
-                   {"Certificate and chain in two files",
-                    "meshtrust ca import east.pem corporate-chain.pem --out east"},
+                   {"The root, signed by the company's CA",
+                    "meshtrust ca import root.pem corporate-chain.pem --store shop.trust"},
                    {"Would istiod take it?", "meshtrust verify --bundle east"}},
       .files = {kStoreFile,
                 "DIR  ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem, own-crl.pem"},

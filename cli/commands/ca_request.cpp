@@ -20,9 +20,8 @@ using base::Status;
 class CaRequest final : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("CLUSTER", cluster_, "the cluster it is for")
-        ->required()
-        ->option_text("CLUSTER");
+    app.add_option("CLUSTER", cluster_, "the cluster it is for")->option_text("[CLUSTER]");
+    app.add_flag("--root", root_, "for the root of the store, to stand below another CA");
     declare_store(app, store_);
     app.add_option("--out", out_, "file for the request (PEM)")->option_text("FILE");
     declare_key(app, key_);
@@ -32,10 +31,49 @@ class CaRequest final : public Command {
 
   int run(Session& session) override {
     passphrase_.keep_from_children();
+    if (root_) return report(session, request_for_root(session));
     return report(session, give_up_ ? give_up(session) : request(session));
   }
 
  private:
+  /// The root's key stays where it is; that it asked leaves no trace until an answer is imported.
+  Status request_for_root(Session& session) {
+    if (!cluster_.empty() || give_up_) {
+      return base::fail(Code::kUsage,
+                        "--root is about the root: it goes with neither a cluster "
+                        "nor --give-up");
+    }
+    MESHTRUST_TRY_DO(check_out(session));
+    MESHTRUST_TRY(const StoreWithRoot opened, open_store_with_root(session, store_));
+    MESHTRUST_TRY(const auto signer, open_root_key(session, opened, passphrase_));
+    MESHTRUST_TRY(const pki::CertificateRequest made, ca::request_for_root(opened.store, *signer));
+    MESHTRUST_TRY_DO(session.around.files.write(out_, made.pem(), base::Access::kPublic,
+                                                base::Overwrite::kNever));
+    session.answer({{"apiVersion", "meshtrust/v1"},
+                    {"kind", "CertificateRequest"},
+                    {"subject", made.facts().subject},
+                    {"file", out_},
+                    {"keyId", made.facts().key_id},
+                    {"key", made.facts().key_type}},
+                   fmt::format("root:     {}\nkey:      {}\nrequest:  {}\n",
+                               base::printable(made.facts().subject), made.facts().key_type, out_));
+    session.console().say(
+        "next: have it signed as a CA (CA:TRUE, path length none or at least 1, keyCertSign and "
+        "cRLSign, the subject unchanged), then 'meshtrust ca import' with the chain up to their "
+        "root");
+    return {};
+  }
+
+  Status check_out(const Session& session) const {
+    if (out_.empty()) {
+      return base::fail(Code::kUsage, "--out is needed: a file for the request");
+    }
+    MESHTRUST_TRY(const base::FileFacts there, session.around.files.facts(out_));
+    if (there.kind == base::FileKind::kAbsent) return {};
+    return base::fail(Code::kRefused, fmt::format("'{}' already exists", out_),
+                      "name another file with --out");
+  }
+
   Status request(Session& session) {
     ca::IntermediateRequest wanted{.cluster = cluster_};
     if (!base::is_dns_label(cluster_)) {
@@ -43,15 +81,8 @@ class CaRequest final : public Command {
           Code::kUsage,
           fmt::format("'{}' is not a cluster name, wanted a DNS label such as 'east'", cluster_));
     }
-    if (out_.empty()) {
-      return base::fail(Code::kUsage, "--out is needed: a file for the request");
-    }
     MESHTRUST_TRY(wanted.key, parse_key(key_));
-    MESHTRUST_TRY(const base::FileFacts there, session.around.files.facts(out_));
-    if (there.kind != base::FileKind::kAbsent) {
-      return base::fail(Code::kRefused, fmt::format("'{}' already exists", out_),
-                        "name another file with --out");
-    }
+    MESHTRUST_TRY_DO(check_out(session));
     MESHTRUST_TRY(const auto passphrase,
                   find_passphrase(session, passphrase_, PassphrasePurpose::kProtectNewKey));
     MESHTRUST_TRY(ca::TrustStore store, open_or_create(session));
@@ -103,6 +134,7 @@ class CaRequest final : public Command {
   std::string store_{kDefaultStore};
   std::string out_;
   std::string key_ = "ecdsa-p256";
+  bool root_ = false;
   bool give_up_ = false;
   PassphraseOptions passphrase_;
 };
@@ -118,11 +150,14 @@ CommandEntry ca_request_command() {
           "For a site whose CA key must not travel: the key is made here and waits in the "
           "trust store, encrypted under a passphrase of its own, until 'ca import' joins it "
           "with its certificate. Only the request leaves. It asks for nothing but a signature: "
-          "whoever signs fixes what the certificate says. Makes the store where there is none.",
+          "whoever signs fixes what the certificate says. Makes the store where there is none.\n"
+          "With --root it asks for the root of the store instead, whose key exists: signed by a "
+          "CA of the organisation, the root becomes subordinate to that.",
       .examples = {{"At the site", "meshtrust ca request east --store east.trust --out east.csr"},
+                   {"To put the root below the company's CA",
+                    "meshtrust ca request --root --store shop.trust --out root.csr"},
                    {"Nobody will sign it",
-                    "meshtrust ca request east --store east.trust --give-up"},
-                   {"What is in it", "meshtrust inspect east.csr"}},
+                    "meshtrust ca request east --store east.trust --give-up"}},
       .files = {kStoreFile, "FILE  the request, never replaced"},
       .make = make_command<CaRequest>};
 }

@@ -48,14 +48,25 @@ class CaShow final : public Command {
          {"notBefore", base::format_rfc3339(facts.not_before)},
          {"notAfter", base::format_rfc3339(facts.not_after)},
          {"intermediates", intermediates},
+         {"below", root.above.empty() ? "" : facts_above(root).issuer},
          {"undelivered", store.undelivered().size()}},
         fmt::format("root:     {}\nsha256:   {}\nkey:      {}, {} in {}\nvalid:    {} to {}\n"
-                    "issued:   {}, {} never known to have arrived\n",
+                    "{}issued:   {}, {} never known to have arrived\n",
                     facts.subject, base::group_hex(facts.fingerprint), facts.key_type,
                     root.key_is_encrypted ? "encrypted" : "in clear text", root.key_file.string(),
                     base::format_date(facts.not_before),
-                    expiry_text(facts.not_after, session.now()),
+                    expiry_text(facts.not_after, session.now()), below_text(session, root),
                     base::count_of(intermediates, "intermediate"), store.undelivered().size()));
+  }
+
+  static const pki::CertificateFacts& facts_above(const ca::Root& root) {
+    return root.issuer().facts();
+  }
+
+  static std::string below_text(const Session& session, const ca::Root& root) {
+    if (root.above.empty()) return "";
+    return fmt::format("below:    {}, until {}\n", base::printable(facts_above(root).issuer),
+                       expiry_text(facts_above(root).not_after, session.now()));
   }
 
   std::string store_{kDefaultStore};

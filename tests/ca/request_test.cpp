@@ -1,5 +1,6 @@
 #include "ca/request.h"
 
+#include "pki/issue.h"
 #include "pki/make_request.h"
 #include "tests/ca/support.h"
 #include "tests/support/matchers.h"
@@ -121,6 +122,34 @@ TEST_F(RequestTest, AnImportNeedsTheKeyAndTheWayToTheRoot) {
               test::FailsWith(Code::kNotFound, HasSubstr("none of these certificates")));
   EXPECT_THAT(import_signed(site, done->chain, saying(""), clock.time),
               test::FailsWith(Code::kRefused, HasSubstr("is not among the papers")));
+}
+
+TEST_F(RequestTest, TheRootCanStandBelowAnotherOnlyWithRoomForClusters) {
+  const auto request = request_for_root(centre, *root.signer);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->facts().subject, root.root.certificate.facts().subject);
+  EXPECT_EQ(request->facts().key_id, root.root.certificate.facts().key_id);
+
+  const auto corporate_key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value();
+  const base::Instant now = clock.time;
+  const auto wanted = [&](std::string_view subject, base::Seconds lifetime) {
+    return pki::CaTemplate{.subject = pki::DistinguishedName::parse(subject).value(),
+                           .not_before = now - pki::kBackdate,
+                           .not_after = now + lifetime};
+  };
+  const auto corporate =
+      pki::issue_root(wanted("O=Corp,CN=Corp Root", base::days(7000)), corporate_key, random);
+  const auto certified =
+      pki::issue_intermediate(wanted(root.root.certificate.facts().subject, base::days(3000)),
+                              request->public_key(), *corporate, corporate_key, random);
+  ASSERT_TRUE(certified);
+  const std::vector papers{*certified, *corporate};
+  EXPECT_TRUE(is_about_root(centre, papers));
+  EXPECT_THAT(subordinate_root(centre, centre_lock, papers, now, kAlice),
+              test::FailsWith(Code::kRefused, HasSubstr("leaves no room")));  // path length 0
+  EXPECT_FALSE(is_about_root(centre, std::vector{*corporate}));
+  EXPECT_THAT(subordinate_root(centre, centre_lock, std::vector{*corporate}, now, kAlice),
+              test::FailsWith(Code::kNotFound, HasSubstr("none of these")));
 }
 
 TEST_F(RequestTest, WhatWaitsIsKnownAfterTheStoreIsOpenedAgain) {

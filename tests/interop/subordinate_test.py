@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""A mesh root below a company's CA, which the openssl program plays: requested, signed, imported, used."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+TESTS = Path(__file__).resolve().parent.parent
+BINARY = os.path.abspath(os.environ.get("MESHTRUST_BINARY") or TESTS.parent / "build" / "dev" / "meshtrust")
+
+ROOT = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign", "subjectKeyIdentifier=hash")
+BELOW = (
+    "basicConstraints=critical,CA:TRUE,pathlen:1",
+    "keyUsage=critical,keyCertSign,cRLSign",
+    "subjectKeyIdentifier=hash",  # by SHA-1, another than meshtrust's own
+    "authorityKeyIdentifier=keyid:always",
+)
+
+
+class Company(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes", "-keyout", "corp.key",
+                     "-out", "corp.pem", "-days", "7000", "-subj", "/O=Corp/CN=Corp Root", *(w for e in ROOT for w in ("-addext", e)))
+        self.meshtrust("ca", "create", "--store", "shop.trust", "--no-password", "--insecure", "--subject", "O=Shop,CN=Root")
+        self.meshtrust("ca", "request", "--root", "--store", "shop.trust", "--out", "root.csr")
+
+    def run_it(self, *words):
+        environment = {"HOME": str(self.folder), "PATH": os.environ["PATH"]}
+        return subprocess.run(words, cwd=self.folder, capture_output=True, text=True, check=False, env=environment)
+
+    def openssl(self, *words):
+        done = self.run_it("openssl", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def meshtrust(self, *words, code=0):
+        done = self.run_it(BINARY, *words)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def sign(self, *extensions, out="root.pem", subject=()):
+        (self.folder / "extensions").write_text("\n".join(extensions) + "\n", encoding="utf-8")
+        self.openssl("x509", "-req", "-in", "root.csr", "-CA", "corp.pem", "-CAkey", "corp.key", "-days", "3000",
+                     "-out", out, "-extfile", "extensions", *subject)
+
+    def empty_list(self):
+        (self.folder / "ca.cnf").write_text("[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\n"
+                                            "crl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid:always\n", encoding="utf-8")
+        (self.folder / "index").write_text("", encoding="utf-8")
+        (self.folder / "number").write_text("01\n", encoding="utf-8")
+        self.openssl("ca", "-config", "ca.cnf", "-gencrl", "-keyfile", "corp.key", "-cert", "corp.pem", "-crldays", "60",
+                     "-out", "corp.crl")
+
+    def test_bundles_reach_up_to_the_companys_root(self):
+        self.sign(*BELOW)
+        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        self.assertIn("below:    O=Corp,CN=Corp Root", self.meshtrust("ca", "show", "--store", "shop.trust").stdout)
+        self.meshtrust("ca", "issue", "east", "--store", "shop.trust", "--out", "east")
+        self.assertEqual((self.folder / "east" / "root-cert.pem").read_text(), (self.folder / "corp.pem").read_text())
+        self.openssl("verify", "-x509_strict", "-CAfile", "east/root-cert.pem", "-untrusted", "east/cert-chain.pem", "east/ca-cert.pem")
+        judged = json.loads(self.meshtrust("verify", "--bundle", "east", "-o", "json").stdout)
+        self.assertEqual({v["judge"]: v["accepted"] for v in judged["verdicts"]},
+                         dict.fromkeys(("openssl", "botan", "go", "boringssl", "webpki"), True))
+
+    def test_lists_want_one_of_the_company(self):
+        self.sign(*BELOW)
+        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        self.meshtrust("ca", "issue", "east", "--store", "shop.trust", "--out", "east")
+        refused = self.meshtrust("ca", "crl", "--store", "shop.trust", "--out", "east", code=4)
+        self.assertIn("no revocation list in force of 'O=Corp,CN=Corp Root'", refused.stderr)
+        self.empty_list()
+        self.meshtrust("ca", "crl", "--store", "shop.trust", "--out", "east", "--with", "corp.crl")
+        self.openssl("verify", "-crl_check_all", "-CAfile", "east/root-cert.pem", "-CRLfile", "east/ca-crl.pem",
+                     "-untrusted", "east/cert-chain.pem", "east/ca-cert.pem")
+        self.meshtrust("verify", "--bundle", "east")
+
+    def test_what_a_company_may_have_got_wrong_is_said(self):
+        def refused(*files):
+            return self.meshtrust("ca", "import", *files, "--store", "shop.trust", code=4).stderr
+
+        self.sign(BELOW[0].replace("1", "0"), *BELOW[1:])
+        self.assertIn("leaves no room for the CAs of clusters", refused("root.pem", "corp.pem"))
+        self.sign(*BELOW)
+        self.assertIn("is not among the papers", refused("root.pem"))
+        self.sign(*BELOW, subject=("-subj", "/O=Corp/CN=Shop Mesh"))
+        self.assertIn("wanted 'O=Shop,OU=root", refused("root.pem", "corp.pem"))
+
+
+if __name__ == "__main__":
+    unittest.main()
