@@ -1,5 +1,6 @@
 #include "pki/certificate.h"
 
+#include "base/check.h"
 #include "base/encoding.h"
 #include "pki/certificate_facts.h"
 #include "pki/openssl_error.h"
@@ -7,25 +8,28 @@
 #include "pki/pem.h"
 
 #include <algorithm>
+#include <mutex>
 
 namespace meshtrust::pki {
 
 using base::Code;
 using base::fail;
 
-/// Never changed after it was made, so the copies of a `Certificate` may be used by several
-/// threads.
+/// Never changed after it was made, but for the form with a key, which the first who asks makes; so
+/// the copies of a `Certificate` may be used by several threads.
 struct Certificate::Content {
   base::Bytes der;
-  X509Handle x509;
+  X509Handle bare;
   CertificateFacts facts;
+  mutable std::once_flag once;
+  mutable X509Handle x509;
 };
 
 Certificate::Certificate(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
 
 base::Result<Certificate> Certificate::from_der(base::ByteView der) {
   const unsigned char* next = der.data();
-  X509Handle x509(d2i_X509(nullptr, &next, static_cast<long>(der.size())));
+  X509Handle x509 = read_bare_x509(&next, der.size());
   if (!x509) return fail(openssl_error(Code::kInvalidInput, "not a certificate"));
   if (next != der.data() + der.size()) {
     return fail(Code::kInvalidInput, "more bytes follow the certificate");
@@ -33,12 +37,26 @@ base::Result<Certificate> Certificate::from_der(base::ByteView der) {
   auto facts = read_facts(*x509);
   if (!facts) return fail(with_context(std::move(facts).error(), "certificate"));
   facts->fingerprint = base::to_hex(base::sha256(der));
-  return Certificate(std::make_shared<const Content>(
-      Content{{der.begin(), der.end()}, std::move(x509), *std::move(facts)}));
+  auto content = std::make_shared<Content>();
+  content->der.assign(der.begin(), der.end());
+  content->bare = std::move(x509);
+  content->facts = *std::move(facts);
+  return Certificate(std::move(content));
 }
 
 X509* x509_of(const Certificate& certificate) {
-  return certificate.content_->x509.get();
+  const Certificate::Content& content = *certificate.content_;
+  std::call_once(content.once, [&content] {
+    const unsigned char* next = content.der.data();
+    content.x509.reset(d2i_X509(nullptr, &next, static_cast<long>(content.der.size())));
+    forget_openssl_errors();  // a key of a kind unknown to OpenSSL leaves some behind
+    MESHTRUST_CHECK(content.x509 != nullptr);  // it was read before
+  });
+  return content.x509.get();
+}
+
+X509* bare_x509_of(const Certificate& certificate) {
+  return certificate.content_->bare.get();
 }
 
 const base::Bytes& Certificate::der() const {

@@ -79,7 +79,9 @@ class Certificate {
   friend bool operator==(const Certificate& a, const Certificate& b) { return a.der() == b.der(); }
 
  private:
-  friend X509* x509_of(const Certificate& certificate);  // openssl_values.h, this folder only
+  // openssl_values.h, this folder only
+  friend X509* x509_of(const Certificate& certificate);
+  friend X509* bare_x509_of(const Certificate& certificate);
 
   struct Content;
   explicit Certificate(std::shared_ptr<const Content> content);

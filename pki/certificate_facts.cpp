@@ -120,6 +120,19 @@ base::Status read_validity(const X509& certificate, CertificateFacts& facts) {
 
 }  // namespace
 
+namespace {
+
+/// A key is only made of what is not told without.
+std::string key_type_in(const X509_PUBKEY* info) {
+  if (auto type = key_type_of(info)) return *std::move(type);
+  const base::Bytes der = public_key_info(info);
+  const unsigned char* next = der.data();
+  const Pkey key(d2i_PUBKEY(nullptr, &next, static_cast<long>(der.size())));
+  return key_type_of(key.get());
+}
+
+}  // namespace
+
 base::Result<CertificateFacts> read_facts(const X509& certificate) {
   const X509_NAME* subject = X509_get_subject_name(&certificate);
   const X509_NAME* issuer = X509_get_issuer_name(&certificate);
@@ -130,7 +143,7 @@ base::Result<CertificateFacts> read_facts(const X509& certificate) {
   facts.issuer = text_of(issuer);
   facts.subject_der = to_der(i2d_X509_NAME, subject);
   facts.issuer_der = to_der(i2d_X509_NAME, issuer);
-  facts.key_type = key_type_of(X509_get0_pubkey(&certificate));
+  facts.key_type = key_type_in(X509_get_X509_PUBKEY(&certificate));
   facts.key_id = key_id(public_key_info(X509_get_X509_PUBKEY(&certificate)));
   const X509_ALGOR* algorithm = nullptr;
   X509_get0_signature(nullptr, &algorithm, &certificate);

@@ -112,7 +112,7 @@ bool constrains(const LintSubject& subject, int type) {
   if (!facts_of(subject).has_name_constraints) return false;
   using Constraints = Handle<NAME_CONSTRAINTS, NAME_CONSTRAINTS_free>;
   const Constraints found(static_cast<NAME_CONSTRAINTS*>(
-      X509_get_ext_d2i(x509_of(subject.certificate), NID_name_constraints, nullptr, nullptr)));
+      X509_get_ext_d2i(bare_x509_of(subject.certificate), NID_name_constraints, nullptr, nullptr)));
   forget_openssl_errors();
   if (!found) return true;  // what cannot be read constrains anything
   for (const auto* trees : {found->permittedSubtrees, found->excludedSubtrees}) {

@@ -44,7 +44,7 @@ std::string check_serial_entropy(const LintSubject& subject) {
 }
 
 std::string check_duplicates(const LintSubject& subject) {
-  const X509* x509 = x509_of(subject.certificate);
+  const X509* x509 = bare_x509_of(subject.certificate);
   std::set<base::ByteView, decltype([](base::ByteView a, base::ByteView b) {
              return base::as_text(a) < base::as_text(b);
            })>
@@ -65,7 +65,7 @@ std::string check_unknown_critical(const LintSubject& subject) {
 }
 
 std::string check_der(const LintSubject& subject) {
-  const X509* x509 = x509_of(subject.certificate);
+  const X509* x509 = bare_x509_of(subject.certificate);
   bool strict = is_strict_der(subject.certificate.der());
   for (int i = 0; i < X509_get_ext_count(x509); ++i) {
     X509_EXTENSION* extension = X509_get_ext(x509, i);
@@ -76,7 +76,7 @@ std::string check_der(const LintSubject& subject) {
 }
 
 std::string check_algorithms_equal(const LintSubject& subject) {
-  const X509* x509 = x509_of(subject.certificate);
+  const X509* x509 = bare_x509_of(subject.certificate);
   const X509_ALGOR* outer = nullptr;
   X509_get0_signature(nullptr, &outer, x509);
   if (X509_ALGOR_cmp(outer, X509_get0_tbs_sigalg(x509)) == 0) return "";
@@ -90,7 +90,7 @@ std::string check_path_length_of_ca(const LintSubject& subject) {
 }
 
 std::string check_policies(const LintSubject& subject) {
-  const X509* x509 = x509_of(subject.certificate);
+  const X509* x509 = bare_x509_of(subject.certificate);
   for (const int nid : {NID_certificate_policies, NID_policy_mappings, NID_policy_constraints,
                         NID_inhibit_any_policy}) {
     const int index = X509_get_ext_by_NID(x509, nid, -1);

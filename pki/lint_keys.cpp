@@ -59,7 +59,8 @@ std::string check_ed25519(const LintSubject& subject) {
 /// Go reads only uncompressed points; a curve that is spelled out has no type of ours.
 std::string check_uncompressed_point(const LintSubject& subject) {
   if (!facts_of(subject).key_type.starts_with("ecdsa-")) return "";
-  const base::ByteView point = content_of(X509_get0_pubkey_bitstr(x509_of(subject.certificate)));
+  const base::ByteView point =
+      content_of(X509_get0_pubkey_bitstr(bare_x509_of(subject.certificate)));
   return !point.empty() && point.front() == POINT_CONVERSION_UNCOMPRESSED
              ? ""
              : "the point of the key is compressed, wanted it uncompressed";

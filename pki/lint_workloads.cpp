@@ -69,7 +69,7 @@ std::string check_path(const LintSubject& subject) {
 
 std::string check_names_critical(const LintSubject& subject) {
   if (!facts_of(subject).subject.empty()) return "";
-  const X509* x509 = x509_of(subject.certificate);
+  const X509* x509 = bare_x509_of(subject.certificate);
   const int index = X509_get_ext_by_NID(x509, NID_subject_alt_name, -1);
   if (index >= 0 && X509_EXTENSION_get_critical(X509_get_ext(x509, index)) == 1) return "";
   return "the subject is empty and the alternative names are not critical, wanted critical";

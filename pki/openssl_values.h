@@ -6,6 +6,7 @@
 #include "pki/certificate.h"
 #include "pki/handle.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,15 @@ namespace meshtrust::pki {
 /// OpenSSL's form of `certificate`, which keeps owning it. Not const, because OpenSSL's verifier
 /// is not: what it caches in an X509, it caches under the X509's own lock.
 X509* x509_of(const Certificate& certificate);
+/// The same for whoever asks about neither key nor signature. OpenSSL 3.0 takes ten times as long
+/// to make a key out of a certificate as to read all the rest of it, so that waits until `x509_of`.
+X509* bare_x509_of(const Certificate& certificate);
+
+/// Reads `der` without its key, see `bare_x509_of`. Null, with OpenSSL's errors, for what is no
+/// certificate; `next` is moved behind it.
+X509Handle read_bare_x509(const unsigned char** next, std::size_t size);
+/// `key_type_of` without making a key: nothing for other kinds than RSA, P-256 and P-384.
+std::optional<std::string> key_type_of(const X509_PUBKEY* info);
 
 /// kInvalidInput when `time` is not a UTCTime or GeneralizedTime of whole seconds.
 base::Result<base::Instant> instant_of(const ASN1_TIME* time);

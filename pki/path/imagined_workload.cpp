@@ -65,8 +65,8 @@ PathCertificate imagine(const PathFacts& authority, base::Instant at) {
 std::vector<PathCertificate> as_path(const std::vector<Certificate>& certificates) {
   std::vector<PathCertificate> out;
   for (const Certificate& one : certificates) {
-    auto read = PathCertificate::from_der(one.der());
-    if (read) out.push_back(*std::move(read));
+    if (!out.empty() && out.front().facts().fingerprint == one.fingerprint()) continue;
+    out.push_back(PathCertificate::from(one));
   }
   return out;
 }

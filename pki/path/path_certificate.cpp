@@ -2,6 +2,7 @@
 
 #include "base/encoding.h"
 #include "base/text.h"
+#include "pki/certificate.h"
 #include "pki/der.h"
 #include "pki/openssl_error.h"
 #include "pki/openssl_values.h"
@@ -11,6 +12,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <mutex>
 
 namespace meshtrust::pki {
 namespace {
@@ -177,6 +180,12 @@ struct PathCertificate::Content {
   std::shared_ptr<X509> x509;
   PathFacts facts;
   std::optional<NameSpace> name_space;
+  // What was verified before, by the issuer's key: several verifiers ask the same.
+  mutable std::mutex verifying = {};
+  mutable std::map<std::string, bool> verified = {};
+
+  Content(std::shared_ptr<X509> form, PathFacts read, std::optional<NameSpace> space)
+      : x509(std::move(form)), facts(std::move(read)), name_space(std::move(space)) {}
 };
 
 PathCertificate::PathCertificate(std::shared_ptr<const Content> content)
@@ -189,6 +198,17 @@ base::Result<PathCertificate> PathCertificate::from_der(base::ByteView der) {
   if (next != der.data() + der.size()) {
     return fail(Code::kInvalidInput, "more bytes follow the certificate");
   }
+  return PathCertificate(read_content(std::move(x509), der));
+}
+
+PathCertificate PathCertificate::from(const Certificate& certificate) {
+  const auto owner = std::make_shared<const Certificate>(certificate);
+  return PathCertificate(
+      read_content(std::shared_ptr<X509>(owner, x509_of(certificate)), certificate.der()));
+}
+
+std::shared_ptr<const PathCertificate::Content> PathCertificate::read_content(
+    std::shared_ptr<X509> x509, base::ByteView der) {
   PathFacts facts = read_path_facts(*x509, der);
   std::optional<NameSpace> space;
   if (facts.constraints) {
@@ -204,13 +224,11 @@ base::Result<PathCertificate> PathCertificate::from_der(base::ByteView der) {
     }
   }
   std::ranges::stable_sort(facts.defects, {}, &Defect::check);
-  return PathCertificate(std::make_shared<const Content>(
-      Content{std::move(x509), std::move(facts), std::move(space)}));
+  return std::make_shared<const Content>(std::move(x509), std::move(facts), std::move(space));
 }
 
 PathCertificate PathCertificate::imagined(PathFacts facts) {
-  return PathCertificate(
-      std::make_shared<const Content>(Content{nullptr, std::move(facts), std::nullopt}));
+  return PathCertificate(std::make_shared<const Content>(nullptr, std::move(facts), std::nullopt));
 }
 
 PathCertificate PathCertificate::without_extensions() const {
@@ -234,7 +252,7 @@ PathCertificate PathCertificate::without_extensions() const {
     return defect.check < Check::kDuplicateExtension && defect.check != Check::kVersion;
   });
   return PathCertificate(
-      std::make_shared<const Content>(Content{content_->x509, std::move(bare), std::nullopt}));
+      std::make_shared<const Content>(content_->x509, std::move(bare), std::nullopt));
 }
 
 const PathFacts& PathCertificate::facts() const {
@@ -247,10 +265,13 @@ const NameSpace* PathCertificate::name_space() const {
 
 bool PathCertificate::is_signed_by(const PathCertificate& issuer) const {
   if (content_->x509 == nullptr || issuer.content_->x509 == nullptr) return false;
+  const std::lock_guard guard(content_->verifying);
+  const auto [known, is_new] = content_->verified.try_emplace(issuer.facts().key.info, false);
+  if (!is_new) return known->second;
   EVP_PKEY* key = X509_get0_pubkey(issuer.content_->x509.get());
   const bool verified = key != nullptr && X509_verify(content_->x509.get(), key) == 1;
   forget_openssl_errors();
-  return verified;
+  return known->second = verified;
 }
 
 X509* x509_of(const PathCertificate& certificate) {

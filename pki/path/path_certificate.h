@@ -18,6 +18,7 @@ using X509 = struct x509_st;
 
 namespace meshtrust::pki {
 
+class Certificate;
 class NameSpace;
 
 /// Public keys by what a signature algorithm asks of them.
@@ -147,6 +148,9 @@ class PathCertificate {
   /// kInvalidInput when `der` is not one certificate as far as OpenSSL can tell.
   static base::Result<PathCertificate> from_der(base::ByteView der);
 
+  /// The same certificate as it was read before.
+  static PathCertificate from(const Certificate& certificate);
+
   /// A certificate that was never made, for asking what would be said of one. It has no signature:
   /// see `ChainQuestion::assumes_leaf_signature`.
   static PathCertificate imagined(PathFacts facts);
@@ -170,6 +174,8 @@ class PathCertificate {
 
   struct Content;
   explicit PathCertificate(std::shared_ptr<const Content> content);
+  static std::shared_ptr<const Content> read_content(std::shared_ptr<X509> x509,
+                                                     base::ByteView der);
   std::shared_ptr<const Content> content_;
 };
 
