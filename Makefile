@@ -1,5 +1,5 @@
 # The front door. `make` lists what there is; the work itself is in scripts/ and CMakePresets.json.
-.PHONY: help setup build demo demo-down test slow asan tsan tidy fmt lint check bench verifiers clean
+.PHONY: help setup build demo demo-down test slow asan tsan tidy fmt lint check bench verifiers fuzz clean
 
 help:
 	@echo 'make demo                  set up, build, and run the main job on two real clusters'
@@ -11,6 +11,7 @@ help:
 	@echo 'make check                 all of the above but demo'
 	@echo 'make bench                 timings against other tools'
 	@echo 'make verifiers             what Go, BoringSSL and rustls-webpki say of many chains (SEED=, CASES=)'
+	@echo 'make fuzz                  every fuzz target for SECONDS_EACH=300'
 	@echo 'make demo-down | clean     stop the demo clusters; remove build/'
 
 setup:
@@ -59,6 +60,9 @@ bench: setup
 verifiers: setup
 	@scripts/build dev chains
 	@MESHTRUST_REQUIRE_RIG=1 MESHTRUST_SEED=$(or $(SEED),1) MESHTRUST_CASES=$(or $(CASES),20000) python3 -B tests/interop/verifiers_test.py
+
+fuzz: setup
+	@SECONDS_EACH=$(or $(SECONDS_EACH),300) scripts/fuzz $(TARGETS)
 
 clean:
 	rm -rf build
