@@ -93,7 +93,8 @@ std::optional<int> modulus_bits(base::ByteView key) {
   if (bytes.empty() || bytes.front() == 0) return std::nullopt;
   const auto exponent = first_element(sequence->content.subspan(modulus->whole.size()));
   if (!exponent || exponent->tag != V_ASN1_INTEGER) return std::nullopt;
-  return static_cast<int>(bytes.size() - 1) * 8 + std::bit_width(unsigned{bytes.front()});
+  const auto leading = static_cast<int>(std::bit_width(unsigned{bytes.front()}));
+  return static_cast<int>(bytes.size() - 1) * 8 + leading;
 }
 
 using Group = Handle<EC_GROUP, EC_GROUP_free>;

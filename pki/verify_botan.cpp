@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <string>
 
 namespace meshtrust::pki {
 namespace {
@@ -39,6 +42,18 @@ Botan::Path_Validation_Result judge_first(const std::vector<Certificate>& chain,
   return {std::move(findings), std::move(path)};
 }
 
+/// Reading a self-signed certificate, Botan verifies its signature, and copies share what was read.
+/// The roots of a thousand bundles are few, so they are kept.
+Botan::X509_Certificate read_root(const Certificate& root) {
+  constexpr std::size_t kMost = 64;
+  static std::mutex mutex;
+  static std::map<std::string, Botan::X509_Certificate> known;  // by fingerprint
+  const std::lock_guard guard(mutex);
+  if (const auto found = known.find(root.fingerprint()); found != known.end()) return found->second;
+  if (known.size() >= kMost) known.clear();
+  return known.emplace(root.fingerprint(), Botan::X509_Certificate(root.der())).first->second;
+}
+
 Botan::Path_Validation_Result judge_chain(const TrustQuestion& question) {
   std::vector<Botan::X509_Certificate> chain;
   chain.reserve(question.chain.size());
@@ -47,7 +62,7 @@ Botan::Path_Validation_Result judge_chain(const TrustQuestion& question) {
   }
   Botan::Certificate_Store_In_Memory roots;
   for (const Certificate& root : question.roots) {
-    roots.add_certificate(Botan::X509_Certificate(root.der()));
+    roots.add_certificate(read_root(root));
   }
   return Botan::x509_path_validate(chain, restrictions(), roots, "", Botan::Usage_Type::UNSPECIFIED,
                                    question.at);

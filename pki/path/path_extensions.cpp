@@ -90,6 +90,13 @@ void read_extended_usage(const Reading& reading, const EXTENDED_KEY_USAGE* objec
   reading.facts.extended_usage = std::move(usage);
 }
 
+/// Null for a name of another form.
+const X509_NAME* directory_of(const GENERAL_NAME* name) {
+  int type = 0;
+  const void* value = GENERAL_NAME_get0_value(name, &type);
+  return type == GEN_DIRNAME ? static_cast<const X509_NAME*>(value) : nullptr;
+}
+
 void read_authority_key(const Reading& reading, const AUTHORITY_KEYID& value) {
   PathFacts& facts = reading.facts;
   facts.has_authority_key_id = true;
@@ -100,9 +107,9 @@ void read_authority_key(const Reading& reading, const AUTHORITY_KEYID& value) {
     facts.authority_serial = std::string(base::as_text(content_of(value.serial)));
   }
   for (int i = 0; i < sk_GENERAL_NAME_num(value.issuer); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(value.issuer, i);
-    if (name->type != GEN_DIRNAME) continue;
-    facts.authority_name = path_name(name->d.directoryName);
+    const X509_NAME* name = directory_of(sk_GENERAL_NAME_value(value.issuer, i));
+    if (name == nullptr) continue;
+    facts.authority_name = path_name(name);
     break;
   }
   const bool has_issuer = value.issuer != nullptr;
@@ -121,8 +128,9 @@ std::vector<PathSubtree> subtrees_of(const STACK_OF(GENERAL_SUBTREE) * stack) {
     const bool above_zero = subtree->minimum != nullptr && ASN1_INTEGER_get(subtree->minimum) != 0;
     PathSubtree tree{.base = path_general_name(*subtree->base),
                      .has_bounds = above_zero || subtree->maximum != nullptr};
-    if (tree.base.form == NameForm::kIp)
+    if (tree.base.form == NameForm::kIp) {
       tree.base.text = base::to_hex(base::as_bytes(tree.base.value));
+    }
     out.push_back(std::move(tree));
   }
   return out;
@@ -134,8 +142,8 @@ void read_distribution_points(const Reading& reading, const CRL_DIST_POINTS* poi
     DIST_POINT* point = sk_DIST_POINT_value(points, i);
     const X509_NAME* crl_issuer = X509_get_issuer_name(&reading.certificate);
     for (int k = 0; k < sk_GENERAL_NAME_num(point->CRLissuer); ++k) {
-      const GENERAL_NAME* name = sk_GENERAL_NAME_value(point->CRLissuer, k);
-      if (name->type == GEN_DIRNAME) crl_issuer = name->d.directoryName;
+      const X509_NAME* name = directory_of(sk_GENERAL_NAME_value(point->CRLissuer, k));
+      if (name != nullptr) crl_issuer = name;
     }
     reading.facts.distribution_points.push_back(
         path_distribution_point(point->distpoint, point->reasons, point->CRLissuer, crl_issuer));
@@ -153,6 +161,7 @@ std::optional<int> small_number(const ASN1_INTEGER* number) {
 
 void read_policies(const Reading& reading, const CERTIFICATEPOLICIES* policies) {
   std::vector<std::string> objects;
+  objects.reserve(static_cast<std::size_t>(std::max(sk_POLICYINFO_num(policies), 0)));
   for (int i = 0; i < sk_POLICYINFO_num(policies); ++i) {
     objects.push_back(dotted_text(sk_POLICYINFO_value(policies, i)->policyid));
   }

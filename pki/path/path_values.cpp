@@ -125,6 +125,7 @@ void read_pss(const X509_ALGOR* algorithm, PathSignature& signature) {
       pss->maskGenAlgorithm->parameter == nullptr ||
               pss->maskGenAlgorithm->parameter->type != V_ASN1_SEQUENCE
           ? nullptr
+          // NOLINTNEXTLINE(cppcoreguidelines-pro-type-union-access): OpenSSL's, type looked at
           : ASN1_item_unpack(pss->maskGenAlgorithm->parameter->value.sequence,
                              ASN1_ITEM_rptr(X509_ALGOR))));
   const long salt = pss->saltLength == nullptr ? 20 : ASN1_INTEGER_get(pss->saltLength);
@@ -198,6 +199,7 @@ PathDistributionPoint path_distribution_point(DIST_POINT_NAME* name,
   if (name != nullptr) {
     point.has_name = true;
     if (name->type == kFullName) {
+      // NOLINTNEXTLINE(cppcoreguidelines-pro-type-union-access): OpenSSL's, type looked at
       point.full_name = path_general_names(name->name.fullname);
     } else if (DIST_POINT_set_dpname(name, crl_issuer) == 1 && name->dpname != nullptr) {
       PathName whole = path_name(name->dpname);
