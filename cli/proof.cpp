@@ -45,7 +45,7 @@ std::string certificates_table(const profiles::Mesh& mesh,
                                base::Instant at) {
   std::vector<std::vector<std::string>> rows{{"CLUSTER", "CA", "SHA256", "EXPIRES", "SEEN IN"}};
   for (const profiles::Cluster& cluster : mesh.clusters) {
-    if (cluster.role != profiles::Role::kPrimary) {
+    if (!cluster.runs_istiod()) {
       rows.push_back({cluster.name, "signed by " + base::join(cluster.control_plane, ", ")});
       continue;
     }

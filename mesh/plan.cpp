@@ -66,7 +66,7 @@ class TrustPlanner {
 
   bool needs_intermediate(const Cluster& cluster) const {
     const ClusterObservation* seen = observation_.find(cluster.name);
-    return cluster.role == profiles::Role::kPrimary && seen != nullptr && seen->cacerts.is_absent();
+    return cluster.runs_istiod() && seen != nullptr && seen->cacerts.is_absent();
   }
 
   void plan_root() {
@@ -89,7 +89,7 @@ class TrustPlanner {
     if (seen == nullptr) return;
     const bool writes_into_namespace = needs_intermediate(cluster);
     plan_namespace(cluster, *seen);
-    if (cluster.role != profiles::Role::kPrimary) return;
+    if (!cluster.runs_istiod()) return;
     if (writes_into_namespace) plan_cacerts(cluster);
     plan_twin(cluster, *seen);
     plan_arrival(cluster, *seen);

@@ -20,7 +20,8 @@ struct InitCluster {
 struct InitRequest {
   std::string mesh_name = "mesh";
   std::vector<InitCluster> clusters;  ///< at least one
-  /// Decides roles and networks, the first cluster being the primary of any remotes. When absent,
+  /// Decides roles, networks and data plane, the first cluster being that which manages any others
+  /// and the second the config cluster of an external control plane. When absent,
   /// each cluster becomes a primary on a network of its own.
   std::optional<Topology> topology = std::nullopt;
 };

@@ -38,8 +38,8 @@ class InitCommand final : public Command {
         ->option_text("A,B");
     app.add_option("--name", name_, "name of the mesh (default mesh)")->option_text("NAME");
     app.add_option("--topology", topology_,
-                   "multi-primary, primary-remote, multi-primary-multi-network or "
-                   "primary-remote-multi-network")
+                   "multi-primary, primary-remote, multi-primary-multi-network, "
+                   "primary-remote-multi-network, external-control-plane or ambient-multi-network")
         ->option_text("MODEL");
     app.add_flag("--force", force_, "replace an existing mesh file");
   }

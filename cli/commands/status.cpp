@@ -62,7 +62,7 @@ Row row_of(const profiles::Cluster& cluster, const SeenMesh& seen, const Proof& 
   if (live == nullptr) return row;
   if (const auto* server = live->server.found()) row.kubernetes = server->version;
   row.network = network_of(*live);
-  if (cluster.role != profiles::Role::kPrimary) {
+  if (!cluster.runs_istiod()) {
     row.ca = "by " + base::join(cluster.control_plane, ", ");
     return row;
   }

@@ -33,8 +33,7 @@ bool is_any_cacerts_absent(const CheckSubject& subject) {
   return std::any_of(subject.mesh.clusters.begin(), subject.mesh.clusters.end(),
                      [&subject](const Cluster& cluster) {
                        const ClusterObservation* seen = subject.observed(cluster);
-                       return cluster.role == profiles::Role::kPrimary && seen != nullptr &&
-                              seen->cacerts.is_absent();
+                       return cluster.runs_istiod() && seen != nullptr && seen->cacerts.is_absent();
                      });
 }
 
@@ -175,7 +174,7 @@ void check_root_agrees(const CheckSubject& subject, Answer& answer) {
 void check_cacerts_ours(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr || cluster.role != profiles::Role::kPrimary) continue;
+    if (seen == nullptr || !cluster.runs_istiod()) continue;
     const Error* why = subject.purpose == Purpose::kChange ? seen->cacerts.why_unknown()
                                                            : material_of(*seen).why_unknown();
     if (why != nullptr && !seen->server.is_unknown()) {
@@ -197,7 +196,7 @@ void check_cacerts_ours(const CheckSubject& subject, Answer& answer) {
 void check_cacerts_sound(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr || cluster.role != profiles::Role::kPrimary) continue;
+    if (seen == nullptr || !cluster.runs_istiod()) continue;
     const Observed<Material> material = material_of(*seen);
     if (material.is_absent() && subject.purpose == Purpose::kProve) {
       answer.findings.push_back(
@@ -267,7 +266,7 @@ void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
 void check_istiod_uses_cacerts(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr || cluster.role != profiles::Role::kPrimary) continue;
+    if (seen == nullptr || !cluster.runs_istiod()) continue;
     if (const Error* why = seen->istiod.why_unknown();
         why != nullptr && subject.purpose == Purpose::kChange && !seen->server.is_unknown()) {
       answer.unknowns.push_back(with_context(*why, cluster.name));
@@ -292,7 +291,7 @@ void check_renewal_not_due(const CheckSubject& subject, Answer& answer) {
   if (!is_managed(subject)) return;
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr || cluster.role != profiles::Role::kPrimary) continue;
+    if (seen == nullptr || !cluster.runs_istiod()) continue;
     const Observed<Material> material = material_of(*seen);
     if (!material.is_found()) continue;
     const auto live = pki::certificates_from_pem(material.found()->certificates.ca_cert);

@@ -72,7 +72,7 @@ TEST(RenderMeshFile, GivesRolesAndNetworksThatMakeTheTopologyAskedFor) {
                                        .clusters = {of_context("east"), of_context("west")},
                                        .topology = topology});
     EXPECT_EQ(mesh.topology, topology);
-    EXPECT_EQ(derive_topology(mesh.clusters), topology);
+    EXPECT_EQ(derive_topology(mesh.clusters, mesh.istio.data_plane), topology);
   }
 }
 
