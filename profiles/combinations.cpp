@@ -1,6 +1,7 @@
 // What no mesh can be, or nobody has run: one entry a combination. The names are those of the cases
 // in tests/data/mesh/bad.
 #include "base/text.h"
+#include "profiles/gateway_values.h"
 #include "profiles/model.h"
 
 #include <fmt/format.h>
@@ -248,6 +249,12 @@ void ipv6_before_its_time(const Mesh& mesh, Errors& errors) {
   }
 }
 
+void unknown_gateway_values(const Mesh& mesh, Errors& errors) {
+  for (Error& error : refuse_gateway_values(mesh.istio.gateway)) {
+    errors.push_back(std::move(error));
+  }
+}
+
 constexpr std::array kCombinations{
     external_beside_primaries,
     several_external,
@@ -268,6 +275,7 @@ constexpr std::array kCombinations{
     node_port_with_source_ranges,
     address_twice,
     ipv6_before_its_time,
+    unknown_gateway_values,
 };
 
 }  // namespace

@@ -40,7 +40,7 @@ struct Installation {
   /// Helm values by their paths, the user's merged last; may hold references.
   base::Json values = base::Json::object();
   base::Json mesh_config = base::Json::object();
-  base::Json base;  ///< the user's IstioOperator that all of it is laid over; null without one
+  base::Json base = {};  ///< the user's IstioOperator that all of it is laid over; null without one
 };
 
 /// "istiod", "remote", "config", "ingress", "external".

@@ -13,8 +13,8 @@ namespace meshtrust::profiles {
 bool has_own_reader(const istio::Version& version);
 
 /// Whose token the istiods of other clusters use to read this cluster, in the system namespace: a
-/// ServiceAccount, a ClusterRole and its binding. Where `has_own_reader`, the role cannot read
-/// Secrets; otherwise the account alone is ours and the role is that of Istio's charts, which can.
+/// ServiceAccount, a ClusterRole that cannot read Secrets, and its binding. Nothing unless
+/// `has_own_reader`: then Istio's charts make account and role, which can.
 std::vector<Object> reader(const Mesh& mesh, const Cluster& cluster);
 
 /// What Istio's own charts make for the same purpose (`istio-reader-clusterrole`), for a cluster
