@@ -288,6 +288,8 @@ Errors refuse_combinations(const Mesh& mesh) {
   std::stable_sort(errors.begin(), errors.end(), [](const Error& a, const Error& b) {
     return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
   });
+  // What stands in one place for several clusters is told once.
+  errors.erase(std::unique(errors.begin(), errors.end()), errors.end());
   return errors;
 }
 

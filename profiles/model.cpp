@@ -111,17 +111,22 @@ bool exposes_istiod(const Mesh& mesh, const Cluster& cluster) {
   return cluster.role == Role::kPrimary && !managed_by(mesh, cluster).empty();
 }
 
+bool reads(const Mesh& mesh, const Cluster& target, const Cluster& source) {
+  const bool can = target.runs_istiod() && source.name != target.name &&
+                   source.role != Role::kExternal && source.role != Role::kConfig;
+  return can && (contains(source.control_plane, target.name) || discovers(mesh, target, source));
+}
+
 std::vector<RemoteSecretIntent> remote_secrets(const Mesh& mesh) {
   using Kind = RemoteSecretIntent::Kind;
   std::vector<RemoteSecretIntent> secrets;
   for (const Cluster& target : mesh.clusters) {
     if (!target.runs_istiod()) continue;
     for (const Cluster& source : mesh.clusters) {
-      if (source.name == target.name || source.role == Role::kExternal) continue;
-      const bool manages = contains(source.control_plane, target.name);
-      if (source.role == Role::kConfig) {
-        if (manages) secrets.push_back({Kind::kConfig, source.name, target.name});
-      } else if (manages || discovers(mesh, target, source)) {
+      const bool is_configured =
+          source.role == Role::kConfig && contains(source.control_plane, target.name);
+      if (is_configured) secrets.push_back({Kind::kConfig, source.name, target.name});
+      if (reads(mesh, target, source)) {
         secrets.push_back({Kind::kRemote, source.name, target.name});
       }
     }

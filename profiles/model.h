@@ -69,6 +69,9 @@ struct RemoteSecretIntent {
   friend bool operator==(const RemoteSecretIntent&, const RemoteSecretIntent&) = default;
 };
 
+/// Whether the istiod in `target` is given a remote secret (not a config secret) for `source`.
+bool reads(const Mesh& mesh, const Cluster& target, const Cluster& source);
+
 /// All of them, by target and source in the order of the file: what `spec.discovery` asks for, and
 /// what management needs in any case.
 std::vector<RemoteSecretIntent> remote_secrets(const Mesh& mesh);

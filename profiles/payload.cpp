@@ -58,6 +58,14 @@ void set_injection(const Mesh& mesh, const Cluster& cluster, Json& values) {
   values["global"]["remotePilotAddress"] = reference(address_of(manager));
 }
 
+/// No token can read what no token is to read, the CA key before all.
+void set_reader(const Mesh& mesh, const Cluster& cluster, Json& values) {
+  const bool wants_istios = reader_role(mesh, cluster) == ReaderRole::kIstio;
+  if (!wants_istios && mesh.istio.version && has_reader_switch(*mesh.istio.version)) {
+    values["global"]["enableReaderRBAC"] = false;
+  }
+}
+
 void set_primary(const Mesh& mesh, const Cluster& cluster, Payload& payload) {
   set_identity(mesh, cluster, payload.values);
   Json& values = payload.values;
@@ -144,9 +152,7 @@ Payload payload_of(const Mesh& mesh, const Cluster& cluster, Kind kind) {
   Payload payload;
   payload.values["global"]["istioNamespace"] = system_namespace;
   if (kind != Kind::kRemote) payload.values["meshConfig"]["trustDomain"] = mesh.trust_domain;
-  if (mesh.istio.version && has_own_reader(*mesh.istio.version)) {
-    payload.values["global"]["enableReaderRBAC"] = false;
-  }
+  set_reader(mesh, cluster, payload.values);
   payload.facts["revision"] = is_ingress ? "" : mesh.istio.revision;
   payload.facts["meshConfig"]["trustDomain"] = mesh.trust_domain;
   switch (kind) {

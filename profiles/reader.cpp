@@ -1,8 +1,11 @@
 #include "profiles/reader.h"
 
 #include "istio/names.h"
+#include "profiles/merge.h"
 #include "profiles/model.h"
 #include "profiles/trust_objects.h"
+
+#include <fmt/format.h>
 
 #include <array>
 #include <string>
@@ -118,13 +121,32 @@ std::vector<Object> account_and_role(const Mesh& mesh,
 
 }  // namespace
 
-bool has_own_reader(const istio::Version& version) {
+bool has_reader_switch(const istio::Version& version) {
   constexpr istio::Version kFirst{.major = 1, .minor = 30, .patch = 0};
   return version >= kFirst;
 }
 
+bool reads_remote_secrets(const Mesh& mesh, const Cluster& cluster) {
+  constexpr istio::Version kFirst{.major = 1, .minor = 31, .patch = 0};
+  if (!mesh.istio.version || *mesh.istio.version < kFirst) return true;
+  Json values = mesh.istio.values.json;
+  merge_values(values, cluster.values.json);
+  const Json* stated = find_path(values, fmt::format("pilot.env.{}", kReadRemoteSecrets));
+  return stated == nullptr || (*stated != "false" && *stated != false);
+}
+
+ReaderRole reader_role(const Mesh& mesh, const Cluster& cluster) {
+  ReaderRole role = ReaderRole::kNone;
+  for (const Cluster& other : mesh.clusters) {
+    if (!reads(mesh, other, cluster)) continue;
+    if (reads_remote_secrets(mesh, other)) return ReaderRole::kIstio;
+    role = ReaderRole::kOwn;
+  }
+  return role;
+}
+
 std::vector<Object> reader(const Mesh& mesh, const Cluster& cluster) {
-  if (!mesh.istio.version || !has_own_reader(*mesh.istio.version)) return {};
+  if (reader_role(mesh, cluster) != ReaderRole::kOwn) return {};
   Json rules = reading_rules(Secrets::kLeftOut);
   if (cluster.role == Role::kRemote) append_managing_rules(rules);
   return account_and_role(mesh, cluster,

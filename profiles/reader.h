@@ -8,17 +8,33 @@
 
 namespace meshtrust::profiles {
 
-/// Whether Istio can be told to leave its own reader role out (`global.enableReaderRBAC`, 1.30), so
-/// that the one without the right to read Secrets takes its place.
-bool has_own_reader(const istio::Version& version);
+/// The variable by which an istiod of 1.31 or newer can be told, in `pilot.env`, to leave the
+/// Secrets of other clusters alone: "false". An istiod that is not told never finishes reading a
+/// cluster whose Secrets it may not list. It is the user's to set, because gateways in remotes then
+/// get no certificates by `credentialName`, and builds of 1.31 have been seen to crash over it.
+inline constexpr std::string_view kReadRemoteSecrets = "PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER";
 
-/// Whose token the istiods of other clusters use to read this cluster, in the system namespace: a
-/// ServiceAccount, a ClusterRole that cannot read Secrets, and its binding. Nothing unless
-/// `has_own_reader`: then Istio's charts make account and role, which can.
+/// Whether the istiod in `cluster` lists the Secrets of the clusters that it reads.
+bool reads_remote_secrets(const Mesh& mesh, const Cluster& cluster);
+
+/// Who may read a cluster by the token in its remote secret.
+enum class ReaderRole {
+  kNone,   ///< nobody has one
+  kOwn,    ///< a role of ours, without Secrets
+  kIstio,  ///< that of Istio's charts, which can read the CA key of the cluster
+};
+ReaderRole reader_role(const Mesh& mesh, const Cluster& cluster);
+
+/// Whether Istio's charts can be told to leave their own reader out (`global.enableReaderRBAC`).
+bool has_reader_switch(const istio::Version& version);
+
+/// Whose token the istiods of other clusters use to read this cluster, where the role is `kOwn`: a
+/// ServiceAccount in the system namespace, a ClusterRole that cannot read Secrets, and its binding.
+/// Nothing otherwise: then Istio's charts make account and role, or nobody needs one.
 std::vector<Object> reader(const Mesh& mesh, const Cluster& cluster);
 
 /// What Istio's own charts make for the same purpose (`istio-reader-clusterrole`), for a cluster
-/// that has none yet. `manages` adds what istiod writes into a remote that it manages.
+/// that has none yet. kManagedRemote adds what istiod writes into a remote that it manages.
 enum class ReaderOf { kPeer, kManagedRemote };
 std::vector<Object> istio_reader(const Mesh& mesh, const Cluster& cluster, ReaderOf use);
 
