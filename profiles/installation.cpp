@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <tuple>
 #include <utility>
 
 namespace meshtrust::profiles {
@@ -61,8 +62,8 @@ bool is_reserved(std::string_view path) {
 }
 
 std::string as_words(const Json& value) {
-  if (value.is_string()) return base::printable(value.get<std::string>(), 80);
-  return base::printable(base::compact(shown(value)), 80);
+  const Json words = shown(value);
+  return base::printable(words.is_string() ? words.get<std::string>() : base::compact(words), 80);
 }
 
 /// Holds what a user wrote against what the mesh has to agree on.
@@ -312,8 +313,12 @@ base::Result<std::vector<Installation>, Errors> installations(const Mesh& mesh,
       result.push_back(make(mesh, cluster, kind, takes_file ? base.document() : Json()));
     }
   }
-  if (!errors.empty()) return base::fail(std::move(errors));
-  return result;
+  if (errors.empty()) return result;
+  std::stable_sort(errors.begin(), errors.end(), [](const Error& a, const Error& b) {
+    return std::tie(a.place.file, a.place.line, a.place.column) <
+           std::tie(b.place.file, b.place.line, b.place.column);
+  });
+  return base::fail(std::move(errors));
 }
 
 std::vector<std::string> references_in(const Installation& installation) {

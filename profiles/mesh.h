@@ -120,11 +120,11 @@ struct EastWestGateway {
   enum class Type { kLoadBalancer, kNodePort };
 
   Type type = Type::kLoadBalancer;
-  std::map<std::string, std::string> annotations;  ///< of the Service
-  std::vector<std::string> source_ranges;          ///< CIDRs that may connect; all when empty
-  std::optional<std::string> address;              ///< an IP address that the gateway will have
+  std::map<std::string, std::string> annotations = {};  ///< of the Service
+  std::vector<std::string> source_ranges = {};          ///< CIDRs that may connect; all when empty
+  std::optional<std::string> address = std::nullopt;    ///< an IP address that it will have
   bool pin_hostname = false;  ///< a load balancer's name may be resolved once, for remotes
-  base::Place place;          ///< of the mapping nearest to the cluster
+  base::Place place = {};     ///< of the mapping nearest to the cluster
 };
 
 std::string_view name_of(EastWestGateway::Type type);

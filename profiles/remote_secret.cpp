@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace meshtrust::profiles {
 namespace {
 
@@ -35,9 +37,22 @@ void append_indented(Secret& text, std::string_view content, std::string_view in
   }
 }
 
+/// Letters, digits and -._~+/=, which need no escape within quotes.
+bool is_bearer_token(std::string_view token) {
+  return !token.empty() && std::all_of(token.begin(), token.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._~+/=").find(c) != std::string_view::npos;
+  });
+}
+
 }  // namespace
 
-Secret kubeconfig_text(const Credentials& credentials) {
+base::Result<Secret> kubeconfig_text(const Credentials& credentials) {
+  if (!is_bearer_token(base::reveal(credentials.token, "whether it is a token"))) {
+    return base::fail(
+        base::Code::kInvalidInput,
+        fmt::format("the token of cluster '{}' is no bearer token", credentials.cluster));
+  }
   const std::string name = base::yaml_scalar(credentials.cluster);
   const std::string ca = base::to_base64(base::as_bytes(credentials.ca_pem));
   std::string tls_server_name;
@@ -63,11 +78,11 @@ Secret kubeconfig_text(const Credentials& credentials) {
                   "users:\n"
                   "- name: {name}\n"
                   "  user:\n"
-                  "    token: ",
-                  fmt::arg("ca", ca), fmt::arg("server", credentials.server),
+                  "    token: \"",
+                  fmt::arg("ca", ca), fmt::arg("server", base::yaml_scalar(credentials.server)),
                   fmt::arg("tls_server_name", tls_server_name), fmt::arg("name", name)));
   text.append(credentials.token);
-  text.append("\n");
+  text.append("\"\n");
   return text;
 }
 

@@ -20,9 +20,11 @@ struct Credentials {
   std::optional<std::string> tls_server_name = std::nullopt;
 };
 
-/// A kubeconfig as istiod accepts one: one cluster, user and context, all of the cluster's name,
-/// with CA and token inline. The bytes are those of `istioctl create-remote-secret`.
-base::Secret kubeconfig_text(const Credentials& credentials);
+/// A kubeconfig as istiod accepts one and `istioctl create-remote-secret` writes it: one cluster,
+/// user and context, all of the cluster's name, with CA and token inline. kInvalidInput when the
+/// token is none (RFC 6750 section 2.1), so that no cluster can write lines into it; its text is in
+/// no message.
+base::Result<base::Secret> kubeconfig_text(const Credentials& credentials);
 
 /// A Secret but for its value, which is a `kubeconfig_text` under `key`.
 struct RemoteSecret {

@@ -88,9 +88,9 @@ class Documents {
       const Credentials credentials{.cluster = intent.source,
                                     .server = fmt::format("https://{}.example:6443", intent.source),
                                     .ca_pem = "the CA of the API server",
-                                    .token = base::Secret("the token")};
+                                    .token = base::Secret("token-of-the-reader")};
       const base::Secret manifest =
-          remote_secret_manifest(remote_secret(mesh_, intent), kubeconfig_text(credentials));
+          remote_secret_manifest(remote_secret(mesh_, intent), *kubeconfig_text(credentials));
       add("remote secret", std::string(base::reveal(manifest, "a golden file")));
     }
   }
