@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "istio/names.h"
 #include "mesh/trust.h"
+#include "profiles/model.h"
 #include "profiles/trust_objects.h"
 
 #include <fmt/format.h>
@@ -117,6 +118,10 @@ class TrustPlanner {
     const bool ours = live == nullptr || live->created_by_meshtrust;
     std::vector<std::string> diff{
         fmt::format("+ label {}: {}", istio::kNetworkLabel, cluster.network)};
+    if (const auto managers = profiles::control_plane_annotation(mesh_, cluster);
+        !managers.empty()) {
+      diff.push_back(fmt::format("+ annotation {}: {}", istio::kControlPlaneAnnotation, managers));
+    }
     if (ours) {
       for (const auto& [key, value] : profiles::ownership_labels(mesh_, cluster)) {
         diff.push_back(fmt::format("+ label {}: {}", key, value));
