@@ -1,6 +1,7 @@
 // What no mesh can be, or nobody has run: one entry a combination. The names are those of the cases
 // in tests/data/mesh/bad.
 #include "base/text.h"
+#include "istio/names.h"
 #include "profiles/gateway_values.h"
 #include "profiles/model.h"
 
@@ -193,15 +194,22 @@ void node_port_without_selector(const Mesh& mesh, Errors& errors) {
   }
 }
 
+/// Whether clusters without an istiod call that in `cluster` at an address that only its gateway
+/// can tell.
+bool is_called_at_its_gateway(const Mesh& mesh, const Cluster& cluster) {
+  if (cluster.gateway.address) return false;
+  if (cluster.external) return !cluster.external->host && !cluster.external->ip;
+  return exposes_istiod(mesh, cluster);
+}
+
 void node_port_with_remotes(const Mesh& mesh, Errors& errors) {
   for (const Cluster& cluster : mesh.clusters) {
-    const EastWestGateway& gateway = cluster.gateway;
-    const bool is_called = exposes_istiod(mesh, cluster);
-    if (gateway.type != Type::kNodePort || gateway.address || !is_called) continue;
-    add(errors, gateway.place,
+    const bool is_called = is_called_at_its_gateway(mesh, cluster);
+    if (cluster.gateway.type != Type::kNodePort || !is_called) continue;
+    add(errors, cluster.gateway.place,
         fmt::format("remotes call the istiod of '{}' at ports {} and {}, which a gateway of type "
                     "NodePort does not have",
-                    cluster.name, 15012, 15017),
+                    cluster.name, istio::kDiscoveryPort, istio::kWebhookPort),
         "use a LoadBalancer, or name an 'address' that leads to a node with these ports");
   }
 }
@@ -240,9 +248,12 @@ void address_twice(const Mesh& mesh, Errors& errors) {
 void ipv6_before_its_time(const Mesh& mesh, Errors& errors) {
   if (!mesh.istio.version || *mesh.istio.version >= kFirstIpv6Remote) return;
   for (const Cluster& cluster : mesh.clusters) {
-    const auto& address = cluster.gateway.address;
-    if (!address || !is_ipv6(*address) || !exposes_istiod(mesh, cluster)) continue;
-    add(errors, cluster.gateway.place,
+    const auto& external = cluster.external;
+    const bool has_ip = external && external->ip;
+    const auto& address = has_ip ? external->ip : cluster.gateway.address;
+    const bool is_called = external ? !external->host : exposes_istiod(mesh, cluster);
+    if (!address || !is_ipv6(*address) || !is_called) continue;
+    add(errors, has_ip ? external->place : cluster.gateway.place,
         fmt::format("remotes take an IPv6 address like '{}' for a host name before Istio 1.30",
                     *address),
         "use an IPv4 address");

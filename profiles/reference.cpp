@@ -13,8 +13,10 @@ using base::Json;
 constexpr const char* kAfter = "$after";
 constexpr const char* kIn = "$in";
 
+/// A document may hold values of users', so anything may stand under these keys.
 bool is_reference(const Json& node) {
-  return node.is_object() && node.contains(kAfter);
+  return node.is_object() && node.contains(kAfter) && node[kAfter].is_string() &&
+         (!node.contains(kIn) || node[kIn].is_string());
 }
 
 /// `text` with every `mark` in it replaced.

@@ -37,6 +37,13 @@ TEST(References, AreResolvedAsFarAsTheirValuesAreKnown) {
   EXPECT_EQ(resolved["plain"], "x");
 }
 
+TEST(References, AreOnlyWhatLooksLikeOne) {
+  for (const Json& node : {Json{{"$after", 1}}, Json{{"$after", "a"}, {"$in", 1}}}) {
+    EXPECT_THAT(references_in(node), IsEmpty());
+    EXPECT_EQ(shown(node), node);
+  }
+}
+
 TEST(References, StayOpenWhereTheValueIsEmpty) {
   EXPECT_EQ(resolve(document(), knowing("east/gateway-address", "")), document());
 }
