@@ -58,12 +58,9 @@ void set_injection(const Mesh& mesh, const Cluster& cluster, Json& values) {
   values["global"]["remotePilotAddress"] = reference(address_of(manager));
 }
 
-/// No token can read what no token is to read, the CA key before all.
+/// Leaves Istio's own reader out where ours, which cannot read the CA key, takes its place.
 void set_reader(const Mesh& mesh, const Cluster& cluster, Json& values) {
-  const bool wants_istios = reader_role(mesh, cluster) == ReaderRole::kIstio;
-  if (!wants_istios && mesh.istio.version && has_reader_switch(*mesh.istio.version)) {
-    values["global"]["enableReaderRBAC"] = false;
-  }
+  if (reader_role(mesh, cluster) == ReaderRole::kOwn) values["global"]["enableReaderRBAC"] = false;
 }
 
 void set_primary(const Mesh& mesh, const Cluster& cluster, Payload& payload) {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -121,11 +122,6 @@ std::vector<Object> account_and_role(const Mesh& mesh,
 
 }  // namespace
 
-bool has_reader_switch(const istio::Version& version) {
-  constexpr istio::Version kFirst{.major = 1, .minor = 30, .patch = 0};
-  return version >= kFirst;
-}
-
 bool reads_remote_secrets(const Mesh& mesh, const Cluster& cluster) {
   constexpr istio::Version kFirst{.major = 1, .minor = 31, .patch = 0};
   if (!mesh.istio.version || *mesh.istio.version < kFirst) return true;
@@ -136,13 +132,12 @@ bool reads_remote_secrets(const Mesh& mesh, const Cluster& cluster) {
 }
 
 ReaderRole reader_role(const Mesh& mesh, const Cluster& cluster) {
-  ReaderRole role = ReaderRole::kNone;
-  for (const Cluster& other : mesh.clusters) {
-    if (!reads(mesh, other, cluster)) continue;
-    if (reads_remote_secrets(mesh, other)) return ReaderRole::kIstio;
-    role = ReaderRole::kOwn;
-  }
-  return role;
+  if (cluster.role == Role::kExternal || cluster.role == Role::kConfig) return ReaderRole::kNone;
+  const bool some_read_secrets =
+      std::any_of(mesh.clusters.begin(), mesh.clusters.end(), [&mesh](const Cluster& other) {
+        return other.runs_istiod() && reads_remote_secrets(mesh, other);
+      });
+  return some_read_secrets ? ReaderRole::kIstio : ReaderRole::kOwn;
 }
 
 std::vector<Object> reader(const Mesh& mesh, const Cluster& cluster) {

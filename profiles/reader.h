@@ -1,6 +1,5 @@
 #pragma once
 
-#include "istio/version.h"
 #include "profiles/object.h"
 
 #include <string_view>
@@ -17,16 +16,14 @@ inline constexpr std::string_view kReadRemoteSecrets = "PILOT_ENABLE_REMOTE_CRED
 /// Whether the istiod in `cluster` lists the Secrets of the clusters that it reads.
 bool reads_remote_secrets(const Mesh& mesh, const Cluster& cluster);
 
-/// Who may read a cluster by the token in its remote secret.
+/// Which role a cluster is read by. It does not depend on who reads it, so that a cluster that
+/// joins changes no installation of the others.
 enum class ReaderRole {
-  kNone,   ///< nobody has one
+  kNone,   ///< nobody reads a hosting cluster, and its istiod alone a config cluster
   kOwn,    ///< a role of ours, without Secrets
   kIstio,  ///< that of Istio's charts, which can read the CA key of the cluster
 };
 ReaderRole reader_role(const Mesh& mesh, const Cluster& cluster);
-
-/// Whether Istio's charts can be told to leave their own reader out (`global.enableReaderRBAC`).
-bool has_reader_switch(const istio::Version& version);
 
 /// Whose token the istiods of other clusters use to read this cluster, where the role is `kOwn`: a
 /// ServiceAccount in the system namespace, a ClusterRole that cannot read Secrets, and its binding.

@@ -182,7 +182,6 @@ spec:
   profile: demo
   values:
     global:
-      enableReaderRBAC: false
       externalIstiod: true
       istioNamespace: istio-system
       meshID: shop
