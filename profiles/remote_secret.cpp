@@ -45,10 +45,28 @@ bool is_bearer_token(std::string_view token) {
   });
 }
 
+/// What the user of a kubeconfig is known by.
+void append_user(Secret& text, const Credentials& credentials) {
+  if (!credentials.auth_provider) {
+    text.append("    token: \"");
+    text.append(credentials.token);
+    text.append("\"\n");
+    return;
+  }
+  text.append("    auth-provider:\n");
+  const auto& config = credentials.auth_provider->config;
+  text.append(config.empty() ? "      config: {}\n" : "      config:\n");
+  for (const auto& [name, value] : config) {
+    text.append(fmt::format("        {}: {}\n", base::yaml_scalar(name), base::yaml_scalar(value)));
+  }
+  text.append(fmt::format("      name: {}\n", base::yaml_scalar(credentials.auth_provider->name)));
+}
+
 }  // namespace
 
 base::Result<Secret> kubeconfig_text(const Credentials& credentials) {
-  if (!is_bearer_token(base::reveal(credentials.token, "whether it is a token"))) {
+  if (!credentials.auth_provider &&
+      !is_bearer_token(base::reveal(credentials.token, "whether it is a token"))) {
     return base::fail(
         base::Code::kInvalidInput,
         fmt::format("the token of cluster '{}' is no bearer token", credentials.cluster));
@@ -77,12 +95,10 @@ base::Result<Secret> kubeconfig_text(const Credentials& credentials) {
                   "kind: Config\n"
                   "users:\n"
                   "- name: {name}\n"
-                  "  user:\n"
-                  "    token: \"",
+                  "  user:\n",
                   fmt::arg("ca", ca), fmt::arg("server", base::yaml_scalar(credentials.server)),
                   fmt::arg("tls_server_name", tls_server_name), fmt::arg("name", name)));
-  text.append(credentials.token);
-  text.append("\"\n");
+  append_user(text, credentials);
   return text;
 }
 

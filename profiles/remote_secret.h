@@ -11,6 +11,13 @@
 
 namespace meshtrust::profiles {
 
+/// A plugin that client libraries know by its name, in place of a token. Of these istiod accepts
+/// `oidc` alone, unless PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS of it names another.
+struct AuthProvider {
+  std::string name;
+  std::map<std::string, std::string> config;
+};
+
 /// How one cluster is reached by the istiod of another.
 struct Credentials {
   std::string cluster;  ///< the name of the cluster that is described
@@ -18,12 +25,13 @@ struct Credentials {
   std::string ca_pem;   ///< what the server's certificate is verified with
   base::Secret token;
   std::optional<std::string> tls_server_name = std::nullopt;
+  std::optional<AuthProvider> auth_provider = std::nullopt;  ///< instead of the token
 };
 
 /// A kubeconfig as istiod accepts one and `istioctl create-remote-secret` writes it: one cluster,
-/// user and context, all of the cluster's name, with CA and token inline. kInvalidInput when the
-/// token is none (RFC 6750 section 2.1), so that no cluster can write lines into it; its text is in
-/// no message.
+/// user and context, all of the cluster's name, with CA and token inline, or an auth provider.
+/// kInvalidInput when the token is none (RFC 6750 section 2.1), so that no cluster can write lines
+/// into it; its text is in no message.
 base::Result<base::Secret> kubeconfig_text(const Credentials& credentials);
 
 /// A Secret but for its value, which is a `kubeconfig_text` under `key`.

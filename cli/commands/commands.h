@@ -14,6 +14,7 @@ CommandEntry verify_command();
 CommandEntry observe_command();
 CommandEntry cluster_check_command();
 CommandEntry cluster_view_command();
+CommandEntry remote_secret_create_command();
 CommandEntry ca_create_command();
 CommandEntry ca_issue_command();
 CommandEntry ca_show_command();
