@@ -1,5 +1,5 @@
 # The front door. `make` lists what there is; the work itself is in scripts/ and CMakePresets.json.
-.PHONY: help setup build demo demo-down test slow asan tsan tidy fmt lint check bench clean
+.PHONY: help setup build demo demo-down test slow asan tsan tidy fmt lint check bench matrix clean
 
 help:
 	@echo 'make demo                  set up, build, and run the main job on two real clusters'
@@ -10,6 +10,7 @@ help:
 	@echo 'make lint | fmt            format and clang-tidy checks; reformat'
 	@echo 'make check                 all of the above but demo'
 	@echo 'make bench                 timings against other tools'
+	@echo 'make matrix                every deployment model beside the same by hand: docs/models.md'
 	@echo 'make demo-down | clean     stop the demo clusters; remove build/'
 
 setup:
@@ -54,6 +55,11 @@ check: lint asan tsan test slow
 bench: setup
 	@scripts/build release meshtrust
 	@bench/run
+
+matrix: setup
+	@scripts/build release meshtrust
+	@tests/rig/rig build kubernetes kwok pilot-discovery istioctl
+	@bench/models/matrix
 
 clean:
 	rm -rf build
