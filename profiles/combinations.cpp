@@ -121,11 +121,10 @@ void ambient_with_other_roles(const Mesh& mesh, Errors& errors) {
 }
 
 void ambient_before_its_time(const Mesh& mesh, Errors& errors) {
-  if (!is_ambient(mesh) || !mesh.istio.version || *mesh.istio.version >= kFirstAmbientMultiNetwork)
-    return;
+  const auto& version = mesh.istio.version;
+  if (!is_ambient(mesh) || !version || *version >= kFirstAmbientMultiNetwork) return;
   add(errors, mesh.istio.version_place,
-      fmt::format("ambient across clusters came with Istio 1.27, found '{}'",
-                  mesh.istio.version->text()),
+      fmt::format("ambient across clusters came with Istio 1.27, found '{}'", version->text()),
       "it left alpha with 1.29");
 }
 

@@ -93,6 +93,7 @@ base::Errors refuse_gateway_values(const Values& values) {
                                    [&path](const Known& one) { return is_below(path, one.path); });
     if (known) return;
     std::vector<std::string> names;
+    names.reserve(kKnown.size());
     for (const Known& one : kKnown) {
       names.emplace_back(one.path);
     }
