@@ -175,7 +175,8 @@ struct WhoAmI {
 
 struct AccessQuestion {
   std::string verb = {};  ///< "get", "patch", "create"
-  ObjectRef object = {};  ///< group, resource, namespace and name of it count
+  /// Group, resource ("pods/portforward" for a subresource), namespace and name of it count.
+  ObjectRef object = {};
 };
 
 /// One cluster's API. Calls block, may come from several threads, and never retry what cannot be

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "istio/acceptance.h"
 #include "istio/bundle.h"
+#include "mesh/live.h"
 #include "mesh/observed.h"
 
 #include <map>
@@ -26,7 +27,8 @@ struct ServerFacts {
 
 /// The system namespace of the control plane.
 struct NamespaceFacts {
-  std::optional<std::string> network;  ///< value of topology.istio.io/network
+  std::optional<std::string> network;              ///< value of topology.istio.io/network
+  std::optional<std::string> control_planes = {};  ///< of topology.istio.io/controlPlaneClusters
   bool terminating = false;
   bool created_by_meshtrust = false;
 };
@@ -62,6 +64,7 @@ struct ClusterObservation {
   Observed<IstiodFacts> istiod;
   Observed<std::string> workload_roots;  ///< PEM in istio-ca-root-cert of the system namespace
   Observed<std::string> trust_domain;    ///< of the live mesh configuration
+  LiveMesh live;                         ///< from level `kMesh` on
 };
 
 /// What the trust store's ledger knows of one certificate.
@@ -87,7 +90,8 @@ struct StoreFacts {
 /// elsewhere and later. No secret is in it.
 struct Observation {
   base::Instant at;
-  std::string mesh;            ///< metadata.name it was made for
+  std::string mesh;  ///< metadata.name it was made for
+  Level level = Level::kTrust;
   Observed<StoreFacts> store;  ///< absent before the first apply
   std::vector<ClusterObservation> clusters;
 

@@ -9,6 +9,7 @@ namespace meshtrust::cli {
 CommandEntry init_command();
 CommandEntry plan_command();
 CommandEntry apply_command();
+CommandEntry destroy_command();
 CommandEntry status_command();
 CommandEntry verify_command();
 CommandEntry observe_command();

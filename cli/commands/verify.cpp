@@ -136,7 +136,7 @@ class VerifyCommand final : public Command {
   }
 
   int verify_mesh(Session& session) {
-    auto seen = observe_or_read(session, snapshot_);
+    auto seen = observe_or_read(session, snapshot_, mesh::Level::kDeep);
     if (!seen) {
       session.console().show(seen.error());
       return exit_code_of(seen.error());
@@ -145,7 +145,7 @@ class VerifyCommand final : public Command {
       session.console().show(status.error());
       return kUsage;
     }
-    Proof proof = prove(seen->mesh, seen->observation, seen->at);
+    Proof proof = prove(seen->mesh, seen->observation, seen->at, seen->files);
     proof.keep(clusters_);
     session.answer(proof_to_json(seen->mesh, seen->observation, proof, seen->at),
                    render_proof(seen->mesh, seen->observation, proof, seen->at));

@@ -1,0 +1,302 @@
+#include "run/observe_mesh.h"
+
+#include "istio/names.h"
+#include "mesh/installed.h"
+#include "run/istiod_debug.h"
+#include "run/secret_facts.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace meshtrust::run {
+namespace {
+
+using base::Json;
+using mesh::Absent;
+using mesh::Observed;
+using List = mesh::Objects::List;
+
+/// A kind of object that may belong to a mesh, and where it is looked for.
+struct Kind {
+  enum class Where {
+    kNamespaces,  ///< all of it in the namespaces of the mesh
+    kOurs,        ///< in no namespace, what bears the label of this mesh
+    kWebhooks,    ///< in no namespace, what calls the namespaces of the mesh
+    kNames,       ///< by names that are known
+    kNodes,
+  };
+  std::string_view resource;
+  const char* api_version;
+  const char* kind;
+  const char* plural;
+  Where where = Where::kNamespaces;
+  bool may_be_missing = false;  ///< a CRD
+};
+
+constexpr const char* kRbac = "rbac.authorization.k8s.io/v1";
+constexpr const char* kAdmission = "admissionregistration.k8s.io/v1";
+constexpr const char* kIstioApi = "networking.istio.io/v1";
+
+constexpr std::array kKinds{
+    Kind{mesh::kServices, "v1", "Service", "services"},
+    Kind{mesh::kServiceAccounts, "v1", "ServiceAccount", "serviceaccounts"},
+    Kind{mesh::kDeployments, "apps/v1", "Deployment", "deployments"},
+    Kind{"roles.rbac.authorization.k8s.io", kRbac, "Role", "roles"},
+    Kind{"rolebindings.rbac.authorization.k8s.io", kRbac, "RoleBinding", "rolebindings"},
+    Kind{"horizontalpodautoscalers.autoscaling", "autoscaling/v2", "HorizontalPodAutoscaler",
+         "horizontalpodautoscalers"},
+    Kind{"poddisruptionbudgets.policy", "policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"},
+    Kind{mesh::kEndpointSlices, "discovery.k8s.io/v1", "EndpointSlice", "endpointslices"},
+    Kind{mesh::kIstioGateways, kIstioApi, "Gateway", "gateways", Kind::Where::kNamespaces, true},
+    Kind{"virtualservices.networking.istio.io", kIstioApi, "VirtualService", "virtualservices",
+         Kind::Where::kNamespaces, true},
+    Kind{"destinationrules.networking.istio.io", kIstioApi, "DestinationRule", "destinationrules",
+         Kind::Where::kNamespaces, true},
+    Kind{mesh::kApiGateways, "gateway.networking.k8s.io/v1", "Gateway", "gateways",
+         Kind::Where::kNamespaces, true},
+    Kind{mesh::kConfigMaps, "v1", "ConfigMap", "configmaps", Kind::Where::kNames},
+    Kind{mesh::kNamespaces, "v1", "Namespace", "namespaces", Kind::Where::kNames},
+    Kind{mesh::kNodes, "v1", "Node", "nodes", Kind::Where::kNodes},
+    Kind{"clusterroles.rbac.authorization.k8s.io", kRbac, "ClusterRole", "clusterroles",
+         Kind::Where::kOurs},
+    Kind{"clusterrolebindings.rbac.authorization.k8s.io", kRbac, "ClusterRoleBinding",
+         "clusterrolebindings", Kind::Where::kOurs},
+    Kind{mesh::kMutatingWebhooks, kAdmission, "MutatingWebhookConfiguration",
+         "mutatingwebhookconfigurations", Kind::Where::kWebhooks},
+    Kind{mesh::kValidatingWebhooks, kAdmission, "ValidatingWebhookConfiguration",
+         "validatingwebhookconfigurations", Kind::Where::kWebhooks},
+};
+
+k8s::ObjectRef ref_to(const Kind& kind, std::string_view namespace_name, std::string_view name) {
+  return {.api_version = kind.api_version,
+          .kind = kind.kind,
+          .resource = kind.plural,
+          .namespace_name = std::string(namespace_name),
+          .name = std::string(name)};
+}
+
+/// Without what only the server keeps, and what `kubectl apply` copies.
+Json trimmed(Json object) {
+  Json& metadata = object["metadata"];
+  for (const char* key : {"managedFields", "resourceVersion", "selfLink"}) {
+    metadata.erase(key);
+  }
+  if (metadata.contains("annotations")) {
+    metadata["annotations"].erase("kubectl.kubernetes.io/last-applied-configuration");
+  }
+  return object;
+}
+
+/// What of a node can matter: which of the cluster's addresses are its.
+Json trimmed_node(const Json& node) {
+  const Json& metadata = base::at_path(node, {"metadata"});
+  Json labels = Json::object();
+  constexpr const char* kControlPlane = "node-role.kubernetes.io/control-plane";
+  if (base::at_path(metadata, {"labels"}).contains(kControlPlane)) labels[kControlPlane] = "";
+  return {{"metadata", {{"name", base::string_at(metadata, "name")}, {"labels", labels}}},
+          {"spec", {{"podCIDRs", base::at_path(node, {"spec", "podCIDRs"})}}},
+          {"status", {{"addresses", base::at_path(node, {"status", "addresses"})}}}};
+}
+
+bool calls_one_of(const Json& configuration, const std::vector<std::string>& namespaces) {
+  const std::string name = base::string_at(base::at_path(configuration, {"metadata"}), "name");
+  if (name.starts_with("istio")) return true;
+  const Json& webhooks = base::at_path(configuration, {"webhooks"});
+  return webhooks.is_array() &&
+         std::any_of(webhooks.begin(), webhooks.end(), [&namespaces](const Json& webhook) {
+           const std::string called =
+               base::string_at(base::at_path(webhook, {"clientConfig", "service"}), "namespace");
+           return std::find(namespaces.begin(), namespaces.end(), called) != namespaces.end();
+         });
+}
+
+}  // namespace
+
+std::optional<k8s::ObjectRef> ref_of(std::string_view resource, std::string_view namespace_name) {
+  const auto kind = std::find_if(kKinds.begin(), kKinds.end(),
+                                 [resource](const Kind& one) { return one.resource == resource; });
+  if (kind == kKinds.end()) return std::nullopt;
+  const bool in_namespace = kind->where == Kind::Where::kNamespaces;
+  return ref_to(*kind, in_namespace ? namespace_name : std::string_view(), "");
+}
+
+mesh::LiveMesh MeshObserver::observe(mesh::Level level) {
+  mesh::LiveMesh live;
+  live.objects = objects();
+  live.remote_secrets = remote_secrets();
+  live.tokens = tokens();
+  if (level == mesh::Level::kDeep) live.istiods = istiods();
+  return live;
+}
+
+std::vector<std::string> MeshObserver::namespaces() const {
+  std::vector<std::string> names{mesh_.istio.system_namespace};
+  if (cluster_.role == profiles::Role::kExternal &&
+      mesh_.istio.ingress_namespace != names.front()) {
+    names.push_back(mesh_.istio.ingress_namespace);
+  }
+  return names;
+}
+
+Observed<List> MeshObserver::list(const k8s::ObjectRef& ref, const std::string& selector) {
+  auto found = client_.list(ref, {.label_selector = selector});
+  if (!found) return Observed<List>::unknown(std::move(found).error());
+  List objects;
+  for (Json& item : found->items) {
+    objects.push_back(trimmed(std::move(item)));
+  }
+  return objects;
+}
+
+Observed<List> MeshObserver::named(const std::vector<k8s::ObjectRef>& refs) {
+  List objects;
+  for (const k8s::ObjectRef& ref : refs) {
+    auto found = client_.get(ref);
+    if (!found) return Observed<List>::unknown(std::move(found).error());
+    if (*found) objects.push_back(trimmed(**std::move(found)));
+  }
+  return objects;
+}
+
+/// Nodes are many, and matter for addresses alone.
+bool MeshObserver::needs_nodes() const {
+  return client_.settings().server.text().find("://127.") != std::string::npos ||
+         std::count_if(mesh_.clusters.begin(), mesh_.clusters.end(),
+                       [this](const auto& one) { return one.network == cluster_.network; }) > 1;
+}
+
+mesh::Objects MeshObserver::objects(const std::vector<std::string_view>& resources) {
+  mesh::Objects objects;
+  const std::vector<std::string> spaces = namespaces();
+  for (const Kind& kind : kKinds) {
+    if (!resources.empty() &&
+        std::find(resources.begin(), resources.end(), kind.resource) == resources.end()) {
+      continue;
+    }
+    switch (kind.where) {
+      case Kind::Where::kNamespaces: {
+        if (kind.may_be_missing) {
+          const auto served = client_.serves(ref_to(kind, "", ""));
+          if (!served) {
+            objects.add(kind.resource, Observed<List>::unknown(served.error()));
+            continue;
+          }
+          if (!*served) {
+            objects.add(kind.resource, Absent{});
+            continue;
+          }
+        }
+        for (const std::string& space : spaces) {
+          objects.add(kind.resource, list(ref_to(kind, space, ""), ""));
+        }
+        break;
+      }
+      case Kind::Where::kOurs:
+        objects.add(kind.resource,
+                    list(ref_to(kind, "", ""), std::string(istio::kMeshLabel) + "=" + mesh_.name));
+        break;
+      case Kind::Where::kWebhooks: {
+        auto all = list(ref_to(kind, "", ""), "");
+        if (const List* found = all.found()) {
+          List kept;
+          std::copy_if(
+              found->begin(), found->end(), std::back_inserter(kept),
+              [&spaces](const Json& configuration) { return calls_one_of(configuration, spaces); });
+          all = std::move(kept);
+        }
+        objects.add(kind.resource, std::move(all));
+        break;
+      }
+      case Kind::Where::kNames: {
+        std::vector<k8s::ObjectRef> refs;
+        for (const std::string& space : spaces) {
+          if (kind.resource == mesh::kNamespaces) {
+            refs.push_back(ref_to(kind, "", space));
+            continue;
+          }
+          const std::string suffix = mesh_.istio.revision.empty() ? "" : "-" + mesh_.istio.revision;
+          for (const char* name : {"values", "meshtrust-installing"}) {
+            refs.push_back(ref_to(kind, space, name + suffix));
+            if (!suffix.empty() && space != spaces.front())
+              refs.push_back(ref_to(kind, space, name));
+          }
+        }
+        objects.add(kind.resource, named(refs));
+        break;
+      }
+      case Kind::Where::kNodes: {
+        if (!needs_nodes()) {
+          objects.add(kind.resource, List{});
+          break;
+        }
+        auto nodes = list(ref_to(kind, "", ""), "");
+        if (const List* found = nodes.found()) {
+          List small;
+          std::transform(found->begin(), found->end(), std::back_inserter(small), trimmed_node);
+          nodes = std::move(small);
+        }
+        objects.add(kind.resource, std::move(nodes));
+        break;
+      }
+    }
+  }
+  return objects;
+}
+
+Observed<std::vector<mesh::RemoteSecretFacts>> MeshObserver::remote_secrets() {
+  using Fact = Observed<std::vector<mesh::RemoteSecretFacts>>;
+  std::vector<mesh::RemoteSecretFacts> facts;
+  const std::string& in = mesh_.istio.system_namespace;
+  auto watched =
+      client_.list_metadata(k8s::secret_ref(in, ""),
+                            {.label_selector = std::string(istio::kMultiClusterLabel) + "=true"});
+  if (!watched) return Fact::unknown(std::move(watched).error());
+  std::vector<std::string> names;
+  for (const k8s::SecretFacts& one : watched->items) {
+    names.push_back(one.name);
+  }
+  if (cluster_.role == profiles::Role::kExternal) names.emplace_back(istio::kConfigSecret);
+  for (const std::string& name : names) {
+    auto secret = client_.get_secret(k8s::secret_ref(in, name));
+    if (!secret) return Fact::unknown(std::move(secret).error());
+    if (*secret) facts.push_back(remote_secret_facts(**secret));
+  }
+  return facts;
+}
+
+Observed<std::vector<mesh::TokenSecretFacts>> MeshObserver::tokens() {
+  using Fact = Observed<std::vector<mesh::TokenSecretFacts>>;
+  std::vector<mesh::TokenSecretFacts> facts;
+  const std::string& in = mesh_.istio.system_namespace;
+  const std::array accounts{std::string(istio::kReaderServiceAccount),
+                            istio::istiod_name(mesh_.istio.revision)};
+  for (const std::string& account : accounts) {
+    auto secret = client_.get_secret(k8s::secret_ref(in, istio::token_secret_name(account)));
+    if (!secret) return Fact::unknown(std::move(secret).error());
+    if (*secret) facts.push_back(token_secret_facts(**secret));
+  }
+  return facts;
+}
+
+Observed<std::vector<mesh::IstiodView>> MeshObserver::istiods() {
+  using Fact = Observed<std::vector<mesh::IstiodView>>;
+  std::vector<mesh::IstiodView> views;
+  for (const std::string& space : namespaces()) {
+    auto pods =
+        client_.list(k8s::pods_ref(space), {.label_selector = std::string(istio::kIstiodSelector),
+                                            .field_selector = "status.phase=Running"});
+    if (!pods) return Fact::unknown(std::move(pods).error());
+    for (const Json& pod : pods->items) {
+      if (base::at_path(pod, {"metadata"}).contains("deletionTimestamp")) continue;
+      auto view =
+          view_of_istiod(client_, space, base::string_at(base::at_path(pod, {"metadata"}), "name"));
+      if (!view) return Fact::unknown(std::move(view).error());
+      views.push_back(*std::move(view));
+    }
+  }
+  return views;
+}
+
+}  // namespace meshtrust::run

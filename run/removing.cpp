@@ -1,0 +1,276 @@
+#include "base/text.h"
+#include "istio/names.h"
+#include "k8s/wait.h"
+#include "mesh/installed.h"
+#include "run/manifests.h"
+#include "run/mesh_steps.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+// The steps of `MeshSteps` that take away.
+
+namespace meshtrust::run {
+namespace {
+
+using base::Json;
+using base::Result;
+
+/// How long one attempt watches what is being deleted; then the next one does.
+constexpr std::chrono::seconds kWatching{5};
+
+/// What is there under a name.
+struct Found {
+  std::string uid;
+  bool going = false;  ///< marked for deletion already
+};
+
+Result<std::optional<Found>> look_for(k8s::ApiClient& client, const k8s::ObjectRef& ref) {
+  if (ref.is_secret()) {
+    MESHTRUST_TRY(const auto facts, client.get_metadata(ref));
+    if (!facts) return std::optional<Found>();
+    return std::optional(Found{.uid = facts->uid});
+  }
+  MESHTRUST_TRY(const auto object, client.get(ref));
+  if (!object) return std::optional<Found>();
+  const Json& metadata = base::at_path(*object, {"metadata"});
+  return std::optional(Found{.uid = base::string_at(metadata, "uid"),
+                             .going = metadata.contains("deletionTimestamp")});
+}
+
+/// Done when what had `uid` is gone.
+Outcome wait_until_gone(k8s::ApiClient& client, const k8s::ObjectRef& ref, const std::string& uid) {
+  const k8s::Condition gone = [&uid](const k8s::Objects& objects) {
+    const bool is_there = std::any_of(objects.begin(), objects.end(), [&uid](const auto& entry) {
+      return base::string_at(base::at_path(entry.second, {"metadata"}), "uid") == uid;
+    });
+    return k8s::Verdict{.holds = !is_there, .seen = is_there ? "it is being deleted" : "gone"};
+  };
+  const auto waited = k8s::wait_for(client, ref, gone, {.at_most = kWatching});
+  if (waited) return Done{};
+  if (waited.error().code != base::Code::kNotYet) return Failed{waited.error()};
+  return NotYet{.why = ref.describe() + " is being deleted", .wake = std::chrono::milliseconds{1}};
+}
+
+/// Deletes what is there under that name. Done when it is gone, or was not there.
+Outcome remove_object(k8s::ApiClient& client, const k8s::ObjectRef& ref) {
+  const auto found = look_for(client, ref);
+  if (!found) {
+    // A kind that the server does not have has no objects.
+    const auto served = client.serves(ref);
+    if (served && !*served) return Done{.changed = false, .detail = {}};
+    return Failed{found.error()};
+  }
+  if (!*found) return Done{.changed = false, .detail = {}};
+  if (!(*found)->going) {
+    const auto removed = client.remove(ref, {.uid = (*found)->uid});
+    if (!removed) return Failed{removed.error()};
+    if (removed->state != k8s::Removed::State::kHeld && ref.resource != "namespaces") {
+      return Done{};
+    }
+  }
+  return wait_until_gone(client, ref, (*found)->uid);
+}
+
+/// Objects that the installer makes beside what it renders.
+std::vector<k8s::ObjectRef> made_besides(const profiles::Installation& installation) {
+  const std::string& in = installation.namespace_name;
+  std::vector<k8s::ObjectRef> refs;
+  if (installation.revision.empty() &&
+      installation.method == profiles::Installation::Method::kInstall) {
+    refs.push_back({.api_version = "admissionregistration.k8s.io/v1",
+                    .kind = "MutatingWebhookConfiguration",
+                    .resource = "mutatingwebhookconfigurations",
+                    .name = "istio-revision-tag-default"});
+    refs.push_back({.api_version = "v1",
+                    .kind = "Service",
+                    .resource = "services",
+                    .namespace_name = in,
+                    .name = "istiod-revision-tag-default"});
+  }
+  return refs;
+}
+
+bool is_crd(const k8s::ObjectRef& ref) {
+  return ref.resource == "customresourcedefinitions";
+}
+
+/// Whether a webhook configuration, of which another control plane may have one of the same name,
+/// calls into the namespace. True for everything else.
+bool calls_into(k8s::ApiClient& client, const k8s::ObjectRef& ref, const std::string& name_space) {
+  if (!ref.kind.ends_with("WebhookConfiguration")) return true;
+  const auto live = client.get(ref);
+  if (!live || !*live) return true;
+  const Json& webhooks = base::at_path(**live, {"webhooks"});
+  if (!webhooks.is_array()) return true;
+  return std::all_of(webhooks.begin(), webhooks.end(), [&name_space](const Json& webhook) {
+    const std::string called =
+        base::string_at(base::at_path(webhook, {"clientConfig", "service"}), "namespace");
+    return called.empty() || called == name_space;
+  });
+}
+
+/// Istio's CRDs, unless an object of one of them is left: then somebody's configuration is in them.
+Result<std::vector<k8s::ObjectRef>> unused_crds(k8s::ApiClient& client) {
+  const k8s::ObjectRef crds{.api_version = "apiextensions.k8s.io/v1",
+                            .kind = "CustomResourceDefinition",
+                            .resource = "customresourcedefinitions"};
+  MESHTRUST_TRY(const auto found, client.list_metadata(crds));
+  std::vector<k8s::ObjectRef> refs;
+  for (const k8s::SecretFacts& crd : found.items) {
+    const auto dot = crd.name.find('.');
+    if (dot == std::string::npos || !crd.name.ends_with(".istio.io")) continue;
+    k8s::ObjectRef ref = crds;
+    ref.name = crd.name;
+    refs.push_back(std::move(ref));
+    const std::string group = crd.name.substr(dot + 1);
+    for (const char* version : {"v1", "v1beta1", "v1alpha1"}) {
+      const k8s::ObjectRef objects{
+          .api_version = group + "/" + version, .kind = "", .resource = crd.name.substr(0, dot)};
+      MESHTRUST_TRY(const bool served, client.serves(objects));
+      if (!served) continue;
+      MESHTRUST_TRY(const auto left, client.list_metadata(objects));
+      if (!left.items.empty()) return std::vector<k8s::ObjectRef>();
+      break;
+    }
+  }
+  return refs;
+}
+
+/// What istiods leave all over a cluster.
+Result<std::vector<k8s::ObjectRef>> leftovers_in(k8s::ApiClient& client) {
+  std::vector<k8s::ObjectRef> refs;
+  MESHTRUST_TRY(const auto roots, client.list_metadata(k8s::config_map_ref("", ""),
+                                                       {.label_selector = "istio.io/config=true"}));
+  for (const k8s::SecretFacts& one : roots.items) {
+    if (one.name == istio::kRootConfigMap || one.name == "istio-ca-crl") {
+      refs.push_back(k8s::config_map_ref(one.namespace_name, one.name));
+    }
+  }
+  const k8s::ObjectRef classes{.api_version = "gateway.networking.k8s.io/v1",
+                               .kind = "GatewayClass",
+                               .resource = "gatewayclasses"};
+  MESHTRUST_TRY(const bool has_classes, client.serves(classes));
+  if (has_classes) {
+    MESHTRUST_TRY(const auto found, client.list(classes));
+    for (const Json& one : found.items) {
+      const std::string controller =
+          base::string_at(base::at_path(one, {"spec"}), "controllerName");
+      if (!controller.starts_with("istio.io/")) continue;
+      k8s::ObjectRef ref = classes;
+      ref.name = base::string_at(base::at_path(one, {"metadata"}), "name");
+      refs.push_back(std::move(ref));
+    }
+  }
+  MESHTRUST_TRY(const auto crds, unused_crds(client));
+  refs.insert(refs.end(), crds.begin(), crds.end());
+  return refs;
+}
+
+}  // namespace
+
+Outcome MeshSteps::remove(const mesh::Step& step, const mesh::Delete& wanted) {
+  const auto client = world_.clusters.client(step.cluster);
+  if (!client) return Failed{client.error()};
+  bool changed = false;
+  for (const mesh::DoomedObject& object : wanted.objects) {
+    Outcome outcome = remove_object(**client, {.api_version = object.api_version,
+                                               .kind = object.kind,
+                                               .resource = object.resource,
+                                               .namespace_name = object.namespace_name,
+                                               .name = object.name});
+    const auto* done = std::get_if<Done>(&outcome);
+    if (done == nullptr) return outcome;
+    changed |= done->changed;
+  }
+  return Done{.changed = changed, .detail = changed ? "gone" : "was gone"};
+}
+
+Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& wanted) {
+  const auto client = world_.clusters.client(step.cluster);
+  if (!client) return Failed{client.error()};
+  // Whatever address it was given: names and kinds do not depend on it.
+  const profiles::Installation installation =
+      profiles::resolve(profiles::resolve(wanted.installation, values()),
+                        [](const std::string&) { return std::optional<std::string>("192.0.2.1"); });
+  const auto manifests = istioctl_.manifests(installation);
+  if (!manifests) return Failed{manifests.error()};
+  const auto objects = read_manifests(**client, *manifests);
+  if (!objects) return Failed{objects.error()};
+  // Webhooks first: nothing is to be refused for want of a control plane. What bears the mark comes
+  // last, so that a run that is cut off knows the rest for its own.
+  std::vector<k8s::ObjectRef> refs = made_besides(installation);
+  const profiles::Object marked = mesh::marked_object(installation);
+  std::optional<k8s::ObjectRef> last;
+  for (auto object = objects->rbegin(); object != objects->rend(); ++object) {
+    const k8s::ObjectRef& ref = object->ref;
+    if (is_crd(ref) || ref.resource == "namespaces") continue;
+    if (ref.kind == marked.kind && ref.name == marked.name) {
+      last = ref;
+    } else {
+      refs.push_back(ref);
+    }
+  }
+  refs.push_back(
+      k8s::config_map_ref(installation.namespace_name, mesh::installing_marker(installation)));
+  if (last) refs.push_back(*last);
+  std::size_t gone = 0;
+  for (const k8s::ObjectRef& ref : refs) {
+    if (!calls_into(**client, ref, installation.namespace_name)) continue;
+    Outcome outcome = remove_object(**client, ref);
+    const auto* done = std::get_if<Done>(&outcome);
+    if (done == nullptr) return outcome;
+    gone += done->changed ? 1 : 0;
+  }
+  return Done{.changed = gone > 0, .detail = base::count_of(gone, "object")};
+}
+
+Outcome MeshSteps::sweep(const mesh::Step& step, const mesh::Sweep& wanted) {
+  const auto client = world_.clusters.client(step.cluster);
+  if (!client) return Failed{client.error()};
+  // An istiod that is being stopped goes on writing until its pod is gone.
+  for (const k8s::ObjectRef& kind : {k8s::deployment_ref("", ""), k8s::pods_ref("")}) {
+    const auto istiods =
+        (*client)->list_metadata(kind, {.label_selector = std::string(istio::kIstiodSelector)});
+    if (!istiods) return Failed{istiods.error()};
+    for (const k8s::SecretFacts& one : istiods->items) {
+      if (one.namespace_name == wanted.namespace_name && kind.resource == "pods") {
+        return NotYet{.why = fmt::format("pod {} is still being stopped", one.name)};
+      }
+      if (one.namespace_name != wanted.namespace_name) {
+        return Done{.changed = false, .detail = "left, another control plane uses the rest"};
+      }
+    }
+  }
+  std::size_t gone = 0;
+  const auto leftovers = leftovers_in(**client);
+  if (!leftovers) return Failed{leftovers.error()};
+  for (const k8s::ObjectRef& ref : *leftovers) {
+    Outcome outcome = remove_object(**client, ref);
+    const auto* done = std::get_if<Done>(&outcome);
+    if (done == nullptr) return outcome;
+    gone += done->changed ? 1 : 0;
+  }
+  return Done{.changed = gone > 0, .detail = base::count_of(gone, "object")};
+}
+
+Outcome MeshSteps::release(const mesh::Step& step, const mesh::ReleaseNamespace& wanted) {
+  const auto client = world_.clusters.client(step.cluster);
+  if (!client) return Failed{client.error()};
+  const auto changed = (*client)->change(k8s::namespace_ref(wanted.name), [](Json& object) {
+    Json& metadata = object["metadata"];
+    if (metadata.contains("labels")) metadata["labels"].erase(std::string(istio::kNetworkLabel));
+    if (metadata.contains("annotations")) {
+      metadata["annotations"].erase(std::string(istio::kControlPlaneAnnotation));
+    }
+    return base::Status();
+  });
+  if (!changed) return Failed{changed.error()};
+  return Done{.detail = "given back"};
+}
+
+}  // namespace meshtrust::run

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Whole meshes, from kubeconfigs to istiods that see each other and back to nothing.
+
+One rig in a network namespace serves all models, one after the other: each begins with clusters that
+the one before has left empty, so that `destroy` is judged by what follows it. Runs itself once more
+inside of the namespace, where the clusters are; see tests/rig/README.md.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import clusters as real
+from support import BINARY, PASSPHRASE
+
+HERE = Path(__file__).resolve()
+RIG = str(real.RIG_FOLDER / "rig")
+PROGRAMS = ("kubernetes", "kwok", "pilot-discovery", "istioctl")
+NAMES = ("cluster1", "cluster2")
+INSIDE = "MESHTRUST_TEST_INSIDE"
+VERSION = "1.31.0"
+# What a cluster without a mesh has of its own accord.
+OWN_CONFIG_MAPS = {"kube-root-ca.crt"}
+
+
+def mesh_file(cluster1, cluster2, istio=""):
+    return f"""\
+apiVersion: meshtrust/v1
+kind: Mesh
+metadata: {{name: shop}}
+spec:
+  trust:
+    store: shop.trust
+  istio: {{version: "{VERSION}"{istio}}}
+  clusters:
+  - {{name: cluster1, {cluster1}}}
+  - {{name: cluster2, {cluster2}}}
+"""
+
+
+MODELS = {
+    "multi-primary-multi-network": mesh_file("network: network1", "network: network2"),
+    "multi-primary": mesh_file("network: network1", "network: network1"),
+    "primary-remote-multi-network": mesh_file(
+        "network: network1", "network: network2, role: remote, controlPlane: [cluster1]"
+    ),
+    "primary-remote": mesh_file(
+        "network: network1", "network: network1, role: remote, controlPlane: [cluster1]"
+    ),
+}
+
+
+class Models(unittest.TestCase):
+    """From outside: starts the clusters and runs `Inside` among them."""
+
+    def test_every_model_comes_up_stays_quiet_and_goes(self):
+        real.skip_without_rig(*PROGRAMS)
+        shared = os.environ.get("MESHTRUST_RIG_STATE")
+        state = shared or tempfile.mkdtemp(prefix="meshtrust-models-")
+        rig = [RIG, "--state", state]
+        if not shared:
+            self.addCleanup(subprocess.run, [*rig, "down"], capture_output=True, check=False)
+        made = subprocess.run([*rig, "up", "--netns", *NAMES], capture_output=True, text=True, check=False)
+        if made.returncode == 69 and os.environ.get("MESHTRUST_REQUIRE_RIG") != "1":
+            self.skipTest(made.stderr)
+        self.assertEqual(0, made.returncode, made.stderr)
+        around = os.environ | {INSIDE: state}
+        inside = subprocess.run([*rig, "exec", sys.executable, "-B", str(HERE), "-v", "Inside"], env=around, check=False)
+        self.assertEqual(0, inside.returncode)
+
+
+class Inside(unittest.TestCase):
+    """Within the namespace, with the program in a home of its own."""
+
+    maxDiff = None
+
+    def setUp(self):
+        if INSIDE not in os.environ:
+            self.skipTest("runs inside of a rig's namespace, by `Models`")
+        home = tempfile.TemporaryDirectory(prefix="meshtrust-models-home-")
+        self.addCleanup(home.cleanup)
+        self.home = Path(home.name)
+
+    def meshtrust(self, code, *words):
+        done = subprocess.run(
+            [BINARY, *words, "--progress", "plain"],
+            cwd=self.home,
+            env=os.environ | {"HOME": str(self.home), "MESHTRUST_PASSWORD": PASSPHRASE, "XDG_STATE_HOME": ""},
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        self.assertEqual(code, done.returncode, f"{words}\n{done.stdout}{done.stderr}")
+        return done
+
+    def kubectl(self, cluster, *words):
+        done = subprocess.run(
+            ["kubectl", "--context", cluster, *words], capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    def marks(self):
+        return {name: self.audit(name).stat().st_size for name in NAMES}
+
+    def audit(self, name):
+        rig = [RIG, "--state", os.environ[INSIDE], "audit", name]
+        return Path(subprocess.run(rig, capture_output=True, text=True, check=True).stdout.strip())
+
+    def writes_since(self, marks):
+        """By whomever a person's programs are: the installer as well as the program under test."""
+        found = []
+        for name, mark in marks.items():
+            with self.audit(name).open() as log:
+                log.seek(mark)
+                events = [json.loads(line) for line in log]
+            found += [
+                (name, event["verb"], event["requestURI"])
+                for event in events
+                if event["stage"] == "ResponseComplete"
+                and event["user"]["username"].endswith("-admin")
+                and event["verb"] not in {"get", "list", "watch"}
+                and not event["requestURI"].partition("?")[0].endswith("reviews")
+                and "/portforward" not in event["requestURI"]
+            ]
+        return found
+
+    def left_over(self, cluster):
+        """Names of what a mesh could have left."""
+        kinds = (
+            "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings,"
+            "customresourcedefinitions,namespaces"
+        )
+        names = self.kubectl(cluster, "get", kinds, "-o", "name").split()
+        config_maps = self.kubectl(
+            cluster, "get", "configmaps", "-A", "-o", "jsonpath={range .items[*]}{.metadata.name}{'\\n'}{end}"
+        ).split()
+        return [one for one in names + config_maps if "istio" in one or "meshtrust" in one]
+
+    def goes_through(self, model):
+        (self.home / "mesh.yaml").write_text(MODELS[model])
+        first = self.meshtrust(0, "apply", "--yes")
+        self.assertIn("the mesh works", first.stdout)
+        before = self.marks()
+        again = self.meshtrust(0, "apply", "--yes")
+        self.assertIn("Nothing to do", again.stdout)
+        self.assertEqual([], self.writes_since(before))
+        verified = self.meshtrust(0, "verify")
+        self.assertIn("the mesh works", verified.stdout)
+        self.judge(model)
+        self.assertNotRegex(first.stdout + first.stderr + again.stderr + verified.stdout, r"eyJ[A-Za-z0-9_-]{20}")
+        self.meshtrust(0, "destroy", "--yes")
+        self.assertEqual({name: [] for name in NAMES}, {name: self.left_over(name) for name in NAMES})
+        self.assertIn("Nothing to do", self.meshtrust(0, "destroy", "--yes").stdout)
+
+    def judge(self, model):
+        """The independent judge finds nothing that is not so with every mesh."""
+        import mesh_checker
+        from riglib.blueprint import blueprint
+
+        clusters = {name: mesh_checker.Cluster(name, name) for name in NAMES}
+        found = mesh_checker.Checker(blueprint(model, NAMES), clusters).findings()
+        self.assertEqual([], [one for one in found if one.check != mesh_checker.WORLD_READABLE])
+
+
+def add_model(model):
+    setattr(Inside, f"test_{model.replace('-', '_')}", lambda self: self.goes_through(model))
+
+
+for one in MODELS:
+    add_model(one)
+
+
+if __name__ == "__main__":
+    unittest.main()
