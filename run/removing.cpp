@@ -76,20 +76,24 @@ Outcome remove_object(k8s::ApiClient& client, const k8s::ObjectRef& ref) {
   return wait_until_gone(client, ref, (*found)->uid);
 }
 
-/// Objects that the installer makes beside what it renders.
+/// Objects that the installer makes beside what it renders: the first control plane of a cluster
+/// becomes its default one, whatever its revision.
 std::vector<k8s::ObjectRef> made_besides(const profiles::Installation& installation) {
-  const std::string& in = installation.namespace_name;
-  std::vector<k8s::ObjectRef> refs;
-  if (installation.revision.empty() &&
-      installation.method == profiles::Installation::Method::kInstall) {
-    refs.push_back({.api_version = "admissionregistration.k8s.io/v1",
-                    .kind = "MutatingWebhookConfiguration",
-                    .resource = "mutatingwebhookconfigurations",
-                    .name = "istio-revision-tag-default"});
+  if (installation.method != profiles::Installation::Method::kInstall) return {};
+  const std::string admission = "admissionregistration.k8s.io/v1";
+  std::vector<k8s::ObjectRef> refs{{.api_version = admission,
+                                    .kind = "MutatingWebhookConfiguration",
+                                    .resource = "mutatingwebhookconfigurations",
+                                    .name = "istio-revision-tag-default"},
+                                   {.api_version = admission,
+                                    .kind = "ValidatingWebhookConfiguration",
+                                    .resource = "validatingwebhookconfigurations",
+                                    .name = "istiod-default-validator"}};
+  if (installation.revision.empty()) {
     refs.push_back({.api_version = "v1",
                     .kind = "Service",
                     .resource = "services",
-                    .namespace_name = in,
+                    .namespace_name = installation.namespace_name,
                     .name = "istiod-revision-tag-default"});
   }
   return refs;
@@ -99,18 +103,25 @@ bool is_crd(const k8s::ObjectRef& ref) {
   return ref.resource == "customresourcedefinitions";
 }
 
-/// Whether a webhook configuration, of which another control plane may have one of the same name,
-/// calls into the namespace. True for everything else.
-bool calls_into(k8s::ApiClient& client, const k8s::ObjectRef& ref, const std::string& name_space) {
+/// Whether an object is of this installation. Webhook configurations of one name may be another
+/// control plane's: then they are of another revision or call into another namespace.
+bool is_of(k8s::ApiClient& client,
+           const k8s::ObjectRef& ref,
+           const profiles::Installation& installation) {
   if (!ref.kind.ends_with("WebhookConfiguration")) return true;
   const auto live = client.get(ref);
   if (!live || !*live) return true;
+  const std::string revision =
+      base::string_at(base::at_path(**live, {"metadata", "labels"}), istio::kRevisionLabel);
+  if (!revision.empty() && revision != istio::revision_label_value(installation.revision)) {
+    return false;
+  }
   const Json& webhooks = base::at_path(**live, {"webhooks"});
   if (!webhooks.is_array()) return true;
-  return std::all_of(webhooks.begin(), webhooks.end(), [&name_space](const Json& webhook) {
+  return std::all_of(webhooks.begin(), webhooks.end(), [&installation](const Json& webhook) {
     const std::string called =
         base::string_at(base::at_path(webhook, {"clientConfig", "service"}), "namespace");
-    return called.empty() || called == name_space;
+    return called.empty() || called == installation.namespace_name;
   });
 }
 
@@ -220,7 +231,7 @@ Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& want
   if (last) refs.push_back(*last);
   std::size_t gone = 0;
   for (const k8s::ObjectRef& ref : refs) {
-    if (!calls_into(**client, ref, installation.namespace_name)) continue;
+    if (!is_of(**client, ref, installation)) continue;
     Outcome outcome = remove_object(**client, ref);
     const auto* done = std::get_if<Done>(&outcome);
     if (done == nullptr) return outcome;

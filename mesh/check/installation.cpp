@@ -309,37 +309,63 @@ void check_gateway_api(const CheckSubject& subject, Answer& answer) {
   }
 }
 
-void check_orphaned_webhooks(const CheckSubject& subject, Answer& answer) {
+namespace {
+
+/// A kind of webhook configuration, and what cannot be done while it has nobody to call.
+struct WebhookKind {
+  std::string_view resource;
+  const char* word;
+  const char* refused;
+};
+
+void report_orphans(const CheckSubject& subject,
+                    const Cluster& cluster,
+                    const Objects& objects,
+                    const WebhookKind& kind,
+                    Answer& answer) {
+  const auto list = objects.list(kind.resource);
+  if (!list.is_found()) return;
   const std::string& in = subject.mesh.istio.system_namespace;
+  const auto is_orphan = [&](const Json& webhook) {
+    const Json& service = base::at_path(webhook, {"clientConfig", "service"});
+    return base::string_at(service, "namespace") == in &&
+           base::string_at(webhook, "failurePolicy") == "Fail" &&
+           objects.find(kServices, in, base::string_at(service, "name")).is_absent();
+  };
+  for (const Json& configuration : *list.found()) {
+    const Json& webhooks = list_at(configuration, {"webhooks"});
+    const auto orphan = std::find_if(webhooks.begin(), webhooks.end(), is_orphan);
+    if (orphan == webhooks.end()) continue;
+    const std::string name = base::string_at(base::at_path(configuration, {"metadata"}), "name");
+    const bool proving = subject.purpose == Purpose::kProve;
+    answer.findings.push_back(
+        {.code = "orphaned-webhook",
+         .severity = proving ? Severity::kCritical : Severity::kWarning,
+         .cluster = cluster.name,
+         .message = fmt::format(
+             "the webhook '{}' calls service '{}/{}', which does not exist: {}", name, in,
+             base::string_at(base::at_path(*orphan, {"clientConfig", "service"}), "name"),
+             kind.refused),
+         .hints = {fmt::format("run 'meshtrust apply', or 'kubectl --context {} delete {} {}'",
+                               cluster.context, kind.word, name)}});
+  }
+}
+
+}  // namespace
+
+void check_orphaned_webhooks(const CheckSubject& subject, Answer& answer) {
+  constexpr std::array kWebhookKinds{
+      WebhookKind{.resource = kMutatingWebhooks,
+                  .word = "mutatingwebhookconfiguration",
+                  .refused = "no pod that is to be injected can be created"},
+      WebhookKind{.resource = kValidatingWebhooks,
+                  .word = "validatingwebhookconfiguration",
+                  .refused = "no configuration of Istio can be changed"}};
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr) continue;
-    const auto list = seen->live.objects.list(kMutatingWebhooks);
-    if (!list.is_found()) continue;
-    for (const Json& configuration : *list.found()) {
-      for (const Json& webhook : list_at(configuration, {"webhooks"})) {
-        const Json& service = base::at_path(webhook, {"clientConfig", "service"});
-        const std::string name = base::string_at(service, "name");
-        if (base::string_at(service, "namespace") != in ||
-            base::string_at(webhook, "failurePolicy") != "Fail" ||
-            !seen->live.objects.find(kServices, in, name).is_absent()) {
-          continue;
-        }
-        const std::string called =
-            base::string_at(base::at_path(configuration, {"metadata"}), "name");
-        answer.findings.push_back(
-            {.code = "orphaned-webhook",
-             .severity =
-                 subject.purpose == Purpose::kProve ? Severity::kCritical : Severity::kWarning,
-             .cluster = cluster.name,
-             .message = fmt::format("the webhook '{}' calls service '{}/{}', which does not exist: "
-                                    "no pod that is to be injected can be created",
-                                    called, in, name),
-             .hints = {fmt::format("run 'meshtrust apply', or 'kubectl --context {} delete "
-                                   "mutatingwebhookconfiguration {}'",
-                                   cluster.context, called)}});
-        break;
-      }
+    for (const WebhookKind& kind : kWebhookKinds) {
+      report_orphans(subject, cluster, seen->live.objects, kind, answer);
     }
   }
 }

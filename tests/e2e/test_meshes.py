@@ -14,8 +14,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import clusters as real
-from support import BINARY, PASSPHRASE
+from support import BINARY, PASSPHRASE, real
 
 HERE = Path(__file__).resolve()
 RIG = str(real.RIG_FOLDER / "rig")
