@@ -293,12 +293,13 @@ class DestroyPlanner {
   }
 
   bool was_installed(const Cluster& cluster, const ClusterObservation& seen) const {
-    const std::string deployment = istio::istiod_name(mesh_.istio.revision);
-    return seen.workload_roots.is_found() ||
-           seen.live.objects
-               .find(cluster.runs_istiod() ? kDeployments : kServices, system_namespace(),
-                     deployment)
-               .is_found();
+    const auto runs_in = [&](const std::string& in, const std::string& revision) {
+      return seen.live.objects
+          .find(cluster.runs_istiod() ? kDeployments : kServices, in, istio::istiod_name(revision))
+          .is_found();
+    };
+    return seen.workload_roots.is_found() || runs_in(system_namespace(), mesh_.istio.revision) ||
+           (cluster.role == Role::kExternal && runs_in(mesh_.istio.ingress_namespace, ""));
   }
 
   void append_locks(const std::string& in, std::vector<DoomedObject>& objects) const {

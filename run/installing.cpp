@@ -56,8 +56,13 @@ Status mark_as_installed(const profiles::Mesh& mesh,
                            .resource = marked.resource,
                            .namespace_name = marked.namespace_name,
                            .name = marked.name};
-  const auto applied = client.apply(ref, mesh::mark(mesh, installation, objects));
-  if (!applied) return base::fail(applied.error());
+  // Applied, the mark would be all that remains of an object that was applied by us before.
+  const Json mark = mesh::mark(mesh, installation, objects);
+  const auto changed = client.change(ref, [&mark](Json& object) {
+    object.merge_patch(mark);
+    return Status();
+  });
+  if (!changed) return base::fail(changed.error());
   return {};
 }
 
