@@ -1,6 +1,7 @@
 #include "cli/mesh_proof.h"
 
 #include "cli/console.h"
+#include "mesh/drift.h"
 #include "mesh/installed.h"
 #include "mesh/known.h"
 #include "profiles/model.h"
@@ -82,7 +83,12 @@ std::vector<Shown> judge_mesh(const profiles::Mesh& mesh,
       continue;
     }
     Verdict verdict = ask(expectation, mesh, observation, at);
-    Shown shown{.expectation = std::move(expectation), .verdict = std::move(verdict)};
+    const std::string& in = expectation.namespace_name;
+    std::string question(condition.question);
+    if (in != mesh.istio.system_namespace) question += fmt::format(" ({})", in);
+    Shown shown{.expectation = std::move(expectation),
+                .question = std::move(question),
+                .verdict = std::move(verdict)};
     report(shown,
            {.mesh = mesh,
             .cluster = *mesh.find(shown.expectation.cluster),
@@ -100,15 +106,16 @@ std::vector<Shown> judge_mesh(const profiles::Mesh& mesh,
                                                       .files = &files});
   std::move(checks.findings.begin(), checks.findings.end(), std::back_inserter(answer.findings));
   std::move(checks.unknowns.begin(), checks.unknowns.end(), std::back_inserter(answer.unknowns));
+  std::vector<mesh::Finding> drifted = mesh::drift(mesh, observation, at, files);
+  std::move(drifted.begin(), drifted.end(), std::back_inserter(answer.findings));
   return all;
 }
 
 std::string render_conditions(const std::vector<Shown>& shown) {
   std::vector<std::vector<std::string>> rows{{"CLUSTER", "CONDITION", "HOLDS", "SEEN"}};
   for (const Shown& one : shown) {
-    rows.push_back({one.expectation.cluster,
-                    std::string(mesh::condition(one.expectation.condition).question),
-                    std::string(word_of(one.verdict.state)), one.verdict.why});
+    rows.push_back({one.expectation.cluster, one.question, std::string(word_of(one.verdict.state)),
+                    one.verdict.why});
   }
   return table(rows);
 }

@@ -11,6 +11,7 @@ namespace meshtrust::cli {
 /// One condition of the mesh, and what became of it.
 struct Shown {
   mesh::Expectation expectation;
+  std::string question;  ///< and where it is asked, if not in the mesh's own namespace
   mesh::Verdict verdict;
 };
 

@@ -80,4 +80,10 @@ AccessState state_of(const profiles::Mesh& mesh,
   return {.kind = Kind::kAsWanted, .why = "it is there"};
 }
 
+std::string access_step(const profiles::RemoteSecretIntent& intent) {
+  return intent.kind == profiles::RemoteSecretIntent::Kind::kConfig
+             ? fmt::format("{}/config-access", intent.target)
+             : fmt::format("{}/access-{}", intent.target, intent.source);
+}
+
 }  // namespace meshtrust::mesh

@@ -25,4 +25,7 @@ AccessState state_of(const profiles::Mesh& mesh,
                      const Observation& observation,
                      const profiles::RemoteSecretIntent& intent);
 
+/// The id of the step that makes that Secret: "east/access-west", "hub/config-access".
+std::string access_step(const profiles::RemoteSecretIntent& intent);
+
 }  // namespace meshtrust::mesh

@@ -53,15 +53,15 @@ struct Condition {
 };
 
 inline constexpr std::string_view kTrustProved = "trust-proved";
-inline constexpr std::string_view kNamespaceActive = "namespace-active";
 inline constexpr std::string_view kControlPlaneReady = "control-plane-ready";
+inline constexpr std::string_view kNodeAgentsReady = "node-agents-ready";
 inline constexpr std::string_view kWebhooksAnswer = "webhooks-answer";
 inline constexpr std::string_view kGatewayUp = "gateway-up";
 inline constexpr std::string_view kIngressUp = "ingress-gateway-up";
 inline constexpr std::string_view kGatewayAddressKnown = "gateway-address-known";
 inline constexpr std::string_view kIngressAddressKnown = "ingress-address-known";
-inline constexpr std::string_view kTokenFilled = "token-filled";
 inline constexpr std::string_view kClustersSynced = "clusters-synced";
+inline constexpr std::string_view kNetworksKnown = "networks-known";
 inline constexpr std::string_view kAdopted = "adopted";
 
 /// The table.

@@ -30,17 +30,20 @@ class Collector {
     }
     if (cluster_.runs_istiod()) add("proved", kTrustProved, in, revision);
     if (cluster_.runs_istiod()) add("control-plane", kControlPlaneReady, in, revision);
+    const bool ambient = mesh_.istio.data_plane == profiles::DataPlane::kAmbient;
+    if (ambient) add("node-agents", kNodeAgentsReady, in, revision);
     // The control plane of an external one has its webhooks in the clusters that it manages.
     if (cluster_.role == Role::kPrimary) add("webhooks", kWebhooksAnswer, in, revision);
     if (!cluster_.runs_istiod()) add("adopted", kAdopted, in, revision);
     if (cluster_.role == Role::kConfig) add("webhooks", kWebhooksAnswer, in, revision);
     if (profiles::has_east_west_gateway(mesh_, cluster_)) {
-      const bool ambient = mesh_.istio.data_plane == profiles::DataPlane::kAmbient;
       if (!ambient) add("gateway-up", kGatewayUp, in, revision);
       add("gateway-address", kGatewayAddressKnown, in, revision,
           profiles::gateway_address(cluster_.name));
     }
-    if (cluster_.runs_istiod()) add("synced", kClustersSynced, in, revision);
+    if (!cluster_.runs_istiod()) return;
+    add("synced", kClustersSynced, in, revision);
+    if (profiles::is_multi_network(mesh_)) add("networks", kNetworksKnown, in, revision);
   }
 
  private:

@@ -62,6 +62,21 @@ Json destination(const Installation& installation, const Json& service, const Ob
   return facts;
 }
 
+/// What else an installer makes that a mesh does not work without, and nobody but it brings back:
+/// the injection webhook, and the role under which other istiods read the cluster.
+Json surroundings(const Installation& installation, const Objects& objects) {
+  const std::string& in = installation.namespace_name;
+  const std::string webhook = istio::injection_webhook(installation.revision, in);
+  const std::string reader = istio::istio_reader_role(installation.revision, in);
+  const auto role = objects.find(kClusterRoles, {}, reader);
+  const auto binding = objects.find(kClusterRoleBindings, {}, reader);
+  Json facts = Json::object();
+  facts["webhook"] = objects.find(kMutatingWebhooks, {}, webhook).is_found();
+  if (role.is_found()) facts["role"] = base::at_path(*role.found(), {"rules"});
+  if (binding.is_found()) facts["bound"] = base::at_path(*binding.found(), {"subjects"});
+  return facts;
+}
+
 InstallState unknown(base::Error error) {
   return {.kind = InstallState::Kind::kUnknown, .why = error.message, .error = std::move(error)};
 }
@@ -121,6 +136,7 @@ std::optional<std::string> fingerprint_of_live(const Installation& installation,
   facts["live"] = has_istiod(installation)
                       ? without_restarts(base::at_path(*live.found(), {"spec", "template"}))
                       : destination(installation, *live.found(), objects);
+  facts["surroundings"] = surroundings(installation, objects);
   return hash(facts);
 }
 

@@ -12,6 +12,16 @@ std::string resource_of(const profiles::Object& object) {
   return object.resource + "." + object.api_version.substr(0, slash);
 }
 
+const Json& list_at(const Json& object, std::initializer_list<std::string_view> path) {
+  static const Json kNone = Json::array();
+  const Json& found = base::at_path(object, path);
+  return found.is_array() ? found : kNone;
+}
+
+std::string name_of(const Json& object) {
+  return base::string_at(base::at_path(object, {"metadata"}), "name");
+}
+
 void Objects::add(std::string_view resource, Observed<List> found) {
   const auto known = lists_.find(resource);
   if (known == lists_.end()) {

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ inline constexpr std::string_view kNodes = "nodes";
 inline constexpr std::string_view kDeployments = "deployments.apps";
 inline constexpr std::string_view kDaemonSets = "daemonsets.apps";
 inline constexpr std::string_view kEndpointSlices = "endpointslices.discovery.k8s.io";
+inline constexpr std::string_view kClusterRoles = "clusterroles.rbac.authorization.k8s.io";
+inline constexpr std::string_view kClusterRoleBindings =
+    "clusterrolebindings.rbac.authorization.k8s.io";
 inline constexpr std::string_view kMutatingWebhooks =
     "mutatingwebhookconfigurations.admissionregistration.k8s.io";
 inline constexpr std::string_view kValidatingWebhooks =
@@ -31,6 +35,11 @@ inline constexpr std::string_view kApiGateways = "gateways.gateway.networking.k8
 
 /// "gateways.networking.istio.io" of an object as it is to be applied.
 std::string resource_of(const profiles::Object& object);
+
+/// The list at `path` below `object`; empty where there is none.
+const base::Json& list_at(const base::Json& object, std::initializer_list<std::string_view> path);
+/// `metadata.name`.
+std::string name_of(const base::Json& object);
 
 /// The live objects that a mesh may have to do with, none of them a Secret. Which are kept is
 /// decided where they are read; what was not read is unknown.

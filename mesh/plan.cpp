@@ -312,18 +312,38 @@ bool Plan::requires_root_key() const {
 
 void sort_by_needs(Plan& plan) {
   std::vector<Step>& steps = plan.steps;
-  std::vector<Step> ordered;
-  std::set<std::string> done;
-  while (!steps.empty()) {
-    const auto next = std::find_if(steps.begin(), steps.end(), [&done](const Step& step) {
-      return std::all_of(step.needs.begin(), step.needs.end(),
-                         [&done](const std::string& one) { return done.contains(one); });
-    });
-    MESHTRUST_CHECK(next != steps.end());
-    done.insert(next->id);
-    ordered.push_back(std::move(*next));
-    steps.erase(next);
+  std::map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    places.emplace(steps[i].id, i);
   }
+  std::vector<std::size_t> missing(steps.size());
+  std::vector<std::vector<std::size_t>> waiting(steps.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    Step& step = steps[i];
+    std::erase_if(step.needs, [&](const std::string& need) {
+      return need == step.id || !places.contains(need);
+    });
+    std::sort(step.needs.begin(), step.needs.end());
+    step.needs.erase(std::unique(step.needs.begin(), step.needs.end()), step.needs.end());
+    missing[i] = step.needs.size();
+    for (const std::string& need : step.needs) {
+      waiting[places.at(need)].push_back(i);
+    }
+  }
+  std::set<std::size_t> ready;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (missing[i] == 0) ready.insert(i);
+  }
+  std::vector<Step> ordered;
+  ordered.reserve(steps.size());
+  while (!ready.empty()) {
+    const std::size_t next = ready.extract(ready.begin()).value();
+    for (const std::size_t one : waiting[next]) {
+      if (--missing[one] == 0) ready.insert(one);
+    }
+    ordered.push_back(std::move(steps[next]));
+  }
+  MESHTRUST_CHECK(ordered.size() == steps.size());
   steps = std::move(ordered);
 }
 

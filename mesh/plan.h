@@ -159,8 +159,8 @@ struct Plan {
   std::vector<Right> requires_rights() const;
 };
 
-/// Puts the steps of a plan into an order in which they can run, otherwise as they are. Every need
-/// has to be a step of it.
+/// Puts the steps of a plan into an order in which they can run, otherwise as they are. Needs that
+/// are no step of it are met already and left out.
 void sort_by_needs(Plan& plan);
 
 /// Every right that making and running a plan of trust can use in a cluster whose system namespace

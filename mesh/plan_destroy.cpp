@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 namespace meshtrust::mesh {
 namespace {
@@ -78,7 +77,7 @@ class DestroyPlanner {
       plan_namespaces(cluster, *seen);
     }
     if (planned_.is_refused()) planned_.plan.steps.clear();
-    put_in_order();
+    sort_by_needs(planned_.plan);
     return std::move(planned_);
   }
 
@@ -382,21 +381,6 @@ class DestroyPlanner {
     }
     add(cluster.name, "namespace-ingress-gone", "namespace " + ingress, "meshtrust created it",
         std::move(needs), Delete{{core("Namespace", "namespaces", "", ingress)}});
-  }
-
-  void put_in_order() {
-    std::vector<Step>& steps = planned_.plan.steps;
-    std::set<std::string> made;
-    for (const Step& step : steps) {
-      made.insert(step.id);
-    }
-    for (Step& step : steps) {
-      std::erase_if(step.needs,
-                    [&](const std::string& one) { return !made.contains(one) || one == step.id; });
-      std::sort(step.needs.begin(), step.needs.end());
-      step.needs.erase(std::unique(step.needs.begin(), step.needs.end()), step.needs.end());
-    }
-    sort_by_needs(planned_.plan);
   }
 
   const Mesh& mesh_;

@@ -1,9 +1,9 @@
 #include "istio/names.h"
 #include "mesh/access.h"
-#include "mesh/expectation.h"
 #include "mesh/installed.h"
 #include "mesh/known.h"
 #include "mesh/plan.h"
+#include "mesh/plan_waits.h"
 #include "profiles/exposure.h"
 #include "profiles/gateway.h"
 #include "profiles/istioctl.h"
@@ -14,7 +14,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 namespace meshtrust::mesh {
 namespace {
@@ -29,8 +28,7 @@ using profiles::Role;
 using Ids = std::vector<std::string>;
 
 /// Everything after trust. Steps are made in whatever order is easy to read, each with all that it
-/// could need; what has no step because it is as it should be is then left out of the needs, and
-/// the steps are put into the order in which they can run.
+/// could need; needs without a step are as they should be, and left out at the end.
 class MeshPlanner {
  public:
   MeshPlanner(const Mesh& mesh,
@@ -43,11 +41,7 @@ class MeshPlanner {
         options_(options),
         files_(files),
         known_(known_values(mesh, observation)),
-        planned_(std::move(planned)) {
-    for (const Step& step : planned_.plan.steps) {
-      made_.insert(step.id);
-    }
-  }
+        planned_(std::move(planned)) {}
 
   Planned run() {
     planned_.plan.mesh = mesh_.name;
@@ -56,11 +50,12 @@ class MeshPlanner {
       plan_cluster(cluster);
     }
     plan_access();
-    plan_waits();
+    plan_forgetting();
+    add_waits(mesh_, observation_, options_.at, known_, planned_.plan);
     if (planned_.is_refused()) {
       planned_.plan.steps.clear();
     } else {
-      put_in_order();
+      sort_by_needs(planned_.plan);
     }
     return std::move(planned_);
   }
@@ -73,11 +68,7 @@ class MeshPlanner {
     return *observation_.find(cluster.name);
   }
 
-  Step& add(Step step) {
-    made_.insert(step.id);
-    planned_.plan.steps.push_back(std::move(step));
-    return planned_.plan.steps.back();
-  }
+  void add(Step step) { planned_.plan.steps.push_back(std::move(step)); }
 
   void plan_cluster(const Cluster& cluster) {
     if (cluster.role == Role::kExternal) plan_hosting(cluster);
@@ -201,6 +192,7 @@ class MeshPlanner {
     std::vector<profiles::Object> missing;
     std::vector<std::string> diff;
     bool any_live = false;
+    bool any_gone = false;
     for (profiles::Object& object : objects) {
       const auto live =
           seen(cluster).live.objects.find(resource_of(object), object.namespace_name, object.name);
@@ -209,6 +201,7 @@ class MeshPlanner {
         return false;
       }
       any_live |= live.is_found();
+      any_gone |= live.is_absent();
       if (live.is_found()) {
         const auto differs = profiles::differences(object.body, *live.found());
         if (differs.empty()) continue;
@@ -226,7 +219,9 @@ class MeshPlanner {
          .cluster = cluster.name,
          .change = any_live ? Change::kChange : Change::kAdd,
          .title = title,
-         .reason = any_live ? "it is not as the mesh file says" : "it does not exist",
+         .reason = !any_live  ? "it does not exist"
+                   : any_gone ? "a part of it does not exist"
+                              : "it is not as the mesh file says",
          .needs = std::move(needs),
          .diff = std::move(diff),
          .action = ApplyObjects{.objects = std::move(missing)}});
@@ -329,10 +324,40 @@ class MeshPlanner {
     }
   }
 
-  static std::string access_id(const RemoteSecretIntent& intent) {
-    return intent.kind == RemoteSecretIntent::Kind::kConfig
-               ? id(intent.target, "config-access")
-               : fmt::format("{}/access-{}", intent.target, intent.source);
+  /// Secrets of this mesh that describe clusters which have left it, or that are not to be seen.
+  void plan_forgetting() {
+    const auto intents = profiles::remote_secrets(mesh_);
+    for (const Cluster& cluster : mesh_.clusters) {
+      const ClusterObservation* observed = observation_.find(cluster.name);
+      const auto* secrets = observed == nullptr ? nullptr : observed->live.remote_secrets.found();
+      if (secrets == nullptr) continue;
+      const auto is_wanted = [&](const RemoteSecretFacts& secret) {
+        return std::any_of(intents.begin(), intents.end(), [&](const RemoteSecretIntent& intent) {
+          return intent.target == cluster.name &&
+                 profiles::remote_secret(mesh_, intent).name == secret.name;
+        });
+      };
+      Delete stale;
+      std::vector<std::string> diff;
+      for (const RemoteSecretFacts& secret : *secrets) {
+        if (secret.mesh != mesh_.name || is_wanted(secret)) continue;
+        stale.objects.push_back({.api_version = "v1",
+                                 .kind = "Secret",
+                                 .resource = "secrets",
+                                 .namespace_name = secret.namespace_name,
+                                 .name = secret.name});
+        diff.push_back(fmt::format("- Secret {}/{}", secret.namespace_name, secret.name));
+      }
+      if (stale.objects.empty()) continue;
+      add({.id = id(cluster.name, "forget"),
+           .cluster = cluster.name,
+           .change = Change::kRemove,
+           .title = "remote secrets of clusters that it is not to see",
+           .reason = "the mesh file does not have them, or 'discovery' leaves them out",
+           .needs = {},
+           .diff = std::move(diff),
+           .action = std::move(stale)});
+    }
   }
 
   void plan_access(const RemoteSecretIntent& intent, const AccessState& state, Change change) {
@@ -345,7 +370,7 @@ class MeshPlanner {
     for (const char* installed : {"istiod", "remote", "config"}) {
       needs.push_back(id(intent.source, installed));
     }
-    add({.id = access_id(intent),
+    add({.id = access_step(intent),
          .cluster = intent.target,
          .change = change,
          .title = fmt::format("secret {}/{}", secret.namespace_name, secret.name),
@@ -359,119 +384,12 @@ class MeshPlanner {
              .intent = intent, .namespace_name = mesh_.istio.system_namespace, .server = server}});
   }
 
-  // -- waits
-
-  /// What has to be done before it makes sense to wait for an expectation.
-  Ids awaited_after(const Expectation& expectation) const {
-    const std::string& name = expectation.cluster;
-    const auto is = [&expectation](std::string_view what) {
-      return expectation.id == id(expectation.cluster, what);
-    };
-    if (is("proved")) return {id(name, "cacerts"), id(name, istio::kPublicTwin)};
-    if (is("ingress-control-plane") || is("ingress-webhooks")) return {id(name, "ingress")};
-    if (is("ingress-gateway-up") || is("ingress-address")) return {id(name, "ingress-gateway")};
-    if (is("control-plane")) return {id(name, "istiod"), id(name, "external")};
-    if (is("webhooks")) return {id(name, "istiod"), id(name, "adopted")};
-    if (is("gateway-up") || is("gateway-address")) return {id(name, "gateway")};
-    if (is("adopted")) return adopted_after(*mesh_.find(name));
-    return synced_after(name);
-  }
-
-  Ids adopted_after(const Cluster& cluster) const {
-    Ids needs{id(cluster.name, "remote"), id(cluster.name, "config")};
-    for (const std::string& manager : cluster.control_plane) {
-      needs.push_back(id(manager, "access-" + cluster.name));
-      needs.push_back(id(manager, "control-plane"));
-      needs.push_back(id(manager, "exposure"));
-    }
-    return needs;
-  }
-
-  Ids synced_after(const std::string& target) const {
-    Ids needs{id(target, "control-plane")};
-    for (const RemoteSecretIntent& intent : profiles::remote_secrets(mesh_)) {
-      if (intent.target == target) needs.push_back(access_id(intent));
-    }
-    return needs;
-  }
-
-  /// A wait has a step when something before it has, or when it does not hold.
-  void plan_waits() {
-    std::vector<Expectation> open = expectations(mesh_);
-    for (bool found = true; found;) {
-      found = false;
-      for (auto one = open.begin(); one != open.end();) {
-        if (!has_to_wait(*one)) {
-          ++one;
-          continue;
-        }
-        plan_wait(*one);
-        one = open.erase(one);
-        found = true;
-      }
-    }
-  }
-
-  bool has_to_wait(const Expectation& expectation) const {
-    if (observation_.find(expectation.cluster) == nullptr) return false;
-    if (!expectation.gives.empty() && profiles::stated_addresses(mesh_)(expectation.gives)) {
-      return false;
-    }
-    const Ids before = awaited_after(expectation);
-    if (std::any_of(before.begin(), before.end(),
-                    [this](const std::string& one) { return made_.contains(one); })) {
-      return true;
-    }
-    // An address that an installation is waiting for.
-    if (!expectation.gives.empty() && !known_(expectation.gives) && is_wanted(expectation.gives)) {
-      return true;
-    }
-    // Trust that is not proved and that nobody is about to change is a finding.
-    if (expectation.condition == kTrustProved) return false;
-    return ask(expectation, mesh_, observation_, options_.at).state == Verdict::State::kNo;
-  }
-
-  bool is_wanted(const std::string& reference) const {
-    const auto& steps = planned_.plan.steps;
-    return std::any_of(steps.begin(), steps.end(), [&reference](const Step& step) {
-      return std::find(step.needs.begin(), step.needs.end(), reference) != step.needs.end();
-    });
-  }
-
-  void plan_wait(const Expectation& expectation) {
-    const Condition& what = condition(expectation.condition);
-    add({.id = expectation.id,
-         .cluster = expectation.cluster,
-         .change = Change::kWait,
-         .title = std::string(what.question),
-         .reason = {},
-         .needs = awaited_after(expectation),
-         .diff = {},
-         .action = Await{.condition = std::string(expectation.condition),
-                         .namespace_name = expectation.namespace_name,
-                         .revision = expectation.revision,
-                         .gives = expectation.gives}});
-  }
-
-  // -- order
-
-  void put_in_order() {
-    std::vector<Step>& steps = planned_.plan.steps;
-    for (Step& step : steps) {
-      std::erase_if(step.needs, [this](const std::string& one) { return !made_.contains(one); });
-      std::sort(step.needs.begin(), step.needs.end());
-      step.needs.erase(std::unique(step.needs.begin(), step.needs.end()), step.needs.end());
-    }
-    sort_by_needs(planned_.plan);
-  }
-
   const Mesh& mesh_;
   const Observation& observation_;
   const PlanOptions& options_;
   const BaseFiles& files_;
   const profiles::Lookup known_;
   Planned planned_;
-  std::set<std::string> made_;  ///< ids of all steps
 };
 
 }  // namespace

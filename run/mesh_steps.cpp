@@ -25,7 +25,7 @@ using base::Result;
 using std::chrono::milliseconds;
 
 /// How long one attempt at a wait watches; then the next one does.
-constexpr milliseconds kWatching{5'000};
+constexpr milliseconds kWatching{2'000};
 /// Between two looks at what cannot be watched.
 constexpr milliseconds kBetweenLooks{500};
 

@@ -22,7 +22,7 @@ using List = mesh::Objects::List;
 struct Kind {
   enum class Where {
     kNamespaces,  ///< all of it in the namespaces of the mesh
-    kOurs,        ///< in no namespace, what bears the label of this mesh
+    kReaders,     ///< in no namespace, what bears the label of this mesh, and Istio's reader
     kWebhooks,    ///< in no namespace, what calls the namespaces of the mesh
     kNames,       ///< by names that are known
     kNodes,
@@ -43,6 +43,7 @@ constexpr std::array kKinds{
     Kind{mesh::kServices, "v1", "Service", "services"},
     Kind{mesh::kServiceAccounts, "v1", "ServiceAccount", "serviceaccounts"},
     Kind{mesh::kDeployments, "apps/v1", "Deployment", "deployments"},
+    Kind{mesh::kDaemonSets, "apps/v1", "DaemonSet", "daemonsets"},
     Kind{"roles.rbac.authorization.k8s.io", kRbac, "Role", "roles"},
     Kind{"rolebindings.rbac.authorization.k8s.io", kRbac, "RoleBinding", "rolebindings"},
     Kind{"horizontalpodautoscalers.autoscaling", "autoscaling/v2", "HorizontalPodAutoscaler",
@@ -59,10 +60,9 @@ constexpr std::array kKinds{
     Kind{mesh::kConfigMaps, "v1", "ConfigMap", "configmaps", Kind::Where::kNames},
     Kind{mesh::kNamespaces, "v1", "Namespace", "namespaces", Kind::Where::kNames},
     Kind{mesh::kNodes, "v1", "Node", "nodes", Kind::Where::kNodes},
-    Kind{"clusterroles.rbac.authorization.k8s.io", kRbac, "ClusterRole", "clusterroles",
-         Kind::Where::kOurs},
-    Kind{"clusterrolebindings.rbac.authorization.k8s.io", kRbac, "ClusterRoleBinding",
-         "clusterrolebindings", Kind::Where::kOurs},
+    Kind{mesh::kClusterRoles, kRbac, "ClusterRole", "clusterroles", Kind::Where::kReaders},
+    Kind{mesh::kClusterRoleBindings, kRbac, "ClusterRoleBinding", "clusterrolebindings",
+         Kind::Where::kReaders},
     Kind{mesh::kMutatingWebhooks, kAdmission, "MutatingWebhookConfiguration",
          "mutatingwebhookconfigurations", Kind::Where::kWebhooks},
     Kind{mesh::kValidatingWebhooks, kAdmission, "ValidatingWebhookConfiguration",
@@ -160,6 +160,23 @@ Observed<List> MeshObserver::named(const std::vector<k8s::ObjectRef>& refs) {
   return objects;
 }
 
+Observed<List> MeshObserver::readers(const k8s::ObjectRef& kind) {
+  auto ours = list(kind, std::string(istio::kMeshLabel) + "=" + mesh_.name);
+  k8s::ObjectRef ref = kind;
+  ref.name = istio::istio_reader_role(mesh_.istio.revision, mesh_.istio.system_namespace);
+  const List* found = ours.found();
+  const bool is_listed =
+      found == nullptr || std::any_of(found->begin(), found->end(), [&ref](const Json& one) {
+        return mesh::name_of(one) == ref.name;
+      });
+  if (is_listed) return ours;
+  auto istios = named({ref});
+  if (istios.is_unknown()) return istios;
+  List both = *found;
+  both.insert(both.end(), istios.found()->begin(), istios.found()->end());
+  return both;
+}
+
 /// Nodes are many, and matter for addresses alone.
 bool MeshObserver::needs_nodes() const {
   return client_.settings().server.text().find("://127.") != std::string::npos ||
@@ -193,9 +210,8 @@ mesh::Objects MeshObserver::objects(const std::vector<std::string_view>& resourc
         }
         break;
       }
-      case Kind::Where::kOurs:
-        objects.add(kind.resource,
-                    list(ref_to(kind, "", ""), std::string(istio::kMeshLabel) + "=" + mesh_.name));
+      case Kind::Where::kReaders:
+        objects.add(kind.resource, readers(ref_to(kind, "", "")));
         break;
       case Kind::Where::kWebhooks: {
         auto all = list(ref_to(kind, "", ""), "");

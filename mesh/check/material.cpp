@@ -231,8 +231,8 @@ void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
   const auto root = store_root(subject);
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    // Where a control plane is hosted for others nobody has its roots: the one of the gateway beside
-    // it, which has a CA of its own, publishes that in every namespace.
+    // Where a control plane is hosted for others nobody has its roots: the one of the gateway
+    // beside it, which has a CA of its own, publishes that in every namespace.
     if (seen == nullptr || cluster.role == profiles::Role::kExternal) continue;
     if (const Error* why = seen->workload_roots.why_unknown();
         why != nullptr && subject.purpose == Purpose::kChange && !seen->server.is_unknown()) {
