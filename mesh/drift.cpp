@@ -14,6 +14,14 @@ std::vector<Finding> drift(const profiles::Mesh& mesh,
                            const BaseFiles& files) {
   std::vector<Finding> findings;
   const Planned planned = plan_mesh(mesh, observation, {.at = at}, files);
+  // With less than all rights: what is missing cannot be told, and that has to be said.
+  for (const base::Error& error : planned.answer.unknowns) {
+    findings.push_back({.code = "not-compared",
+                        .severity = Severity::kNote,
+                        .cluster = {},
+                        .message = "not compared with the mesh file: " + error.message,
+                        .hints = error.hints});
+  }
   for (const Step& step : planned.plan.steps) {
     const auto* objects = std::get_if<ApplyObjects>(&step.action);
     const bool is_access = std::holds_alternative<ShareAccess>(step.action);

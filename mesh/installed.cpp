@@ -36,9 +36,12 @@ std::string hash(const Json& json) {
 
 /// A pod template without what a restart adds to it.
 Json without_restarts(Json pod_template) {
-  if (Json& metadata = pod_template["metadata"]; metadata.contains("annotations")) {
+  Json& metadata = pod_template["metadata"];
+  if (metadata.contains("annotations")) {
     metadata["annotations"].erase(std::string(kRestartAnnotation));
+    if (metadata["annotations"].empty()) metadata.erase("annotations");
   }
+  if (metadata.empty()) pod_template.erase("metadata");
   return pod_template;
 }
 
@@ -160,6 +163,10 @@ InstallState state_of(const profiles::Mesh& mesh,
       objects.find(kConfigMaps, installation.namespace_name, installing_marker(installation));
   for (const auto* fact : {&live, &marker}) {
     if (const auto* why = fact->why_unknown()) return unknown(*why);
+  }
+  for (const auto kind : {kMutatingWebhooks, kClusterRoles, kClusterRoleBindings}) {
+    const auto list = objects.list(kind);
+    if (const auto* why = list.why_unknown()) return unknown(*why);
   }
   if (live.is_absent()) return {.kind = Kind::kAbsent, .why = "it is not installed yet"};
 

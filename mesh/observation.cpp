@@ -174,7 +174,6 @@ constexpr std::array kLevels{std::pair{Level::kTrust, "trust"}, std::pair{Level:
                              std::pair{Level::kDeep, "deep"}};
 
 Level level_of(const Json& json) {
-  if (!json.contains("level")) return Level::kTrust;
   const auto name = value<std::string>(json, "level");
   for (const auto& [level, word] : kLevels) {
     if (name == word) return level;

@@ -34,13 +34,13 @@ class Execution {
             Events& events,
             const Clock& clock,
             const base::Cancellation& cancellation,
-            const ExecuteOptions& options)
+            ExecuteOptions options)
       : plan_(plan),
         attempt_(attempt),
         events_(events),
         clock_(clock),
         cancellation_(cancellation),
-        options_(options),
+        options_(std::move(options)),
         tasks_(plan.steps.size()) {
     for (const mesh::Step& step : plan_.steps) {
       indices_.emplace(step.id, indices_.size());

@@ -56,9 +56,8 @@ class Incoming {
     MESHTRUST_TRY(const std::size_t got, stream_.read(part));
     buffer_ += base::as_text({part.data(), got});
     if (got == 0) return base::fail(Code::kUnavailable, "the answer ends too early");
-    if (buffer_.size() > kMostBytes)
-      return base::fail(Code::kUnavailable, "it answers without end");
-    return {};
+    if (buffer_.size() <= kMostBytes) return {};
+    return base::fail(Code::kUnavailable, "it answers without end");
   }
 
   k8s::ByteStream& stream_;

@@ -112,6 +112,139 @@ bool calls_one_of(const Json& configuration, const std::vector<std::string>& nam
          });
 }
 
+std::vector<std::string> namespaces_of(const profiles::Mesh& mesh,
+                                       const profiles::Cluster& cluster) {
+  std::vector<std::string> names{mesh.istio.system_namespace};
+  if (cluster.role == profiles::Role::kExternal && mesh.istio.ingress_namespace != names.front()) {
+    names.push_back(mesh.istio.ingress_namespace);
+  }
+  return names;
+}
+
+/// Finds what there is of one kind after the other.
+class Finder {
+ public:
+  Finder(const profiles::Mesh& mesh, const profiles::Cluster& cluster, k8s::ApiClient& client)
+      : mesh_(mesh), cluster_(cluster), client_(client), spaces_(namespaces_of(mesh, cluster)) {}
+
+  Observed<List> find(const Kind& kind) {
+    switch (kind.where) {
+      case Kind::Where::kNamespaces:
+        return in_namespaces(kind);
+      case Kind::Where::kReaders:
+        return readers(ref_to(kind, "", ""));
+      case Kind::Where::kWebhooks:
+        return webhooks(ref_to(kind, "", ""));
+      case Kind::Where::kNames:
+        return by_names(kind);
+      case Kind::Where::kNodes:
+        break;
+    }
+    return nodes(ref_to(kind, "", ""));
+  }
+
+ private:
+  Observed<List> list(const k8s::ObjectRef& ref, const std::string& selector = {}) {
+    auto found = client_.list(ref, {.label_selector = selector});
+    if (!found) return Observed<List>::unknown(std::move(found).error());
+    List objects;
+    for (Json& item : found->items) {
+      objects.push_back(trimmed(std::move(item)));
+    }
+    return objects;
+  }
+
+  Observed<List> named(const std::vector<k8s::ObjectRef>& refs) {
+    List objects;
+    for (const k8s::ObjectRef& ref : refs) {
+      auto found = client_.get(ref);
+      if (!found) return Observed<List>::unknown(std::move(found).error());
+      if (*found) objects.push_back(trimmed(**std::move(found)));
+    }
+    return objects;
+  }
+
+  Observed<List> in_namespaces(const Kind& kind) {
+    if (kind.may_be_missing) {
+      const auto served = client_.serves(ref_to(kind, "", ""));
+      if (!served) return Observed<List>::unknown(served.error());
+      if (!*served) return Absent{};
+    }
+    List all;
+    for (const std::string& space : spaces_) {
+      auto found = list(ref_to(kind, space, ""));
+      if (found.is_unknown()) return found;
+      all.insert(all.end(), found.found()->begin(), found.found()->end());
+    }
+    return all;
+  }
+
+  Observed<List> readers(const k8s::ObjectRef& kind) {
+    auto ours = list(kind, std::string(istio::kMeshLabel) + "=" + mesh_.name);
+    k8s::ObjectRef ref = kind;
+    ref.name = istio::istio_reader_role(mesh_.istio.revision, mesh_.istio.system_namespace);
+    const List* found = ours.found();
+    const bool is_listed =
+        found == nullptr || std::any_of(found->begin(), found->end(), [&ref](const Json& one) {
+          return mesh::name_of(one) == ref.name;
+        });
+    if (is_listed) return ours;
+    auto istios = named({ref});
+    if (istios.is_unknown()) return istios;
+    List both = *found;
+    both.insert(both.end(), istios.found()->begin(), istios.found()->end());
+    return both;
+  }
+
+  Observed<List> webhooks(const k8s::ObjectRef& kind) {
+    auto all = list(kind);
+    const List* found = all.found();
+    if (found == nullptr) return all;
+    List kept;
+    std::copy_if(
+        found->begin(), found->end(), std::back_inserter(kept),
+        [this](const Json& configuration) { return calls_one_of(configuration, spaces_); });
+    return kept;
+  }
+
+  Observed<List> by_names(const Kind& kind) {
+    std::vector<k8s::ObjectRef> refs;
+    for (const std::string& space : spaces_) {
+      if (kind.resource == mesh::kNamespaces) {
+        refs.push_back(ref_to(kind, "", space));
+        continue;
+      }
+      const bool has_revision = !mesh_.istio.revision.empty();
+      for (const std::string name : {"values", "meshtrust-installing"}) {
+        refs.push_back(
+            ref_to(kind, space, has_revision ? name + "-" + mesh_.istio.revision : name));
+        if (has_revision && space != spaces_.front()) refs.push_back(ref_to(kind, space, name));
+      }
+    }
+    return named(refs);
+  }
+
+  /// Nodes are many, and matter for addresses alone.
+  Observed<List> nodes(const k8s::ObjectRef& kind) {
+    const bool shares_its_network =
+        std::count_if(mesh_.clusters.begin(), mesh_.clusters.end(),
+                      [this](const auto& one) { return one.network == cluster_.network; }) > 1;
+    const bool is_local = client_.settings().server.text().find("://127.") != std::string::npos;
+    if (!is_local && !shares_its_network) return List{};
+    auto all = list(kind);
+    const List* found = all.found();
+    if (found == nullptr) return all;
+    List small;
+    std::transform(found->begin(), found->end(), std::back_inserter(small), trimmed_node);
+    return small;
+  }
+
+  const profiles::Mesh& mesh_;
+  const profiles::Cluster& cluster_;
+  k8s::ApiClient& client_;
+  const std::vector<std::string> spaces_;
+};
+
 }  // namespace
 
 std::optional<k8s::ObjectRef> ref_of(std::string_view resource, std::string_view namespace_name) {
@@ -131,132 +264,13 @@ mesh::LiveMesh MeshObserver::observe(mesh::Level level) {
   return live;
 }
 
-std::vector<std::string> MeshObserver::namespaces() const {
-  std::vector<std::string> names{mesh_.istio.system_namespace};
-  if (cluster_.role == profiles::Role::kExternal &&
-      mesh_.istio.ingress_namespace != names.front()) {
-    names.push_back(mesh_.istio.ingress_namespace);
-  }
-  return names;
-}
-
-Observed<List> MeshObserver::list(const k8s::ObjectRef& ref, const std::string& selector) {
-  auto found = client_.list(ref, {.label_selector = selector});
-  if (!found) return Observed<List>::unknown(std::move(found).error());
-  List objects;
-  for (Json& item : found->items) {
-    objects.push_back(trimmed(std::move(item)));
-  }
-  return objects;
-}
-
-Observed<List> MeshObserver::named(const std::vector<k8s::ObjectRef>& refs) {
-  List objects;
-  for (const k8s::ObjectRef& ref : refs) {
-    auto found = client_.get(ref);
-    if (!found) return Observed<List>::unknown(std::move(found).error());
-    if (*found) objects.push_back(trimmed(**std::move(found)));
-  }
-  return objects;
-}
-
-Observed<List> MeshObserver::readers(const k8s::ObjectRef& kind) {
-  auto ours = list(kind, std::string(istio::kMeshLabel) + "=" + mesh_.name);
-  k8s::ObjectRef ref = kind;
-  ref.name = istio::istio_reader_role(mesh_.istio.revision, mesh_.istio.system_namespace);
-  const List* found = ours.found();
-  const bool is_listed =
-      found == nullptr || std::any_of(found->begin(), found->end(), [&ref](const Json& one) {
-        return mesh::name_of(one) == ref.name;
-      });
-  if (is_listed) return ours;
-  auto istios = named({ref});
-  if (istios.is_unknown()) return istios;
-  List both = *found;
-  both.insert(both.end(), istios.found()->begin(), istios.found()->end());
-  return both;
-}
-
-/// Nodes are many, and matter for addresses alone.
-bool MeshObserver::needs_nodes() const {
-  return client_.settings().server.text().find("://127.") != std::string::npos ||
-         std::count_if(mesh_.clusters.begin(), mesh_.clusters.end(),
-                       [this](const auto& one) { return one.network == cluster_.network; }) > 1;
-}
-
 mesh::Objects MeshObserver::objects(const std::vector<std::string_view>& resources) {
   mesh::Objects objects;
-  const std::vector<std::string> spaces = namespaces();
+  Finder finder(mesh_, cluster_, client_);
   for (const Kind& kind : kKinds) {
-    if (!resources.empty() &&
-        std::find(resources.begin(), resources.end(), kind.resource) == resources.end()) {
-      continue;
-    }
-    switch (kind.where) {
-      case Kind::Where::kNamespaces: {
-        if (kind.may_be_missing) {
-          const auto served = client_.serves(ref_to(kind, "", ""));
-          if (!served) {
-            objects.add(kind.resource, Observed<List>::unknown(served.error()));
-            continue;
-          }
-          if (!*served) {
-            objects.add(kind.resource, Absent{});
-            continue;
-          }
-        }
-        for (const std::string& space : spaces) {
-          objects.add(kind.resource, list(ref_to(kind, space, ""), ""));
-        }
-        break;
-      }
-      case Kind::Where::kReaders:
-        objects.add(kind.resource, readers(ref_to(kind, "", "")));
-        break;
-      case Kind::Where::kWebhooks: {
-        auto all = list(ref_to(kind, "", ""), "");
-        if (const List* found = all.found()) {
-          List kept;
-          std::copy_if(
-              found->begin(), found->end(), std::back_inserter(kept),
-              [&spaces](const Json& configuration) { return calls_one_of(configuration, spaces); });
-          all = std::move(kept);
-        }
-        objects.add(kind.resource, std::move(all));
-        break;
-      }
-      case Kind::Where::kNames: {
-        std::vector<k8s::ObjectRef> refs;
-        for (const std::string& space : spaces) {
-          if (kind.resource == mesh::kNamespaces) {
-            refs.push_back(ref_to(kind, "", space));
-            continue;
-          }
-          const std::string suffix = mesh_.istio.revision.empty() ? "" : "-" + mesh_.istio.revision;
-          for (const char* name : {"values", "meshtrust-installing"}) {
-            refs.push_back(ref_to(kind, space, name + suffix));
-            if (!suffix.empty() && space != spaces.front())
-              refs.push_back(ref_to(kind, space, name));
-          }
-        }
-        objects.add(kind.resource, named(refs));
-        break;
-      }
-      case Kind::Where::kNodes: {
-        if (!needs_nodes()) {
-          objects.add(kind.resource, List{});
-          break;
-        }
-        auto nodes = list(ref_to(kind, "", ""), "");
-        if (const List* found = nodes.found()) {
-          List small;
-          std::transform(found->begin(), found->end(), std::back_inserter(small), trimmed_node);
-          nodes = std::move(small);
-        }
-        objects.add(kind.resource, std::move(nodes));
-        break;
-      }
-    }
+    const bool is_wanted = resources.empty() || std::find(resources.begin(), resources.end(),
+                                                          kind.resource) != resources.end();
+    if (is_wanted) objects.add(kind.resource, finder.find(kind));
   }
   return objects;
 }
@@ -299,7 +313,7 @@ Observed<std::vector<mesh::TokenSecretFacts>> MeshObserver::tokens() {
 Observed<std::vector<mesh::IstiodView>> MeshObserver::istiods() {
   using Fact = Observed<std::vector<mesh::IstiodView>>;
   std::vector<mesh::IstiodView> views;
-  for (const std::string& space : namespaces()) {
+  for (const std::string& space : namespaces_of(mesh_, cluster_)) {
     auto pods =
         client_.list(k8s::pods_ref(space), {.label_selector = std::string(istio::kIstiodSelector),
                                             .field_selector = "status.phase=Running"});

@@ -30,12 +30,6 @@ class MeshObserver {
   mesh::Observed<std::vector<mesh::IstiodView>> istiods();
 
  private:
-  std::vector<std::string> namespaces() const;
-  mesh::Observed<mesh::Objects::List> list(const k8s::ObjectRef& ref, const std::string& selector);
-  mesh::Observed<mesh::Objects::List> named(const std::vector<k8s::ObjectRef>& refs);
-  mesh::Observed<mesh::Objects::List> readers(const k8s::ObjectRef& kind);
-  bool needs_nodes() const;
-
   const profiles::Mesh& mesh_;
   const profiles::Cluster& cluster_;
   k8s::ApiClient& client_;

@@ -21,6 +21,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <ranges>
 #include <set>
 
 namespace meshtrust::cli {
@@ -157,12 +158,12 @@ class Apply {
   void keep_wanted_steps() {
     if (options_.clusters.empty()) return;
     std::set<std::string> kept;
-    for (auto step = plan_.steps.rbegin(); step != plan_.steps.rend(); ++step) {
+    for (const mesh::Step& step : std::ranges::reverse_view(plan_.steps)) {
       const bool wanted = std::find(options_.clusters.begin(), options_.clusters.end(),
-                                    step->cluster) != options_.clusters.end();
-      if (!wanted && !kept.contains(step->id)) continue;
-      kept.insert(step->id);
-      kept.insert(step->needs.begin(), step->needs.end());
+                                    step.cluster) != options_.clusters.end();
+      if (!wanted && !kept.contains(step.id)) continue;
+      kept.insert(step.id);
+      kept.insert(step.needs.begin(), step.needs.end());
     }
     std::erase_if(plan_.steps, [&kept](const mesh::Step& step) { return !kept.contains(step.id); });
   }
@@ -448,7 +449,8 @@ CommandEntry apply_command() {
           "Makes the plan, shows it, and runs it. Trust first: the root once into the trust store, "
           "an intermediate for every cluster that runs an istiod, the namespace with its network "
           "label, cacerts and its public twin, all proved before a control plane is installed. "
-          "Then, with the user's own istioctl: control planes, east-west gateways and what they "
+          "Then, with the user's own istioctl (of PATH, or MESHTRUST_ISTIOCTL): control planes, "
+          "east-west gateways and what they "
           "let in, remote profiles, and the secrets by which istiods see each other's clusters. "
           "Everything runs at the same time wherever nothing needs the other, every wait says "
           "what it waits for, and everything is read back before success is said.\n"

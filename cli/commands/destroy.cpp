@@ -110,8 +110,8 @@ class DestroyCommand final : public Command {
                 const mesh::BaseFiles& files) const {
     run::Istioctl istioctl = istioctl_of(session, context.mesh);
     if (const auto version = plan.requires_installer()) {
-      if (auto fits = istioctl.expect_version(*version); !fits)
-        return stop(session, {fits.error()});
+      auto fits = istioctl.expect_version(*version);
+      if (!fits) return stop(session, {fits.error()});
     }
     if (const Errors missing = run::check_rights(plan, *context.world); !missing.empty()) {
       return stop(session, missing);

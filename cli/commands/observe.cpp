@@ -48,10 +48,8 @@ void collect_unknowns(const mesh::ClusterObservation& cluster, base::Errors& err
 class ObserveCommand final : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option(
-           "--level", level_,
-           "how much: trust, mesh, or deep (what istiods say; default: mesh, where the mesh "
-           "file states a version of Istio)")
+    app.add_option("--level", level_,
+                   "trust, mesh (default, with a version of Istio) or deep: asks istiods too")
         ->check(CLI::IsMember({"trust", "mesh", "deep"}))
         ->option_text("trust|mesh|deep");
     declare_allow_exec(app, allow_exec_);

@@ -87,7 +87,28 @@ TEST(WebhooksAnswer, LeavesThoseOfOtherRevisionsAlone) {
   put(scene.cluster("east"), kValidatingWebhooks, other);
   put(scene.cluster("east"), kValidatingWebhooks,
       webhook("istio-validator-istio-system", "Y2E=", "Fail"));
+  EXPECT_EQ(answer(kWebhooksAnswer, scene, "east"), "no: it has no injection webhook");
+  put(scene.cluster("east"), kMutatingWebhooks,
+      webhook("istio-sidecar-injector", base::to_base64(base::as_bytes(pem("root"))), "Fail"));
   EXPECT_EQ(answer(kWebhooksAnswer, scene, "east"), "yes: in service");
+}
+
+Json daemon_set(const std::string& name, int wanted, int ready) {
+  return {
+      {"metadata", {{"namespace", "istio-system"}, {"name", name}, {"generation", 1}}},
+      {"status",
+       {{"observedGeneration", 1}, {"desiredNumberScheduled", wanted}, {"numberReady", ready}}}};
+}
+
+TEST(NodeAgentsReady, MeansTunnelAndCniOnEveryNode) {
+  Scene scene = fresh_example("ambient");
+  put(scene.cluster("east"), kDaemonSets, daemon_set("istio-cni-node", 3, 3));
+  EXPECT_EQ(answer(kNodeAgentsReady, scene, "east"), "no: there is no ztunnel");
+  put(scene.cluster("east"), kDaemonSets, daemon_set("ztunnel", 3, 2));
+  EXPECT_EQ(answer(kNodeAgentsReady, scene, "east"), "no: ztunnel is ready on 2 of 3 nodes");
+  put(scene.cluster("west"), kDaemonSets, daemon_set("ztunnel", 3, 3));
+  put(scene.cluster("west"), kDaemonSets, daemon_set("somebody-elses", 3, 0));
+  EXPECT_EQ(answer(kNodeAgentsReady, scene, "west"), "yes: on 3 nodes");
 }
 
 Json service(Json ingress) {
@@ -124,6 +145,23 @@ TEST(ClustersSynced, MeansInEveryIstiod) {
                              .pod = "c",
                              .clusters = {{.id = "west", .secret = "", .status = "synced"}}}};
   EXPECT_EQ(answer(kClustersSynced, scene, "west"), "no: c does not know cluster east yet");
+}
+
+TEST(NetworksKnown, MeansTheLiveGatewaysOfAllOthersInEveryIstiod) {
+  Scene scene = fresh_example("two-networks");
+  put(scene.cluster("west"), kServices, service(Json::array({{{"ip", "172.18.1.100"}}})));
+  const auto view = [](const std::string& pod, const std::string& address) {
+    return IstiodView{.namespace_name = "istio-system",
+                      .pod = pod,
+                      .gateways = {{.network = "network2", .address = address}}};
+  };
+  scene.cluster("east").live.istiods =
+      std::vector{view("a", "172.18.1.100"), view("b", "172.18.1.99")};
+  EXPECT_EQ(answer(kNetworksKnown, scene, "east"),
+            "no: b knows no gateway of network2 at 172.18.1.100");
+  scene.cluster("east").live.istiods =
+      std::vector{view("a", "172.18.1.100"), view("b", "172.18.1.100")};
+  EXPECT_EQ(answer(kNetworksKnown, scene, "east"), "yes: gateways of 1 other network");
 }
 
 TEST(Adopted, WantsTheMeshsRootInWebhooksAndForWorkloads) {

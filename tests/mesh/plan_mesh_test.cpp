@@ -1,4 +1,5 @@
 #include "mesh/access.h"
+#include "mesh/drift.h"
 #include "mesh/installed.h"
 #include "profiles/installation.h"
 #include "profiles/istioctl.h"
@@ -241,6 +242,75 @@ RemoteSecretFacts secret_for(const std::string& cluster, const std::string& mesh
                         .server = "https://" + cluster + ".example:6443",
                         .ca = "ca",
                         .token = "token"}}};
+}
+
+TEST(PlanMesh, TakesAwayWhatMadeAClusterKnownThatLeft) {
+  Scene scene = fresh_example("two-networks");
+  scene.cluster("east").live.remote_secrets = std::vector<RemoteSecretFacts>{
+      secret_for("north", scene.mesh.name), secret_for("elsewhere", "another mesh")};
+  EXPECT_THAT(step_of(plan_whole(scene).plan, "east/forget").diff,
+              ElementsAre("- Secret istio-system/istio-remote-secret-north"));
+}
+
+TEST(PlanMesh, InstallsAgainWhatLostItsWebhook) {
+  Scene scene = fresh_example("two-networks");
+  install_east(scene);
+  // A webhook that was not there when it was marked: any difference counts.
+  put(scene.cluster("east"), kMutatingWebhooks,
+      {{"metadata", {{"name", "istio-sidecar-injector"}}}});
+  EXPECT_EQ(step_of(plan_whole(scene).plan, "east/istiod").reason,
+            "somebody changed it after it was installed");
+}
+
+class WithoutAFact : public ::testing::TestWithParam<std::string_view> {};
+
+TEST_P(WithoutAFact, NothingIsPlanned) {
+  Scene scene = fresh_example("two-networks");
+  install_east(scene);
+  LiveMesh& live = scene.cluster("east").live;
+  Objects objects;
+  for (const auto& [resource, list] : live.objects.all()) {
+    if (resource != GetParam()) objects.add(resource, list);
+  }
+  live.objects = objects;  // what was not read is unknown
+  const Planned planned = plan_whole(scene);
+  EXPECT_TRUE(planned.is_refused());
+  EXPECT_THAT(planned.plan.steps, IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds,
+                         WithoutAFact,
+                         ::testing::Values(kServices,
+                                           kServiceAccounts,
+                                           kDeployments,
+                                           kConfigMaps,
+                                           kIstioGateways,
+                                           kMutatingWebhooks,
+                                           kClusterRoles,
+                                           kClusterRoleBindings),
+                         [](const auto& kind) {
+                           std::string name(kind.param);
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
+
+TEST(Drift, IsWhatApplyWouldMendBeyondControlPlanes) {
+  Scene scene = fresh_example("two-networks");
+  std::string said;
+  for (const Finding& finding : drift(scene.mesh, scene.observation, scene.at, {})) {
+    said += finding.cluster + " " + finding.code + ": " + finding.message + "\n";
+  }
+  EXPECT_EQ(said,
+            "east missing: namespace istio-system: it does not exist\n"
+            "west missing: namespace istio-system: it does not exist\n"
+            "west missing: secret istio-system/istio-remote-secret-east: its istiod is to read "
+            "east\n"
+            "east missing: east-west gateway: it does not exist\n"
+            "east missing: what the east-west gateways let in: it does not exist\n"
+            "east missing: secret istio-system/istio-remote-secret-west: its istiod is to read "
+            "west\n"
+            "west missing: east-west gateway: it does not exist\n"
+            "west missing: what the east-west gateways let in: it does not exist\n");
 }
 
 TEST(AccessState, KnowsASecretByServerTokenAndCa) {

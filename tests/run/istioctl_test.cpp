@@ -36,18 +36,23 @@ class IstioctlTest : public ::testing::Test {
   }
 
   std::filesystem::path root() const { return folder.path(); }
-  std::string calls() { return files.read(root() / "calls").value(); }
+  base::Result<std::string> text_of(const std::filesystem::path& path) {
+    return files.read(path, std::size_t{1} << 20U);
+  }
+  std::string calls() { return text_of(root() / "calls").value(); }
 
   static profiles::Installation installation() {
     return {.kind = profiles::Installation::Kind::kIstiod,
             .cluster = "east",
             .namespace_name = "istio-system",
+            .revision = {},
             .version = {.major = 1, .minor = 31, .patch = 0},
             .profile = "minimal"};
   }
 
   const ToolAccess access{
-      .arguments = {"--kubeconfig", "/home/me/config", "--context", "kind-east"}};
+      .arguments = {"--kubeconfig", "/home/me/config", "--context", "kind-east"},
+      .environment = {}};
   base::Cancellation cancellation;
   base::SystemProcesses processes{cancellation};
   base::DiskFiles files;
@@ -83,7 +88,7 @@ TEST_F(IstioctlTest, IsGivenAFileThatIsGoneAfterwards) {
   Istioctl tool =
       istioctl("while [ $# -gt 0 ]; do [ \"$1\" = --filename ] && cat \"$2\"; shift; done");
   ASSERT_TRUE(tool.install(installation(), access));
-  EXPECT_THAT(files.read(tool.log_of(installation())).value(), HasSubstr("kind: IstioOperator"));
+  EXPECT_THAT(text_of(tool.log_of(installation())).value(), HasSubstr("kind: IstioOperator"));
   EXPECT_EQ(files.list(tool.log_of(installation()).parent_path()).value(),
             std::vector<std::string>{"east-istiod.log"});
 }
@@ -107,7 +112,7 @@ TEST_F(IstioctlTest, IsStoppedWithItsChildrenWhenTheRunIsCancelled) {
   Istioctl tool = istioctl("echo started; sleep 600 & wait");
   std::jthread later([this, &tool] {
     while (true) {
-      const auto log = files.read(tool.log_of(installation()));
+      const auto log = text_of(tool.log_of(installation()));
       if (log && log->find("started") != std::string::npos) break;
       std::this_thread::yield();
     }

@@ -79,9 +79,9 @@ TEST_F(SharingTest, WritesAKubeconfigThatIstiodTakes) {
   EXPECT_EQ(secret->at("metadata").at("labels").at("istio/multiCluster"), "true");
   const auto bytes = base::from_base64(secret->at("data").at("east").get<std::string>()).value();
   const std::string kubeconfig(base::as_text(bytes));
-  EXPECT_THAT(kubeconfig, HasSubstr("server: https://east.example:6443\n"));
+  EXPECT_THAT(kubeconfig, HasSubstr("server: \"https://east.example:6443\"\n"));
   EXPECT_THAT(kubeconfig, HasSubstr("current-context: east\n"));
-  EXPECT_THAT(kubeconfig, HasSubstr(std::string("token: ") + kToken + "\n"));
+  EXPECT_THAT(kubeconfig, HasSubstr(std::string("token: \"") + kToken + "\"\n"));
   EXPECT_THAT(kubeconfig, HasSubstr(base64("the CA of east\n")));
 }
 
