@@ -98,7 +98,7 @@ spec:
     #   renewBefore: {renew_before}
 
   {istio}istio:
-  #   version: "1.30.3"  # in quotes
+  {version}  version: "{version_text}"  # in quotes{version_meaning}
   #   namespace: istio-system
   #   revision: ""
   {data_plane}  dataPlane: {data_plane_word}
@@ -121,7 +121,11 @@ spec:
       fmt::arg("name", base::yaml_scalar(mesh_name)), fmt::arg("mode", name_of(trust.mode)),
       fmt::arg("store", base::yaml_scalar(mesh_name + ".trust")),
       fmt::arg("topology", topology_line(request)),
-      fmt::arg("istio", is_ambient(request) ? "" : "# "),
+      fmt::arg("istio", is_ambient(request) || request.istio_version ? "" : "# "),
+      fmt::arg("version", request.istio_version ? "" : "# "),
+      fmt::arg("version_text", request.istio_version ? request.istio_version->text() : "1.30.3"),
+      fmt::arg("version_meaning",
+               request.istio_version ? "" : "; with it, apply goes on from trust to the mesh"),
       fmt::arg("data_plane", is_ambient(request) ? "" : "# "),
       fmt::arg("data_plane_word",
                name_of(is_ambient(request) ? DataPlane::kAmbient : DataPlane::kSidecar)),

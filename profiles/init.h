@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "istio/version.h"
 #include "profiles/mesh.h"
 
 #include <optional>
@@ -24,6 +25,7 @@ struct InitRequest {
   /// and the second the config cluster of an external control plane. When absent,
   /// each cluster becomes a primary on a network of its own.
   std::optional<Topology> topology = std::nullopt;
+  std::optional<istio::Version> istio_version = std::nullopt;  ///< without one: trust alone
 };
 
 /// A cluster name made of a context's: itself where it is a DNS-1123 label, else lower-case with

@@ -104,6 +104,13 @@ TEST(RenderMeshFile, TheKeysInItsCommentsAreTheRealOnes) {
   EXPECT_EQ(mesh->trust.intermediate.lifetime, base::days(730));
 }
 
+TEST(RenderMeshFile, SaysWhichIstioIsToBeInstalled) {
+  const Mesh mesh =
+      render_and_load({.clusters = {of_context("east"), of_context("west")},
+                       .istio_version = istio::Version{.major = 1, .minor = 31, .patch = 0}});
+  EXPECT_EQ(mesh.istio.version->text(), "1.31.0");
+}
+
 TEST(RenderMeshFile, RefusesWhatMakesNoMesh) {
   EXPECT_THAT(
       render_mesh_file({.clusters = {of_context("a")}, .topology = Topology::kPrimaryRemote})
