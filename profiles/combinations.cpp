@@ -307,7 +307,9 @@ Errors refuse_to_install(const Mesh& mesh) {
   Errors errors;
   if (!mesh.istio.version) {
     add(errors, mesh.istio.version_place, "nothing says which Istio to install",
-        "write its version, as 'istioctl version' shows it: istio: {version: \"1.30.3\"}");
+        "write its version, as 'istioctl version' shows it: istio: {version: \"1.30.3\"}; or stop "
+        "at "
+        "trust with '--only trust'");
   }
   if (!mesh.discovery.is_stated) discovery_of_too_many(mesh, errors);
   return errors;

@@ -358,15 +358,22 @@ class Apply {
     return with_left_out(more_telling(proof.exit_code(), findings_code_));
   }
 
+  /// An earlier run may have ended before istiods saw each other's clusters, so they are asked here
+  /// too; a plan is made without a way into pods.
   ExitCode finish_with_nothing_done() {
-    Proof proof = prove(context_.mesh, observation_, session_.now(), files_);
+    const mesh::Observation after = level(mesh::Level::kDeep) == mesh::Level::kTrust
+                                        ? observation_
+                                        : observe_live(session_, context_, mesh::Level::kDeep);
+    Proof proof = prove(context_.mesh, after, session_.now(), files_);
     proof.keep(options_.clusters);
     const std::string done =
         options_.clusters.empty()
             ? render_plan(plan_)
             : fmt::format("Nothing to do for {}.\n", base::join(options_.clusters, ", "));
-    session_.answer(proof_to_json(context_.mesh, observation_, proof, session_.now()),
-                    done + "\n" + render_proof(context_.mesh, observation_, proof, session_.now()));
+    session_.answer(proof_to_json(context_.mesh, after, proof, session_.now()),
+                    done + "\n" + render_proof(context_.mesh, after, proof, session_.now()));
+    session_.console().show(proof.answer.unknowns);
+    show_once(proof.answer.findings);
     return with_left_out(more_telling(proof.exit_code(), findings_code_));
   }
 
