@@ -111,9 +111,11 @@ Status Istioctl::install(const profiles::Installation& installation, const ToolA
       facts && facts->kind != base::FileKind::kAbsent) {
     MESHTRUST_TRY_DO(around_.files.remove(log));
   }
-  std::vector<std::string> argv{around_.program, "install",    "--skip-confirmation",
-                                "--filename",    given.path(), "--readiness-timeout",
-                                kReadiness};
+  std::vector<std::string> argv = around_.tether;
+  const std::vector<std::string> words{around_.program, "install",    "--skip-confirmation",
+                                       "--filename",    given.path(), "--readiness-timeout",
+                                       kReadiness};
+  argv.insert(argv.end(), words.begin(), words.end());
   argv.insert(argv.end(), access.arguments.begin(), access.arguments.end());
   const auto ran = around_.processes.run({.argv = std::move(argv),
                                           .environment = access.environment,

@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace meshtrust::run {
 
@@ -20,6 +21,9 @@ class Istioctl {
     base::Files& files;
     std::string program;           ///< a path, or a name to be found by PATH
     std::filesystem::path folder;  ///< of the user's: logs, and what it is given while it runs
+    /// The words before its name by which an installation ends when this program is killed, so that
+    /// the next run does not meet it at work; none where nothing can do that.
+    std::vector<std::string> tether = {};
   };
 
   explicit Istioctl(Surroundings around) : around_(std::move(around)) {}

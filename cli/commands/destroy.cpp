@@ -166,8 +166,10 @@ class DestroyCommand final : public Command {
         to_json(plan),
         fmt::format("Nothing of mesh '{}' is left{}.\n", context.mesh.name,
                     options_.clusters.empty() ? "" : " in " + base::join(options_.clusters, ", ")));
-    session.console().say(
-        fmt::format("the trust store '{}' is as it was", context.mesh.trust.store));
+    if (context.mesh.trust.mode == profiles::TrustMode::kManaged) {
+      session.console().say(
+          fmt::format("the trust store '{}' is as it was", context.mesh.trust.store));
+    }
     return exit_code_of(std::span<const mesh::Finding>(answer.findings));
   }
 

@@ -8,9 +8,11 @@ inside of the namespace, where the clusters are; see tests/rig/README.md.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -20,6 +22,7 @@ HERE = Path(__file__).resolve()
 RIG = str(real.RIG_FOLDER / "rig")
 PROGRAMS = ("kubernetes", "kwok", "pilot-discovery", "istioctl")
 NAMES = ("cluster1", "cluster2")
+ALL = (*NAMES, "cluster3")
 INSIDE = "MESHTRUST_TEST_INSIDE"
 VERSION = "1.31.0"
 # What a cluster without a mesh has of its own accord.
@@ -57,6 +60,26 @@ MODELS = {
 }
 
 
+# Two meshes share a cluster when each looks at namespaces of its own: istiods publish their root in all that they see.
+NOT_SECOND = (
+    ", values: {meshConfig: {discoverySelectors: [{matchExpressions: "
+    "[{key: mesh, operator: NotIn, values: [second]}]}]}}"
+)
+SECOND = f"""\
+apiVersion: meshtrust/v1
+kind: Mesh
+metadata: {{name: second}}
+spec:
+  istio:
+    version: "{VERSION}"
+    namespace: istio-two
+    revision: two
+    values: {{meshConfig: {{discoverySelectors: [{{matchLabels: {{mesh: second}}}}]}}}}
+  clusters:
+  - {{name: cluster1, network: network1}}
+"""
+
+
 class Models(unittest.TestCase):
     """From outside: starts the clusters and runs `Inside` among them."""
 
@@ -67,7 +90,7 @@ class Models(unittest.TestCase):
         rig = [RIG, "--state", state]
         if not shared:
             self.addCleanup(subprocess.run, [*rig, "down"], capture_output=True, check=False)
-        made = subprocess.run([*rig, "up", "--netns", *NAMES], capture_output=True, text=True, check=False)
+        made = subprocess.run([*rig, "up", "--netns", *ALL], capture_output=True, text=True, check=False)
         if made.returncode == 69 and os.environ.get("MESHTRUST_REQUIRE_RIG") != "1":
             self.skipTest(made.stderr)
         self.assertEqual(0, made.returncode, made.stderr)
@@ -92,7 +115,7 @@ class Inside(unittest.TestCase):
         done = subprocess.run(
             [BINARY, *words, "--progress", "plain"],
             cwd=self.home,
-            env=os.environ | {"HOME": str(self.home), "MESHTRUST_PASSWORD": PASSPHRASE, "XDG_STATE_HOME": ""},
+            env=self.environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -100,6 +123,9 @@ class Inside(unittest.TestCase):
         )
         self.assertEqual(code, done.returncode, f"{words}\n{done.stdout}{done.stderr}")
         return done
+
+    def environment(self):
+        return os.environ | {"HOME": str(self.home), "MESHTRUST_PASSWORD": PASSPHRASE, "XDG_STATE_HOME": ""}
 
     def kubectl(self, cluster, *words):
         done = subprocess.run(
@@ -170,6 +196,64 @@ class Inside(unittest.TestCase):
         self.meshtrust(0, "destroy", "--yes")
         self.assertEqual({name: [] for name in NAMES}, {name: self.left_over(name) for name in NAMES})
         self.assertIn("Nothing to do", self.meshtrust(0, "destroy", "--yes").stdout)
+
+    def write_mesh(self, text, *lines):
+        (self.home / "mesh.yaml").write_text(text + "".join(f"  - {{{line}}}\n" for line in lines))
+
+    def apply_and_die_while_the_installer_runs(self):
+        running = subprocess.Popen(
+            [BINARY, "apply", "--yes", "--progress", "plain"],
+            cwd=self.home,
+            env=self.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+        )
+        log = self.home / ".local" / "state" / "meshtrust" / "shop" / "cluster1-istiod.log"
+        while running.poll() is None and "Processing" not in (log.read_text() if log.exists() else ""):
+            time.sleep(0.02)
+        running.kill()
+        self.assertEqual(-signal.SIGKILL, running.wait())
+
+    def make_namespace(self, cluster, name, label):
+        text = f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, labels: {{{label}}}}}}}"
+        command = ["kubectl", "--context", cluster, "apply", "-f", "-"]
+        subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+
+    def test_a_live_mesh_survives_a_kill_a_slip_a_neighbour_and_a_guest(self):
+        two = mesh_file("network: network1", "network: network2", NOT_SECOND)
+        self.write_mesh(two)
+        self.apply_and_die_while_the_installer_runs()
+        self.assertIn("the mesh works", self.meshtrust(0, "apply", "--yes").stdout)
+
+        # A slip: told, and mended.
+        self.kubectl("cluster1", "-n", "istio-system", "delete", "gateways.networking.istio.io", "--all")
+        self.assertIn("[missing]", self.meshtrust(4, "verify").stderr)
+        self.assertIn("the mesh works", self.meshtrust(0, "apply", "--yes").stdout)
+
+        # A neighbour: another mesh in one of the clusters, in a namespace that somebody made for it.
+        self.make_namespace("cluster1", "istio-two", "mesh: second")
+        (self.home / "second.yaml").write_text(SECOND)
+        self.assertIn("the mesh works", self.meshtrust(0, "apply", "--yes", "-f", "second.yaml").stdout)
+        self.assertIn("Nothing to do", self.meshtrust(0, "apply", "--yes").stdout)
+        self.meshtrust(0, "destroy", "--yes", "-f", "second.yaml")
+        self.assertEqual("namespace/istio-two\n", self.kubectl("cluster1", "get", "ns", "istio-two", "-o", "name"))
+        self.assertEqual("", self.kubectl("cluster1", "-n", "istio-two", "get", "secrets,deployments", "-o", "name"))
+        self.kubectl("cluster1", "delete", "namespace", "istio-two")
+        self.assertIn("Nothing to do", self.meshtrust(0, "apply", "--yes").stdout)
+
+        # A guest: joins by a line, leaves by a command and the line.
+        guest = "name: cluster3, network: network3"
+        self.write_mesh(two, guest)
+        joined = self.meshtrust(0, "apply", "--yes")
+        self.assertNotRegex(joined.stderr, "done +cluster[12]: control plane, ")
+        self.assertIn("the mesh works", joined.stdout)
+        self.meshtrust(0, "destroy", "cluster3", "--yes")
+        self.assertEqual([], self.left_over("cluster3"))
+        self.write_mesh(two)
+        self.assertIn("Nothing to do", self.meshtrust(0, "apply", "--yes").stdout)
+        self.meshtrust(0, "destroy", "--yes")
+        self.assertEqual({name: [] for name in NAMES}, {name: self.left_over(name) for name in NAMES})
 
     def judge(self, model):
         """The independent judge finds nothing that is not so with every mesh."""
