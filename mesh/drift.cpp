@@ -13,7 +13,7 @@ std::vector<Finding> drift(const profiles::Mesh& mesh,
                            base::Instant at,
                            const BaseFiles& files) {
   std::vector<Finding> findings;
-  const Planned planned = plan_mesh(mesh, observation, {.at = at}, files);
+  const Planned planned = sketch_mesh(mesh, observation, {.at = at}, files);
   // With less than all rights: what is missing cannot be told, and that has to be said.
   for (const base::Error& error : planned.answer.unknowns) {
     findings.push_back({.code = "not-compared",

@@ -199,6 +199,13 @@ Planned plan_mesh(const profiles::Mesh& mesh,
                   const PlanOptions& options,
                   const BaseFiles& files = {});
 
+/// The steps after trust alone, as far as they can be told: what is unknown stands beside them and
+/// has no step. To be shown, never to be run.
+Planned sketch_mesh(const profiles::Mesh& mesh,
+                    const Observation& observation,
+                    const PlanOptions& options,
+                    const BaseFiles& files);
+
 struct DestroyOptions {
   std::vector<std::string> clusters;  ///< that leave the mesh; all when empty
   bool keep_trust = false;            ///< leaves cacerts, its twin and their namespace

@@ -44,6 +44,13 @@ class MeshPlanner {
         planned_(std::move(planned)) {}
 
   Planned run() {
+    Planned planned = sketch();
+    if (planned.is_refused()) planned.plan.steps.clear();
+    return planned;
+  }
+
+  /// What can be planned although other things are unknown.
+  Planned sketch() {
     planned_.plan.mesh = mesh_.name;
     for (const Cluster& cluster : mesh_.clusters) {
       if (observation_.find(cluster.name) == nullptr) continue;
@@ -52,11 +59,7 @@ class MeshPlanner {
     plan_access();
     plan_forgetting();
     add_waits(mesh_, observation_, options_.at, known_, planned_.plan);
-    if (planned_.is_refused()) {
-      planned_.plan.steps.clear();
-    } else {
-      sort_by_needs(planned_.plan);
-    }
+    sort_by_needs(planned_.plan);
     return std::move(planned_);
   }
 
@@ -416,6 +419,13 @@ Planned plan_mesh(const Mesh& mesh,
     planned.plan = plan_namespaces(mesh, observation);
   }
   return MeshPlanner(mesh, observation, options, files, std::move(planned)).run();
+}
+
+Planned sketch_mesh(const Mesh& mesh,
+                    const Observation& observation,
+                    const PlanOptions& options,
+                    const BaseFiles& files) {
+  return MeshPlanner(mesh, observation, options, files, {}).sketch();
 }
 
 }  // namespace meshtrust::mesh

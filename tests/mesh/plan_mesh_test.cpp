@@ -301,16 +301,29 @@ TEST(Drift, IsWhatApplyWouldMendBeyondControlPlanes) {
     said += finding.cluster + " " + finding.code + ": " + finding.message + "\n";
   }
   EXPECT_EQ(said,
-            "east missing: namespace istio-system: it does not exist\n"
-            "west missing: namespace istio-system: it does not exist\n"
+            "east missing: secret istio-system/istio-remote-secret-west: its istiod is to read "
+            "west\n"
             "west missing: secret istio-system/istio-remote-secret-east: its istiod is to read "
             "east\n"
             "east missing: east-west gateway: it does not exist\n"
             "east missing: what the east-west gateways let in: it does not exist\n"
-            "east missing: secret istio-system/istio-remote-secret-west: its istiod is to read "
-            "west\n"
             "west missing: east-west gateway: it does not exist\n"
             "west missing: what the east-west gateways let in: it does not exist\n");
+}
+
+TEST(Drift, IsToldAsFarAsRightsGo) {
+  Scene scene = fresh_example("two-networks");
+  const base::Error forbidden{.code = base::Code::kPermission, .message = "not permitted"};
+  for (ClusterObservation& seen : scene.observation.clusters) {
+    seen.cacerts = Observed<CacertsFacts>::unknown(forbidden);
+    seen.live.remote_secrets = Observed<std::vector<RemoteSecretFacts>>::unknown(forbidden);
+  }
+  std::vector<std::string> said;
+  for (const Finding& finding : drift(scene.mesh, scene.observation, scene.at, {})) {
+    said.push_back(finding.cluster + " " + finding.code);
+  }
+  EXPECT_THAT(said, ElementsAre(" not-compared", " not-compared", "east missing", "east missing",
+                                "west missing", "west missing"));
 }
 
 TEST(AccessState, KnowsASecretByServerTokenAndCa) {
