@@ -8,6 +8,8 @@
 #include "cli/plan_text.h"
 #include "cli/progress.h"
 #include "cli/proof.h"
+#include "cli/unfinished.h"
+#include "cli/unfinished.h"
 #include "mesh/plan.h"
 #include "run/execute.h"
 #include "run/preflight.h"
@@ -328,21 +330,8 @@ class Apply {
                       .advice = [&more](const mesh::Step& step) { return more.advice(step); },
                       .step_timeout = session_.timeout});
     progress->close();
-    if (!report.succeeded()) return tell_what_is_left(report);
+    if (!report.succeeded()) return tell_what_is_left(session_, plan_, report);
     return prove_and_finish();
-  }
-
-  ExitCode tell_what_is_left(const run::ExecutionReport& report) {
-    const Errors errors = report.errors();
-    session_.console().show(errors);
-    const std::vector<std::string> left = report.left();
-    session_.console().say(fmt::format("{} of {} done, left: {}", plan_.steps.size() - left.size(),
-                                       base::count_of(plan_.steps.size(), "step"),
-                                       base::join(left, ", ")));
-    session_.console().say("run the same command again to go on from here");
-    // Once something has changed, "partly done" is what a script must learn; what stands higher in
-    // the table only ever happens before.
-    return report.changed_anything() ? kPartial : exit_code_of(errors);
   }
 
   /// Success is said of what is read back from the live clusters, not of what was sent.

@@ -6,6 +6,7 @@
 #include "cli/observing.h"
 #include "cli/plan_text.h"
 #include "cli/progress.h"
+#include "cli/unfinished.h"
 #include "mesh/plan.h"
 #include "run/execute.h"
 #include "run/preflight.h"
@@ -144,16 +145,7 @@ class DestroyCommand final : public Command {
              const mesh::Plan& plan,
              const run::ExecutionReport& report,
              const mesh::BaseFiles& files) const {
-    if (!report.succeeded()) {
-      const Errors errors = report.errors();
-      const std::vector<std::string> left = report.left();
-      session.console().show(errors);
-      session.console().say(fmt::format("{} of {} done, left: {}", plan.steps.size() - left.size(),
-                                        base::count_of(plan.steps.size(), "step"),
-                                        base::join(left, ", ")));
-      session.console().say("run the same command again to go on from here");
-      return report.changed_anything() ? kPartial : exit_code_of(std::span<const Error>(errors));
-    }
+    if (!report.succeeded()) return tell_what_is_left(session, plan, report);
     const mesh::Observation after = observe_live(session, context, mesh::Level::kMesh);
     mesh::Answer answer;
     const mesh::CheckSubject subject{
