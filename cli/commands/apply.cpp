@@ -9,7 +9,6 @@
 #include "cli/progress.h"
 #include "cli/proof.h"
 #include "cli/unfinished.h"
-#include "cli/unfinished.h"
 #include "mesh/plan.h"
 #include "run/execute.h"
 #include "run/preflight.h"
@@ -23,7 +22,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <ranges>
 #include <set>
 
 namespace meshtrust::cli {
@@ -160,13 +158,13 @@ class Apply {
   void keep_wanted_steps() {
     if (options_.clusters.empty()) return;
     std::set<std::string> kept;
-    for (const mesh::Step& step : std::ranges::reverse_view(plan_.steps)) {
+    std::for_each(plan_.steps.rbegin(), plan_.steps.rend(), [&](const mesh::Step& step) {
       const bool wanted = std::find(options_.clusters.begin(), options_.clusters.end(),
                                     step.cluster) != options_.clusters.end();
-      if (!wanted && !kept.contains(step.id)) continue;
+      if (!wanted && !kept.contains(step.id)) return;
       kept.insert(step.id);
       kept.insert(step.needs.begin(), step.needs.end());
-    }
+    });
     std::erase_if(plan_.steps, [&kept](const mesh::Step& step) { return !kept.contains(step.id); });
   }
 
