@@ -217,15 +217,15 @@ Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& want
   std::vector<k8s::ObjectRef> refs = made_besides(installation);
   const profiles::Object marked = mesh::marked_object(installation);
   std::optional<k8s::ObjectRef> last;
-  for (auto object = objects->rbegin(); object != objects->rend(); ++object) {
-    const k8s::ObjectRef& ref = object->ref;
-    if (is_crd(ref) || ref.resource == "namespaces") continue;
+  std::for_each(objects->rbegin(), objects->rend(), [&](const RenderedObject& object) {
+    const k8s::ObjectRef& ref = object.ref;
+    if (is_crd(ref) || ref.resource == "namespaces") return;
     if (ref.kind == marked.kind && ref.name == marked.name) {
       last = ref;
     } else {
       refs.push_back(ref);
     }
-  }
+  });
   refs.push_back(
       k8s::config_map_ref(installation.namespace_name, mesh::installing_marker(installation)));
   if (last) refs.push_back(*last);
