@@ -80,8 +80,8 @@ Json surroundings(const Installation& installation, const Objects& objects) {
   return facts;
 }
 
-InstallState unknown(base::Error error) {
-  return {.kind = InstallState::Kind::kUnknown, .why = error.message, .error = std::move(error)};
+InstallState unknown(const base::Error& error) {
+  return {.kind = InstallState::Kind::kUnknown, .why = error.message, .error = error};
 }
 
 /// An object of the name that the installer would use, made by others.

@@ -49,8 +49,8 @@ std::optional<Address> address_of_service(const Json& service) {
   const Json& ingress = base::at_path(service, {"status", "loadBalancer", "ingress"});
   std::optional<Address> name;
   for (const Json& entry : ingress.is_array() ? ingress : Json::array()) {
-    if (const std::string ip = base::string_at(entry, "ip"); !ip.empty())
-      return Address{.text = ip};
+    const std::string ip = base::string_at(entry, "ip");
+    if (!ip.empty()) return Address{.text = ip};
     const std::string host = base::string_at(entry, "hostname");
     if (!name && !host.empty()) name = Address{.text = host, .is_hostname = true};
   }

@@ -42,8 +42,9 @@ Status read_back(k8s::ApiClient& client,
                  const k8s::ObjectRef& ref,
                  const std::map<std::string, base::Secret>& wanted) {
   MESHTRUST_TRY(const auto live, client.get_secret(ref));
-  if (!live || live->data.size() != wanted.size())
+  if (!live || live->data.size() != wanted.size()) {
     return base::fail(differs_from_what_was_written(ref));
+  }
   for (const auto& [name, content] : wanted) {
     const auto found = live->data.find(name);
     if (found == live->data.end() || !constant_time_equal(found->second, content)) {
