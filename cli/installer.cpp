@@ -33,7 +33,8 @@ run::Istioctl istioctl_of(const Session& session, const profiles::Mesh& mesh) {
                         .files = session.around.files,
                         .program = stated.empty() ? "istioctl" : stated,
                         .folder = state / "meshtrust" / mesh.name,
-                        .tether = tether(session.around.files)});
+                        .tether = tether(session.around.files),
+                        .readiness = std::chrono::ceil<base::Seconds>(session.timeout)});
 }
 
 base::Result<std::string> resolve_host(const std::string& host) {

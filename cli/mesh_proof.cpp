@@ -78,10 +78,7 @@ std::vector<Shown> judge_mesh(const profiles::Mesh& mesh,
     const bool is_told = condition.look.istiods && observation.level != mesh::Level::kDeep;
     // Trust has a proof of its own, and servers that do not answer a finding of theirs.
     const mesh::ClusterObservation* seen = observation.find(expectation.cluster);
-    if (is_told || condition.id == mesh::kTrustProved || seen == nullptr ||
-        seen->server.is_unknown()) {
-      continue;
-    }
+    if (is_told || condition.id == mesh::kTrustProved || seen == nullptr) continue;
     Verdict verdict = ask(expectation, mesh, observation, at);
     const std::string& in = expectation.namespace_name;
     std::string question(condition.question);
@@ -89,14 +86,15 @@ std::vector<Shown> judge_mesh(const profiles::Mesh& mesh,
     Shown shown{.expectation = std::move(expectation),
                 .question = std::move(question),
                 .verdict = std::move(verdict)};
-    report(shown,
-           {.mesh = mesh,
-            .cluster = *mesh.find(shown.expectation.cluster),
-            .observation = observation,
-            .at = at,
-            .namespace_name = shown.expectation.namespace_name,
-            .revision = shown.expectation.revision},
-           condition, answer);
+    if (!seen->server.is_unknown())
+      report(shown,
+             {.mesh = mesh,
+              .cluster = *mesh.find(shown.expectation.cluster),
+              .observation = observation,
+              .at = at,
+              .namespace_name = shown.expectation.namespace_name,
+              .revision = shown.expectation.revision},
+             condition, answer);
     all.push_back(std::move(shown));
   }
   mesh::Answer checks = ask_all(mesh::mesh_checks(), {.mesh = mesh,

@@ -1,6 +1,7 @@
 #include "mesh/condition.h"
 
 #include "base/check.h"
+#include "istio/names.h"
 #include "mesh/condition/asking.h"
 
 #include <fmt/format.h>
@@ -45,14 +46,14 @@ std::span<const Condition> conditions() {
           {.resources = {kValidatingWebhooks, kMutatingWebhooks}, .watched = kValidatingWebhooks},
           "the API server cannot reach istiod on port 15017 (a firewall between control "
           "plane and nodes)",
-          "kubectl --context {context} -n {namespace} logs deploy/istiod"},
+          "kubectl --context {context} -n {namespace} logs deploy/{istiod}"},
       Condition{kGatewayUp,
                 "is the east-west gateway up?",
                 ask_gateway_up,
                 {.resources = {kDeployments}, .watched = kDeployments},
                 "injection does not work, or its pod cannot be scheduled",
                 "kubectl --context {context} -n {namespace} describe deployment "
-                "istio-eastwestgateway"},
+                "{gateway}"},
       Condition{kIngressUp,
                 "is the ingress gateway up?",
                 ask_ingress_up,
@@ -67,7 +68,7 @@ std::span<const Condition> conditions() {
                 "nothing in the cluster gives load balancers an address: MetalLB, "
                 "cloud-provider-kind or a cloud's controller",
                 "kubectl --context {context} -n {namespace} describe service "
-                "istio-eastwestgateway"},
+                "{gateway}"},
       Condition{kIngressAddressKnown,
                 "does the ingress gateway have an address?",
                 ask_ingress_address_known,
@@ -82,7 +83,7 @@ std::span<const Condition> conditions() {
                 {.istiods = true},
                 "istiod cannot reach the other API server at the address in the remote secret, or "
                 "its token lacks rights",
-                "kubectl --context {context} -n {namespace} logs deploy/istiod"},
+                "kubectl --context {context} -n {namespace} logs deploy/{istiod}"},
       Condition{kNetworksKnown,
                 "does every istiod know the way to other networks?",
                 ask_networks_known,
@@ -119,6 +120,8 @@ std::vector<std::string> advice(const Condition& condition, const Situation& sit
   };
   fill("{context}", situation.cluster.context);
   fill("{namespace}", situation.namespace_name);
+  fill("{istiod}", istio::istiod_name(situation.revision));
+  fill("{gateway}", istio::east_west_gateway_name(situation.revision));
   return {fmt::format("likely cause: {}", condition.likely_cause),
           fmt::format("look with '{}', then run the same command again", command)};
 }

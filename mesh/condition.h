@@ -48,7 +48,7 @@ struct Condition {
   Verdict (*ask)(const Situation& situation);
   Look look;
   std::string_view likely_cause;  ///< when it does not come
-  /// The command that shows more; {context} and {namespace} stand for themselves.
+  /// The command that shows more; {context}, {namespace}, {istiod} and {gateway} are filled in.
   std::string_view next_command;
 };
 

@@ -168,14 +168,19 @@ InstallState state_of(const profiles::Mesh& mesh,
     const auto list = objects.list(kind);
     if (const auto* why = list.why_unknown()) return unknown(*why);
   }
-  if (live.is_absent()) return {.kind = Kind::kAbsent, .why = "it is not installed yet"};
+  const InstallState unfinished{.kind = Kind::kUnfinished,
+                                .why = "an earlier installation did not come to its end"};
+  if (live.is_absent()) {
+    if (marker.is_found()) return unfinished;
+    return {.kind = Kind::kAbsent, .why = "it is not installed yet"};
+  }
 
   const bool ours = annotation(*live.found(), kMeshAnnotation) == mesh.name;
   if (!ours && marker.is_absent()) return foreign(mesh, marked, *live.found(), seen);
-  if (marker.is_found()) {
-    return {.kind = Kind::kUnfinished, .why = "an earlier installation did not come to its end"};
-  }
   const std::string version = annotation(*live.found(), kIstioVersionAnnotation);
+  if (marker.is_found() && (version.empty() || version == installation.version.text())) {
+    return unfinished;
+  }
   if (version != installation.version.text()) {
     return {.kind = Kind::kOtherVersion,
             .why = fmt::format("the live control plane is Istio {}, the mesh file says {}", version,

@@ -63,7 +63,8 @@ void read(const Json& json, ServerFacts& server) {
 
 Json write(const NamespaceFacts& facts) {
   Json json = {{"terminating", facts.terminating},
-               {"createdByMeshtrust", facts.created_by_meshtrust}};
+               {"createdByMeshtrust", facts.created_by_meshtrust},
+               {"mesh", facts.mesh}};
   if (facts.network) json["network"] = *facts.network;
   if (facts.control_planes) json["controlPlanes"] = *facts.control_planes;
   return json;
@@ -73,6 +74,7 @@ void read(const Json& json, NamespaceFacts& facts) {
   if (json.contains("controlPlanes")) {
     facts.control_planes = value<std::string>(json, "controlPlanes");
   }
+  facts.mesh = value<std::string>(json, "mesh");
   facts.terminating = value<bool>(json, "terminating");
   facts.created_by_meshtrust = value<bool>(json, "createdByMeshtrust");
 }

@@ -31,6 +31,7 @@ struct NamespaceFacts {
   std::optional<std::string> control_planes = {};  ///< of topology.istio.io/controlPlaneClusters
   bool terminating = false;
   bool created_by_meshtrust = false;
+  std::string mesh = {};  ///< of the ownership labels; empty without
 };
 
 /// What may be known about a live `cacerts`. Never the key: only whether it fits.

@@ -99,7 +99,8 @@ struct Uninstall {
 /// Take away what istiods leave all over a cluster and nobody else uses: roots in every namespace,
 /// gateway classes, CRDs without objects. Nothing while another control plane runs there.
 struct Sweep {
-  std::string namespace_name;  ///< of the control plane that is gone
+  std::vector<std::string> namespaces;  ///< of the control planes that are gone
+  std::string revision;                 ///< of the one in the first of them
 };
 
 /// Give a namespace of the user's back: without our labels and annotations.

@@ -3,13 +3,15 @@
 #include "mesh/known.h"
 #include "mesh/plan.h"
 #include "mesh/trust.h"
-#include "profiles/exposure.h"
-#include "profiles/gateway.h"
+#include "profiles/model.h"
 #include "profiles/reader.h"
+#include "profiles/trust_objects.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 namespace meshtrust::mesh {
 namespace {
@@ -59,17 +61,18 @@ class DestroyPlanner {
     for (const Cluster& cluster : mesh_.clusters) {
       const ClusterObservation* seen = observation_.find(cluster.name);
       if (seen == nullptr) continue;
+      if (!leaves(cluster.name)) refuse_abandonment(cluster);
       if (const base::Error* why = seen->server.why_unknown()) {
         if (leaves(cluster.name)) {
           planned_.answer.unknowns.push_back(with_context(*why, cluster.name));
+        } else {
+          tell_what_stays(cluster);
         }
         continue;
       }
+      if (leaves(cluster.name) && belongs_to_others(cluster, *seen)) continue;
       plan_forgetting(cluster, *seen);
-      if (!leaves(cluster.name)) {
-        refuse_abandonment(cluster);
-        continue;
-      }
+      if (!leaves(cluster.name)) continue;
       plan_gateways(cluster, *seen);
       plan_installations(cluster, *seen);
       plan_rest(cluster, *seen);
@@ -130,6 +133,41 @@ class DestroyPlanner {
     }
   }
 
+  /// A cluster that stays and cannot be reached keeps what it knows of those that leave.
+  void tell_what_stays(const Cluster& cluster) {
+    for (const profiles::RemoteSecretIntent& intent : profiles::remote_secrets(mesh_)) {
+      if (intent.target != cluster.name || !leaves(intent.source)) continue;
+      planned_.answer.findings.push_back(
+          {.code = "access-stays",
+           .severity = Severity::kWarning,
+           .cluster = cluster.name,
+           .message = fmt::format("it cannot be reached, so its secret that holds a token of '{}' "
+                                  "stays",
+                                  intent.source),
+           .hints = {"run 'meshtrust apply' for it once it answers and that cluster is no longer "
+                     "in the mesh file"}});
+    }
+  }
+
+  /// Whether the namespace or the trust in it is another mesh's. Nothing of it is touched then.
+  bool belongs_to_others(const Cluster& cluster, const ClusterObservation& seen) {
+    std::string owner;
+    if (const NamespaceFacts* facts = seen.system_namespace.found()) owner = facts->mesh;
+    if (const TwinFacts* twin = seen.twin.found(); twin != nullptr && owner.empty()) {
+      const auto name = twin->data.find(std::string(profiles::kTwinMesh));
+      if (name != twin->data.end()) owner = name->second;
+    }
+    if (owner.empty() || owner == mesh_.name) return false;
+    planned_.answer.findings.push_back(
+        {.code = "other-mesh",
+         .cluster = cluster.name,
+         .message = fmt::format("namespace '{}' is of mesh '{}', the mesh file is about '{}'",
+                                system_namespace(), owner, mesh_.name),
+         .hints = {"check which mesh file and which context this is"},
+         .place = cluster.context_place});
+    return true;
+  }
+
   /// The secrets in this cluster that describe one that leaves, or all when it leaves itself.
   void plan_forgetting(const Cluster& cluster, const ClusterObservation& seen) {
     if (const base::Error* why = seen.live.remote_secrets.why_unknown()) {
@@ -181,24 +219,57 @@ class DestroyPlanner {
     return found;
   }
 
+  /// Whatever bears the labels of this mesh, be it as the mesh file says now or as it said once.
   void plan_gateways(const Cluster& cluster, const ClusterObservation& seen) {
-    std::vector<profiles::Object> objects;
-    const auto append = [&objects](std::vector<profiles::Object> more) {
-      std::move(more.begin(), more.end(), std::back_inserter(objects));
+    struct Kind {
+      std::string_view resource;
+      const char* api_version;
+      const char* kind;
     };
-    if (profiles::has_east_west_gateway(mesh_, cluster)) {
-      append(profiles::east_west_gateway(mesh_, cluster));
+    constexpr const char* kRbac = "rbac.authorization.k8s.io/v1";
+    // Services first: their load balancers are let go of while there is somebody to do it. Accounts
+    // and roles last: the pods that use them are to end in order.
+    constexpr std::array kKinds{
+        Kind{kServices, "v1", "Service"},
+        Kind{kIstioGateways, "networking.istio.io/v1", "Gateway"},
+        Kind{"virtualservices.networking.istio.io", "networking.istio.io/v1", "VirtualService"},
+        Kind{"destinationrules.networking.istio.io", "networking.istio.io/v1", "DestinationRule"},
+        Kind{kApiGateways, "gateway.networking.k8s.io/v1", "Gateway"},
+        Kind{"horizontalpodautoscalers.autoscaling", "autoscaling/v2", "HorizontalPodAutoscaler"},
+        Kind{"poddisruptionbudgets.policy", "policy/v1", "PodDisruptionBudget"},
+        Kind{kDeployments, "apps/v1", "Deployment"},
+        Kind{"rolebindings.rbac.authorization.k8s.io", kRbac, "RoleBinding"},
+        Kind{"roles.rbac.authorization.k8s.io", kRbac, "Role"},
+        Kind{kServiceAccounts, "v1", "ServiceAccount"}};
+    std::vector<DoomedObject> doomed;
+    for (const Kind& kind : kKinds) {
+      const auto list = seen.live.objects.list(kind.resource);
+      if (const base::Error* why = list.why_unknown()) {
+        planned_.answer.unknowns.push_back(with_context(*why, cluster.name));
+      }
+      if (!list.is_found()) continue;
+      for (const Json& object : *list.found()) {
+        if (!is_made_for_this_mesh(object)) continue;
+        doomed.push_back(
+            {.api_version = kind.api_version,
+             .kind = kind.kind,
+             .resource = std::string(kind.resource.substr(0, kind.resource.find('.'))),
+             .namespace_name = base::string_at(base::at_path(object, {"metadata"}), "namespace"),
+             .name = name_of(object)});
+      }
     }
-    append(profiles::exposure(mesh_, cluster));
-    if (cluster.role == Role::kExternal) {
-      append(profiles::external_routing(mesh_, cluster));
-      append(profiles::ingress_gateway(mesh_, cluster));
-    }
-    auto live = live_ones(seen, objects);
-    if (live.empty()) return;
+    if (doomed.empty()) return;
     add(cluster.name, "gateway-gone", "gateways, and what they let in",
         "load balancers are given back first", gone_before_gateways(cluster),
-        Delete{std::move(live)});
+        Delete{std::move(doomed)});
+  }
+
+  /// What an installer rendered has the label of the mesh as well, and goes with its installation.
+  bool is_made_for_this_mesh(const Json& object) const {
+    const Json& labels = base::at_path(object, {"metadata", "labels"});
+    return base::string_at(labels, istio::kMeshLabel) == mesh_.name &&
+           base::string_at(labels, istio::kManagedByLabel) == istio::kFieldManager &&
+           name_of(object) != istio::kReaderServiceAccount;
   }
 
   /// The gateway of a control plane goes after those who call it.
@@ -227,6 +298,7 @@ class DestroyPlanner {
         continue;
       }
       if (state.kind == Kind::kForeign) {
+        foreign_.insert(cluster.name);
         planned_.answer.findings.push_back({.code = "foreign-control-plane",
                                             .severity = Severity::kNote,
                                             .cluster = cluster.name,
@@ -234,13 +306,31 @@ class DestroyPlanner {
                                             .evidence = state.evidence});
         continue;
       }
-      if (state.kind == Kind::kAbsent) continue;
+      if (state.kind == Kind::kAbsent && !has_remains(installation, seen)) continue;
+      uninstalled_.insert(cluster.name);
       const bool is_ingress = installation.kind == Installation::Kind::kIngress;
       add(cluster.name, is_ingress ? "ingress-uninstalled" : "uninstalled",
           fmt::format("Istio {} in {}", installation.version.text(), installation.namespace_name),
           "it was installed for this mesh", before, Uninstall{.installation = installation});
       before.push_back(id(cluster.name, "uninstalled"));
     }
+  }
+
+  /// Whether webhooks or roles outlived a control plane of this mesh that somebody deleted.
+  bool has_remains(const Installation& installation, const ClusterObservation& seen) const {
+    const NamespaceFacts* facts = seen.system_namespace.found();
+    const TwinFacts* twin = seen.twin.found();
+    if (installation.namespace_name != system_namespace() ||
+        ((facts == nullptr || facts->mesh != mesh_.name) && twin == nullptr)) {
+      return false;
+    }
+    const std::string& revision = installation.revision;
+    const Objects& objects = seen.live.objects;
+    return objects
+               .find(kMutatingWebhooks, {}, istio::injection_webhook(revision, system_namespace()))
+               .is_found() ||
+           objects.find(kClusterRoles, {}, istio::istio_reader_role(revision, system_namespace()))
+               .is_found();
   }
 
   /// The last of what runs in a cluster.
@@ -260,7 +350,6 @@ class DestroyPlanner {
 
   /// What istiods and token controllers made in the system namespace, by the names that they use.
   void plan_rest(const Cluster& cluster, const ClusterObservation& seen) {
-    const std::string& in = system_namespace();
     std::vector<DoomedObject> objects = live_ones(seen, profiles::reader(mesh_, cluster));
     if (const auto* tokens = seen.live.tokens.found()) {
       for (const TokenSecretFacts& token : *tokens) {
@@ -279,16 +368,28 @@ class DestroyPlanner {
     const NamespaceFacts* facts = seen.system_namespace.found();
     if (facts == nullptr) return;
     const bool stays = !facts->created_by_meshtrust || options_.keep_trust;
-    if (stays && was_installed(cluster, seen)) append_locks(in, objects);
+    const bool ours = facts->mesh == mesh_.name || seen.twin.is_found();
+    const bool sweeps = uninstalled_.contains(cluster.name) ||
+                        (ours && !foreign_.contains(cluster.name) && was_installed(cluster, seen));
+    if (stays && sweeps) append_locks(cluster, objects);
     if (!objects.empty()) {
       add(cluster.name, "rest", "tokens, readers, and the locks of istiods",
           "nobody needs them any more", after_everything(cluster), Delete{std::move(objects)});
     }
-    if (!was_installed(cluster, seen)) return;
+    if (!sweeps) return;
     Ids needs = after_everything(cluster);
     needs.push_back(id(cluster.name, "rest"));
     add(cluster.name, "sweep", "roots in every namespace, gateway classes, unused CRDs",
-        "istiods leave them all over a cluster", std::move(needs), Sweep{.namespace_name = in});
+        "istiods leave them all over a cluster", std::move(needs),
+        Sweep{.namespaces = namespaces_of(cluster), .revision = mesh_.istio.revision});
+  }
+
+  std::vector<std::string> namespaces_of(const Cluster& cluster) const {
+    std::vector<std::string> names{system_namespace()};
+    if (cluster.role == Role::kExternal && mesh_.istio.ingress_namespace != names.front()) {
+      names.push_back(mesh_.istio.ingress_namespace);
+    }
+    return names;
   }
 
   bool was_installed(const Cluster& cluster, const ClusterObservation& seen) const {
@@ -301,7 +402,8 @@ class DestroyPlanner {
            (cluster.role == Role::kExternal && runs_in(mesh_.istio.ingress_namespace, ""));
   }
 
-  void append_locks(const std::string& in, std::vector<DoomedObject>& objects) const {
+  void append_locks(const Cluster& cluster, std::vector<DoomedObject>& objects) const {
+    const std::string& in = system_namespace();
     const std::string suffix = mesh_.istio.revision.empty() ? "" : "-" + mesh_.istio.revision;
     for (const char* name :
          {"istio-leader", "istio-namespace-controller-election", "istio-ip-autoallocate",
@@ -321,7 +423,10 @@ class DestroyPlanner {
                        .resource = "endpointslices",
                        .namespace_name = in,
                        .name = istio::istiod_name(mesh_.istio.revision)});
-    objects.push_back(core("Secret", "secrets", in, std::string(istio::kSelfSignedCaSecret)));
+    // The CA of an istiod that signed for itself, and that was ours.
+    if (uninstalled_.contains(cluster.name)) {
+      objects.push_back(core("Secret", "secrets", in, std::string(istio::kSelfSignedCaSecret)));
+    }
   }
 
   /// CA and twin, where they are ours and their namespace stays.
@@ -360,7 +465,8 @@ class DestroyPlanner {
     if (facts == nullptr || facts->terminating) return;
     const CacertsFacts* cacerts = seen.cacerts.found();
     const bool holds_others = cacerts != nullptr && !is_ours(cluster, *cacerts);
-    if (facts->created_by_meshtrust && !options_.keep_trust && !holds_others) {
+    if (facts->created_by_meshtrust && facts->mesh == mesh_.name && !options_.keep_trust &&
+        !holds_others && !foreign_.contains(cluster.name)) {
       add(cluster.name, "namespace-gone", "namespace " + system_namespace(), "meshtrust created it",
           std::move(needs), Delete{{core("Namespace", "namespaces", "", system_namespace())}});
     } else if (facts->network == cluster.network || facts->control_planes) {
@@ -389,6 +495,8 @@ class DestroyPlanner {
   const BaseFiles& files_;
   const profiles::Lookup known_;
   Planned planned_;
+  std::set<std::string> uninstalled_;  ///< clusters in which something of ours is uninstalled
+  std::set<std::string> foreign_;      ///< clusters in which somebody else's control plane is
 };
 
 }  // namespace

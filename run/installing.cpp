@@ -1,4 +1,5 @@
 #include "istio/names.h"
+#include "mesh/expectation.h"
 #include "mesh/installed.h"
 #include "profiles/istioctl.h"
 #include "profiles/trust_objects.h"
@@ -99,6 +100,8 @@ Outcome MeshSteps::install(const mesh::Step& step, const mesh::Install& wanted) 
                           : Status(base::fail(manifests.error()));
   } else {
     installed = istioctl_.install(installation, world_.clusters.tool_access(step.cluster));
+    if (!installed)
+      return Failed{explained(step, installation, std::move(installed).error()), true};
   }
   if (!installed) return Failed{.why = std::move(installed).error(), .changed = true};
   if (auto status = mark_as_installed(mesh_, cluster, installation, **client); !status) {
@@ -108,6 +111,33 @@ Outcome MeshSteps::install(const mesh::Step& step, const mesh::Install& wanted) 
     return Failed{.why = std::move(status).error(), .changed = true};
   }
   return Done{.changed = true, .detail = "log " + istioctl_.log_of(installation).string()};
+}
+
+/// An installer says that something is not ready; the table of conditions knows what and why.
+Error MeshSteps::explained(const mesh::Step& step,
+                           const profiles::Installation& installation,
+                           Error error) {
+  if (error.code == Code::kCancelled) return error;
+  const mesh::Await await{.condition = std::string(mesh::kControlPlaneReady),
+                          .namespace_name = installation.namespace_name,
+                          .revision = installation.revision,
+                          .gives = {}};
+  if (const auto now = look_again(step, await)) {
+    const mesh::Verdict verdict = mesh::ask({.cluster = step.cluster,
+                                             .id = step.id,
+                                             .condition = mesh::kControlPlaneReady,
+                                             .namespace_name = installation.namespace_name,
+                                             .revision = installation.revision},
+                                            mesh_, *now, now->at);
+    if (verdict.state == mesh::Verdict::State::kYes) return error;
+    error.hints.push_back("its control plane: " + verdict.why);
+    error.hints.insert(error.hints.end(), verdict.evidence.begin(), verdict.evidence.end());
+  }
+  mesh::Step waiting = step;
+  waiting.action = await;
+  const std::vector<std::string> more = advice(waiting);
+  error.hints.insert(error.hints.end(), more.begin(), more.end());
+  return error;
 }
 
 Status MeshSteps::apply_rendered(k8s::ApiClient& client,

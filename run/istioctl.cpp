@@ -16,12 +16,11 @@ using base::Code;
 using base::Result;
 using base::Status;
 
-/// istioctl ends by itself when what it installed does not become ready; this is for one that
-/// hangs.
-constexpr base::Seconds kLongest = std::chrono::minutes(20);
+/// istioctl ends by itself when what it installed does not become ready; this much more is for one
+/// that hangs.
+constexpr base::Seconds kMoreThanReadiness = std::chrono::minutes(5);
 /// It has a release to leave in order when it is asked to end.
 constexpr std::chrono::seconds kGrace{5};
-constexpr const char* kReadiness = "10m";
 constexpr std::size_t kQuotedLines = 8;
 
 std::string file_name(const profiles::Installation& installation, std::string_view ending) {
@@ -112,14 +111,18 @@ Status Istioctl::install(const profiles::Installation& installation, const ToolA
     MESHTRUST_TRY_DO(around_.files.remove(log));
   }
   std::vector<std::string> argv = around_.tether;
-  const std::vector<std::string> words{around_.program, "install",    "--skip-confirmation",
-                                       "--filename",    given.path(), "--readiness-timeout",
-                                       kReadiness};
+  const std::vector<std::string> words{around_.program,
+                                       "install",
+                                       "--skip-confirmation",
+                                       "--filename",
+                                       given.path(),
+                                       "--readiness-timeout",
+                                       fmt::format("{}s", around_.readiness.count())};
   argv.insert(argv.end(), words.begin(), words.end());
   argv.insert(argv.end(), access.arguments.begin(), access.arguments.end());
   const auto ran = around_.processes.run({.argv = std::move(argv),
                                           .environment = access.environment,
-                                          .timeout = kLongest,
+                                          .timeout = around_.readiness + kMoreThanReadiness,
                                           .grace = kGrace,
                                           .log = log});
   if (!ran) return base::fail(ran.error());

@@ -24,6 +24,8 @@ class Istioctl {
     /// The words before its name by which an installation ends when this program is killed, so that
     /// the next run does not meet it at work; none where nothing can do that.
     std::vector<std::string> tether = {};
+    /// The most that it waits for what it installed to become ready.
+    base::Seconds readiness = std::chrono::minutes(10);
   };
 
   explicit Istioctl(Surroundings around) : around_(std::move(around)) {}

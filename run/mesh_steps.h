@@ -50,6 +50,9 @@ class MeshSteps {
   void wait_for_change(const mesh::Step& step, const mesh::Await& wanted);
   /// The address to give away where `address` is that of a gateway, perhaps by name.
   base::Result<std::string> address_to_give(const mesh::Step& step, const std::string& address);
+  base::Error explained(const mesh::Step& step,
+                        const profiles::Installation& installation,
+                        base::Error error);
   base::Status apply_rendered(k8s::ApiClient& client,
                               const profiles::Installation& installation,
                               const std::string& manifests);

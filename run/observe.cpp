@@ -53,6 +53,7 @@ mesh::NamespaceFacts namespace_facts(const Json& object) {
   const std::string network =
       base::string_at(base::at_path(metadata, {"labels"}), istio::kNetworkLabel);
   if (!network.empty()) facts.network = network;
+  facts.mesh = base::string_at(base::at_path(metadata, {"labels"}), istio::kMeshLabel);
   const Json& annotations = base::at_path(metadata, {"annotations"});
   if (annotations.is_object() && annotations.contains(istio::kControlPlaneAnnotation)) {
     facts.control_planes = base::string_at(annotations, istio::kControlPlaneAnnotation);

@@ -5,6 +5,7 @@
 #include "run/istiod_debug.h"
 #include "run/secret_facts.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -310,13 +311,19 @@ Observed<std::vector<mesh::TokenSecretFacts>> MeshObserver::tokens() {
   return facts;
 }
 
+/// The istiods of this mesh in a namespace, not those of other revisions beside them.
+std::string MeshObserver::selector_in(const std::string& space) const {
+  const bool is_the_mesh = space == mesh_.istio.system_namespace;
+  return fmt::format("{},{}={}", istio::kIstiodSelector, istio::kRevisionLabel,
+                     istio::revision_label_value(is_the_mesh ? mesh_.istio.revision : ""));
+}
+
 Observed<std::vector<mesh::IstiodView>> MeshObserver::istiods() {
   using Fact = Observed<std::vector<mesh::IstiodView>>;
   std::vector<mesh::IstiodView> views;
   for (const std::string& space : namespaces_of(mesh_, cluster_)) {
-    auto pods =
-        client_.list(k8s::pods_ref(space), {.label_selector = std::string(istio::kIstiodSelector),
-                                            .field_selector = "status.phase=Running"});
+    auto pods = client_.list(k8s::pods_ref(space), {.label_selector = selector_in(space),
+                                                    .field_selector = "status.phase=Running"});
     if (!pods) return Fact::unknown(std::move(pods).error());
     for (const Json& pod : pods->items) {
       if (base::at_path(pod, {"metadata"}).contains("deletionTimestamp")) continue;

@@ -30,6 +30,8 @@ class MeshObserver {
   mesh::Observed<std::vector<mesh::IstiodView>> istiods();
 
  private:
+  std::string selector_in(const std::string& space) const;
+
   const profiles::Mesh& mesh_;
   const profiles::Cluster& cluster_;
   k8s::ApiClient& client_;

@@ -125,7 +125,32 @@ bool is_of(k8s::ApiClient& client,
   });
 }
 
-/// Istio's CRDs, unless an object of one of them is left: then somebody's configuration is in them.
+/// Whether an installer that we ran made it: istioctl's labels, or ours.
+bool is_installed(const std::map<std::string, std::string>& labels) {
+  return labels.contains("operator.istio.io/component") ||
+         labels.contains(std::string(istio::kMeshLabel));
+}
+
+/// Whether objects of the kind that a CRD defines exist.
+Result<bool> has_objects(k8s::ApiClient& client, const k8s::ObjectRef& crd) {
+  MESHTRUST_TRY(const auto definition, client.get(crd));
+  if (!definition) return false;
+  const Json& spec = base::at_path(*definition, {"spec"});
+  for (const Json& version : mesh::list_at(spec, {"versions"})) {
+    const Json& served = base::at_path(version, {"served"});
+    if (!served.is_boolean() || !served.get<bool>()) continue;
+    const k8s::ObjectRef objects{
+        .api_version = base::string_at(spec, "group") + "/" + base::string_at(version, "name"),
+        .kind = base::string_at(base::at_path(spec, {"names"}), "kind"),
+        .resource = base::string_at(base::at_path(spec, {"names"}), "plural")};
+    MESHTRUST_TRY(const auto left, client.list_metadata(objects));
+    return !left.items.empty();
+  }
+  return true;  // none that could be looked at
+}
+
+/// Istio's CRDs that an installer of ours made, unless an object of one of them is left: then
+/// somebody's configuration is in them.
 Result<std::vector<k8s::ObjectRef>> unused_crds(k8s::ApiClient& client) {
   const k8s::ObjectRef crds{.api_version = "apiextensions.k8s.io/v1",
                             .kind = "CustomResourceDefinition",
@@ -133,23 +158,70 @@ Result<std::vector<k8s::ObjectRef>> unused_crds(k8s::ApiClient& client) {
   MESHTRUST_TRY(const auto found, client.list_metadata(crds));
   std::vector<k8s::ObjectRef> refs;
   for (const k8s::SecretFacts& crd : found.items) {
-    const auto dot = crd.name.find('.');
-    if (dot == std::string::npos || !crd.name.ends_with(".istio.io")) continue;
+    if (!crd.name.ends_with(".istio.io")) continue;
     k8s::ObjectRef ref = crds;
     ref.name = crd.name;
-    refs.push_back(std::move(ref));
-    const std::string group = crd.name.substr(dot + 1);
-    for (const char* version : {"v1", "v1beta1", "v1alpha1"}) {
-      const k8s::ObjectRef objects{
-          .api_version = group + "/" + version, .kind = "", .resource = crd.name.substr(0, dot)};
-      MESHTRUST_TRY(const bool served, client.serves(objects));
-      if (!served) continue;
-      MESHTRUST_TRY(const auto left, client.list_metadata(objects));
-      if (!left.items.empty()) return std::vector<k8s::ObjectRef>();
-      break;
-    }
+    MESHTRUST_TRY(const bool used, has_objects(client, ref));
+    if (used) return std::vector<k8s::ObjectRef>();
+    if (is_installed(crd.labels)) refs.push_back(std::move(ref));
   }
   return refs;
+}
+
+/// The classes that istiods make by themselves; others with their controller are somebody's own.
+bool is_istios_class(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kNames{"istio", "istio-remote", "istio-waypoint",
+                                                   "istio-east-west"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+/// Who else uses what istiods leave in a cluster; empty when nobody does. `wanted` names the
+/// control planes that are gone.
+Result<std::string> who_else(k8s::ApiClient& client, const mesh::Sweep& wanted) {
+  const auto is_gone = [&wanted](const std::string& in, const std::string& revision) {
+    const auto place = std::find(wanted.namespaces.begin(), wanted.namespaces.end(), in);
+    if (place == wanted.namespaces.end()) return false;
+    return place != wanted.namespaces.begin() || revision.empty() ||
+           revision == istio::revision_label_value(wanted.revision);
+  };
+  MESHTRUST_TRY(const auto istiods,
+                client.list_metadata(k8s::deployment_ref("", ""),
+                                     {.label_selector = std::string(istio::kIstiodSelector)}));
+  for (const k8s::SecretFacts& one : istiods.items) {
+    const auto revision = one.labels.find(std::string(istio::kRevisionLabel));
+    if (!is_gone(one.namespace_name, revision == one.labels.end() ? "" : revision->second)) {
+      return fmt::format("deployment {}/{}", one.namespace_name, one.name);
+    }
+  }
+  // A remote has no istiod of its own, but webhooks that call one.
+  MESHTRUST_TRY(const auto webhooks, client.list({.api_version = "admissionregistration.k8s.io/v1",
+                                                  .kind = "MutatingWebhookConfiguration",
+                                                  .resource = "mutatingwebhookconfigurations"}));
+  for (const Json& one : webhooks.items) {
+    if (!mesh::name_of(one).starts_with("istio-")) continue;
+    for (const Json& webhook : mesh::list_at(one, {"webhooks"})) {
+      const std::string called =
+          base::string_at(base::at_path(webhook, {"clientConfig", "service"}), "namespace");
+      const std::string revision =
+          base::string_at(base::at_path(one, {"metadata", "labels"}), istio::kRevisionLabel);
+      if (!called.empty() && !is_gone(called, revision)) return "webhook " + mesh::name_of(one);
+    }
+  }
+  return std::string();
+}
+
+/// The pod of a control plane that is gone and still ends: it goes on writing until then.
+Result<std::string> still_ending(k8s::ApiClient& client, const mesh::Sweep& wanted) {
+  for (const std::string& in : wanted.namespaces) {
+    const std::string revision =
+        istio::revision_label_value(in == wanted.namespaces.front() ? wanted.revision : "");
+    MESHTRUST_TRY(const auto pods,
+                  client.list_metadata(k8s::pods_ref(in), {.label_selector = fmt::format(
+                                                               "{},{}={}", istio::kIstiodSelector,
+                                                               istio::kRevisionLabel, revision)}));
+    if (!pods.items.empty()) return pods.items.front().name;
+  }
+  return std::string();
 }
 
 /// What istiods leave all over a cluster.
@@ -171,15 +243,43 @@ Result<std::vector<k8s::ObjectRef>> leftovers_in(k8s::ApiClient& client) {
     for (const Json& one : found.items) {
       const std::string controller =
           base::string_at(base::at_path(one, {"spec"}), "controllerName");
-      if (!controller.starts_with("istio.io/")) continue;
       k8s::ObjectRef ref = classes;
-      ref.name = base::string_at(base::at_path(one, {"metadata"}), "name");
-      refs.push_back(std::move(ref));
+      ref.name = mesh::name_of(one);
+      if (controller.starts_with("istio.io/") && is_istios_class(ref.name)) {
+        refs.push_back(std::move(ref));
+      }
     }
   }
   MESHTRUST_TRY(const auto crds, unused_crds(client));
   refs.insert(refs.end(), crds.begin(), crds.end());
   return refs;
+}
+
+/// Whether somebody else set the label, too, going by the owners of fields.
+bool others_set_label(const Json& metadata, const std::string& label) {
+  const Json& entries = mesh::list_at(metadata, {"managedFields"});
+  return std::any_of(entries.begin(), entries.end(), [&label](const Json& entry) {
+    return base::string_at(entry, "manager") != istio::kFieldManager &&
+           base::at_path(entry, {"fieldsV1", "f:metadata", "f:labels"}).contains("f:" + label);
+  });
+}
+
+/// Whether a control plane of another revision lives in the namespace of `installation`.
+Result<bool> has_neighbour(k8s::ApiClient& client, const profiles::Installation& installation) {
+  MESHTRUST_TRY(const auto istiods,
+                client.list_metadata(k8s::deployment_ref(installation.namespace_name, ""),
+                                     {.label_selector = std::string(istio::kIstiodSelector)}));
+  return std::any_of(istiods.items.begin(), istiods.items.end(), [&](const auto& one) {
+    return one.name != istio::istiod_name(installation.revision);
+  });
+}
+
+/// Whether a rendered object is of one revision alone, so that no other control plane uses it.
+bool is_of_revision(const RenderedObject& object, const profiles::Installation& installation) {
+  return base::string_at(base::at_path(object.body, {"metadata", "labels"}),
+                         istio::kRevisionLabel) ==
+             istio::revision_label_value(installation.revision) &&
+         object.ref.name != istio::kReaderServiceAccount;
 }
 
 }  // namespace
@@ -217,9 +317,12 @@ Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& want
   std::vector<k8s::ObjectRef> refs = made_besides(installation);
   const profiles::Object marked = mesh::marked_object(installation);
   std::optional<k8s::ObjectRef> last;
+  const auto shared = has_neighbour(**client, installation);
+  if (!shared) return Failed{shared.error()};
   std::for_each(objects->rbegin(), objects->rend(), [&](const RenderedObject& object) {
     const k8s::ObjectRef& ref = object.ref;
     if (is_crd(ref) || ref.resource == "namespaces") return;
+    if (*shared && !is_of_revision(object, installation)) return;
     if (ref.kind == marked.kind && ref.name == marked.name) {
       last = ref;
     } else {
@@ -243,19 +346,13 @@ Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& want
 Outcome MeshSteps::sweep(const mesh::Step& step, const mesh::Sweep& wanted) {
   const auto client = world_.clusters.client(step.cluster);
   if (!client) return Failed{client.error()};
-  // An istiod that is being stopped goes on writing until its pod is gone.
-  for (const k8s::ObjectRef& kind : {k8s::deployment_ref("", ""), k8s::pods_ref("")}) {
-    const auto istiods =
-        (*client)->list_metadata(kind, {.label_selector = std::string(istio::kIstiodSelector)});
-    if (!istiods) return Failed{istiods.error()};
-    for (const k8s::SecretFacts& one : istiods->items) {
-      if (one.namespace_name == wanted.namespace_name && kind.resource == "pods") {
-        return NotYet{.why = fmt::format("pod {} is still being stopped", one.name)};
-      }
-      if (one.namespace_name != wanted.namespace_name) {
-        return Done{.changed = false, .detail = "left, another control plane uses the rest"};
-      }
-    }
+  const auto ending = still_ending(**client, wanted);
+  if (!ending) return Failed{ending.error()};
+  if (!ending->empty()) return NotYet{.why = fmt::format("pod {} is still being stopped", *ending)};
+  const auto other = who_else(**client, wanted);
+  if (!other) return Failed{other.error()};
+  if (!other->empty()) {
+    return Done{.changed = false, .detail = fmt::format("left, {} uses the rest", *other)};
   }
   std::size_t gone = 0;
   const auto leftovers = leftovers_in(**client);
@@ -274,7 +371,10 @@ Outcome MeshSteps::release(const mesh::Step& step, const mesh::ReleaseNamespace&
   if (!client) return Failed{client.error()};
   const auto changed = (*client)->change(k8s::namespace_ref(wanted.name), [](Json& object) {
     Json& metadata = object["metadata"];
-    if (metadata.contains("labels")) metadata["labels"].erase(std::string(istio::kNetworkLabel));
+    const std::string label(istio::kNetworkLabel);
+    if (metadata.contains("labels") && !others_set_label(metadata, label)) {
+      metadata["labels"].erase(label);
+    }
     if (metadata.contains("annotations")) {
       metadata["annotations"].erase(std::string(istio::kControlPlaneAnnotation));
     }

@@ -342,7 +342,9 @@ class Apply {
     session_.console().show(proof.answer.unknowns);
     show_once(proof.answer.findings);
     if (proof.holds()) session_.console().say("next: 'meshtrust status' at any time");
-    return with_left_out(more_telling(proof.exit_code(), findings_code_));
+    // What stood before the run and has been mended by it counts no more.
+    return with_left_out(options_.only_trust ? more_telling(proof.exit_code(), findings_code_)
+                                             : proof.exit_code());
   }
 
   /// An earlier run may have ended before istiods saw each other's clusters, so they are asked here
@@ -422,6 +424,15 @@ class ApplyCommand final : public Command {
     }
     options_.push_unverified = insecure_;
     options_.only_trust = only_ == "trust";
+    if (options_.skip_unreachable && !options_.only_trust) {
+      session.console().show(base::Error{
+          .code = base::Code::kUsage,
+          .message = "--skip-unreachable is for trust alone: without one of its clusters a mesh "
+                     "would be taken for a smaller one, and what others know of it taken away",
+          .hints = {"say '--only trust --skip-unreachable', or name the clusters to work on: "
+                    "'meshtrust apply east'"}});
+      return kUsage;
+    }
     return Apply(session, *context, options_).run();
   }
 

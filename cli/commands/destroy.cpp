@@ -128,6 +128,12 @@ class DestroyCommand final : public Command {
       if (!locked) return stop(session, {locked.error()});
       lock.emplace(std::move(*locked));
     }
+    const mesh::Observation now = observe_live(session, context, mesh::Level::kMesh);
+    if (to_json(plan_destroy(context.mesh, now, options_, files).plan) != to_json(plan)) {
+      return stop(session, {{.code = Code::kRefused,
+                             .message = "the mesh changed after the plan was made",
+                             .hints = {"run the same command again to see the new plan"}}});
+    }
     run::MeshSteps more(context.mesh, *context.world, observation, istioctl);
     run::Steps steps(nullptr, more);
     const auto progress = make_progress(session);
@@ -147,22 +153,28 @@ class DestroyCommand final : public Command {
              const mesh::BaseFiles& files) const {
     if (!report.succeeded()) return tell_what_is_left(session, plan, report);
     const mesh::Observation after = observe_live(session, context, mesh::Level::kMesh);
-    mesh::Answer answer;
+    mesh::Planned rest = plan_destroy(context.mesh, after, options_, files);
     const mesh::CheckSubject subject{
         .mesh = context.mesh, .observation = after, .at = session.now(), .files = &files};
     for (const mesh::Check& check : mesh::mesh_checks()) {
-      if (check.id == "webhooks-backed") check.ask(subject, answer);
+      if (check.id == "webhooks-backed") check.ask(subject, rest.answer);
     }
-    session.console().show(answer.findings);
-    session.answer(
-        to_json(plan),
-        fmt::format("Nothing of mesh '{}' is left{}.\n", context.mesh.name,
-                    options_.clusters.empty() ? "" : " in " + base::join(options_.clusters, ", ")));
+    session.console().show(rest.answer.unknowns);
+    session.console().show(rest.answer.findings);
+    const std::string where =
+        options_.clusters.empty() ? "" : " in " + base::join(options_.clusters, ", ");
+    const bool is_gone = rest.plan.is_empty() && !rest.is_refused();
+    session.answer(to_json(plan),
+                   is_gone
+                       ? fmt::format("Nothing of mesh '{}' is left{}.\n", context.mesh.name, where)
+                       : fmt::format("Of mesh '{}' this is left{}:\n{}", context.mesh.name, where,
+                                     render_plan(rest.plan)));
     if (context.mesh.trust.mode == profiles::TrustMode::kManaged) {
       session.console().say(
           fmt::format("the trust store '{}' is as it was", context.mesh.trust.store));
     }
-    return exit_code_of(std::span<const mesh::Finding>(answer.findings));
+    const ExitCode code = exit_code_of(std::span<const mesh::Finding>(rest.answer.findings));
+    return is_gone ? code : more_telling(kPartial, code);
   }
 
   mesh::DestroyOptions options_;

@@ -1,3 +1,5 @@
+#include "mesh/access.h"
+
 #include "istio/names.h"
 #include "mesh/check/installation.h"
 #include "mesh/installed.h"
@@ -44,7 +46,17 @@ void check_remote_secrets(const CheckSubject& subject, Answer& answer) {
   for (const profiles::RemoteSecretIntent& intent : profiles::remote_secrets(subject.mesh)) {
     const ClusterObservation* target = subject.observation.find(intent.target);
     const auto* secrets = target == nullptr ? nullptr : target->live.remote_secrets.found();
-    if (secrets == nullptr) continue;
+    if (secrets == nullptr || subject.observation.find(intent.source) == nullptr) continue;
+    const AccessState state = state_of(subject.mesh, subject.observation, intent);
+    if (intent.kind == profiles::RemoteSecretIntent::Kind::kConfig &&
+        state.kind == AccessState::Kind::kForeign) {
+      answer.findings.push_back(
+          {.code = "foreign-remote-secret",
+           .severity = changing ? Severity::kCritical : Severity::kWarning,
+           .cluster = intent.target,
+           .message = state.why + "; its control plane would run on somebody else's kubeconfig",
+           .hints = {"remove it once you know that nothing uses it"}});
+    }
     for (const RemoteSecretFacts& secret : *secrets) {
       const bool describes =
           secret.is_watched &&

@@ -224,6 +224,26 @@ void check_cacerts_sound(const CheckSubject& subject, Answer& answer) {
   }
 }
 
+namespace {
+
+/// What to do about a root that workloads trust and the store does not have. What an istiod that is
+/// gone left behind is nobody's.
+std::vector<std::string> hints_for_live_root(const Cluster& cluster,
+                                             const ClusterObservation& seen) {
+  std::vector<std::string> hints{
+      "a live root is never replaced by apply: workloads that still trust the old one would refuse "
+      "every new certificate"};
+  if (seen.istiod.is_absent() && seen.cacerts.is_absent()) {
+    hints.push_back(fmt::format(
+        "no istiod and no cacerts are there: if nothing else in the cluster is of that mesh, take "
+        "away what it left with 'kubectl --context {} delete configmap -A -l istio.io/config=true'",
+        cluster.context));
+  }
+  return hints;
+}
+
+}  // namespace
+
 void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
   if (!is_managed(subject)) return;
   const auto& store = subject.observation.store;
@@ -260,8 +280,7 @@ void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
                                      : std::string("the store has no root yet")),
          .evidence = {fmt::format("ConfigMap '{}/{}'", subject.mesh.istio.system_namespace,
                                   istio::kRootConfigMap)},
-         .hints = {"a live root is never replaced by apply: workloads that still trust the old one "
-                   "would refuse every new certificate"}});
+         .hints = hints_for_live_root(cluster, *seen)});
   }
 }
 

@@ -3,6 +3,7 @@
 #include "mesh/installed.h"
 #include "mesh/known.h"
 #include "profiles/environment.h"
+#include "profiles/gateway.h"
 #include "profiles/model.h"
 
 #include <fmt/format.h>
@@ -163,7 +164,7 @@ void check_open_gateways(const CheckSubject& subject, Answer& answer) {
     const bool hosting = cluster.role == profiles::Role::kExternal;
     if (seen == nullptr || (!hosting && !profiles::exposes_istiod(subject.mesh, cluster))) continue;
     const auto& gateway = cluster.gateway;
-    if (!gateway.annotations.empty() || !gateway.source_ranges.empty()) continue;
+    if (!profiles::is_open_to_the_world(gateway)) continue;
     const auto address = hosting ? hosting_address(subject.mesh, seen->live.objects)
                                  : east_west_address(subject.mesh, cluster, seen->live.objects);
     if (!address.is_found() || is_private(address.found()->text)) continue;

@@ -30,7 +30,6 @@ std::vector<base::Json> webhooks_of(const base::Json& configuration, const Situa
 Verdict ask_injection(const Situation& situation);
 
 Verdict ask_trust_proved(const Situation& situation);
-Verdict ask_namespace_active(const Situation& situation);
 Verdict ask_control_plane_ready(const Situation& situation);
 Verdict ask_node_agents_ready(const Situation& situation);
 Verdict ask_webhooks_answer(const Situation& situation);

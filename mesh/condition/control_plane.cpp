@@ -37,7 +37,7 @@ Verdict judge_deployment(const Json& deployment) {
   if (number_at(status, "observedGeneration") < generation) {
     return no("its last change has not been taken up yet", std::move(evidence));
   }
-  if (!available || ready < wanted || updated < wanted) {
+  if (!available || ready < 1 || ready < wanted || updated < wanted) {
     return no(fmt::format("{} of {} are ready", ready,
                           base::count_of(static_cast<std::size_t>(wanted), "replica")),
               std::move(evidence));

@@ -76,12 +76,18 @@ Verdict ask_networks_known(const Situation& situation) {
   const auto& istiods = situation.seen().live.istiods;
   if (const auto* why = istiods.why_unknown()) return unknown(*why);
   if (istiods.is_absent()) return no("no istiod is running");
+  const auto is_of_mesh = [&situation](const IstiodView& view) {
+    return view.namespace_name == situation.namespace_name;
+  };
+  if (std::none_of(istiods.found()->begin(), istiods.found()->end(), is_of_mesh)) {
+    return no("no istiod is running");
+  }
   std::set<std::string> networks;
   for (const profiles::Cluster* other : expected_gateways(situation)) {
     networks.insert(other->network);
     const std::string address = address_of(*other, situation);
     for (const IstiodView& view : *istiods.found()) {
-      if (view.namespace_name != situation.namespace_name) continue;
+      if (!is_of_mesh(view)) continue;
       const bool knows = std::any_of(view.gateways.begin(), view.gateways.end(),
                                      [&](const IstiodView::Gateway& gateway) {
                                        return gateway.network == other->network &&

@@ -32,7 +32,7 @@ std::set<std::string> roots_of_issuers(const Situation& situation) {
   return roots;
 }
 
-/// Whether PEM text names only roots, and at least one, of `wanted`; with nothing wanted, any.
+/// Whether PEM text holds at least one of the roots `wanted`; with nothing wanted, any root.
 bool holds_roots(const std::string& pem, const std::set<std::string>& wanted) {
   const auto certificates = pki::certificates_from_pem(pem);
   if (!certificates || certificates->empty()) return false;
