@@ -57,6 +57,10 @@ inline constexpr std::string_view kMeshLabel = "meshtrust.io/mesh";
 inline constexpr std::string_view kClusterLabel = "meshtrust.io/cluster";
 /// On a namespace: meshtrust created it, so `destroy` may remove it.
 inline constexpr std::string_view kCreatedByAnnotation = "meshtrust.io/created-by";
+/// On a namespace that meshtrust created for a while: what for. Only a namespace for samples is
+/// deleted as such.
+inline constexpr std::string_view kPurposeLabel = "meshtrust.io/purpose";
+inline constexpr std::string_view kSamplesPurpose = "samples";
 
 /// The namespace of a control plane that serves other clusters, unless the mesh file says
 /// otherwise.

@@ -66,7 +66,7 @@ class Builder {
   }
 
   Object sample_namespace() const {
-    Json joins;
+    Json joins{{istio::kPurposeLabel, istio::kSamplesPurpose}};
     if (is_ambient()) {
       joins[std::string(istio::kDataPlaneModeLabel)] = "ambient";
     } else if (mesh_.istio.revision.empty()) {
