@@ -90,7 +90,7 @@ Clusters::Clusters(const profiles::Mesh& mesh,
                    const k8s::ClientEffects& effects)
     : plugins_(std::make_unique<k8s::PluginCache>()) {
   k8s::ClientEffects with_plugins = effects;
-  with_plugins.plugins = plugins_.get();
+  if (with_plugins.plugins == nullptr) with_plugins.plugins = plugins_.get();
   Kubeconfigs kubeconfigs(access, effects.files);
   const auto add_once = [](std::vector<std::string>& to, const std::string& text) {
     if (std::find(to.begin(), to.end(), text) == to.end()) to.push_back(text);

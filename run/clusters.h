@@ -34,7 +34,8 @@ struct ToolAccess {
 /// The API clients of a mesh: one a cluster, or the reason why there is none.
 class Clusters {
  public:
-  /// Reads the kubeconfigs (each file once) and builds the clients; connects to nothing.
+  /// Reads the kubeconfigs (each file once) and builds the clients; connects to nothing. Where
+  /// `effects` has a cache for plugins, it is shared; else these clients have one of their own.
   Clusters(const profiles::Mesh& mesh,
            const ClusterAccess& access,
            const k8s::ClientEffects& effects);

@@ -3,8 +3,10 @@
 #include "cli/exit_code.h"
 #include "cli/observing.h"
 #include "cli/proof.h"
+#include "cli/sample_proof.h"
 #include "istio/acceptance.h"
 #include "istio/names.h"
+#include "profiles/samples.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
@@ -99,24 +101,50 @@ class VerifyCommand final : public Command {
         ->option_text("[CLUSTER...]");
     app.add_option("--bundle", bundle_, "judge the files in a folder instead of live clusters")
         ->option_text("DIR");
+    auto* samples =
+        app.add_flag("--samples", samples_,
+                     "also start sample workloads, have them call each other, take them away");
+    app.add_option("--sample-namespace", sample_namespace_,
+                   "where they are for that time (default sample); made anew, then deleted")
+        ->needs(samples)
+        ->option_text("NAMESPACE");
     snapshot_.declare(app);
   }
 
   int run(Session& session) override {
+    if (auto status = check_usage(); !status) {
+      session.console().show(status.error());
+      return kUsage;
+    }
     return bundle_.empty() ? verify_mesh(session) : verify_bundle(session);
   }
 
  private:
+  base::Status check_usage() const {
+    using base::Code;
+    if (!bundle_.empty() && (!snapshot_.from.empty() || !clusters_.empty())) {
+      return base::fail(Code::kUsage,
+                        "--bundle judges files: it goes with neither --from nor cluster names");
+    }
+    if (!samples_) return {};
+    if (!bundle_.empty() || !snapshot_.from.empty()) {
+      return base::fail(Code::kUsage,
+                        "--samples starts workloads in live clusters: it goes with neither --from "
+                        "nor --bundle");
+    }
+    if (!base::is_dns_label(sample_namespace_)) {
+      return base::fail(
+          Code::kUsage,
+          fmt::format("--sample-namespace: '{}' is no name of a namespace", sample_namespace_),
+          "a DNS-1123 label: lower-case letters, digits and '-'");
+    }
+    return {};
+  }
+
   int verify_bundle(Session& session) const {
     const auto at = time_or_now(session, snapshot_.at);
     if (!at) {
       session.console().show(at.error());
-      return kUsage;
-    }
-    if (!snapshot_.from.empty() || !clusters_.empty()) {
-      session.console().show(base::Error{
-          .code = base::Code::kUsage,
-          .message = "--bundle judges files: it goes with neither --from nor cluster names"});
       return kUsage;
     }
     auto bundle = read_bundle(session.around.files, bundle_);
@@ -147,15 +175,59 @@ class VerifyCommand final : public Command {
     }
     Proof proof = prove(seen->mesh, seen->observation, seen->at, seen->files);
     proof.keep(clusters_);
-    session.answer(proof_to_json(seen->mesh, seen->observation, proof, seen->at),
-                   render_proof(seen->mesh, seen->observation, proof, seen->at));
+    if (samples_) return verify_with_samples(session, *seen, std::move(proof));
+    return finish(session, *seen, proof, nullptr);
+  }
+
+  int verify_with_samples(Session& session, const SeenMesh& seen, Proof proof) const {
+    if (proof.conditions.empty()) {
+      session.console().show(
+          base::Error{.code = base::Code::kRefused,
+                      .message = "there is no mesh to try with samples: nothing is installed",
+                      .hints = {"'meshtrust apply' installs it"}});
+      return kRefused;
+    }
+    SampleProof samples = prove_with_samples(
+        session, seen.mesh,
+        {.clusters = clusters_,
+         .namespace_name = sample_namespace_,
+         .exec = snapshot_.allow_exec ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted});
+    if (session.around.cancellation.is_cancelled()) {
+      session.console().show(samples.errors);
+      session.console().show(samples.left);
+      return kPartial;
+    }
+    for (mesh::Finding& finding : samples.verdict.findings) {
+      proof.answer.findings.push_back(std::move(finding));
+    }
+    for (base::Error& error : samples.errors) {
+      proof.answer.unknowns.push_back(std::move(error));
+    }
+    return finish(session, seen, proof, &samples);
+  }
+
+  static int finish(Session& session,
+                    const SeenMesh& seen,
+                    const Proof& proof,
+                    const SampleProof* samples) {
+    Json json = proof_to_json(seen.mesh, seen.observation, proof, seen.at);
+    std::string text = render_proof(seen.mesh, seen.observation, proof, seen.at);
+    if (samples != nullptr) {
+      json["samples"] = samples_to_json(*samples);
+      text += "\n" + render_samples(seen.mesh, *samples);
+    }
+    session.answer(json, text);
     session.console().show(proof.answer.unknowns);
     session.console().show(proof.answer.findings);
-    return proof.exit_code();
+    if (samples == nullptr || samples->left.empty()) return proof.exit_code();
+    session.console().show(samples->left);
+    return more_telling(proof.exit_code(), kPartial);
   }
 
   std::vector<std::string> clusters_;
   std::string bundle_;
+  std::string sample_namespace_{profiles::kSampleNamespace};
+  bool samples_ = false;
   SnapshotOptions snapshot_;
 };
 
@@ -171,8 +243,17 @@ CommandEntry verify_command() {
           "share no code, about every ordered pair: would a workload of the one be "
           "accepted by the other? Passes or fails. Needs no right to read CA keys: where "
           "cacerts may not be read, its public twin is.\n"
+          "With --samples it also tries the mesh: in every cluster with workloads it makes a "
+          "namespace 'sample' with Istio's helloworld and a client, looks whether their pods got "
+          "sidecars that know where they are, calls helloworld from every cluster until each "
+          "cluster that should has answered, and deletes the namespace again, also after a "
+          "failure or Ctrl-C. It asks no question. A namespace of that name that is not of such "
+          "a run is never touched. Where pods cannot run it says so: traffic not proved here. "
+          "--timeout bounds the wait for pods.\n"
           "With --bundle it judges the four files in a folder as istiod would.",
       .examples = {{"The live mesh", "meshtrust verify"},
+                   {"Is there traffic from every cluster to every other?",
+                    "meshtrust verify --samples --timeout 3m"},
                    {"Files before they are pushed by hand", "meshtrust verify --bundle east"},
                    {"Will it still hold next year?", "meshtrust verify --at 2027-11-21T00:00:00Z"}},
       .files = {"mesh.yaml  which clusters",
