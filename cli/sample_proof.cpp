@@ -80,11 +80,13 @@ SampleProof prove_with_samples(Session& session,
 }
 
 std::string render_samples(const profiles::Mesh& mesh, const SampleProof& proof) {
-  if (proof.sites.empty()) return "no samples were started\n";
+  if (proof.sites.empty()) return "traffic was not tried: no samples were started anywhere\n";
   std::vector<std::vector<std::string>> rows{{"FROM", "TO", "ANSWERS", "SEEN"}};
   std::size_t proved = 0;
   for (const mesh::SampleWay& way : proof.verdict.ways) {
-    rows.push_back({way.from, way.to, std::string(name_of(way.state)), way.why});
+    // Why something was not proved is a note of its own, and long.
+    rows.push_back({way.from, way.to, std::string(name_of(way.state)),
+                    way.state == State::kNotProved ? "" : way.why});
     proved += way.state == State::kAnswered ? 1 : 0;
   }
   const std::string injected = mesh.istio.data_plane == profiles::DataPlane::kAmbient
@@ -98,6 +100,7 @@ Json samples_to_json(const SampleProof& proof) {
   Json json = {{"namespace", proof.namespace_name},
                {"pods", Json::array()},
                {"ways", Json::array()},
+               {"errors", Json::array()},
                {"left", Json::array()}};
   for (const mesh::SampleSite& site : proof.sites) {
     for (const mesh::SamplePod& pod : site.pods) {
@@ -110,6 +113,9 @@ Json samples_to_json(const SampleProof& proof) {
                             {"answers", name_of(way.state)},
                             {"count", way.answers},
                             {"seen", way.why}});
+  }
+  for (const base::Error& error : proof.errors) {
+    json["errors"].push_back({{"code", base::name_of(error.code)}, {"message", error.message}});
   }
   for (const base::Error& error : proof.left) {
     json["left"].push_back(error.message);

@@ -200,9 +200,6 @@ class VerifyCommand final : public Command {
     for (mesh::Finding& finding : samples.verdict.findings) {
       proof.answer.findings.push_back(std::move(finding));
     }
-    for (base::Error& error : samples.errors) {
-      proof.answer.unknowns.push_back(std::move(error));
-    }
     return finish(session, seen, proof, &samples);
   }
 
@@ -219,9 +216,11 @@ class VerifyCommand final : public Command {
     session.answer(json, text);
     session.console().show(proof.answer.unknowns);
     session.console().show(proof.answer.findings);
-    if (samples == nullptr || samples->left.empty()) return proof.exit_code();
+    if (samples == nullptr) return proof.exit_code();
+    session.console().show(samples->errors);
     session.console().show(samples->left);
-    return more_telling(proof.exit_code(), kPartial);
+    return more_telling(proof.exit_code(),
+                        more_telling(exit_code_of(samples->errors), exit_code_of(samples->left)));
   }
 
   std::vector<std::string> clusters_;

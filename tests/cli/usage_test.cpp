@@ -55,6 +55,17 @@ TEST_F(UsageTest, RefusesValuesThatItDoesNotKnow) {
                "minutes or seconds, largest first, like 90d, 24h or 1d12h\n");
 }
 
+TEST_F(UsageTest, StartsSamplesInLiveClustersAlone) {
+  const std::string words =
+      "meshtrust: error: --samples starts workloads in live clusters: it goes with neither --from "
+      "nor --bundle\n";
+  expect_usage({"verify", "--samples", "--from", "seen.json"}, words);
+  expect_usage({"verify", "--samples", "--bundle", "east"}, words);
+  expect_usage({"verify", "--samples", "--sample-namespace", "Kube_System"},
+               "meshtrust: error: --sample-namespace: 'Kube_System' is no name of a namespace\n"
+               "meshtrust: hint: a DNS-1123 label: lower-case letters, digits and '-'\n");
+}
+
 TEST_F(UsageTest, KnowsOneThingToStopAfter) {
   expect_usage({"apply", "--only", "mesh"},
                "meshtrust: error: --only: mesh not in {trust}\n"

@@ -79,6 +79,9 @@ spec:
   - {{name: cluster1, network: network1}}
 """
 
+# Where sample workloads are tried as well: sidecars by a cluster's own istiod, and by one elsewhere.
+SAMPLED = {"multi-primary-multi-network", "primary-remote-multi-network"}
+
 
 class Models(unittest.TestCase):
     """From outside: starts the clusters and runs `Inside` among them."""
@@ -192,6 +195,8 @@ class Inside(unittest.TestCase):
         verified = self.meshtrust(0, "verify")
         self.assertIn("the mesh works", verified.stdout)
         self.judge(model)
+        if model in SAMPLED:
+            self.try_samples()
         self.assertNotRegex(first.stdout + first.stderr + again.stderr + verified.stdout, r"eyJ[A-Za-z0-9_-]{20}")
         self.meshtrust(0, "destroy", "--yes")
         self.assertEqual({name: [] for name in NAMES}, {name: self.left_over(name) for name in NAMES})
@@ -254,6 +259,23 @@ class Inside(unittest.TestCase):
         self.assertIn("Nothing to do", self.meshtrust(0, "apply", "--yes").stdout)
         self.meshtrust(0, "destroy", "--yes")
         self.assertEqual({name: [] for name in NAMES}, {name: self.left_over(name) for name in NAMES})
+
+    def try_samples(self):
+        """Pods of a rig run nothing, so calls are refused; all else is as in any cluster."""
+        before = self.marks()
+        done = self.meshtrust(0, "verify", "--samples", "-o", "json")
+        verified = json.loads(done.stdout)
+        self.assertTrue(verified["proved"])
+        samples = verified["samples"]
+        self.assertEqual([], samples["errors"] + samples["left"])
+        sidecars = {(pod["cluster"], pod["app"]): pod["sidecar"]["clusterID"] for pod in samples["pods"]}
+        self.assertEqual({(name, app): name for name in NAMES for app in ("curl", "helloworld")}, sidecars)
+        self.assertEqual({"not proved"}, {way["answers"] for way in samples["ways"]})
+        self.assertIn("traffic not proved here", done.stderr)
+        deleted = [(name, uri) for name, verb, uri in self.writes_since(before) if verb == "delete"]
+        self.assertEqual([(name, "/api/v1/namespaces/sample") for name in NAMES], sorted(deleted))
+        for name in NAMES:
+            self.assertNotIn("namespace/sample", self.kubectl(name, "get", "namespaces", "-o", "name").split())
 
     def judge(self, model):
         """The independent judge finds nothing that is not so with every mesh."""

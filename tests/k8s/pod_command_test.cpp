@@ -210,8 +210,9 @@ INSTANTIATE_TEST_SUITE_P(
     PodCommandFaultTest,
     ::testing::Values(
         Fault{"NotRun",
-              says('\3', R"({"status":"Failure","message":"unable to start: no such file",)"
-                         R"("reason":"InternalError"})"),
+              says('\3',
+                   R"({"status":"Failure","message":"unable to start: no such file",)"
+                   R"("reason":"InternalError"})"),
               kIn + ": it could not be run: unable to start: no such file"},
         Fault{"AnEndThatIsNoStatus", says('\3', "exit 1"),
               kIn + ": how it ended is not said in a way that is known: 'exit 1'"},
@@ -222,15 +223,17 @@ INSTANTIATE_TEST_SUITE_P(
               kIn + ": a message came for a channel that does not exist"},
         Fault{"TooMuch", says('\1', std::string(1'001, 'x')),
               kIn + ": it says more than 1000 bytes"},
-        Fault{"Forbidden",
-              refuses(403, R"({"kind":"Status","apiVersion":"v1","status":"Failure",)"
-                           R"("reason":"Forbidden","message":"User \"me\" cannot create )"
-                           R"(resource \"pods/exec\"","code":403})"),
-              "running " + kIn +
-                  ": not permitted: User \"me\" cannot create resource \"pods/exec\"",
-              {"it takes the rights 'get' and 'create' on pods/exec in namespace 'sample'"},
-              Code::kPermission},
-        Fault{"NoKubelet", refuses(404, "404 page not found", "text/plain"),
+        Fault{
+            "Forbidden",
+            refuses(403,
+                    R"({"kind":"Status","apiVersion":"v1","status":"Failure",)"
+                    R"("reason":"Forbidden","message":"User \"me\" cannot create )"
+                    R"(resource \"pods/exec\"","code":403})"),
+            "running " + kIn + ": not permitted: User \"me\" cannot create resource \"pods/exec\"",
+            {"it takes the rights 'get' and 'create' on pods/exec in namespace 'sample'"},
+            Code::kPermission},
+        Fault{"NoKubelet",
+              refuses(404, "404 page not found", "text/plain"),
               "running " + kIn +
                   ": the upgrade to a WebSocket was refused: 404, text/plain, '404 page not found'",
               {"a proxy or a load balancer that knows no WebSocket may stand in between"}}),
