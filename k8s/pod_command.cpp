@@ -109,8 +109,8 @@ Result<CommandOutcome> read_outcome(std::unique_ptr<RawConnection, CloseRawConne
                                     base::Random& random,
                                     base::Clock::Steady deadline,
                                     std::size_t limit_bytes) {
-  WebSocket socket(std::move(connection), random);
-  auto outcome = Reader(socket, clock, limit_bytes).read(deadline);
+  WebSocket web_socket(std::move(connection), random);
+  auto outcome = Reader(web_socket, clock, limit_bytes).read(deadline);
   if (outcome || outcome.error().code == Code::kCancelled) return outcome;
   return fail(base::with_context(std::move(outcome).error(), command.describe()));
 }

@@ -140,7 +140,7 @@ class Injection {
       : mesh_(mesh), cluster_(*mesh.find(site.cluster)), site_(site), findings_(findings) {}
 
   void judge() {
-    if (site_.not_started.empty() && site_.pods.empty() && !site_.no_pods.empty()) {
+    if (!site_.no_pods.empty()) {
       report("sample-not-created", "Kubernetes makes no pods of the samples", {site_.no_pods},
              "the webhook that injects sidecars may not be reachable from this API server");
     }

@@ -220,7 +220,7 @@ class Samples {
                        .on_seen = [&telling](std::string_view seen) { telling.waiting(seen); }});
     if (waited) return {};
     if (waited.error().code != Code::kNotYet) return base::fail(waited.error());
-    if (site.seen.pods.empty()) site.seen.no_pods = why_no_pods(client, site);
+    site.seen.no_pods = why_no_pods(client, site);
     return {};
   }
 
