@@ -103,9 +103,9 @@ class VerifyCommand final : public Command {
         ->option_text("DIR");
     auto* samples =
         app.add_flag("--samples", samples_,
-                     "also start sample workloads, have them call each other, take them away");
+                     "also start sample workloads, let them call each other, and delete them");
     app.add_option("--sample-namespace", sample_namespace_,
-                   "where they are for that time (default sample); made anew, then deleted")
+                   "the namespace that is made for them (default sample)")
         ->needs(samples)
         ->option_text("NAMESPACE");
     snapshot_.declare(app);
@@ -251,10 +251,9 @@ CommandEntry verify_command() {
           "--timeout bounds the wait for pods.\n"
           "With --bundle it judges the four files in a folder as istiod would.",
       .examples = {{"The live mesh", "meshtrust verify"},
-                   {"Is there traffic from every cluster to every other?",
+                   {"Is there traffic from every cluster to every other",
                     "meshtrust verify --samples --timeout 3m"},
-                   {"Files before they are pushed by hand", "meshtrust verify --bundle east"},
-                   {"Will it still hold next year?", "meshtrust verify --at 2027-11-21T00:00:00Z"}},
+                   {"Files before they are pushed by hand", "meshtrust verify --bundle east"}},
       .files = {"mesh.yaml  which clusters",
                 "DIR        ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem"},
       .make = make_command<VerifyCommand>};

@@ -95,7 +95,7 @@ class SamplesTest : public ::testing::Test {
     });
   }
 
-  SampleRun try_them() {
+  SampleRun try_them(const SampleOptions& options = {}) {
     const base::Cancellation never;
     const ClusterAccess access{.sources = {.flag = mesh.folder / "kubeconfig"},
                                .mesh_file_folder = mesh.folder.path(),
@@ -107,7 +107,7 @@ class SamplesTest : public ::testing::Test {
                              .files = files,
                              .processes = processes,
                              .cancellation = never});
-    return try_samples(mesh.mesh, mesh.world(), cleaning, controllers, {});
+    return try_samples(mesh.mesh, mesh.world(), cleaning, controllers, options);
   }
 
   void put_namespace(const std::string& cluster, Json metadata) {
@@ -242,8 +242,8 @@ TEST_F(SamplesTest, AreTakenAwayAfterCtrlC) {
 
 TEST_F(SamplesTest, AreTakenAwayWhenPodsDoNotComeInTime) {
   controllers.makes_pods = false;
-  controllers.on_wait = [this] { mesh.clock.jump_by(std::chrono::minutes(1)); };
-  const SampleRun run = try_them();
+  controllers.on_wait = [this] { mesh.clock.jump_by(std::chrono::milliseconds(100)); };
+  const SampleRun run = try_them({.at_most = std::chrono::seconds(10)});
   EXPECT_THAT(run.left, IsEmpty());
   EXPECT_FALSE(is_there("east"));
   EXPECT_FALSE(is_there("west"));
