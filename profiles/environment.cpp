@@ -8,8 +8,6 @@
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 namespace meshtrust::profiles {
 namespace {

@@ -12,10 +12,8 @@
 #include <arpa/inet.h>
 #include <array>
 #include <map>
-#include <netinet/in.h>
 #include <optional>
 #include <set>
-#include <sys/socket.h>
 #include <utility>
 
 namespace meshtrust::profiles {

@@ -9,6 +9,7 @@
 #include "cli/progress.h"
 #include "cli/proof.h"
 #include "cli/unfinished.h"
+#include "k8s/resolve.h"
 #include "mesh/plan.h"
 #include "run/execute.h"
 #include "run/preflight.h"
@@ -318,7 +319,7 @@ class Apply {
         return exit_code_of(unlocked.error().code);
       }
     }
-    run::MeshSteps more(context_.mesh, *context_.world, observation_, istioctl_, resolve_host);
+    run::MeshSteps more(context_.mesh, *context_.world, observation_, istioctl_, k8s::resolve_host);
     run::Steps steps(trust ? &*trust : nullptr, more);
     const auto progress = make_progress(session_);
     const run::ExecutionReport report =
