@@ -100,8 +100,10 @@ Outcome MeshSteps::install(const mesh::Step& step, const mesh::Install& wanted) 
                           : Status(base::fail(manifests.error()));
   } else {
     installed = istioctl_.install(installation, world_.clusters.tool_access(step.cluster));
-    if (!installed)
-      return Failed{explained(step, installation, std::move(installed).error()), true};
+    if (!installed) {
+      return Failed{.why = explained(step, installation, std::move(installed).error()),
+                    .changed = true};
+    }
   }
   if (!installed) return Failed{.why = std::move(installed).error(), .changed = true};
   if (auto status = mark_as_installed(mesh_, cluster, installation, **client); !status) {
