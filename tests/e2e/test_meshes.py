@@ -18,12 +18,15 @@ from pathlib import Path
 
 from support import BINARY, PASSPHRASE, real
 
+from riglib.build import gateway_api_folder
+
 HERE = Path(__file__).resolve()
 RIG = str(real.RIG_FOLDER / "rig")
 PROGRAMS = ("kubernetes", "kwok", "pilot-discovery", "istioctl")
 NAMES = ("cluster1", "cluster2")
 ALL = (*NAMES, "cluster3")
 INSIDE = "MESHTRUST_TEST_INSIDE"
+GATEWAY_API = "MESHTRUST_TEST_GATEWAY_API"
 VERSION = "1.31.0"
 # What a cluster without a mesh has of its own accord.
 OWN_CONFIG_MAPS = {"kube-root-ca.crt"}
@@ -97,7 +100,8 @@ class Models(unittest.TestCase):
         if made.returncode == 69 and os.environ.get("MESHTRUST_REQUIRE_RIG") != "1":
             self.skipTest(made.stderr)
         self.assertEqual(0, made.returncode, made.stderr)
-        around = os.environ | {INSIDE: state}
+        # Looked for out here: inside of a namespace there is no network to fetch it by.
+        around = os.environ | {INSIDE: state, GATEWAY_API: str(gateway_api_folder())}
         inside = subprocess.run([*rig, "exec", sys.executable, "-B", str(HERE), "-v", "Inside"], env=around, check=False)
         self.assertEqual(0, inside.returncode)
 
@@ -175,10 +179,8 @@ class Inside(unittest.TestCase):
 
     def install_gateway_api(self):
         """As the line does that is printed where it is missing; meshtrust installs no CRDs of others."""
-        from riglib.build import gateway_api_folder
-
         for name in NAMES:
-            self.kubectl(name, "apply", "--server-side", "-f", gateway_api_folder())
+            self.kubectl(name, "apply", "--server-side", "-f", os.environ[GATEWAY_API])
 
     def goes_through(self, model):
         (self.home / "mesh.yaml").write_text(MODELS[model])
