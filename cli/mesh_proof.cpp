@@ -86,7 +86,7 @@ std::vector<Shown> judge_mesh(const profiles::Mesh& mesh,
     Shown shown{.expectation = std::move(expectation),
                 .question = std::move(question),
                 .verdict = std::move(verdict)};
-    if (!seen->server.is_unknown())
+    if (!seen->server.is_unknown()) {
       report(shown,
              {.mesh = mesh,
               .cluster = *mesh.find(shown.expectation.cluster),
@@ -95,6 +95,7 @@ std::vector<Shown> judge_mesh(const profiles::Mesh& mesh,
               .namespace_name = shown.expectation.namespace_name,
               .revision = shown.expectation.revision},
              condition, answer);
+    }
     all.push_back(std::move(shown));
   }
   mesh::Answer checks = ask_all(mesh::mesh_checks(), {.mesh = mesh,

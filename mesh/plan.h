@@ -26,8 +26,8 @@ namespace meshtrust::mesh {
 /// Mint the root into the trust store (creating the store if need be).
 struct MintRoot {
   pki::DistinguishedName subject;
-  pki::KeyAlgorithm key;
-  base::Seconds lifetime;
+  pki::KeyAlgorithm key = pki::KeyAlgorithm::kEcdsaP256;
+  base::Seconds lifetime{};
 };
 
 /// Server-side apply of objects that hold nothing secret, one after the other. Their references are
@@ -39,8 +39,8 @@ struct ApplyObjects {
 /// Mint an intermediate, push it as `cacerts`, read it back, forget the key: one attempt.
 struct PushTrust {
   std::string namespace_name;
-  pki::KeyAlgorithm key;
-  base::Seconds lifetime;
+  pki::KeyAlgorithm key = pki::KeyAlgorithm::kEcdsaP256;
+  base::Seconds lifetime{};
 };
 
 /// Write the public twin of what `cacerts` holds: as it was observed, or, where this plan pushes
