@@ -21,7 +21,6 @@ namespace {
 using base::Code;
 using base::Error;
 using base::Json;
-using base::Result;
 using base::Status;
 using std::chrono::milliseconds;
 
@@ -141,11 +140,14 @@ class Samples {
   }
 
   Telling tell(const Site& site, const char* id, std::string title) {
-    mesh::Step step;
-    step.id = fmt::format("{}/{}", site.cluster.name, id);
-    step.cluster = site.cluster.name;
-    step.title = std::move(title);
-    return {events_, events_mutex_, world_.environment.clock, std::move(step)};
+    return {events_, events_mutex_, world_.environment.clock,
+            mesh::Step{.id = fmt::format("{}/{}", site.cluster.name, id),
+                       .cluster = site.cluster.name,
+                       .title = std::move(title),
+                       .reason = {},
+                       .needs = {},
+                       .diff = {},
+                       .action = mesh::Await{}}};
   }
 
   void prepare(Site& site) const {

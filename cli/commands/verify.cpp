@@ -251,7 +251,7 @@ CommandEntry verify_command() {
           "--timeout bounds the wait for pods.\n"
           "With --bundle it judges the four files in a folder as istiod would.",
       .examples = {{"The live mesh", "meshtrust verify"},
-                   {"Is there traffic from every cluster to every other",
+                   {"Traffic from every cluster to every other",
                     "meshtrust verify --samples --timeout 3m"},
                    {"Files before they are pushed by hand", "meshtrust verify --bundle east"}},
       .files = {"mesh.yaml  which clusters",
