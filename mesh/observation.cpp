@@ -193,6 +193,7 @@ const ClusterObservation* Observation::find(std::string_view cluster) const {
 }
 
 base::Json to_json(const Observation& observation) {
+  // NOLINTNEXTLINE(google-build-using-namespace): its functions are made for these two
   using namespace snapshot;
   Json json = {{"apiVersion", "meshtrust/v1"},
                {"kind", "Observation"},
@@ -211,6 +212,7 @@ base::Json to_json(const Observation& observation) {
 }
 
 base::Result<Observation> observation_from_json(const base::Json& json) {
+  // NOLINTNEXTLINE(google-build-using-namespace): its functions are made for these two
   using namespace snapshot;
   try {
     if (value<std::string>(json, "kind") != "Observation") throw Malformed{"'kind' is another"};

@@ -32,7 +32,7 @@ class RightsOf {
     Right right = secret(twin.namespace_name, istio::kPublicTwin);
     right.kind = "ConfigMap";
     right.resource = "configmaps";
-    write(std::move(right));
+    write(right);
   }
   void operator()(const Await& await) const {
     if (await.condition != "clusters-synced") return;
