@@ -64,7 +64,8 @@ void read(const Json& json, ServerFacts& server) {
 Json write(const NamespaceFacts& facts) {
   Json json = {{"terminating", facts.terminating},
                {"createdByMeshtrust", facts.created_by_meshtrust},
-               {"mesh", facts.mesh}};
+               {"mesh", facts.mesh},
+               {"networkSetByOthers", facts.network_set_by_others}};
   if (facts.network) json["network"] = *facts.network;
   if (facts.control_planes) json["controlPlanes"] = *facts.control_planes;
   return json;
@@ -75,6 +76,7 @@ void read(const Json& json, NamespaceFacts& facts) {
     facts.control_planes = value<std::string>(json, "controlPlanes");
   }
   facts.mesh = value<std::string>(json, "mesh");
+  facts.network_set_by_others = value<bool>(json, "networkSetByOthers");
   facts.terminating = value<bool>(json, "terminating");
   facts.created_by_meshtrust = value<bool>(json, "createdByMeshtrust");
 }

@@ -31,7 +31,8 @@ struct NamespaceFacts {
   std::optional<std::string> control_planes = {};  ///< of topology.istio.io/controlPlaneClusters
   bool terminating = false;
   bool created_by_meshtrust = false;
-  std::string mesh = {};  ///< of the ownership labels; empty without
+  std::string mesh = {};               ///< of the ownership labels; empty without
+  bool network_set_by_others = false;  ///< that label, going by the owners of fields
 };
 
 /// What may be known about a live `cacerts`. Never the key: only whether it fits.

@@ -469,7 +469,8 @@ class DestroyPlanner {
         !holds_others && !foreign_.contains(cluster.name)) {
       add(cluster.name, "namespace-gone", "namespace " + system_namespace(), "meshtrust created it",
           std::move(needs), Delete{{core("Namespace", "namespaces", "", system_namespace())}});
-    } else if (facts->network == cluster.network || facts->control_planes) {
+    } else if ((facts->network == cluster.network && !facts->network_set_by_others) ||
+               facts->control_planes) {
       add(cluster.name, "namespace-back", fmt::format("labels of namespace {}", system_namespace()),
           "the namespace itself stays", std::move(needs),
           ReleaseNamespace{.name = system_namespace()});

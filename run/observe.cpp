@@ -4,6 +4,7 @@
 #include "istio/names.h"
 #include "run/observe_mesh.h"
 #include "run/pool.h"
+#include "run/writing.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -54,6 +55,7 @@ mesh::NamespaceFacts namespace_facts(const Json& object) {
       base::string_at(base::at_path(metadata, {"labels"}), istio::kNetworkLabel);
   if (!network.empty()) facts.network = network;
   facts.mesh = base::string_at(base::at_path(metadata, {"labels"}), istio::kMeshLabel);
+  facts.network_set_by_others = is_label_of_others(metadata, istio::kNetworkLabel);
   const Json& annotations = base::at_path(metadata, {"annotations"});
   if (annotations.is_object() && annotations.contains(istio::kControlPlaneAnnotation)) {
     facts.control_planes = base::string_at(annotations, istio::kControlPlaneAnnotation);

@@ -4,6 +4,7 @@
 #include "mesh/installed.h"
 #include "run/manifests.h"
 #include "run/mesh_steps.h"
+#include "run/writing.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -255,15 +256,6 @@ Result<std::vector<k8s::ObjectRef>> leftovers_in(k8s::ApiClient& client) {
   return refs;
 }
 
-/// Whether somebody else set the label, too, going by the owners of fields.
-bool others_set_label(const Json& metadata, const std::string& label) {
-  const Json& entries = mesh::list_at(metadata, {"managedFields"});
-  return std::any_of(entries.begin(), entries.end(), [&label](const Json& entry) {
-    return base::string_at(entry, "manager") != istio::kFieldManager &&
-           base::at_path(entry, {"fieldsV1", "f:metadata", "f:labels"}).contains("f:" + label);
-  });
-}
-
 /// Whether a control plane of another revision lives in the namespace of `installation`.
 Result<bool> has_neighbour(k8s::ApiClient& client, const profiles::Installation& installation) {
   MESHTRUST_TRY(const auto istiods,
@@ -372,7 +364,7 @@ Outcome MeshSteps::release(const mesh::Step& step, const mesh::ReleaseNamespace&
   const auto changed = (*client)->change(k8s::namespace_ref(wanted.name), [](Json& object) {
     Json& metadata = object["metadata"];
     const std::string label(istio::kNetworkLabel);
-    if (metadata.contains("labels") && !others_set_label(metadata, label)) {
+    if (metadata.contains("labels") && !is_label_of_others(metadata, label)) {
       metadata["labels"].erase(label);
     }
     if (metadata.contains("annotations")) {

@@ -1,16 +1,32 @@
 #include "run/writing.h"
 
+#include "istio/names.h"
+#include "mesh/objects.h"
 #include "profiles/object.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace meshtrust::run {
 
 using base::Code;
 using base::Error;
+using base::Json;
 
 Error differs_from_what_was_written(const k8s::ObjectRef& ref) {
   return {.code = Code::kConflict,
           .message = ref.describe() + " differs from what was written a moment ago",
           .hints = {"find out who else writes it, then run the same command again"}};
+}
+
+bool is_label_of_others(const Json& metadata, std::string_view label) {
+  const Json& entries = mesh::list_at(metadata, {"managedFields"});
+  return std::any_of(entries.begin(), entries.end(), [label](const Json& entry) {
+    return base::string_at(entry, "manager") != istio::kFieldManager &&
+           base::at_path(entry, {"fieldsV1", "f:metadata", "f:labels"})
+               .contains("f:" + std::string(label));
+  });
 }
 
 Outcome apply_and_verify(k8s::ApiClient& client,

@@ -4,10 +4,16 @@
 #include "k8s/api_client.h"
 #include "run/execute.h"
 
+#include <string_view>
+
 namespace meshtrust::run {
 
 /// A live object is not what was written a moment ago.
 base::Error differs_from_what_was_written(const k8s::ObjectRef& ref);
+
+/// Whether others than meshtrust set a label of the object with that metadata, alone or as well,
+/// going by the owners of its fields.
+bool is_label_of_others(const base::Json& metadata, std::string_view label);
 
 /// Applies an object that holds nothing secret and reads it back. A webhook that could not be
 /// called is tried again: it may not have heard of itself yet.

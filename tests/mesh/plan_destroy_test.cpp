@@ -156,6 +156,13 @@ TEST(Destroy, LeavesANamespaceThatSomebodyElseCreated) {
   EXPECT_THAT(ids(planned), Contains("east/namespace-back"));
 }
 
+TEST(Destroy, DoesNotGiveBackALabelThatSomebodyElseSet) {
+  Scene scene = fresh_example("two-networks");
+  scene.cluster("east").system_namespace =
+      NamespaceFacts{.network = "network1", .network_set_by_others = true};
+  EXPECT_THAT(destroy(scene).plan.steps, IsEmpty());
+}
+
 TEST(Destroy, PlansNothingOverWhatIsUnknown) {
   Scene scene = fresh_example("two-networks");
   install(scene, "east");
