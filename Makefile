@@ -1,5 +1,5 @@
 # The front door. `make` lists what there is; the work itself is in scripts/ and CMakePresets.json.
-.PHONY: help setup build demo demo-down test slow asan tsan tidy fmt lint check bench verifiers fuzz clean
+.PHONY: help setup build demo demo-down test slow asan tsan tidy fmt lint check bench matrix verifiers fuzz clean
 
 help:
 	@echo 'make demo                  set up, build, and run the main job on two real clusters'
@@ -12,6 +12,7 @@ help:
 	@echo 'make bench                 timings against other tools'
 	@echo 'make verifiers             what Go, BoringSSL and rustls-webpki say of many chains (SEED=, CASES=)'
 	@echo 'make fuzz                  every fuzz target for SECONDS_EACH=300'
+	@echo 'make matrix                every deployment model beside the same by hand: docs/models.md'
 	@echo 'make demo-down | clean     stop the demo clusters; remove build/'
 
 setup:
@@ -63,6 +64,11 @@ verifiers: setup
 
 fuzz: setup
 	@SECONDS_EACH=$(or $(SECONDS_EACH),300) scripts/fuzz $(TARGETS)
+
+matrix: setup
+	@scripts/build release meshtrust
+	@tests/rig/rig build kubernetes kwok pilot-discovery istioctl
+	@bench/models/matrix
 
 clean:
 	rm -rf build

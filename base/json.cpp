@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include "base/yaml.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -30,6 +32,32 @@ bool is_too_deep(std::string_view text) {
   return false;
 }
 
+void append_yaml(std::string& out, const Json& json, std::size_t depth, bool in_list) {
+  const std::string indent(depth * 2, ' ');
+  if (json.is_object() && !json.empty()) {
+    bool first = in_list;
+    for (const auto& [key, value] : json.items()) {
+      out += first ? "" : indent;
+      first = false;
+      out += yaml_scalar(key) + ":";
+      const bool nested = (value.is_object() || value.is_array()) && !value.empty();
+      out += nested ? "\n" : " ";
+      append_yaml(out, value, nested ? depth + 1 : 0, false);
+    }
+  } else if (json.is_array() && !json.empty()) {
+    bool first = in_list;
+    for (const auto& item : json) {
+      out += (first ? "" : indent) + "- ";
+      first = false;
+      append_yaml(out, item, depth + 1, true);
+    }
+  } else if (json.is_string()) {
+    out += yaml_scalar(json.get<std::string>()) + "\n";
+  } else {
+    out += compact(json) + "\n";
+  }
+}
+
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, std::string_view what) {
@@ -57,6 +85,12 @@ std::string pretty(const Json& json) {
 
 std::string compact(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string to_yaml(const Json& json) {
+  std::string out;
+  append_yaml(out, json, 0, false);
+  return out;
 }
 
 std::string string_at(const Json& object, std::string_view key, std::string_view fallback) {

@@ -21,6 +21,9 @@ std::string pretty(const Json& json);
 /// One line without a newline.
 std::string compact(const Json& json);
 
+/// JSON as YAML, with every string quoted that any parser could take for something else.
+std::string to_yaml(const Json& json);
+
 /// The string at `key`, or `fallback` where it is absent or of another type.
 std::string string_at(const Json& object, std::string_view key, std::string_view fallback = {});
 

@@ -76,7 +76,13 @@ class Descriptor {
 int start(const Command& command, int output, pid_t& child) {
   posix_spawn_file_actions_t actions{};
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  if (command.log) {
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, command.log->c_str(),
+                                     O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
+    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  } else {
+    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  }
   if (!command.give_terminal) {
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   }
@@ -90,7 +96,9 @@ int start(const Command& command, int output, pid_t& child) {
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  const int group = command.log ? POSIX_SPAWN_SETPGROUP : 0;
+  posix_spawnattr_setflags(
+      &attributes, static_cast<short>(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | group));
 
   std::vector<std::string> arguments = command.argv;
   std::vector<std::string> variables = environment_with(command.environment);
@@ -140,11 +148,11 @@ class Child {
   }
 
   /// Asks it to end, so that it can give a terminal back as it was, and soon insists.
-  void end() {
-    constexpr milliseconds kGrace{500};
+  void end(const Command& command) {
     cancellation_ = -1;
-    kill(pid_, SIGTERM);
-    if (wait(Steady::now() + kGrace) != Wait::kOver) kill(pid_, SIGKILL);
+    const pid_t whom = command.log ? -pid_ : pid_;
+    kill(whom, SIGTERM);
+    if (wait(Steady::now() + command.grace) != Wait::kOver) kill(whom, SIGKILL);
   }
 
   /// Its exit code; waits for it.
@@ -211,7 +219,7 @@ Result<Finished> SystemProcesses::run(const Command& command) {
 
   Child child(pid, pipe_ends[0], cancellation_);
   const auto waited = child.wait(Steady::now() + command.timeout);
-  if (waited != Child::Wait::kOver) child.end();
+  if (waited != Child::Wait::kOver) child.end(command);
   Finished finished{.exit_code = child.reap(), .standard_output = child.take_output()};
   // A Ctrl-C reaches both: what the program made of it is not its answer.
   if (is_cancelled()) return interrupted();

@@ -6,7 +6,9 @@
 #include "base/time.h"
 
 #include <chrono>
+#include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,11 @@ struct Command {
   /// The most it may take. Then, and when the run is cancelled, it is asked to end, and made to if
   /// it does not.
   std::chrono::milliseconds timeout{60'000};
+  std::chrono::milliseconds grace{500};  ///< the most that ending may take when it is asked to
+  /// Standard output and error go to the end of this file (0600) instead. The program then is a
+  /// process group of its own, which Ctrl-C at a terminal does not reach: it is asked to end once,
+  /// with its children.
+  std::optional<std::filesystem::path> log = std::nullopt;
 };
 
 struct Finished {

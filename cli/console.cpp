@@ -1,7 +1,6 @@
 #include "cli/console.h"
 
 #include "base/text.h"
-#include "base/yaml.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -52,32 +51,6 @@ std::string hints_of(const base::Place& place, const std::vector<std::string>& h
     text += fmt::format("{}: hint: {}\n", prefix_of(place), visible(hint));
   }
   return text;
-}
-
-void append_yaml(std::string& out, const base::Json& json, std::size_t depth, bool in_list) {
-  const std::string indent(depth * 2, ' ');
-  if (json.is_object() && !json.empty()) {
-    bool first = in_list;
-    for (const auto& [key, value] : json.items()) {
-      out += first ? "" : indent;
-      first = false;
-      out += base::yaml_scalar(key) + ":";
-      const bool nested = (value.is_object() || value.is_array()) && !value.empty();
-      out += nested ? "\n" : " ";
-      append_yaml(out, value, nested ? depth + 1 : 0, false);
-    }
-  } else if (json.is_array() && !json.empty()) {
-    bool first = in_list;
-    for (const auto& item : json) {
-      out += (first ? "" : indent) + "- ";
-      first = false;
-      append_yaml(out, item, depth + 1, true);
-    }
-  } else if (json.is_string()) {
-    out += base::yaml_scalar(json.get<std::string>()) + "\n";
-  } else {
-    out += base::compact(json) + "\n";
-  }
 }
 
 }  // namespace
@@ -161,12 +134,6 @@ std::string table(const std::vector<std::vector<std::string>>& rows, std::string
     text += line + "\n";
   }
   return text;
-}
-
-std::string to_yaml(const base::Json& json) {
-  std::string out;
-  append_yaml(out, json, 0, false);
-  return out;
 }
 
 }  // namespace meshtrust::cli

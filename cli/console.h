@@ -52,7 +52,6 @@ std::string render(const mesh::Finding& finding, Colour colour = Colour::kPlain)
 /// Rows in columns, two blanks apart, no blanks at line ends; the first row is the heading.
 std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view indent = "");
 
-/// JSON as YAML, with every string quoted that any parser could take for something else.
-std::string to_yaml(const base::Json& json);
+using base::to_yaml;
 
 }  // namespace meshtrust::cli

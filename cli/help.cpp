@@ -73,7 +73,7 @@ std::string overview() {
   for (const CommandEntry& entry : commands()) {
     if (entry.group != group) text += fmt::format("\n{}\n", entry.group);
     group = entry.group;
-    text += fmt::format("  {:<13} {}\n", entry.name, entry.summary);
+    text += fmt::format("  {:<20} {}\n", entry.name, entry.summary);
   }
   return text + "\nmeshtrust COMMAND --help tells the rest.\n";
 }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <atomic>
+#include <filesystem>
 
 namespace meshtrust::cli {
 
@@ -21,14 +22,38 @@ void SnapshotOptions::declare(CLI::App& app) {
   app.add_option("--at", at, "judge for this time (RFC 3339; default now)")->option_text("TIME");
 }
 
-mesh::Observation observe_live(Session& session, const MeshContext& context) {
+mesh::Level level_for(const profiles::Mesh& mesh, mesh::Level wanted) {
+  return mesh.istio.version ? wanted : mesh::Level::kTrust;
+}
+
+Result<mesh::BaseFiles> read_base_files(const Session& session, const profiles::Mesh& mesh) {
+  mesh::BaseFiles files;
+  const std::filesystem::path folder = std::filesystem::path(session.options.file).parent_path();
+  for (const profiles::Cluster& cluster : mesh.clusters) {
+    if (!cluster.file) continue;
+    const std::string path = (folder / *cluster.file).lexically_normal().string();
+    auto text = session.around.files.read(path, std::size_t{4} << 20U);
+    if (!text) {
+      base::Error error = std::move(text).error();
+      error.code = base::Code::kInvalidInput;
+      error.place = cluster.file_place;
+      return base::fail(std::move(error));
+    }
+    files.emplace(cluster.name, profiles::BaseFile{.name = path, .text = *std::move(text)});
+  }
+  return files;
+}
+
+mesh::Observation observe_live(Session& session, const MeshContext& context, mesh::Level level) {
   const auto progress = make_progress(session);
   std::atomic<std::size_t> done{0};
   const std::size_t total = context.mesh.clusters.size();
-  auto observation =
-      run::observe(context.mesh, *context.world, [&](const mesh::ClusterObservation& cluster) {
+  auto observation = run::observe(
+      context.mesh, *context.world,
+      [&](const mesh::ClusterObservation& cluster) {
         progress->observed(cluster.name, ++done, total);
-      });
+      },
+      level);
   progress->close();
   return observation;
 }
@@ -54,25 +79,36 @@ Result<mesh::Observation> read_snapshot(const Session& session, const std::strin
 
 }  // namespace
 
-Result<SeenMesh, Errors> observe_or_read(Session& session, const SnapshotOptions& options) {
+Result<SeenMesh, Errors> observe_or_read(Session& session,
+                                         const SnapshotOptions& options,
+                                         mesh::Level wanted) {
   const auto at = time_or_now(session, options.at);
   if (!at) return base::fail(Errors{at.error()});
   if (options.from.empty()) {
     auto context =
         open_mesh(session, options.allow_exec ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted);
     if (!context) return base::fail(std::move(context).error());
-    auto observation = observe_live(session, *context);
-    return SeenMesh{
-        .mesh = std::move(context->mesh), .observation = std::move(observation), .at = *at};
+    auto files = read_base_files(session, context->mesh);
+    if (!files) return base::fail(Errors{files.error()});
+    auto observation = observe_live(session, *context, level_for(context->mesh, wanted));
+    return SeenMesh{.mesh = std::move(context->mesh),
+                    .observation = std::move(observation),
+                    .at = *at,
+                    .files = *std::move(files)};
   }
   auto mesh = load_mesh_file(session);
   if (!mesh) return base::fail(std::move(mesh).error());
+  auto files = read_base_files(session, *mesh);
+  if (!files) return base::fail(Errors{files.error()});
   auto observation = read_snapshot(session, options.from);
   if (!observation) return base::fail(Errors{std::move(observation).error()});
   session.console().say(fmt::format("this is what was seen {} ({})",
                                     base::format_relative(observation->at, session.now()),
                                     base::format_rfc3339(observation->at)));
-  return SeenMesh{.mesh = std::move(*mesh), .observation = std::move(*observation), .at = *at};
+  return SeenMesh{.mesh = std::move(*mesh),
+                  .observation = std::move(*observation),
+                  .at = *at,
+                  .files = *std::move(files)};
 }
 
 }  // namespace meshtrust::cli

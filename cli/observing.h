@@ -3,6 +3,7 @@
 #include "base/result.h"
 #include "cli/mesh_context.h"
 #include "cli/session.h"
+#include "mesh/check.h"
 #include "mesh/observation.h"
 #include "profiles/mesh.h"
 
@@ -24,19 +25,30 @@ struct SnapshotOptions {
   void declare(CLI::App& app);
 };
 
+/// Which level a mesh file without a version of Istio, of which nothing can be installed, is looked
+/// at: that of trust; any other at `wanted`.
+mesh::Level level_for(const profiles::Mesh& mesh, mesh::Level wanted);
+
+/// The users' own files that a mesh file names (`clusters[].file`), relative to it.
+base::Result<mesh::BaseFiles> read_base_files(const Session& session, const profiles::Mesh& mesh);
+
 /// A mesh, what is known of it, and the time it is judged for.
 struct SeenMesh {
   profiles::Mesh mesh;
   mesh::Observation observation;
   base::Instant at;
+  mesh::BaseFiles files;
 };
 
 /// Looks at the live mesh, telling on the console how far it is.
-mesh::Observation observe_live(Session& session, const MeshContext& context);
+mesh::Observation observe_live(Session& session,
+                               const MeshContext& context,
+                               mesh::Level level = mesh::Level::kTrust);
 
 /// The live mesh, or the snapshot that `options` name (its age is said).
 base::Result<SeenMesh, base::Errors> observe_or_read(Session& session,
-                                                     const SnapshotOptions& options);
+                                                     const SnapshotOptions& options,
+                                                     mesh::Level wanted = mesh::Level::kTrust);
 
 /// The time in `--at`, or now.
 base::Result<base::Instant> time_or_now(const Session& session, const std::string& at);

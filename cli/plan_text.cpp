@@ -13,6 +13,8 @@ char sign_of(mesh::Change change) {
       return '+';
     case mesh::Change::kChange:
       return '~';
+    case mesh::Change::kWait:
+      return '.';
     case mesh::Change::kRemove:
       break;
   }
@@ -28,6 +30,10 @@ std::string render_plan(const mesh::Plan& plan) {
   std::string text;
   for (const mesh::Step& step : plan.steps) {
     const std::string where = step.cluster.empty() ? "" : step.cluster + ": ";
+    if (step.change == mesh::Change::kWait) {
+      text += fmt::format(". {}wait: {}\n\n", where, step.title);
+      continue;
+    }
     text += fmt::format("{} {}{}\n    because {}\n", sign_of(step.change), where, step.title,
                         step.reason);
     for (const std::string& line : step.diff) {
@@ -39,9 +45,11 @@ std::string render_plan(const mesh::Plan& plan) {
     return std::count_if(plan.steps.begin(), plan.steps.end(),
                          [change](const mesh::Step& step) { return step.change == change; });
   };
-  return text + fmt::format("Plan: {} to add, {} to change, {} to remove\n",
+  const auto waits = count(mesh::Change::kWait);
+  return text + fmt::format("Plan: {} to add, {} to change, {} to remove{}\n",
                             count(mesh::Change::kAdd), count(mesh::Change::kChange),
-                            count(mesh::Change::kRemove));
+                            count(mesh::Change::kRemove),
+                            waits == 0 ? "" : fmt::format(", {} to wait for", waits));
 }
 
 }  // namespace meshtrust::cli

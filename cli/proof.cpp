@@ -45,7 +45,7 @@ std::string certificates_table(const profiles::Mesh& mesh,
                                base::Instant at) {
   std::vector<std::vector<std::string>> rows{{"CLUSTER", "CA", "SHA256", "EXPIRES", "SEEN IN"}};
   for (const profiles::Cluster& cluster : mesh.clusters) {
-    if (cluster.role != profiles::Role::kPrimary) {
+    if (!cluster.runs_istiod()) {
       rows.push_back({cluster.name, "signed by " + base::join(cluster.control_plane, ", ")});
       continue;
     }
@@ -92,6 +92,7 @@ void Proof::keep(const std::vector<std::string>& clusters) {
     const bool either = is_wanted(pair.from) || is_wanted(pair.to);
     return !either || (!both && !pair.problem.empty());
   });
+  std::erase_if(conditions, [&](const Shown& one) { return !is_wanted(one.expectation.cluster); });
   std::erase_if(answer.findings, [&](const mesh::Finding& finding) {
     return !finding.cluster.empty() && !is_wanted(finding.cluster);
   });
@@ -103,12 +104,19 @@ ExitCode Proof::exit_code() const {
   return holds() ? code : more_telling(code, kRefused);
 }
 
-Proof prove(const profiles::Mesh& mesh, const mesh::Observation& observation, base::Instant at) {
-  return {
+Proof prove(const profiles::Mesh& mesh,
+            const mesh::Observation& observation,
+            base::Instant at,
+            const mesh::BaseFiles& files) {
+  Proof proof{
       .answer = ask_all(
           mesh::trust_checks(),
           {.mesh = mesh, .observation = observation, .at = at, .purpose = mesh::Purpose::kProve}),
       .pairs = judge_pairs(mesh, observation, at)};
+  if (is_begun(mesh, observation, files)) {
+    proof.conditions = judge_mesh(mesh, observation, at, files, proof.answer);
+  }
+  return proof;
 }
 
 std::string render_proof(const profiles::Mesh& mesh,
@@ -117,12 +125,21 @@ std::string render_proof(const profiles::Mesh& mesh,
                          base::Instant at) {
   const auto accepted = std::count_if(proof.pairs.begin(), proof.pairs.end(),
                                       [](const auto& pair) { return pair.accepted(); });
-  return fmt::format("{}\n{}\n{} of {} accepted by OpenSSL and Botan: {}\n",
-                     certificates_table(mesh, observation, at), pairs_table(proof), accepted,
-                     base::count_of(proof.pairs.size(), "ordered pair"),
-                     !proof.holds()     ? "trust is not proved"
-                     : proof.is_partial ? "so far, every workload will trust every other"
-                                        : "every workload will trust every other");
+  const std::string trust = fmt::format(
+      "{}\n{}\n{} of {} accepted by OpenSSL and Botan", certificates_table(mesh, observation, at),
+      pairs_table(proof), accepted, base::count_of(proof.pairs.size(), "ordered pair"));
+  if (proof.conditions.empty()) {
+    return fmt::format("{}: {}\n", trust,
+                       !proof.holds()     ? "trust is not proved"
+                       : proof.is_partial ? "so far, every workload will trust every other"
+                                          : "every workload will trust every other");
+  }
+  const auto holding = std::count_if(
+      proof.conditions.begin(), proof.conditions.end(),
+      [](const Shown& one) { return one.verdict.state == mesh::Verdict::State::kYes; });
+  return fmt::format("{}\n\n{}\n{} of {} hold: {}\n", trust, render_conditions(proof.conditions),
+                     holding, base::count_of(proof.conditions.size(), "condition"),
+                     proof.holds() ? "the mesh works" : "the mesh is not what it should be");
 }
 
 Json proof_to_json(const profiles::Mesh& mesh,
@@ -150,6 +167,7 @@ Json proof_to_json(const profiles::Mesh& mesh,
     }
     json["pairs"].push_back(std::move(entry));
   }
+  if (!proof.conditions.empty()) json["conditions"] = conditions_to_json(proof.conditions);
   for (const mesh::Finding& finding : proof.answer.findings) {
     json["findings"].push_back(to_json(finding));
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cli/exit_code.h"
+#include "cli/mesh_proof.h"
 #include "cli/session.h"
 #include "mesh/check.h"
 #include "mesh/trust.h"
@@ -9,11 +10,13 @@
 
 namespace meshtrust::cli {
 
-/// The proof that every workload will trust every other: all checks, all pairs.
+/// The proof that every workload will trust every other: all checks, all pairs. Where the mesh was
+/// looked at and is begun, also that it works.
 struct Proof {
   mesh::Answer answer;
   std::vector<mesh::PairVerdict> pairs;
-  bool is_partial = false;  ///< only some clusters were asked about
+  std::vector<Shown> conditions = {};  ///< of the mesh beyond its trust; none before it is begun
+  bool is_partial = false;             ///< only some clusters were asked about
 
   bool holds() const;
   ExitCode exit_code() const;
@@ -21,7 +24,10 @@ struct Proof {
   void keep(const std::vector<std::string>& clusters);
 };
 
-Proof prove(const profiles::Mesh& mesh, const mesh::Observation& observation, base::Instant at);
+Proof prove(const profiles::Mesh& mesh,
+            const mesh::Observation& observation,
+            base::Instant at,
+            const mesh::BaseFiles& files = {});
 
 /// Pairs, certificates and expiry, as people read it.
 std::string render_proof(const profiles::Mesh& mesh,

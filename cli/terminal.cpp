@@ -102,6 +102,10 @@ int SystemTerminal::columns() const {
   return known ? size.ws_col : 80;
 }
 
+bool SystemTerminal::shows_answers() const {
+  return isatty(STDOUT_FILENO) != 0;
+}
+
 Result<bool> SystemTerminal::confirm(std::string_view question) {
   const Tty tty;
   if (!tty.is_open()) return nobody_there();

@@ -23,6 +23,8 @@ class Terminal {
   /// Whether narration may use one live line a cluster: stderr is a terminal of useful size.
   virtual bool can_redraw() const = 0;
   virtual int columns() const = 0;
+  /// Whether answers are read by a person: stdout is a terminal.
+  virtual bool shows_answers() const = 0;
   /// True only for "y" or "yes".
   virtual base::Result<bool> confirm(std::string_view question) = 0;
   virtual base::Result<base::Secret> ask_secret(std::string_view prompt) = 0;
@@ -36,6 +38,7 @@ class SystemTerminal final : public Terminal {
   bool is_there() const override;
   bool can_redraw() const override;
   int columns() const override;
+  bool shows_answers() const override;
   base::Result<bool> confirm(std::string_view question) override;
   base::Result<base::Secret> ask_secret(std::string_view prompt) override;
 

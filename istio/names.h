@@ -1,10 +1,11 @@
 #pragma once
 
 #include <array>
+#include <string>
 #include <string_view>
 
-/// What Istio and meshtrust call things inside a cluster. Names that depend on a revision come with
-/// the revision; here stands what is the same everywhere.
+/// What Istio and meshtrust call things inside a cluster: first what is the same everywhere, then
+/// names as functions of the revision ("" is the default one) and the system namespace.
 namespace meshtrust::istio {
 
 /// The system namespace of a control plane unless the mesh file says otherwise.
@@ -62,5 +63,82 @@ inline constexpr std::string_view kMeshLabel = "meshtrust.io/mesh";
 inline constexpr std::string_view kClusterLabel = "meshtrust.io/cluster";
 /// On a namespace: meshtrust created it, so `destroy` may remove it.
 inline constexpr std::string_view kCreatedByAnnotation = "meshtrust.io/created-by";
+/// On a namespace that meshtrust created for a while: what for. Only a namespace for samples is
+/// deleted as such.
+inline constexpr std::string_view kPurposeLabel = "meshtrust.io/purpose";
+inline constexpr std::string_view kSamplesPurpose = "samples";
+
+/// The namespace of a control plane that serves other clusters, unless the mesh file says
+/// otherwise.
+inline constexpr std::string_view kDefaultExternalNamespace = "external-istiod";
+
+/// Of configuration and of workloads: the revision that they belong to, `revision_label_value`.
+inline constexpr std::string_view kRevisionLabel = "istio.io/rev";
+/// What the default revision is called where it needs a name.
+inline constexpr std::string_view kDefaultRevision = "default";
+/// On a namespace: pods get a sidecar of the default revision when it says "enabled".
+inline constexpr std::string_view kInjectionLabel = "istio-injection";
+/// On a namespace: pods take part in the mesh without a sidecar when it says "ambient".
+inline constexpr std::string_view kDataPlaneModeLabel = "istio.io/dataplane-mode";
+/// On a Service of an ambient mesh: other clusters may call it when it says "true".
+inline constexpr std::string_view kGlobalLabel = "istio.io/global";
+
+/// On a Secret in the system namespace: istiod reads kubeconfigs of other clusters from it when it
+/// says exactly "true". Its keys are the names of those clusters.
+inline constexpr std::string_view kMultiClusterLabel = "istio/multiCluster";
+/// On such a Secret: the cluster that it describes.
+inline constexpr std::string_view kRemoteClusterAnnotation = "networking.istio.io/cluster";
+/// The kubeconfig by which an external istiod reaches its config cluster, and its only key.
+inline constexpr std::string_view kConfigSecret = "istio-kubeconfig";
+inline constexpr std::string_view kConfigSecretKey = "config";
+
+/// Whose token istiods of other clusters use. Never with a revision.
+inline constexpr std::string_view kReaderServiceAccount = "istio-reader-service-account";
+/// On a token Secret: the service account whose token Kubernetes is to put into it.
+inline constexpr std::string_view kServiceAccountAnnotation = "kubernetes.io/service-account.name";
+/// The type of such a Secret.
+inline constexpr std::string_view kServiceAccountTokenType = "kubernetes.io/service-account-token";
+
+/// The value of the label `istio` by which configuration finds east-west and ingress gateways.
+inline constexpr std::string_view kEastWestGateway = "eastwestgateway";
+inline constexpr std::string_view kIngressGateway = "ingressgateway";
+/// The class of an ambient mesh's east-west gateways (Gateway API).
+inline constexpr std::string_view kEastWestGatewayClass = "istio-east-west";
+
+/// TLS between networks (sidecars), and HBONE (ambient): ports of east-west gateways.
+inline constexpr int kCrossNetworkPort = 15443;
+inline constexpr int kHbonePort = 15008;
+/// A control plane's discovery and certificate service, on the Service and on gateways.
+inline constexpr int kDiscoveryPort = 15012;
+/// Its webhooks: on its Service, on its pods, on gateways.
+inline constexpr int kWebhookServicePort = 443;
+inline constexpr int kWebhookPort = 15017;
+/// Readiness of every gateway.
+inline constexpr int kGatewayStatusPort = 15021;
+
+/// "istiod[-R]": Deployment, Service and ServiceAccount of a control plane.
+std::string istiod_name(std::string_view revision);
+/// "istiod[-R].NS.svc": the name that a control plane's certificate is good for.
+std::string istiod_host(std::string_view revision, std::string_view system_namespace);
+/// "istio[-R]": the ConfigMap with the mesh configuration.
+std::string mesh_config_map(std::string_view revision);
+/// "istio-sidecar-injector[-R]": the ConfigMap of injection; absent on remotes.
+std::string injector_config_map(std::string_view revision);
+/// "istio-sidecar-injector[-R][-NS]", the namespace left out when it is the default one.
+std::string injection_webhook(std::string_view revision, std::string_view system_namespace);
+/// "istio-validator[-R]-NS".
+std::string validating_webhook(std::string_view revision, std::string_view system_namespace);
+/// "istio-reader-clusterrole[-R]-NS": the role that Istio's own charts make, and its binding.
+std::string istio_reader_role(std::string_view revision, std::string_view system_namespace);
+/// "meshtrust-reader[-R]-NS": the role that meshtrust makes in its place, and its binding.
+std::string own_reader_role(std::string_view revision, std::string_view system_namespace);
+/// "istio-eastwestgateway[-R]": Deployment, Service, autoscaler; the Gateway of an ambient mesh.
+std::string east_west_gateway_name(std::string_view revision);
+/// "istio-remote-secret-C".
+std::string remote_secret_name(std::string_view cluster);
+/// "<account>-istio-remote-secret-token".
+std::string token_secret_name(std::string_view service_account);
+/// The value of `kRevisionLabel`: the revision, or "default".
+std::string revision_label_value(std::string_view revision);
 
 }  // namespace meshtrust::istio

@@ -16,6 +16,7 @@ struct Version {
 
   std::string text() const;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): the 0 of a rewritten comparison is no pointer
   friend auto operator<=>(const Version&, const Version&) = default;
 };
 

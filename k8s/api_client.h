@@ -12,6 +12,7 @@
 #include "k8s/credentials.h"
 #include "k8s/http.h"
 #include "k8s/object_ref.h"
+#include "k8s/pod_command.h"
 #include "k8s/retry.h"
 #include "k8s/secret_object.h"
 #include "k8s/tunnel.h"
@@ -175,7 +176,8 @@ struct WhoAmI {
 
 struct AccessQuestion {
   std::string verb = {};  ///< "get", "patch", "create"
-  ObjectRef object = {};  ///< group, resource, namespace and name of it count
+  /// Group, resource ("pods/portforward" for a subresource), namespace and name of it count.
+  ObjectRef object = {};
 };
 
 /// One cluster's API. Calls block, may come from several threads, and never retry what cannot be
@@ -268,6 +270,13 @@ class ApiClient {
   /// there is no such pod. That nothing listens there shows only in reading.
   base::Result<std::unique_ptr<ByteStream>> open_tunnel(const PodPort& pod,
                                                         std::chrono::milliseconds at_most);
+  /// Runs a command in a container, by pods/exec over a WebSocket, and waits for its end, `at_most`
+  /// from now. Any exit code is a success. It is never started twice. kNotFound when there is no
+  /// such pod, kUnavailable when the pod cannot run it, says more than `limit_bytes`, or takes too
+  /// long; then it may still go on.
+  base::Result<CommandOutcome> run_in_pod(const PodCommand& command,
+                                          std::chrono::milliseconds at_most,
+                                          std::size_t limit_bytes = 1U << 20U);
 
   const ClientEffects& effects() const { return effects_; }
   /// How waits between attempts are made.
@@ -277,6 +286,18 @@ class ApiClient {
 
  private:
   enum class Repeatable { kNo, kYes };
+
+  /// A connection to something inside a pod.
+  using Upgraded = std::unique_ptr<RawConnection, CloseRawConnection>;
+  struct PodUpgrade {
+    std::string target;
+    std::string_view subprotocol;
+    Repeatable repeatable;
+    std::string action;
+    std::string takes;  ///< the hint for who is not permitted
+    std::chrono::milliseconds at_most;
+  };
+  base::Result<Upgraded> upgrade(const PodUpgrade& wanted);
 
   /// When a call is over, however many requests it makes. What a plugin takes is not counted.
   struct Call {

@@ -17,8 +17,9 @@ using base::Result;
 using base::with_context;
 using std::chrono::milliseconds;
 
-std::string path_of(const PodPort& pod, std::string_view name) {
-  return "/api/v1/namespaces/" + percent_encode(pod.namespace_name) + "/pods/" + std::string(name);
+std::string path_of(std::string_view namespace_name, std::string_view encoded_name) {
+  return "/api/v1/namespaces/" + percent_encode(namespace_name) + "/pods/" +
+         std::string(encoded_name);
 }
 
 /// An answer of something that is no API server and did not agree to a WebSocket either.
@@ -45,7 +46,7 @@ Result<std::string> ApiClient::get_from_pod(const PodPort& pod,
                                             std::size_t limit_bytes) {
   const std::string action = "asking " + pod.describe() + " for '" + std::string(path) + "'";
   const std::string name = percent_encode(pod.pod) + ":" + std::to_string(pod.port);
-  Request request{.target = path_of(pod, name) + "/proxy" + std::string(path),
+  Request request{.target = path_of(pod.namespace_name, name) + "/proxy" + std::string(path),
                   .accept = "*/*",
                   .answer_limit_bytes = limit_bytes};
   MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action));
@@ -54,33 +55,63 @@ Result<std::string> ApiClient::get_from_pod(const PodPort& pod,
   return fail(with_context(refused_by_pod(reply), action));
 }
 
+Result<ApiClient::Upgraded> ApiClient::upgrade(const PodUpgrade& wanted) {
+  Request request{.target = wanted.target,
+                  .accept = "*/*",  // kubelets know no type for what has none; a Status is JSON
+                  .at_most = wanted.at_most,
+                  .web_socket = {{.subprotocol = std::string(wanted.subprotocol),
+                                  .nonce = base::to_base64(effects_.random.bytes(16))}}};
+  MESHTRUST_TRY(Reply reply, perform(std::move(request), wanted.repeatable, wanted.action));
+  if (reply.upgraded) return std::move(reply.upgraded);
+  if (reply.status == 401) return fail(refusal(reply, wanted.action));
+  if (!read_status(reply).understood) {
+    return fail(with_context(no_web_socket(reply), wanted.action));
+  }
+  Error error = refusal(reply, wanted.action);
+  if (error.code == Code::kPermission) error.hints.push_back(wanted.takes);
+  return fail(std::move(error));
+}
+
 Result<std::unique_ptr<ByteStream>> ApiClient::open_tunnel(const PodPort& pod,
                                                            milliseconds at_most) {
-  const std::string action = "opening a tunnel to " + pod.describe();
   const auto deadline = effects_.clock.steady() + at_most;
-  Request request{
-      .target =
-          path_of(pod, percent_encode(pod.pod)) + "/portforward?ports=" + std::to_string(pod.port),
-      .accept = "*/*",  // kubelets know no type for what has none; a Status is JSON anyway
-      .at_most = at_most,
-      .web_socket = {{.subprotocol = std::string(kChannelProtocol),
-                      .nonce = base::to_base64(effects_.random.bytes(16))}}};
-  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action));
-  if (reply.upgraded) {
-    auto tunnel = forward_port(std::move(reply.upgraded), pod, effects_.random);
-    tunnel->set_deadline(deadline);
-    return tunnel;
+  MESHTRUST_TRY(
+      Upgraded connection,
+      upgrade({.target = path_of(pod.namespace_name, percent_encode(pod.pod)) +
+                         "/portforward?ports=" + std::to_string(pod.port),
+               .subprotocol = kChannelProtocol,
+               .repeatable = Repeatable::kYes,
+               .action = "opening a tunnel to " + pod.describe(),
+               .takes = "a tunnel takes the rights 'get' and 'create' on pods/portforward in "
+                        "namespace '" +
+                        pod.namespace_name + "'",
+               .at_most = at_most}));
+  auto tunnel = forward_port(std::move(connection), pod, effects_.random);
+  tunnel->set_deadline(deadline);
+  return tunnel;
+}
+
+Result<CommandOutcome> ApiClient::run_in_pod(const PodCommand& command,
+                                             milliseconds at_most,
+                                             std::size_t limit_bytes) {
+  const auto deadline = effects_.clock.steady() + at_most;
+  std::string target =
+      path_of(command.namespace_name, percent_encode(command.pod)) +
+      "/exec?stdout=true&stderr=true&container=" + percent_encode(command.container);
+  for (const std::string& word : command.words) {
+    target += "&command=" + percent_encode(word);
   }
-  if (reply.status == 401) return fail(refusal(reply, action));
-  if (!read_status(reply).understood) return fail(with_context(no_web_socket(reply), action));
-  Error error = refusal(reply, action);
-  if (error.code == Code::kPermission) {
-    error.hints.push_back(
-        "a tunnel takes the rights 'get' and 'create' on pods/portforward in "
-        "namespace '" +
-        pod.namespace_name + "'");
-  }
-  return fail(std::move(error));
+  MESHTRUST_TRY(Upgraded connection,
+                upgrade({.target = std::move(target),
+                         .subprotocol = kExecProtocol,
+                         .repeatable = Repeatable::kNo,
+                         .action = "running " + command.describe(),
+                         .takes = "it takes the rights 'get' and 'create' on pods/exec in "
+                                  "namespace '" +
+                                  command.namespace_name + "'",
+                         .at_most = at_most}));
+  return read_outcome(std::move(connection), command, effects_.clock, effects_.random, deadline,
+                      limit_bytes);
 }
 
 }  // namespace meshtrust::k8s

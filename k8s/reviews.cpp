@@ -61,13 +61,16 @@ Result<std::optional<Json>> ApiClient::post_review(std::string_view path,
 Result<bool> ApiClient::can_i(const AccessQuestion& question) {
   const std::string action =
       "asking whether '" + question.verb + "' of " + question.object.describe() + " is allowed";
-  Json attributes{{"verb", question.verb}, {"resource", question.object.resource}};
+  const std::string& resource = question.object.resource;
+  const auto slash = std::min(resource.find('/'), resource.size());
+  Json attributes{{"verb", question.verb}, {"resource", resource.substr(0, slash)}};
   const auto add = [&](const char* key, const std::string& value) {
     if (!value.empty()) attributes[key] = value;
   };
   add("group", question.object.group());
   add("namespace", question.object.namespace_name);
   add("name", question.object.name);
+  if (slash < resource.size()) add("subresource", resource.substr(slash + 1));
   const Json review{{"apiVersion", "authorization.k8s.io/v1"},
                     {"kind", "SelfSubjectAccessReview"},
                     {"spec", {{"resourceAttributes", std::move(attributes)}}}};

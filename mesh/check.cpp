@@ -1,6 +1,7 @@
 #include "mesh/check.h"
 
 #include "mesh/check/identity.h"
+#include "mesh/check/installation.h"
 #include "mesh/check/material.h"
 
 #include <array>
@@ -26,6 +27,29 @@ std::span<const Check> trust_checks() {
       Check{"renewal-not-due", "is there time before the intermediates expire?",
             check_renewal_not_due},
       Check{"mutual-trust", "does every cluster accept every other?", check_mutual_trust},
+  };
+  return kChecks;
+}
+
+std::span<const Check> mesh_checks() {
+  static constexpr std::array kChecks{
+      Check{"installable", "does the mesh file say all that an installation needs?",
+            check_installable},
+      Check{"installations-ours", "are the live control planes this mesh's, of its version?",
+            check_installations},
+      Check{"api-servers-reachable", "can peers reach every API server at its address?",
+            check_api_servers},
+      Check{"remotes-free", "does nobody else manage the remotes?", check_managers},
+      Check{"addresses-disjoint", "do clusters of one network have addresses of their own?",
+            check_pod_addresses},
+      Check{"gateway-api-there", "is the Gateway API installed where it is needed?",
+            check_gateway_api},
+      Check{"webhooks-backed", "does every injection webhook have somebody to call?",
+            check_orphaned_webhooks},
+      Check{"access-ours", "are the remote secrets this mesh's?", check_remote_secrets},
+      Check{"gateways-bounded", "who may reach the control ports of gateways?",
+            check_open_gateways},
+      Check{"readers-bounded", "can remote secrets read no CA keys?", check_readers},
   };
   return kChecks;
 }

@@ -4,9 +4,12 @@
 #include "base/time.h"
 #include "mesh/finding.h"
 #include "mesh/observation.h"
+#include "profiles/installation.h"
 #include "profiles/mesh.h"
 
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +21,9 @@ enum class Purpose {
   kChange,  ///< plan, apply: everything has to be known, and be ours
 };
 
+/// The users' own files (`clusters[].file`) by cluster.
+using BaseFiles = std::map<std::string, profiles::BaseFile>;
+
 /// What a check looks at.
 struct CheckSubject {
   const profiles::Mesh& mesh;
@@ -25,6 +31,7 @@ struct CheckSubject {
   base::Instant at;
   Purpose purpose = Purpose::kProve;
   bool allow_unsupported = false;  ///< go on with versions that nobody here has tried
+  const BaseFiles* files = nullptr;
 
   const ClusterObservation* observed(const profiles::Cluster& cluster) const {
     return observation.find(cluster.name);
@@ -46,6 +53,9 @@ struct Check {
 
 /// The table of checks about trust, in the order in which they are reported.
 std::span<const Check> trust_checks();
+
+/// The table of checks about what a mesh is made of, beyond its trust.
+std::span<const Check> mesh_checks();
 
 /// Asks them all.
 Answer ask_all(std::span<const Check> checks, const CheckSubject& subject);

@@ -1,42 +1,16 @@
 #include "mesh/observation.h"
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "mesh/snapshot.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace meshtrust::mesh {
+namespace snapshot {
 namespace {
 
 using base::Code;
-using base::Json;
-
-/// Ends in `observation_from_json`: reading a snapshot is all or nothing.
-struct Malformed {
-  std::string what;
-};
-
-const Json& field(const Json& object, const char* name) {
-  if (!object.is_object() || !object.contains(name)) {
-    throw Malformed{fmt::format("'{}' is missing", name)};
-  }
-  return object.at(name);
-}
-
-template <class T>
-T value(const Json& object, const char* name) {
-  try {
-    return field(object, name).get<T>();
-  } catch (const Json::exception&) {
-    throw Malformed{fmt::format("'{}' is of the wrong type", name)};
-  }
-}
-
-base::Instant instant(const Json& object, const char* name) {
-  const auto time = base::parse_rfc3339(value<std::string>(object, name));
-  if (!time) throw Malformed{fmt::format("'{}': {}", name, time.error().message)};
-  return *time;
-}
 
 std::string_view name_of(istio::KeyMatch match) {
   switch (match) {
@@ -60,15 +34,7 @@ istio::KeyMatch key_match(const std::string& name) {
   throw Malformed{fmt::format("'key' is '{}'", name)};
 }
 
-// One pair of functions a type: what is written is what is read.
-
-Json write(const std::string& text) {
-  return text;
-}
-void read(const Json& json, std::string& text) {
-  if (!json.is_string()) throw Malformed{"a text is of the wrong type"};
-  text = json.get<std::string>();
-}
+}  // namespace
 
 Json write(const istio::PublicBundle& bundle) {
   return {
@@ -97,12 +63,20 @@ void read(const Json& json, ServerFacts& server) {
 
 Json write(const NamespaceFacts& facts) {
   Json json = {{"terminating", facts.terminating},
-               {"createdByMeshtrust", facts.created_by_meshtrust}};
+               {"createdByMeshtrust", facts.created_by_meshtrust},
+               {"mesh", facts.mesh},
+               {"networkSetByOthers", facts.network_set_by_others}};
   if (facts.network) json["network"] = *facts.network;
+  if (facts.control_planes) json["controlPlanes"] = *facts.control_planes;
   return json;
 }
 void read(const Json& json, NamespaceFacts& facts) {
   if (json.contains("network")) facts.network = value<std::string>(json, "network");
+  if (json.contains("controlPlanes")) {
+    facts.control_planes = value<std::string>(json, "controlPlanes");
+  }
+  facts.mesh = value<std::string>(json, "mesh");
+  facts.network_set_by_others = value<bool>(json, "networkSetByOthers");
   facts.terminating = value<bool>(json, "terminating");
   facts.created_by_meshtrust = value<bool>(json, "createdByMeshtrust");
 }
@@ -175,30 +149,6 @@ void read(const Json& json, StoreFacts& store) {
   }
 }
 
-template <class T>
-Json write(const Observed<T>& observed) {
-  if (const T* found = observed.found()) return {{"found", write(*found)}};
-  if (observed.is_absent()) return "absent";
-  const base::Error& why = *observed.why_unknown();
-  return {{"unknown",
-           {{"code", base::name_of(why.code)}, {"message", why.message}, {"hints", why.hints}}}};
-}
-template <class T>
-void read(const Json& json, Observed<T>& observed) {
-  if (json.is_string() && json == "absent") {
-    observed = Absent{};
-  } else if (json.is_object() && json.contains("found")) {
-    T found;
-    read(json.at("found"), found);
-    observed = std::move(found);
-  } else {
-    const Json& why = field(json, "unknown");
-    observed = Observed<T>::unknown({.code = base::code_from_name(value<std::string>(why, "code")),
-                                     .message = value<std::string>(why, "message"),
-                                     .hints = value<std::vector<std::string>>(why, "hints")});
-  }
-}
-
 Json write(const ClusterObservation& cluster) {
   return {{"name", cluster.name},
           {"context", cluster.context},
@@ -222,7 +172,21 @@ void read(const Json& json, ClusterObservation& cluster) {
   read(field(json, "trustDomain"), cluster.trust_domain);
 }
 
+namespace {
+
+constexpr std::array kLevels{std::pair{Level::kTrust, "trust"}, std::pair{Level::kMesh, "mesh"},
+                             std::pair{Level::kDeep, "deep"}};
+
+Level level_of(const Json& json) {
+  const auto name = value<std::string>(json, "level");
+  for (const auto& [level, word] : kLevels) {
+    if (name == word) return level;
+  }
+  throw Malformed{fmt::format("'level' is '{}'", name)};
+}
+
 }  // namespace
+}  // namespace snapshot
 
 const ClusterObservation* Observation::find(std::string_view cluster) const {
   const auto found = std::find_if(clusters.begin(), clusters.end(),
@@ -230,20 +194,28 @@ const ClusterObservation* Observation::find(std::string_view cluster) const {
   return found == clusters.end() ? nullptr : &*found;
 }
 
-Json to_json(const Observation& observation) {
+base::Json to_json(const Observation& observation) {
+  // NOLINTNEXTLINE(google-build-using-namespace): its functions are made for these two
+  using namespace snapshot;
   Json json = {{"apiVersion", "meshtrust/v1"},
                {"kind", "Observation"},
                {"at", base::format_rfc3339(observation.at)},
                {"mesh", observation.mesh},
                {"store", write(observation.store)},
                {"clusters", Json::array()}};
+  for (const auto& [level, word] : kLevels) {
+    if (level == observation.level) json["level"] = word;
+  }
   for (const auto& cluster : observation.clusters) {
     json["clusters"].push_back(write(cluster));
+    if (observation.level != Level::kTrust) json["clusters"].back()["live"] = write(cluster.live);
   }
   return json;
 }
 
-base::Result<Observation> observation_from_json(const Json& json) {
+base::Result<Observation> observation_from_json(const base::Json& json) {
+  // NOLINTNEXTLINE(google-build-using-namespace): its functions are made for these two
+  using namespace snapshot;
   try {
     if (value<std::string>(json, "kind") != "Observation") throw Malformed{"'kind' is another"};
     const auto version = value<std::string>(json, "apiVersion");
@@ -254,8 +226,11 @@ base::Result<Observation> observation_from_json(const Json& json) {
     observation.at = instant(json, "at");
     observation.mesh = value<std::string>(json, "mesh");
     read(field(json, "store"), observation.store);
+    observation.level = level_of(json);
     for (const Json& entry : field(json, "clusters")) {
-      read(entry, observation.clusters.emplace_back());
+      ClusterObservation& cluster = observation.clusters.emplace_back();
+      read(entry, cluster);
+      if (observation.level != Level::kTrust) read(field(entry, "live"), cluster.live);
     }
     return observation;
   } catch (const Malformed& problem) {

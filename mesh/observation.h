@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "istio/acceptance.h"
 #include "istio/bundle.h"
+#include "mesh/live.h"
 #include "mesh/observed.h"
 
 #include <map>
@@ -26,9 +27,12 @@ struct ServerFacts {
 
 /// The system namespace of the control plane.
 struct NamespaceFacts {
-  std::optional<std::string> network;  ///< value of topology.istio.io/network
+  std::optional<std::string> network;              ///< value of topology.istio.io/network
+  std::optional<std::string> control_planes = {};  ///< of topology.istio.io/controlPlaneClusters
   bool terminating = false;
   bool created_by_meshtrust = false;
+  std::string mesh = {};               ///< of the ownership labels; empty without
+  bool network_set_by_others = false;  ///< that label, going by the owners of fields
 };
 
 /// What may be known about a live `cacerts`. Never the key: only whether it fits.
@@ -62,6 +66,7 @@ struct ClusterObservation {
   Observed<IstiodFacts> istiod;
   Observed<std::string> workload_roots;  ///< PEM in istio-ca-root-cert of the system namespace
   Observed<std::string> trust_domain;    ///< of the live mesh configuration
+  LiveMesh live;                         ///< from level `kMesh` on
 };
 
 /// What the trust store's ledger knows of one certificate.
@@ -87,7 +92,8 @@ struct StoreFacts {
 /// elsewhere and later. No secret is in it.
 struct Observation {
   base::Instant at;
-  std::string mesh;            ///< metadata.name it was made for
+  std::string mesh;  ///< metadata.name it was made for
+  Level level = Level::kTrust;
   Observed<StoreFacts> store;  ///< absent before the first apply
   std::vector<ClusterObservation> clusters;
 

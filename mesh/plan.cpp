@@ -4,11 +4,13 @@
 #include "base/text.h"
 #include "istio/names.h"
 #include "mesh/trust.h"
+#include "profiles/model.h"
 #include "profiles/trust_objects.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace meshtrust::mesh {
 namespace {
@@ -44,6 +46,15 @@ class TrustPlanner {
   TrustPlanner(const Mesh& mesh, const Observation& observation)
       : mesh_(mesh), observation_(observation) {}
 
+  Plan namespaces() {
+    plan_.mesh = mesh_.name;
+    for (const Cluster& cluster : mesh_.clusters) {
+      const ClusterObservation* seen = observation_.find(cluster.name);
+      if (seen != nullptr) plan_namespace(cluster, *seen);
+    }
+    return std::move(plan_);
+  }
+
   Plan plan() {
     plan_.mesh = mesh_.name;
     const bool anything_to_issue =
@@ -66,7 +77,7 @@ class TrustPlanner {
 
   bool needs_intermediate(const Cluster& cluster) const {
     const ClusterObservation* seen = observation_.find(cluster.name);
-    return cluster.role == profiles::Role::kPrimary && seen != nullptr && seen->cacerts.is_absent();
+    return cluster.runs_istiod() && seen != nullptr && seen->cacerts.is_absent();
   }
 
   void plan_root() {
@@ -89,7 +100,7 @@ class TrustPlanner {
     if (seen == nullptr) return;
     const bool writes_into_namespace = needs_intermediate(cluster);
     plan_namespace(cluster, *seen);
-    if (cluster.role != profiles::Role::kPrimary) return;
+    if (!cluster.runs_istiod()) return;
     if (writes_into_namespace) plan_cacerts(cluster);
     plan_twin(cluster, *seen);
     plan_arrival(cluster, *seen);
@@ -113,10 +124,19 @@ class TrustPlanner {
 
   void plan_namespace(const Cluster& cluster, const ClusterObservation& seen) {
     const NamespaceFacts* live = seen.system_namespace.found();
-    if (live != nullptr && live->network == cluster.network) return;
+    const std::string managers = profiles::control_plane_annotation(mesh_, cluster);
+    const bool has_network = live != nullptr && live->network == cluster.network;
+    const bool has_managers =
+        managers.empty() || (live != nullptr && live->control_planes == managers);
+    if (has_network && has_managers) return;
     const bool ours = live == nullptr || live->created_by_meshtrust;
-    std::vector<std::string> diff{
-        fmt::format("+ label {}: {}", istio::kNetworkLabel, cluster.network)};
+    std::vector<std::string> diff;
+    if (!has_network) {
+      diff.push_back(fmt::format("+ label {}: {}", istio::kNetworkLabel, cluster.network));
+    }
+    if (!has_managers) {
+      diff.push_back(fmt::format("+ annotation {}: {}", istio::kControlPlaneAnnotation, managers));
+    }
     if (ours) {
       for (const auto& [key, value] : profiles::ownership_labels(mesh_, cluster)) {
         diff.push_back(fmt::format("+ label {}: {}", key, value));
@@ -129,18 +149,20 @@ class TrustPlanner {
          .cluster = cluster.name,
          .change = live == nullptr ? Change::kAdd : Change::kChange,
          .title = "namespace " + system_namespace(),
-         .reason = live == nullptr ? "it does not exist" : "it has no network label",
+         .reason = live == nullptr ? "it does not exist"
+                   : has_network   ? "istiods elsewhere are to manage this cluster"
+                                   : "it has no network label",
          .needs = {},
          .diff = std::move(diff),
-         .action = ApplyObject{
-             .api_version = "v1",
-             .kind = "Namespace",
-             .resource = "namespaces",
-             .namespace_name = {},
-             .name = system_namespace(),
-             .object = profiles::namespace_object(
-                 mesh_, cluster,
-                 ours ? profiles::NamespaceOwner::kMeshtrust : profiles::NamespaceOwner::kUser)}});
+         .action = ApplyObjects{
+             {{.api_version = "v1",
+               .kind = "Namespace",
+               .resource = "namespaces",
+               .namespace_name = {},
+               .name = system_namespace(),
+               .body = profiles::namespace_object(mesh_, cluster,
+                                                  ours ? profiles::NamespaceOwner::kMeshtrust
+                                                       : profiles::NamespaceOwner::kUser)}}}});
   }
 
   void plan_cacerts(const Cluster& cluster) {
@@ -253,6 +275,8 @@ std::string_view name_of(Change change) {
       return "add";
     case Change::kChange:
       return "change";
+    case Change::kWait:
+      return "wait";
     case Change::kRemove:
       break;
   }
@@ -262,21 +286,19 @@ std::string_view name_of(Change change) {
 std::string_view kind_of(const Action& action) {
   struct Names {
     std::string_view operator()(const MintRoot&) const { return "mint-root"; }
-    std::string_view operator()(const ApplyObject&) const { return "apply"; }
+    std::string_view operator()(const ApplyObjects&) const { return "apply"; }
     std::string_view operator()(const PushTrust&) const { return "push-trust"; }
     std::string_view operator()(const PublishTwin&) const { return "publish-twin"; }
     std::string_view operator()(const RecordArrival&) const { return "record-arrival"; }
+    std::string_view operator()(const Await&) const { return "await"; }
+    std::string_view operator()(const Install&) const { return "install"; }
+    std::string_view operator()(const ShareAccess&) const { return "share-access"; }
+    std::string_view operator()(const Delete&) const { return "delete"; }
+    std::string_view operator()(const Uninstall&) const { return "uninstall"; }
+    std::string_view operator()(const Sweep&) const { return "sweep"; }
+    std::string_view operator()(const ReleaseNamespace&) const { return "release-namespace"; }
   };
   return std::visit(Names{}, action);
-}
-
-/// Adds the rights to write `right` and to read it back.
-void add_write(std::vector<Right>& rights, Right right, Change change) {
-  for (const char* verb : {"get", "create", "patch"}) {
-    if (change != Change::kAdd && std::string_view(verb) == "create") continue;
-    right.verb = verb;
-    rights.push_back(right);
-  }
 }
 
 }  // namespace
@@ -288,76 +310,53 @@ bool Plan::requires_root_key() const {
   });
 }
 
-std::vector<Right> Plan::requires_rights() const {
-  std::vector<Right> rights;
-  for (const Step& step : steps) {
-    Right right{.cluster = step.cluster,
-                .verb = {},
-                .api_version = "v1",
-                .kind = "Secret",
-                .resource = "secrets",
-                .namespace_name = {},
-                .name = std::string(istio::kCaSecret)};
-    if (const auto* object = std::get_if<ApplyObject>(&step.action)) {
-      right.api_version = object->api_version;
-      right.kind = object->kind;
-      right.resource = object->resource;
-      right.namespace_name = object->namespace_name;
-      right.name = object->name;
-      add_write(rights, right, step.change);
-    } else if (const auto* push = std::get_if<PushTrust>(&step.action)) {
-      right.namespace_name = push->namespace_name;
-      add_write(rights, right, step.change);
-    } else if (const auto* twin = std::get_if<PublishTwin>(&step.action)) {
-      right.kind = "ConfigMap";
-      right.resource = "configmaps";
-      right.namespace_name = twin->namespace_name;
-      right.name = istio::kPublicTwin;
-      add_write(rights, right, step.change);
+void sort_by_needs(Plan& plan) {
+  std::vector<Step>& steps = plan.steps;
+  std::map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    places.emplace(steps[i].id, i);
+  }
+  std::vector<std::size_t> missing(steps.size());
+  std::vector<std::vector<std::size_t>> waiting(steps.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    Step& step = steps[i];
+    std::erase_if(step.needs, [&](const std::string& need) {
+      return need == step.id || !places.contains(need);
+    });
+    std::sort(step.needs.begin(), step.needs.end());
+    step.needs.erase(std::unique(step.needs.begin(), step.needs.end()), step.needs.end());
+    missing[i] = step.needs.size();
+    for (const std::string& need : step.needs) {
+      waiting[places.at(need)].push_back(i);
     }
   }
-  return rights;
+  std::set<std::size_t> ready;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (missing[i] == 0) ready.insert(i);
+  }
+  std::vector<Step> ordered;
+  ordered.reserve(steps.size());
+  while (!ready.empty()) {
+    const std::size_t next = ready.extract(ready.begin()).value();
+    for (const std::size_t one : waiting[next]) {
+      if (--missing[one] == 0) ready.insert(one);
+    }
+    ordered.push_back(std::move(steps[next]));
+  }
+  MESHTRUST_CHECK(ordered.size() == steps.size());
+  steps = std::move(ordered);
 }
 
-std::vector<Right> rights_of_trust(const std::string& cluster,
-                                   const std::string& system_namespace) {
-  const auto step = [&cluster](Action action) {
-    return Step{.id = {},
-                .cluster = cluster,
-                .title = {},
-                .reason = {},
-                .needs = {},
-                .diff = {},
-                .action = std::move(action)};
-  };
-  const Plan everything{
-      .mesh = {},
-      .steps = {
-          step(ApplyObject{.api_version = "v1",
-                           .kind = "Namespace",
-                           .resource = "namespaces",
-                           .namespace_name = {},
-                           .name = system_namespace,
-                           .object = {}}),
-          step(PushTrust{.namespace_name = system_namespace, .key = {}, .lifetime = {}}),
-          step(PublishTwin{
-              .namespace_name = system_namespace, .certificates = std::nullopt, .after = {}})}};
-  std::vector<Right> rights = everything.requires_rights();
-  const auto look = [&](const char* verb, const char* api_version, const char* kind,
-                        const char* resource, bool in_namespace, std::string_view name) {
-    rights.push_back({.cluster = cluster,
-                      .verb = verb,
-                      .api_version = api_version,
-                      .kind = kind,
-                      .resource = resource,
-                      .namespace_name = in_namespace ? system_namespace : "",
-                      .name = std::string(name)});
-  };
-  look("get", "v1", "Namespace", "namespaces", false, "kube-system");
-  look("list", "apps/v1", "Deployment", "deployments", true, "");
-  look("get", "v1", "ConfigMap", "configmaps", true, istio::kRootConfigMap);
-  look("get", "v1", "ConfigMap", "configmaps", true, "istio");
-  return rights;
+std::optional<istio::Version> Plan::requires_installer() const {
+  for (const Step& step : steps) {
+    if (const auto* install = std::get_if<Install>(&step.action)) {
+      return install->installation.version;
+    }
+    if (const auto* uninstall = std::get_if<Uninstall>(&step.action)) {
+      return uninstall->installation.version;
+    }
+  }
+  return std::nullopt;
 }
 
 Json to_json(const Plan& plan) {
@@ -380,6 +379,10 @@ Json to_json(const Plan& plan) {
 
 bool Planned::is_refused() const {
   return !answer.unknowns.empty() || has_severity(answer.findings, Severity::kCritical);
+}
+
+Plan plan_namespaces(const Mesh& mesh, const Observation& observation) {
+  return TrustPlanner(mesh, observation).namespaces();
 }
 
 Planned plan_trust(const Mesh& mesh, const Observation& observation, const PlanOptions& options) {

@@ -8,10 +8,14 @@
 #include "mesh/observation.h"
 #include "pki/key.h"
 #include "pki/name.h"
+#include "profiles/installation.h"
 #include "profiles/mesh.h"
+#include "profiles/model.h"
+#include "profiles/object.h"
 
 #include <nlohmann/json.hpp>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -22,25 +26,21 @@ namespace meshtrust::mesh {
 /// Mint the root into the trust store (creating the store if need be).
 struct MintRoot {
   pki::DistinguishedName subject;
-  pki::KeyAlgorithm key;
-  base::Seconds lifetime;
+  pki::KeyAlgorithm key = pki::KeyAlgorithm::kEcdsaP256;
+  base::Seconds lifetime{};
 };
 
-/// Server-side apply of one object that holds nothing secret.
-struct ApplyObject {
-  std::string api_version;
-  std::string kind;
-  std::string resource;        ///< lower-case plural
-  std::string namespace_name;  ///< empty for what belongs to the cluster
-  std::string name;
-  base::Json object;
+/// Server-side apply of objects that hold nothing secret, one after the other. Their references are
+/// replaced by what is known by then.
+struct ApplyObjects {
+  std::vector<profiles::Object> objects;
 };
 
 /// Mint an intermediate, push it as `cacerts`, read it back, forget the key: one attempt.
 struct PushTrust {
   std::string namespace_name;
-  pki::KeyAlgorithm key;
-  base::Seconds lifetime;
+  pki::KeyAlgorithm key = pki::KeyAlgorithm::kEcdsaP256;
+  base::Seconds lifetime{};
 };
 
 /// Write the public twin of what `cacerts` holds: as it was observed, or, where this plan pushes
@@ -56,9 +56,72 @@ struct RecordArrival {
   std::string fingerprint;
 };
 
-using Action = std::variant<MintRoot, ApplyObject, PushTrust, PublishTwin, RecordArrival>;
+/// Wait until a condition of the table holds; it changes nothing.
+struct Await {
+  std::string condition;
+  std::string namespace_name;  ///< of the control plane or gateway that it is about
+  std::string revision;
+  std::string gives;  ///< the reference whose value it finds out; often none
+};
 
-enum class Change { kAdd, kChange, kRemove };
+/// Run the installer, and mark what it installed. References are replaced as for `ApplyObjects`.
+struct Install {
+  profiles::Installation installation;
+};
+
+/// Give the istiod of one cluster a kubeconfig for another: the token of a service account of
+/// `source`, in a Secret of the cluster of the step. The token is in nothing but Secrets.
+struct ShareAccess {
+  profiles::RemoteSecretIntent intent;
+  std::string namespace_name;  ///< in both clusters
+  std::string server;          ///< at which the istiod reaches `intent.source`
+};
+
+/// One object that is to go.
+struct DoomedObject {
+  std::string api_version;
+  std::string kind;
+  std::string resource;
+  std::string namespace_name;
+  std::string name;
+};
+
+/// Delete objects, in order, and wait until each is gone. What is gone already is fine.
+struct Delete {
+  std::vector<DoomedObject> objects;
+};
+
+/// Have the installer take away what it installed.
+struct Uninstall {
+  profiles::Installation installation;
+};
+
+/// Take away what istiods leave all over a cluster and nobody else uses: roots in every namespace,
+/// gateway classes, CRDs without objects. Nothing while another control plane runs there.
+struct Sweep {
+  std::vector<std::string> namespaces;  ///< of the control planes that are gone
+  std::string revision;                 ///< of the one in the first of them
+};
+
+/// Give a namespace of the user's back: without our labels and annotations.
+struct ReleaseNamespace {
+  std::string name;
+};
+
+using Action = std::variant<MintRoot,
+                            ApplyObjects,
+                            PushTrust,
+                            PublishTwin,
+                            RecordArrival,
+                            Await,
+                            Install,
+                            ShareAccess,
+                            Delete,
+                            Uninstall,
+                            Sweep,
+                            ReleaseNamespace>;
+
+enum class Change { kAdd, kChange, kRemove, kWait };
 
 /// One thing to do. Values known later read "(known after west/cacerts)" in the diff.
 struct Step {
@@ -91,9 +154,15 @@ struct Plan {
   bool is_empty() const { return steps.empty(); }
   /// A root key has to be opened (or made).
   bool requires_root_key() const;
+  /// The version of Istio whose installer has to be at hand; none when nothing is installed.
+  std::optional<istio::Version> requires_installer() const;
   /// Every right that the steps will use, each once.
   std::vector<Right> requires_rights() const;
 };
+
+/// Puts the steps of a plan into an order in which they can run, otherwise as they are. Needs that
+/// are no step of it are met already and left out.
+void sort_by_needs(Plan& plan);
 
 /// Every right that making and running a plan of trust can use in a cluster whose system namespace
 /// is `system_namespace`, whatever is there already.
@@ -120,5 +189,35 @@ struct PlanOptions {
 Planned plan_trust(const profiles::Mesh& mesh,
                    const Observation& observation,
                    const PlanOptions& options);
+
+/// The steps that give every cluster its system namespace, labelled and annotated.
+Plan plan_namespaces(const profiles::Mesh& mesh, const Observation& observation);
+
+/// What apply would do about the whole mesh: the steps of `plan_trust`, and after them everything
+/// up to the last istiod that sees its last remote. `observation` is of level `kMesh` or deeper.
+Planned plan_mesh(const profiles::Mesh& mesh,
+                  const Observation& observation,
+                  const PlanOptions& options,
+                  const BaseFiles& files = {});
+
+/// The steps after trust alone, as far as they can be told: what is unknown stands beside them and
+/// has no step. To be shown, never to be run.
+Planned sketch_mesh(const profiles::Mesh& mesh,
+                    const Observation& observation,
+                    const PlanOptions& options,
+                    const BaseFiles& files);
+
+struct DestroyOptions {
+  std::vector<std::string> clusters;  ///< that leave the mesh; all when empty
+  bool keep_trust = false;            ///< leaves cacerts, its twin and their namespace
+};
+
+/// How what this mesh made is taken away again, remotes before their control planes. Refused where
+/// a remote would stay behind without one; what others made is left alone. Knows nothing of the
+/// trust store, which stays as it is.
+Planned plan_destroy(const profiles::Mesh& mesh,
+                     const Observation& observation,
+                     const DestroyOptions& options,
+                     const BaseFiles& files = {});
 
 }  // namespace meshtrust::mesh

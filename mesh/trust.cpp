@@ -119,7 +119,7 @@ Observed<Material> material_of(const ClusterObservation& cluster) {
 }
 
 std::vector<std::string> issuers_of(const profiles::Cluster& cluster) {
-  if (cluster.role == profiles::Role::kRemote) return cluster.control_plane;
+  if (!cluster.runs_istiod()) return cluster.control_plane;
   return {cluster.name};
 }
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -26,9 +27,19 @@ std::string unique_name(const std::string& wanted, const std::set<std::string>& 
   return name;
 }
 
-bool has_remotes(const InitRequest& request) {
-  return request.topology == Topology::kPrimaryRemote ||
-         request.topology == Topology::kPrimaryRemoteMultiNetwork;
+/// What the cluster number `index` is: the first runs the istiod of any that are managed.
+Role role_of(const InitRequest& request, std::size_t index) {
+  if (request.topology == Topology::kExternalControlPlane) {
+    constexpr std::array kFirst{Role::kExternal, Role::kConfig};
+    return index < kFirst.size() ? kFirst[index] : Role::kRemote;
+  }
+  const bool has_remotes = request.topology == Topology::kPrimaryRemote ||
+                           request.topology == Topology::kPrimaryRemoteMultiNetwork;
+  return has_remotes && index > 0 ? Role::kRemote : Role::kPrimary;
+}
+
+bool is_ambient(const InitRequest& request) {
+  return request.topology == Topology::kAmbientMultiNetwork;
 }
 
 bool shares_one_network(const InitRequest& request) {
@@ -86,9 +97,17 @@ spec:
     #   lifetime: {lifetime}
     #   renewBefore: {renew_before}
 
-  # istio:
-  #   version: "1.30.3"  # in quotes
+  {istio}istio:
+  {version}  version: "{version_text}"  # in quotes{version_meaning}
   #   namespace: istio-system
+  #   revision: ""
+  {data_plane}  dataPlane: {data_plane_word}
+
+  # Which clusters' endpoints each istiod learns: all, none, or a list a cluster.
+  # discovery: all
+  # The gateways between networks. Load balancers are public unless annotations say otherwise.
+  # eastWestGateway:
+  #   sourceRanges: [10.0.0.0/8]
 
   # Any key of a cluster but its name, for all clusters that do not say otherwise.
   # defaults:
@@ -102,6 +121,14 @@ spec:
       fmt::arg("name", base::yaml_scalar(mesh_name)), fmt::arg("mode", name_of(trust.mode)),
       fmt::arg("store", base::yaml_scalar(mesh_name + ".trust")),
       fmt::arg("topology", topology_line(request)),
+      fmt::arg("istio", is_ambient(request) || request.istio_version ? "" : "# "),
+      fmt::arg("version", request.istio_version ? "" : "# "),
+      fmt::arg("version_text", request.istio_version ? request.istio_version->text() : "1.30.3"),
+      fmt::arg("version_meaning",
+               request.istio_version ? "" : "; with it, apply goes on from trust to the mesh"),
+      fmt::arg("data_plane", is_ambient(request) ? "" : "# "),
+      fmt::arg("data_plane_word",
+               name_of(is_ambient(request) ? DataPlane::kAmbient : DataPlane::kSidecar)),
       fmt::arg("common_name", base::yaml_scalar(mesh_name + " Root CA")),
       fmt::arg("root_key", pki::name_of(trust.root.key)),
       fmt::arg("root_lifetime", base::format_duration(trust.root.lifetime)),
@@ -121,9 +148,10 @@ std::string render_cluster(const InitRequest& request,
     text += fmt::format("      kubeconfig: {}\n", base::yaml_scalar(*cluster.kubeconfig));
   }
   text += fmt::format("      network: {}\n", base::yaml_scalar(network_name(request, index)));
-  if (has_remotes(request) && index > 0) {
-    text += fmt::format("      role: {}\n      controlPlane: [{}]\n", name_of(Role::kRemote),
-                        base::yaml_scalar(primary));
+  const Role role = role_of(request, index);
+  if (role != Role::kPrimary) text += fmt::format("      role: {}\n", name_of(role));
+  if (role == Role::kRemote || role == Role::kConfig) {
+    text += fmt::format("      controlPlane: [{}]\n", base::yaml_scalar(primary));
   }
   return text;
 }

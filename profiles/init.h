@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "istio/version.h"
 #include "profiles/mesh.h"
 
 #include <optional>
@@ -20,9 +21,11 @@ struct InitCluster {
 struct InitRequest {
   std::string mesh_name = "mesh";
   std::vector<InitCluster> clusters;  ///< at least one
-  /// Decides roles and networks, the first cluster being the primary of any remotes. When absent,
+  /// Decides roles, networks and data plane, the first cluster being that which manages any others
+  /// and the second the config cluster of an external control plane. When absent,
   /// each cluster becomes a primary on a network of its own.
   std::optional<Topology> topology = std::nullopt;
+  std::optional<istio::Version> istio_version = std::nullopt;  ///< without one: trust alone
 };
 
 /// A cluster name made of a context's: itself where it is a DNS-1123 label, else lower-case with

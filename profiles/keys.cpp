@@ -55,6 +55,13 @@ Shape mapping(std::vector<Key> keys) {
   return shape;
 }
 
+Shape table_of(const TextKind& key, Shape item) {
+  Shape shape = of_kind(Shape::Kind::kTable);
+  shape.text = &key;
+  shape.item.push_back(std::move(item));
+  return shape;
+}
+
 Key lifetime_key(base::Seconds standard) {
   return {.name = "lifetime",
           .doc = "How long the certificate is valid, like 90d, 24h or 1d12h.",
@@ -125,6 +132,12 @@ Shape trust_shape() {
   });
 }
 
+Shape backend_shape() {
+  Shape shape = one_of(all_backends());
+  shape.later = {"helm", "sail"};
+  return shape;
+}
+
 Shape istio_shape() {
   return mapping({
       {.name = "version",
@@ -134,7 +147,78 @@ Shape istio_shape() {
        .doc = "The system namespace, the same in every cluster.",
        .standard = std::string(istio::kDefaultNamespace),
        .shape = text(dns_label_kind())},
+      {.name = "backend",
+       .doc = "What installs Istio: the istioctl of that version.",
+       .standard = std::string(name_of(IstioProfile{}.backend)),
+       .shape = backend_shape()},
+      {.name = "revision",
+       .doc = "The revision of all control planes, so that others can stand beside them.",
+       .shape = text(revision_kind())},
+      {.name = "dataPlane",
+       .doc = "sidecar: a proxy beside each workload. ambient: one on each node.",
+       .standard = std::string(name_of(IstioProfile{}.data_plane)),
+       .shape = one_of(all_data_planes())},
+      {.name = "values",
+       .doc = "Helm values of Istio's charts, merged last. What the mesh has to agree on cannot be "
+              "changed by them.",
+       .shape = of_kind(Shape::Kind::kFree)},
+      {.name = "gateway",
+       .doc = "Values of the east-west gateways, by the names of Istio's gateway chart: "
+              "autoscaling, replicaCount, resources, nodeSelector, tolerations, affinity, "
+              "podAnnotations.",
+       .shape = of_kind(Shape::Kind::kFree)},
   });
+}
+
+Shape gateway_shape() {
+  return mapping({
+      {.name = "type",
+       .doc = "How the gateway is reached. NodePort wants the annotation "
+              "traffic.istio.io/nodeSelector.",
+       .standard = std::string(name_of(EastWestGateway{}.type)),
+       .shape = one_of(all_gateway_types())},
+      {.name = "annotations",
+       .doc = "Of the gateway's Service: how a cloud is told to make an internal load balancer.",
+       .shape = table_of(annotation_key_kind(), text(line_kind()))},
+      {.name = "sourceRanges",
+       .doc = "Networks that may connect to the load balancer, like 10.0.0.0/8. Default: all.",
+       .shape = list_of(text(address_range_kind()), Shape::Repeats::kRefused)},
+      {.name = "address",
+       .doc = "The IP address that the gateway is to have. Default: what the cluster gives it.",
+       .shape = text(ip_address_kind())},
+      {.name = "pinHostname",
+       .doc = "true: where a load balancer has a name instead of an address, remotes are given "
+              "what the name stands for now.",
+       .standard = "false",
+       .shape = of_kind(Shape::Kind::kSwitch)},
+  });
+}
+
+Shape external_shape() {
+  return mapping({
+      {.name = "namespace",
+       .doc = "The system namespace of the control plane for others, here and in the clusters "
+              "that it serves.",
+       .standard = std::string(istio::kDefaultExternalNamespace),
+       .shape = text(dns_label_kind())},
+      {.name = "host",
+       .doc = "DNS name of the ingress gateway, for which tlsSecret holds a certificate that "
+              "every workload trusts already.",
+       .shape = text(dns_name_kind())},
+      {.name = "ip",
+       .doc = "IP address of the ingress gateway. Default: what the cluster gives it.",
+       .shape = text(ip_address_kind())},
+      {.name = "tlsSecret",
+       .doc = "The TLS Secret for host, beside the ingress gateway.",
+       .shape = text(dns_name_kind())},
+  });
+}
+
+Shape discovery_shape() {
+  Shape shape =
+      table_of(cluster_name_kind(), list_of(text(cluster_name_kind()), Shape::Repeats::kRefused));
+  shape.words = {"all", "none"};
+  return shape;
 }
 
 /// What a cluster and `spec.defaults` have in common.
@@ -151,12 +235,25 @@ std::vector<Key> shared_cluster_keys() {
               "directly share one.",
        .shape = text(label_value_kind())},
       {.name = "role",
-       .doc = "primary: runs an istiod. remote: is managed by the istiods of its controlPlane.",
+       .doc = "primary: runs an istiod. remote: is managed by the istiods of its controlPlane. "
+              "external: runs the istiod of others. config: the first that such a one manages, and "
+              "where its configuration lies.",
        .standard = std::string(name_of(Cluster{}.role)),
        .shape = one_of(all_roles())},
       {.name = "controlPlane",
-       .doc = "For a remote: the primaries that manage it.",
+       .doc = "For a remote: the primaries that manage it, the one that it calls first. For a "
+              "config cluster and its fellows: the external cluster.",
        .shape = list_of(text(cluster_name_kind()), Shape::Repeats::kRefused)},
+      {.name = "values",
+       .doc = "Helm values for this cluster, merged over those of spec.istio.",
+       .shape = of_kind(Shape::Kind::kFree)},
+      {.name = "file",
+       .doc = "Path of an IstioOperator of your own, relative to this file, to be installed with "
+              "what the mesh needs laid over it.",
+       .shape = text(line_kind())},
+      {.name = "eastWestGateway",
+       .doc = "The east-west gateway of this cluster; what is not said here holds from spec.",
+       .shape = gateway_shape()},
   };
 }
 
@@ -166,6 +263,13 @@ Shape cluster_shape() {
                              .need = Need::kRequired,
                              .doc = "What istiod calls the cluster; unique in the mesh.",
                              .shape = text(cluster_name_kind())});
+  keys.push_back({.name = "apiServer",
+                  .doc = "URL or host:port at which other clusters reach this API server. Default: "
+                         "that of the kubeconfig.",
+                  .shape = text(server_kind())});
+  keys.push_back({.name = "external",
+                  .doc = "For an external cluster: how others reach the control plane in it.",
+                  .shape = external_shape()});
   return mapping(std::move(keys));
 }
 
@@ -185,9 +289,17 @@ Shape spec_shape() {
        .doc = "Where trust comes from and how long it lasts.",
        .shape = trust_shape()},
       {.name = "istio", .doc = "What is installed on every cluster.", .shape = istio_shape()},
+      {.name = "discovery",
+       .doc = "Which clusters' endpoints an istiod learns: all; none but of the remotes that it "
+              "manages; or, by the learning cluster, a list of others.",
+       .standard = "all",
+       .shape = discovery_shape()},
+      {.name = "eastWestGateway",
+       .doc = "The gateways between networks, and of control planes to their remotes.",
+       .shape = gateway_shape()},
       {.name = "defaults",
-       .doc = "Any key of a cluster but its name, for all clusters that do not say otherwise. A "
-              "controlPlane here counts for remotes only.",
+       .doc = "Keys of a cluster, for all clusters that do not say otherwise. A controlPlane here "
+              "counts for remotes only.",
        .shape = mapping(shared_cluster_keys())},
       {.name = "clusters",
        .need = Need::kRequired,

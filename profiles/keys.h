@@ -10,20 +10,25 @@ namespace meshtrust::profiles {
 
 struct Key;
 
-/// What may stand at a place of the mesh file. Every value is text, a list or a mapping.
+/// What may stand at a place of the mesh file. Every value that is ours is text, a list, a mapping
+/// or true or false.
 struct Shape {
   enum class Kind {
     kText,     ///< of the kind `text`
-    kWord,     ///< one of `words`
+    kWord,     ///< one of `words`; those in `later` are refused as not built
+    kSwitch,   ///< true or false, without quotes
     kList,     ///< at least one of `item`
     kMapping,  ///< of `keys` and no others
+    kTable,    ///< at least one `item` under keys of the kind `text`; or one of `words`
+    kFree,     ///< a mapping whose content is somebody else's
   };
   enum class Repeats { kAllowed, kRefused };
 
   Kind kind = Kind::kMapping;
   const TextKind* text = nullptr;
   std::vector<std::string> words;
-  std::vector<Shape> item;  ///< exactly one when this is a list
+  std::vector<std::string> later;
+  std::vector<Shape> item;  ///< exactly one when this is a list or a table
   Repeats repeats = Repeats::kAllowed;
   std::vector<Key> keys;
 };

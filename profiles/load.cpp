@@ -3,6 +3,8 @@
 #include "base/check.h"
 #include "base/utf8.h"
 #include "base/yaml.h"
+#include "profiles/merge.h"
+#include "profiles/model.h"
 #include "profiles/reading.h"
 #include "profiles/validate.h"
 
@@ -85,18 +87,102 @@ TrustProfile trust_of(const Value& trust, const std::string& mesh_name, const Re
           .store_place = file.place(trust["store"].at)};
 }
 
+Values values_of(const Value& value, const Report& file) {
+  Values values;
+  if (!value.is_given()) return values;
+  values.json = value.free.json;
+  for (const auto& [path, at] : value.free.places) {
+    values.places.emplace(path, file.place(at));
+  }
+  return values;
+}
+
 IstioProfile istio_of(const Value& istio, const Report& file) {
   IstioProfile profile{.version = std::nullopt,
+                       .backend = word_of(istio["backend"], all_backends()),
                        .system_namespace = istio["namespace"].text,
+                       .ingress_namespace = istio["namespace"].text,
+                       .revision = istio["revision"].text,
+                       .data_plane = word_of(istio["dataPlane"], all_data_planes()),
+                       .values = values_of(istio["values"], file),
+                       .gateway = values_of(istio["gateway"], file),
                        .version_place = file.place(istio["version"].at),
-                       .namespace_place = file.place(istio["namespace"].at)};
+                       .namespace_place = file.place(istio["namespace"].at),
+                       .revision_place = file.place(istio["revision"].at),
+                       .data_plane_place = file.place(istio["dataPlane"].at)};
   if (istio["version"].is_given()) {
     profile.version = istio::parse_version(istio["version"].text).value();
   }
   return profile;
 }
 
-Cluster cluster_of(const Value& entry, const Value& defaults, const Report& file) {
+/// Lays what a mapping says over what was said further out.
+void read_gateway(const Value& value, const Report& file, EastWestGateway& gateway) {
+  if (!value.is_given()) return;
+  gateway.place = file.place(value.at);
+  if (value["type"].is_given()) gateway.type = word_of(value["type"], all_gateway_types());
+  for (const auto& [key, annotation] : value["annotations"].keys) {
+    gateway.annotations[key] = annotation.text;
+  }
+  if (value["sourceRanges"].is_given()) {
+    gateway.source_ranges.clear();
+    for (const Value& range : value["sourceRanges"].items) {
+      gateway.source_ranges.push_back(range.text);
+    }
+  }
+  if (value["address"].is_given()) gateway.address = value["address"].text;
+  if (value["pinHostname"].is_given()) gateway.pin_hostname = value["pinHostname"].text == "true";
+}
+
+std::optional<std::string> optional_text(const Value& value) {
+  return value.is_given() ? std::optional(value.text) : std::nullopt;
+}
+
+ExternalHosting external_of(const Value& value, const Report& file) {
+  return {.host = optional_text(value["host"]),
+          .ip = optional_text(value["ip"]),
+          .tls_secret = optional_text(value["tlsSecret"]),
+          .place = file.place(value.at)};
+}
+
+Discovery discovery_of(const Value& value, const Report& file) {
+  Discovery discovery{.mode = Discovery::Mode::kAll,
+                      .is_stated = value.is_given(),
+                      .lists = {},
+                      .place = file.place(value.at)};
+  if (value.text == "none") discovery.mode = Discovery::Mode::kNone;
+  if (value.keys.empty()) return discovery;
+  discovery.mode = Discovery::Mode::kListed;
+  for (const auto& [cluster, list] : value.keys) {
+    for (const Value& other : list.items) {
+      discovery.lists[cluster].push_back(other.text);
+    }
+  }
+  return discovery;
+}
+
+/// "host:6443" and "https://host:6443/" as "https://host:6443".
+std::string server_url(const std::string& text) {
+  std::string url = text.starts_with("https://") ? text : "https://" + text;
+  while (url.ends_with('/')) {
+    url.pop_back();
+  }
+  return url;
+}
+
+/// The user's values for a cluster: those of the defaults, and its own over them.
+Values cluster_values(const Value& entry, const Value& defaults, const Report& file) {
+  Values values = values_of(defaults["values"], file);
+  const Values own = values_of(entry["values"], file);
+  merge_values(values.json, own.json);
+  for (const auto& [path, place] : own.places) {
+    values.places.insert_or_assign(path, place);
+  }
+  return values;
+}
+
+Cluster cluster_of(const Value& entry, const Value& spec, const Report& file) {
+  const Value& defaults = spec["defaults"];
   const auto value = [&](std::string_view key) -> const Value& {
     return in_force(entry, defaults, key);
   };
@@ -105,12 +191,23 @@ Cluster cluster_of(const Value& entry, const Value& defaults, const Report& file
                   .kubeconfig = std::nullopt,
                   .network = value("network").text,
                   .role = word_of(value("role"), all_roles()),
-                  .control_plane = {},
+                  .values = cluster_values(entry, defaults, file),
+                  .file = optional_text(value("file")),
                   .place = file.place(entry["name"].at),
                   .context_place = file.place(value("context").at),
-                  .network_place = file.place(value("network").at)};
+                  .network_place = file.place(value("network").at),
+                  .role_place = file.place(value("role").at),
+                  .control_plane_place = file.place(value("controlPlane").at),
+                  .api_server_place = file.place(entry["apiServer"].at),
+                  .file_place = file.place(value("file").at)};
   if (value("kubeconfig").is_given()) cluster.kubeconfig = value("kubeconfig").text;
-  if (cluster.role == Role::kPrimary) return cluster;
+  if (entry["apiServer"].is_given()) cluster.api_server = server_url(entry["apiServer"].text);
+  cluster.gateway.place = cluster.place;
+  for (const Value* scope : {&spec, &defaults, &entry}) {
+    read_gateway((*scope)["eastWestGateway"], file, cluster.gateway);
+  }
+  if (cluster.role == Role::kExternal) cluster.external = external_of(entry["external"], file);
+  if (cluster.runs_istiod()) return cluster;
   for (const Value& primary : value("controlPlane").items) {
     cluster.control_plane.push_back(primary.text);
   }
@@ -126,13 +223,17 @@ Mesh mesh_of(const Value& document, const Report& file) {
             .topology = std::nullopt,
             .trust = trust_of(spec["trust"], name, file),
             .istio = istio_of(spec["istio"], file),
+            .discovery = discovery_of(spec["discovery"], file),
             .clusters = {},
             .trust_domain_place = file.place(spec["trustDomain"].at),
             .mesh_id_place = file.place(spec["meshID"].at),
             .topology_place = file.place(spec["topology"].at)};
   if (spec["topology"].is_given()) mesh.topology = word_of(spec["topology"], all_topologies());
   for (const Value& entry : spec["clusters"].items) {
-    mesh.clusters.push_back(cluster_of(entry, spec["defaults"], file));
+    mesh.clusters.push_back(cluster_of(entry, spec, file));
+    if (mesh.clusters.back().role != Role::kExternal) continue;
+    // A control plane for others has its name of the namespace in every cluster that it serves.
+    mesh.istio.system_namespace = entry["external"]["namespace"].text;
   }
   return mesh;
 }
@@ -174,7 +275,11 @@ base::Result<Mesh, base::Errors> load_mesh(std::string_view file, std::string_vi
   const Value document = read_strictly(documents->front(), mesh_shape(), report);
   validate(document, report);
   if (!report.is_empty()) return base::fail(report.take_errors());
-  return mesh_of(document, report);
+  Mesh mesh = mesh_of(document, report);
+  if (auto errors = refuse_combinations(mesh); !errors.empty()) {
+    return base::fail(std::move(errors));
+  }
+  return mesh;
 }
 
 }  // namespace meshtrust::profiles

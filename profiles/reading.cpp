@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "profiles/free_value.h"
 #include "profiles/plain_scalar.h"
 
 #include <fmt/format.h>
@@ -27,7 +28,12 @@ std::string_view wanted(const Shape& shape) {
     case Shape::Kind::kList:
       return "a list";
     case Shape::Kind::kMapping:
+    case Shape::Kind::kFree:
       return "a mapping";
+    case Shape::Kind::kTable:
+      return shape.words.empty() ? "a mapping" : "a word or a mapping";
+    case Shape::Kind::kSwitch:
+      return "true or false";
     case Shape::Kind::kText:
     case Shape::Kind::kWord:
       break;
@@ -67,6 +73,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 /// The tree of what is not there: all of it absent, or broken where that is reported.
 Value read_nothing(const Shape& shape, Value::State state, Point at) {
   Value value{.state = state, .at = at, .text = {}, .items = {}, .keys = {}};
+  if (shape.kind == Shape::Kind::kTable) return value;
   for (const Key& key : shape.keys) {
     Value child = read_nothing(key.shape, state, at);
     child.text = key.standard;
@@ -89,6 +96,13 @@ class Reader {
         return read_list(node, shape);
       case Shape::Kind::kMapping:
         return read_mapping(node, shape);
+      case Shape::Kind::kSwitch:
+        return read_switch(node, shape);
+      case Shape::Kind::kTable:
+        return node.kind == Kind::kScalar && !shape.words.empty() ? read_text(node, shape)
+                                                                  : read_table(node, shape);
+      case Shape::Kind::kFree:
+        return read_free_mapping(node, shape);
     }
     return broken(node, shape);
   }
@@ -146,7 +160,7 @@ class Reader {
   Value read_text(const YamlNode& node, const Shape& shape) {
     if (node.kind != Kind::kScalar) return wrong_type(node, shape);
     const bool fits =
-        shape.kind == Shape::Kind::kWord ? is_word(node, shape) : is_text(node, shape);
+        shape.kind == Shape::Kind::kText ? is_text(node, shape) : is_word(node, shape);
     if (!fits || !is_text_to_all(node)) return broken(node, shape);
     Value value = given(node);
     value.text = node.scalar;
@@ -168,6 +182,11 @@ class Reader {
     if (std::find(shape.words.begin(), shape.words.end(), node.scalar) != shape.words.end()) {
       return true;
     }
+    if (std::find(shape.later.begin(), shape.later.end(), node.scalar) != shape.later.end()) {
+      report_.add(point_of(node), fmt::format("'{}' is not built yet, expected {}", node.scalar,
+                                              join_quoted(shape.words)));
+      return false;
+    }
     report_.add(point_of(node),
                 fmt::format("'{}' is not accepted, expected {}{}", base::printable(node.scalar, 80),
                             shape.words.size() > 1 ? "one of " : "", join_quoted(shape.words)),
@@ -180,6 +199,59 @@ class Reader {
     if (!refusal) return true;
     report_.add(point_of(node), std::move(refusal->message), std::move(refusal->hint));
     return false;
+  }
+
+  Value read_switch(const YamlNode& node, const Shape& shape) {
+    if (node.kind != Kind::kScalar) return wrong_type(node, shape);
+    Value value = given(node);
+    value.text = node.scalar;
+    if (node.plain && (node.scalar == "true" || node.scalar == "false")) return value;
+    report_.add(point_of(node), fmt::format("expected true or false without quotes, found '{}'",
+                                            base::printable(node.scalar, 80)));
+    return broken(node, shape);
+  }
+
+  Value read_table(const YamlNode& node, const Shape& shape) {
+    if (node.kind != Kind::kMapping) return wrong_type(node, shape);
+    if (node.entries.empty()) {
+      report_.add(point_of(node), "expected at least one entry, found an empty mapping");
+      return broken(node, shape);
+    }
+    Value value = given(node);
+    for (const auto& [key, content] : node.entries) {
+      if (key.kind != Kind::kScalar) {
+        report_.add(point_of(key), fmt::format("expected a key, found {}", found(key)));
+      } else if (auto refusal = refuse(*shape.text, key.scalar)) {
+        report_.add(point_of(key), std::move(refusal->message), std::move(refusal->hint));
+      } else if (value.keys.contains(key.scalar)) {
+        report_.add(point_of(key), fmt::format("duplicate key '{}'", key.scalar));
+      } else if (is_text_to_all(key)) {
+        value.keys.emplace(key.scalar, read_entry(key, content, shape.item.front()));
+      }
+    }
+    return value;
+  }
+
+  Value read_free_mapping(const YamlNode& node, const Shape& shape) {
+    if (node.kind != Kind::kMapping) return wrong_type(node, shape);
+    refuse_aliases(node);
+    Value value = given(node);
+    value.free = read_free(node, report_);
+    return value;
+  }
+
+  /// Inside of what is not ours, too: one mistake is enough.
+  void refuse_aliases(const YamlNode& node) {
+    for (const auto& [key, content] : node.entries) {
+      refuse_alias(content);
+    }
+    for (const YamlNode& item : node.items) {
+      refuse_alias(item);
+    }
+  }
+
+  void refuse_alias(const YamlNode& node) {
+    if (node.kind != Kind::kNull && !is_alias(node)) refuse_aliases(node);
   }
 
   Value read_list(const YamlNode& node, const Shape& shape) {

@@ -1,8 +1,11 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/yaml.h"
 #include "profiles/keys.h"
+
+#include <nlohmann/json.hpp>
 
 #include <map>
 #include <string>
@@ -40,6 +43,12 @@ class Report {
   base::Errors errors_;
 };
 
+/// A part of a document whose keys are somebody else's.
+struct FreeValue {
+  base::Json json = base::Json::object();
+  std::map<std::string, Point> places;  ///< by path ("global.network"); the whole has the path ""
+};
+
 /// A value of the mesh file after the strict reading. The tree is complete: every key of a
 /// mapping's shape is there, also the ones that the file leaves out.
 class Value {
@@ -54,7 +63,8 @@ class Value {
   Point at;  ///< of an absent value: the nearest mapping that was written
   std::string text;
   std::vector<Value> items;
-  std::map<std::string, Value, std::less<>> keys;
+  std::map<std::string, Value, std::less<>> keys;  ///< of a table: those that stand in the file
+  FreeValue free = {};
 
   bool is_given() const { return state == State::kGiven; }
   bool is_broken() const { return state == State::kBroken; }

@@ -14,16 +14,32 @@ using base::Json;
 
 Json schema_of(const Shape& shape);
 
+/// A default as a value of the document.
+Json default_of(const Key& key) {
+  if (key.shape.kind == Shape::Kind::kSwitch) return key.standard == "true";
+  return key.standard;
+}
+
 Json schema_of_mapping(const Shape& shape) {
   Json schema{{"type", "object"}, {"additionalProperties", false}};
   for (const Key& key : shape.keys) {
     Json property = schema_of(key.shape);
     property["description"] = key.doc;
-    if (!key.standard.empty()) property["default"] = key.standard;
+    if (!key.standard.empty()) property["default"] = default_of(key);
     if (key.need == Key::Need::kRequired) schema["required"].push_back(key.name);
     schema["properties"][key.name] = std::move(property);
   }
   return schema;
+}
+
+Json schema_of_table(const Shape& shape) {
+  Json table{{"type", "object"},
+             {"minProperties", 1},
+             {"propertyNames",
+              {{"pattern", shape.text->pattern}, {"maxLength", shape.text->longest_characters}}},
+             {"additionalProperties", schema_of(shape.item.front())}};
+  if (shape.words.empty()) return table;
+  return {{"anyOf", Json::array({Json{{"enum", shape.words}}, std::move(table)})}};
 }
 
 Json schema_of(const Shape& shape) {
@@ -37,6 +53,12 @@ Json schema_of(const Shape& shape) {
               {"minItems", 1},
               {"uniqueItems", shape.repeats == Shape::Repeats::kRefused},
               {"items", schema_of(shape.item.front())}};
+    case Shape::Kind::kSwitch:
+      return {{"type", "boolean"}};
+    case Shape::Kind::kTable:
+      return schema_of_table(shape);
+    case Shape::Kind::kFree:
+      return {{"type", "object"}};
     case Shape::Kind::kText:
       break;
   }
@@ -77,6 +99,12 @@ Json defaults(Json schema) {
   return spec;
 }
 
+/// `spec` of an ambient mesh.
+Json is_ambient() {
+  return {{"required", {"istio"}},
+          {"properties", {{"istio", has_value("dataPlane", name_of(DataPlane::kAmbient))}}}};
+}
+
 Json every_cluster(Json schema) {
   return property("clusters", {{"items", std::move(schema)}});
 }
@@ -85,34 +113,84 @@ Json some_cluster(Json schema) {
   return property("clusters", {{"contains", std::move(schema)}});
 }
 
+Json any_of(std::initializer_list<Json> schemas) {
+  return {{"anyOf", Json::array_t(schemas)}};
+}
+
+/// A cluster of `role`, in a file whose clusters are `standard` unless they say otherwise.
+Json is_role(Role role, Role standard) {
+  if (role != standard) return has_value("role", name_of(role));
+  Json others = Json::array();
+  for (const Role other : all_roles()) {
+    if (other != role) others.push_back(name_of(other));
+  }
+  return negated(
+      {{"required", {"role"}}, {"properties", {{"role", {{"enum", std::move(others)}}}}}});
+}
+
+/// What the clusters of a mesh that states `topology` are.
+Json clusters_of(Topology topology, Role standard) {
+  const auto every_primary = every_cluster(is_role(Role::kPrimary, standard));
+  switch (topology) {
+    case Topology::kMultiPrimary:
+    case Topology::kMultiPrimaryMultiNetwork:
+    case Topology::kAmbientMultiNetwork:
+      return every_primary;
+    case Topology::kPrimaryRemote:
+    case Topology::kPrimaryRemoteMultiNetwork:
+      return some_cluster(is_role(Role::kRemote, standard));
+    case Topology::kExternalControlPlane:
+      break;
+  }
+  return some_cluster(is_role(Role::kExternal, standard));
+}
+
 /// The rules about roles, for a file whose clusters are `standard` unless they say otherwise.
 Json role_rules(Role standard) {
-  const Json primary = standard == Role::kPrimary
-                           ? negated(has_value("role", name_of(Role::kRemote)))
-                           : has_value("role", name_of(Role::kPrimary));
-  const Json remote = negated(primary);
+  const Json external = is_role(Role::kExternal, standard);
+  const Json config = is_role(Role::kConfig, standard);
+  const Json primary = is_role(Role::kPrimary, standard);
+  const Json runs_istiod = any_of({primary, external});
   Json rules = Json::array();
-  rules.push_back(some_cluster(primary));
-  rules.push_back(every_cluster(when(primary, negated(has("controlPlane")))));
+  rules.push_back(some_cluster(runs_istiod));
+  rules.push_back(every_cluster(when(runs_istiod, negated(has("controlPlane")))));
   rules.push_back(when(negated(defaults(has("controlPlane"))),
-                       every_cluster(when(remote, has("controlPlane")))));
+                       every_cluster(when(negated(runs_istiod), has("controlPlane")))));
+  rules.push_back(every_cluster(when(has("external"), external)));
+  rules.push_back(when(some_cluster(external),
+                       all_of({some_cluster(config), every_cluster(negated(primary))})));
+  rules.push_back(when(some_cluster(config), some_cluster(external)));
+  rules.push_back(when(is_ambient(), every_cluster(primary)));
   for (const Topology topology : all_topologies()) {
-    const bool has_remotes =
-        topology == Topology::kPrimaryRemote || topology == Topology::kPrimaryRemoteMultiNetwork;
-    rules.push_back(when(has_value("topology", name_of(topology)),
-                         has_remotes ? some_cluster(remote) : every_cluster(primary)));
+    const bool ambient = topology == Topology::kAmbientMultiNetwork;
+    const Json stated = has_value("topology", name_of(topology));
+    rules.push_back(when(stated, clusters_of(topology, standard)));
+    rules.push_back(when(stated, ambient ? is_ambient() : negated(is_ambient())));
   }
   return {{"allOf", std::move(rules)}};
 }
 
-/// The rules across keys (profiles/validate.h) as far as a schema can say them.
+/// How others reach a control plane: by a host with its certificate, or by an address, or neither.
+Json external_rules() {
+  Json rules{{"dependencies", {{"host", {"tlsSecret"}}, {"tlsSecret", {"host"}}}}};
+  rules["not"] = {{"required", {"host", "ip"}}};
+  return every_cluster(property("external", std::move(rules)));
+}
+
+/// The rules across keys (profiles/validate.h, profiles/model.h) as far as a schema can say them.
 Json rules_of_spec() {
-  const Json remote_by_default = defaults(has_value("role", name_of(Role::kRemote)));
-  return all_of({
-      when(negated(defaults(has("network"))), every_cluster(has("network"))),
-      when(remote_by_default, role_rules(Role::kRemote)),
-      when(negated(remote_by_default), role_rules(Role::kPrimary)),
-  })["allOf"];
+  Json rules = Json::array();
+  rules.push_back(when(negated(defaults(has("network"))), every_cluster(has("network"))));
+  Json by_default = Json::array();
+  for (const Role role : all_roles()) {
+    const Json is_default = defaults(has_value("role", name_of(role)));
+    if (role == Role::kPrimary) continue;
+    rules.push_back(when(is_default, role_rules(role)));
+    by_default.push_back(is_default);
+  }
+  rules.push_back(when(negated({{"anyOf", std::move(by_default)}}), role_rules(Role::kPrimary)));
+  rules.push_back(external_rules());
+  return rules;
 }
 
 }  // namespace

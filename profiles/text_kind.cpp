@@ -18,6 +18,10 @@ using MaybeRefusal = std::optional<Refusal>;
 
 constexpr std::size_t kLongestLabel = 63;
 constexpr std::size_t kLongestTrustDomain = 255;
+constexpr std::size_t kLongestDnsName = 253;
+constexpr std::size_t kLongestAddress = 45;  // of IPv6 with an IPv4 address at its end
+// "istio-eastwestgateway-R" is a Service and so a label of 63 characters.
+constexpr std::size_t kLongestRevision = 41;
 constexpr std::size_t kLongestDuration = 40;
 constexpr std::size_t kLongestVersion = 20;
 constexpr std::size_t kLongestLine = 1024;
@@ -137,6 +141,97 @@ MaybeRefusal refuse_country(std::string_view text) {
                  .hint = {}};
 }
 
+MaybeRefusal refuse_revision(std::string_view text) {
+  if (text == istio::kDefaultRevision) {
+    return Refusal{.message = quoted(text) + " is what the revision without a name is called",
+                   .hint = "leave the key out"};
+  }
+  return text.empty() ? std::nullopt : refuse_dns_label(text);
+}
+
+bool is_dns_name(std::string_view text) {
+  const auto labels = base::split(text, '.');
+  return std::all_of(labels.begin(), labels.end(), base::is_dns_label);
+}
+
+MaybeRefusal refuse_dns_name(std::string_view text) {
+  if (is_dns_name(text)) return std::nullopt;
+  return Refusal{.message = quoted(text) + " is not a lower-case DNS name", .hint = {}};
+}
+
+MaybeRefusal refuse_annotation_key(std::string_view text) {
+  const auto slash = text.find('/');
+  const bool has_prefix = slash != std::string_view::npos;
+  const bool fits = (!has_prefix || is_dns_name(text.substr(0, slash))) &&
+                    !refuse_label_value(has_prefix ? text.substr(slash + 1) : text);
+  if (fits) return std::nullopt;
+  return Refusal{.message = quoted(text) + " cannot be the key of an annotation",
+                 .hint = "it looks like 'example.com/name'"};
+}
+
+bool consists_of(std::string_view text, std::string_view characters) {
+  return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+constexpr std::string_view kDigits = "0123456789";
+constexpr std::string_view kAddressCharacters = "0123456789abcdefABCDEF:.";
+
+MaybeRefusal refuse_ip_address(std::string_view text) {
+  if (consists_of(text, kAddressCharacters)) return std::nullopt;
+  return Refusal{.message = quoted(text) + " is not an IP address", .hint = {}};
+}
+
+MaybeRefusal refuse_address_range(std::string_view text) {
+  const auto slash = std::min(text.find('/'), text.size());
+  const auto length = text.substr(std::min(slash + 1, text.size()));
+  const bool fits = consists_of(text.substr(0, slash), kAddressCharacters) &&
+                    consists_of(length, kDigits) && length.size() <= 3;
+  if (fits) return std::nullopt;
+  return Refusal{.message = quoted(text) +
+                            " is not a range of addresses, expected one like "
+                            "10.0.0.0/8",
+                 .hint = {}};
+}
+
+/// A host as it stands in a URL: a name, an IPv4 address, or an IPv6 address in brackets.
+bool is_url_host(std::string_view host) {
+  if (host.starts_with('[')) {
+    return host.ends_with(']') && consists_of(host.substr(1, host.size() - 2), kAddressCharacters);
+  }
+  return !host.empty() && is_alphanumeric(host.front()) && is_alphanumeric(host.back()) &&
+         std::all_of(host.begin(), host.end(),
+                     [](char c) { return is_alphanumeric(c) || c == '-' || c == '.'; });
+}
+
+bool is_url_path(std::string_view path) {
+  return std::all_of(path.begin(), path.end(), [](char c) {
+    return is_alphanumeric(c) || std::string_view("-._~/%").find(c) != std::string_view::npos;
+  });
+}
+
+bool is_port(std::string_view text) {
+  return consists_of(text, kDigits) && text.size() <= 5;
+}
+
+MaybeRefusal refuse_server(std::string_view text) {
+  constexpr std::string_view kScheme = "https://";
+  const bool is_whole = text.starts_with(kScheme);
+  const std::string_view rest = is_whole ? text.substr(kScheme.size()) : text;
+  const auto path = is_whole ? std::min(rest.find('/'), rest.size()) : rest.size();
+  const std::string_view authority = rest.substr(0, path);
+  const auto bracket = authority.rfind(']');
+  const auto colon = authority.find(
+      ':', authority.starts_with('[') && bracket != std::string_view::npos ? bracket : 0);
+  const bool has_port = colon != std::string_view::npos;
+  const bool fits = is_url_host(authority.substr(0, colon)) &&
+                    (has_port ? is_port(authority.substr(colon + 1)) : is_whole) &&
+                    is_url_path(rest.substr(path));
+  if (fits) return std::nullopt;
+  return Refusal{
+      .message = quoted(text) + " is not an API server, expected https://HOST:PORT or HOST:PORT",
+      .hint = {}};
+}
+
 /// All patches of the minor releases that are supported.
 std::string version_pattern() {
   std::vector<std::string> minors;
@@ -194,6 +289,44 @@ const TextKind& duration_kind() {
 
 const TextKind& istio_version_kind() {
   static const TextKind kind{version_pattern(), kLongestVersion, refuse_istio_version};
+  return kind;
+}
+
+const TextKind& revision_kind() {
+  static const TextKind kind{"^(?!default$)([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", kLongestRevision,
+                             refuse_revision};
+  return kind;
+}
+
+const TextKind& dns_name_kind() {
+  static const TextKind kind{trust_domain_kind().pattern, kLongestDnsName, refuse_dns_name};
+  return kind;
+}
+
+const TextKind& annotation_key_kind() {
+  static const std::string dns_label = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
+  static const TextKind kind{
+      fmt::format(R"(^({0}(\.{0})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$)", dns_label),
+      kLongestDnsName + 1 + kLongestLabel, refuse_annotation_key};
+  return kind;
+}
+
+const TextKind& ip_address_kind() {
+  static const TextKind kind{"^[0-9A-Fa-f:.]+$", kLongestAddress, refuse_ip_address};
+  return kind;
+}
+
+const TextKind& address_range_kind() {
+  static const TextKind kind{"^[0-9A-Fa-f:.]+/[0-9]{1,3}$", kLongestAddress + 4,
+                             refuse_address_range};
+  return kind;
+}
+
+const TextKind& server_kind() {
+  static const std::string host = R"(([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]))";
+  static const TextKind kind{
+      fmt::format("^(https://{0}(:[0-9]{{1,5}})?(/[-A-Za-z0-9._~/%]*)?|{0}:[0-9]{{1,5}})$", host),
+      kLongestLine, refuse_server};
   return kind;
 }
 

@@ -45,6 +45,18 @@ const TextKind& istio_version_kind();
 const TextKind& line_kind();
 /// A path that is no URL.
 const TextKind& folder_kind();
+/// A revision: a DNS-1123 label that leaves room for the names made of it, or nothing.
+const TextKind& revision_kind();
+/// A lower-case DNS name.
+const TextKind& dns_name_kind();
+/// The key of an annotation: a name, with or without "<DNS name>/" in front.
+const TextKind& annotation_key_kind();
+/// What looks like an IP address, or like one with a prefix length; whether it is one, the rules
+/// across keys judge.
+const TextKind& ip_address_kind();
+const TextKind& address_range_kind();
+/// A URL like https://host:6443/path, or host:port.
+const TextKind& server_kind();
 /// Values in a distinguished name with the upper bounds of X.520 (RFC 5280 appendix A.1).
 const TextKind& short_name_value_kind();
 const TextKind& long_name_value_kind();

@@ -1,12 +1,24 @@
 #include "profiles/trust_objects.h"
 
 #include "istio/names.h"
+#include "profiles/model.h"
 
 #include <nlohmann/json.hpp>
 
 namespace meshtrust::profiles {
 
 using base::Json;
+
+namespace {
+
+/// What marks a namespace as made by us, so that it may be removed again.
+Json ownership_metadata(const Mesh& mesh, const Cluster& cluster, NamespaceOwner owner) {
+  if (owner == NamespaceOwner::kUser) return Json::object();
+  return {{"labels", ownership_labels(mesh, cluster)},
+          {"annotations", {{istio::kCreatedByAnnotation, istio::kFieldManager}}}};
+}
+
+}  // namespace
 
 std::map<std::string, std::string> ownership_labels(const Mesh& mesh, const Cluster& cluster) {
   return {{std::string(istio::kManagedByLabel), std::string(istio::kFieldManager)},
@@ -15,14 +27,16 @@ std::map<std::string, std::string> ownership_labels(const Mesh& mesh, const Clus
 }
 
 Json namespace_object(const Mesh& mesh, const Cluster& cluster, NamespaceOwner owner) {
-  Json metadata = {{"labels", {{istio::kNetworkLabel, cluster.network}}}};
-  if (owner == NamespaceOwner::kMeshtrust) {
-    for (const auto& [key, value] : ownership_labels(mesh, cluster)) {
-      metadata["labels"][key] = value;
-    }
-    metadata["annotations"] = {{istio::kCreatedByAnnotation, istio::kFieldManager}};
+  Json metadata = ownership_metadata(mesh, cluster, owner);
+  metadata["labels"][std::string(istio::kNetworkLabel)] = cluster.network;
+  if (const std::string managers = control_plane_annotation(mesh, cluster); !managers.empty()) {
+    metadata["annotations"][std::string(istio::kControlPlaneAnnotation)] = managers;
   }
   return {{"metadata", std::move(metadata)}};
+}
+
+Json ingress_namespace_object(const Mesh& mesh, const Cluster& host, NamespaceOwner owner) {
+  return {{"metadata", ownership_metadata(mesh, host, owner)}};
 }
 
 std::map<std::string, std::string> twin_data(const Mesh& mesh,

@@ -15,9 +15,14 @@ std::map<std::string, std::string> ownership_labels(const Mesh& mesh, const Clus
 /// Whose namespace the system namespace is.
 enum class NamespaceOwner { kUser, kMeshtrust };
 
-/// The system namespace as it is to be applied: with its network label, and marked as ours only
-/// when meshtrust creates it.
+/// The system namespace as it is to be applied: with its network label, on a managed remote with
+/// the clusters that manage it (before any istiod looks, because it looks once), and marked as ours
+/// only when meshtrust creates it.
 base::Json namespace_object(const Mesh& mesh, const Cluster& cluster, NamespaceOwner owner);
+
+/// The namespace of the ingress gateway in a cluster that hosts a control plane for others,
+/// likewise; nothing to apply in one of the user's own.
+base::Json ingress_namespace_object(const Mesh& mesh, const Cluster& host, NamespaceOwner owner);
 
 /// The `data` of the public twin of `cluster`'s `cacerts`.
 std::map<std::string, std::string> twin_data(const Mesh& mesh,

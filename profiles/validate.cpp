@@ -2,21 +2,47 @@
 
 #include "base/text.h"
 #include "base/time.h"
+#include "profiles/environment.h"
 #include "profiles/mesh.h"
 #include "profiles/model.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <arpa/inet.h>
+#include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
 namespace meshtrust::profiles {
 namespace {
 
-bool is_remote(const Value& role) {
-  return role.text == name_of(Role::kRemote);
+bool is_role(const Value& role, Role wanted) {
+  return role.text == name_of(wanted);
+}
+
+/// Whether a cluster of this role is managed by the istiods of others.
+bool is_managed(const Value& role) {
+  return is_role(role, Role::kRemote) || is_role(role, Role::kConfig);
+}
+
+/// Its address family, or nothing when `text` is no IP address.
+std::optional<int> family_of(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  for (const int family : {AF_INET, AF_INET6}) {
+    if (inet_pton(family, text.c_str(), bytes.data()) == 1) return family;
+  }
+  return std::nullopt;
+}
+
+bool is_address_range(const std::string& text) {
+  const auto slash = text.find('/');
+  const auto family = family_of(text.substr(0, slash));
+  const std::string length = text.substr(slash + 1);
+  const bool has_leading_zero = length.size() > 1 && length.front() == '0';
+  return family && !has_leading_zero && std::stoi(length) <= (*family == AF_INET ? 32 : 128);
 }
 
 /// The clusters of a mesh file, each with what holds for it.
@@ -39,10 +65,48 @@ class Rules {
       check_control_plane_fits_role(cluster);
     }
     for (const Value& cluster : clusters_) {
-      if (is_remote(role_of(cluster))) check_references(cluster["controlPlane"], &cluster);
+      if (is_managed(role_of(cluster))) check_references(cluster["controlPlane"], &cluster);
     }
     check_references(defaults_["controlPlane"], nullptr);
     check_some_primary();
+  }
+
+  void check_external() {
+    for (const Value& cluster : clusters_) {
+      const Value& external = cluster["external"];
+      const Value& role = role_of(cluster);
+      if (!external.is_given() || role.is_broken()) continue;
+      if (!is_role(role, Role::kExternal)) {
+        report_.add(external.at, fmt::format("a {} cannot have 'external'", role.text),
+                    "it says how others reach the control plane in a cluster of role external");
+        continue;
+      }
+      check_address(external["ip"]);
+      check_way_in(external);
+    }
+  }
+
+  void check_addresses() {
+    check_gateway(spec_["eastWestGateway"]);
+    check_gateway(defaults_["eastWestGateway"]);
+    for (const Value& cluster : clusters_) {
+      check_gateway(cluster["eastWestGateway"]);
+      check_api_server(cluster["apiServer"]);
+    }
+  }
+
+  void check_discovery() {
+    for (const auto& [learner, list] : spec_["discovery"].keys) {
+      Value name = list;
+      name.text = learner;
+      check_discovery_name(name);
+      for (const Value& entry : list.items) {
+        if (!entry.is_given()) continue;
+        check_discovery_name(entry);
+        if (entry.text != learner) continue;
+        report_.add(entry.at, fmt::format("cluster '{}' cannot discover itself", learner));
+      }
+    }
   }
 
   void check_topology();
@@ -115,12 +179,22 @@ class Rules {
     const Value& role = role_of(cluster);
     const Value& own = cluster["controlPlane"];
     if (role.is_broken()) return;
-    if (!is_remote(role) && own.is_given()) {
-      report_.add(own.at, "a primary cannot have a controlPlane",
+    if (!is_managed(role) && own.is_given()) {
+      const bool primary = is_role(role, Role::kPrimary);
+      report_.add(own.at,
+                  fmt::format("{} cannot have a controlPlane",
+                              primary ? "a primary" : "an external cluster"),
                   "leave it out, or write 'role: remote'");
     }
     const Value& control_plane = in_force(cluster, defaults_, "controlPlane");
-    if (!is_remote(role) || control_plane.state != Value::State::kAbsent) return;
+    if (!is_managed(role) || control_plane.state != Value::State::kAbsent) return;
+    if (is_role(role, Role::kConfig)) {
+      const auto hosts = names_of(Role::kExternal);
+      report_.add(cluster["role"].is_given() ? role.at : cluster.at,
+                  "a config cluster needs a controlPlane, the external cluster that manages it",
+                  hosts.empty() ? "" : fmt::format("write 'controlPlane: [{}]'", hosts.front()));
+      return;
+    }
     const auto primaries = names_of(Role::kPrimary);
     const std::string example = primaries.empty() ? "east" : primaries.front();
     report_.add(cluster["role"].is_given() ? role.at : cluster.at,
@@ -143,9 +217,58 @@ class Rules {
       report_missing_cluster(entry);
     } else if (owner != nullptr && (*owner)["name"].text == entry.text) {
       report_.add(entry.at, fmt::format("remote '{}' cannot be its own control plane", entry.text));
-    } else if (const Value& role = role_of(*target); !role.is_broken() && is_remote(role)) {
+    } else if (const Value& role = role_of(*target); !role.is_broken() && is_managed(role)) {
       report_.add(entry.at,
-                  fmt::format("cluster '{}' is a remote, expected a primary", entry.text));
+                  fmt::format("cluster '{}' is a {}, expected a primary", entry.text,
+                              is_role(role, Role::kRemote) ? "remote" : "config cluster"));
+    } else if (owner != nullptr && is_role(role_of(*owner), Role::kConfig) &&
+               is_role(role, Role::kPrimary)) {
+      report_.add(entry.at, fmt::format("cluster '{}' is a primary, expected an external cluster",
+                                        entry.text));
+    }
+  }
+
+  void check_discovery_name(const Value& name) {
+    const bool is_known = std::any_of(clusters_.begin(), clusters_.end(), [&](const Value& one) {
+      return one["name"].is_broken() || one["name"].text == name.text;
+    });
+    if (!is_known && spec_["clusters"].is_given()) report_missing_cluster(name);
+  }
+
+  void check_address(const Value& address) {
+    if (!address.is_given() || family_of(address.text)) return;
+    report_.add(address.at, fmt::format("'{}' is not an IP address", address.text));
+  }
+
+  void check_gateway(const Value& gateway) {
+    check_address(gateway["address"]);
+    for (const Value& range : gateway["sourceRanges"].items) {
+      if (!range.is_given() || is_address_range(range.text)) continue;
+      report_.add(range.at, fmt::format("'{}' is not a range of addresses", range.text),
+                  "write it like 10.0.0.0/8");
+    }
+  }
+
+  void check_api_server(const Value& server) {
+    if (!server.is_given() || !is_loopback_server(server.text)) return;
+    report_.add(server.at,
+                fmt::format("'{}' is this machine, other clusters cannot reach it", server.text),
+                "name the address at which the pods of other clusters reach the API server");
+  }
+
+  /// Either a host with its certificate, or an address, or neither.
+  void check_way_in(const Value& external) {
+    const Value& host = external["host"];
+    const Value& secret = external["tlsSecret"];
+    if (host.is_given() && external["ip"].is_given()) {
+      report_.add(external["ip"].at, "'ip' beside 'host', expected one of them");
+    }
+    if (host.is_given() && secret.state == Value::State::kAbsent) {
+      report_.add(host.at, "'host' needs a 'tlsSecret' with a certificate for it",
+                  "without 'host', TLS is passed through and needs none");
+    }
+    if (secret.is_given() && host.state == Value::State::kAbsent) {
+      report_.add(secret.at, "'tlsSecret' has no effect without 'host'");
     }
   }
 
@@ -162,6 +285,7 @@ class Rules {
 
   void check_some_primary() {
     if (!is_sound("role") || !names_of(Role::kPrimary).empty()) return;
+    if (!names_of(Role::kExternal).empty()) return;
     report_.add(spec_["clusters"].at, "no cluster is a primary, expected at least one",
                 "remotes are managed by the istiod of a primary");
   }
@@ -180,18 +304,26 @@ void Rules::check_topology() {
   for (const Value& value : clusters_) {
     Cluster cluster;
     cluster.network = in_force(value, defaults_, "network").text;
-    cluster.role = is_remote(role_of(value)) ? Role::kRemote : Role::kPrimary;
+    for (const Role role : all_roles()) {
+      if (is_role(role_of(value), role)) cluster.role = role;
+    }
     networks.insert(cluster.network);
     clusters.push_back(std::move(cluster));
   }
   if (networks.contains("")) return;  // one is missing, which is reported
-  const std::string_view made = name_of(derive_topology(clusters));
+  const Value& data_plane = spec_["istio"]["dataPlane"];
+  if (data_plane.is_broken()) return;
+  const bool ambient = data_plane.text == name_of(DataPlane::kAmbient);
+  const std::string_view made =
+      name_of(derive_topology(clusters, ambient ? DataPlane::kAmbient : DataPlane::kSidecar));
   if (stated.text == made) return;
   report_.add(stated.at,
               fmt::format("'{}' is stated, but roles and networks make '{}'", stated.text, made),
-              fmt::format("primaries: {}; remotes: {}; networks: {}",
+              fmt::format("primaries: {}; remotes: {}; external: {}; networks: {}; data plane: {}",
                           names_of(Role::kPrimary).size(), names_of(Role::kRemote).size(),
-                          base::join(std::vector(networks.begin(), networks.end()), ", ")));
+                          names_of(Role::kExternal).size(),
+                          base::join(std::vector(networks.begin(), networks.end()), ", "),
+                          data_plane.text));
 }
 
 void Rules::check_lifetimes() {
@@ -233,6 +365,9 @@ void validate(const Value& mesh_file, Report& report) {
   Rules rules(mesh_file["spec"], report);
   rules.check_clusters();
   rules.check_roles();
+  rules.check_external();
+  rules.check_addresses();
+  rules.check_discovery();
   rules.check_topology();
   rules.check_lifetimes();
 }

@@ -42,6 +42,23 @@ class Kubeconfigs {
   std::map<std::string, Result<k8s::Kubeconfig>> loaded_;
 };
 
+ToolAccess tool_access_of(const k8s::Kubeconfig& kubeconfig, const std::string& context) {
+  // In a pod there is no file, and every tool finds the service account by itself.
+  if (kubeconfig.files().empty()) return {};
+  ToolAccess access{.arguments = {"--context", context}, .environment = {}};
+  if (kubeconfig.files().size() == 1) {
+    access.arguments.insert(access.arguments.begin(),
+                            {"--kubeconfig", fs::absolute(kubeconfig.files().front()).string()});
+    return access;
+  }
+  std::string list;
+  for (const std::string& file : kubeconfig.files()) {
+    list += (list.empty() ? "" : ":") + fs::absolute(file).string();
+  }
+  access.environment.emplace("KUBECONFIG", std::move(list));
+  return access;
+}
+
 Result<k8s::ClientSettings> settings_of(const profiles::Cluster& cluster,
                                         Kubeconfigs& kubeconfigs,
                                         const ClusterAccess& access,
@@ -73,7 +90,7 @@ Clusters::Clusters(const profiles::Mesh& mesh,
                    const k8s::ClientEffects& effects)
     : plugins_(std::make_unique<k8s::PluginCache>()) {
   k8s::ClientEffects with_plugins = effects;
-  with_plugins.plugins = plugins_.get();
+  if (with_plugins.plugins == nullptr) with_plugins.plugins = plugins_.get();
   Kubeconfigs kubeconfigs(access, effects.files);
   const auto add_once = [](std::vector<std::string>& to, const std::string& text) {
     if (std::find(to.begin(), to.end(), text) == to.end()) to.push_back(text);
@@ -81,6 +98,7 @@ Clusters::Clusters(const profiles::Mesh& mesh,
   for (const profiles::Cluster& cluster : mesh.clusters) {
     auto settings = settings_of(cluster, kubeconfigs, access, effects.files);
     if (const auto& kubeconfig = kubeconfigs.of(cluster)) {
+      tools_.emplace(cluster.name, tool_access_of(*kubeconfig, cluster.context));
       for (const std::string& text : kubeconfig->warnings()) {
         add_once(kubeconfig_warnings_, text);
         add_once(warnings_, text);
@@ -103,6 +121,12 @@ Result<k8s::ApiClient*> Clusters::client(const std::string& cluster) const {
   MESHTRUST_CHECK(found != clients_.end());
   if (!found->second) return base::fail(found->second.error());
   return found->second->get();
+}
+
+const ToolAccess& Clusters::tool_access(const std::string& cluster) const {
+  const auto found = tools_.find(cluster);
+  MESHTRUST_CHECK(found != tools_.end());
+  return found->second;
 }
 
 }  // namespace meshtrust::run

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace meshtrust::run {
 
@@ -23,16 +24,27 @@ struct ClusterAccess {
   bool allow_exec = false;  ///< run plugins of a kubeconfig inside `mesh_file_folder`
 };
 
+/// How another program is told to reach the same cluster: through the user's own kubeconfig, so
+/// that nothing of it is copied.
+struct ToolAccess {
+  std::vector<std::string> arguments;              ///< --kubeconfig and --context
+  std::map<std::string, std::string> environment;  ///< KUBECONFIG, where several files are merged
+};
+
 /// The API clients of a mesh: one a cluster, or the reason why there is none.
 class Clusters {
  public:
-  /// Reads the kubeconfigs (each file once) and builds the clients; connects to nothing.
+  /// Reads the kubeconfigs (each file once) and builds the clients; connects to nothing. Where
+  /// `effects` has a cache for plugins, it is shared; else these clients have one of their own.
   Clusters(const profiles::Mesh& mesh,
            const ClusterAccess& access,
            const k8s::ClientEffects& effects);
 
   /// kInvalidInput when the kubeconfig says nothing usable for it.
   base::Result<k8s::ApiClient*> client(const std::string& cluster) const;
+
+  /// For a cluster that `client` has a client for.
+  const ToolAccess& tool_access(const std::string& cluster) const;
 
   /// What is odd about the kubeconfigs, each text once.
   const std::vector<std::string>& warnings() const { return warnings_; }
@@ -42,6 +54,7 @@ class Clusters {
  private:
   std::unique_ptr<k8s::PluginCache> plugins_;  ///< outlives the clients
   std::map<std::string, base::Result<std::unique_ptr<k8s::ApiClient>>> clients_;
+  std::map<std::string, ToolAccess> tools_;
   std::vector<std::string> warnings_;
   std::vector<std::string> kubeconfig_warnings_;
 };

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <utility>
 
 namespace meshtrust::run {
 namespace {
@@ -33,13 +34,13 @@ class Execution {
             Events& events,
             const Clock& clock,
             const base::Cancellation& cancellation,
-            const ExecuteOptions& options)
+            ExecuteOptions options)
       : plan_(plan),
         attempt_(attempt),
         events_(events),
         clock_(clock),
         cancellation_(cancellation),
-        options_(options),
+        options_(std::move(options)),
         tasks_(plan.steps.size()) {
     for (const mesh::Step& step : plan_.steps) {
       indices_.emplace(step.id, indices_.size());
@@ -50,9 +51,15 @@ class Execution {
   ExecutionReport run() {
     {
       std::vector<std::jthread> workers;
-      const std::size_t count = std::min(options_.workers, plan_.steps.size());
-      for (std::size_t i = 0; i < count; ++i) {
-        workers.emplace_back([this] { work(); });
+      for (const auto& [lane, most] : {std::pair{Lane::kQuick, options_.workers},
+                                       std::pair{Lane::kInstall, options_.installers},
+                                       std::pair{Lane::kWait, options_.watchers}}) {
+        const auto steps = static_cast<std::size_t>(
+            std::count_if(plan_.steps.begin(), plan_.steps.end(),
+                          [one = lane](const mesh::Step& step) { return lane_of(step) == one; }));
+        for (std::size_t i = 0; i < std::min(most, steps); ++i) {
+          workers.emplace_back([this, one = lane] { work(one); });
+        }
       }
     }
     report_.cancelled = cancellation_.is_cancelled();
@@ -61,6 +68,12 @@ class Execution {
 
  private:
   enum class Phase { kPending, kRunning, kEnded };
+  enum class Lane { kQuick, kInstall, kWait };
+
+  static Lane lane_of(const mesh::Step& step) {
+    if (std::holds_alternative<mesh::Install>(step.action)) return Lane::kInstall;
+    return std::holds_alternative<mesh::Await>(step.action) ? Lane::kWait : Lane::kQuick;
+  }
 
   struct Task {
     Phase phase = Phase::kPending;
@@ -68,12 +81,12 @@ class Execution {
     std::optional<Clock::Steady> wake;  ///< not before then
   };
 
-  void work() {
+  void work(Lane lane) {
     std::unique_lock lock(mutex_);
     while (true) {
       leave_what_cannot_run_locked();
       if (cancellation_.is_cancelled() || nothing_pending_locked()) return;
-      const auto index = runnable_locked();
+      const auto index = runnable_locked(lane);
       if (!index) {
         changed_.wait_for(lock, pause_locked());
         continue;
@@ -136,13 +149,16 @@ class Execution {
     Task& task = tasks_[index];
     const auto now = clock_.steady();
     if (now + wake - *task.begun > options_.step_timeout) {
+      std::vector<std::string> hints;
+      if (options_.advice) hints = options_.advice(plan_.steps[index]);
+      if (hints.empty()) hints.emplace_back("run the same command again to go on from here");
       fail_locked(index, {.code = code,
                           .message = fmt::format(
                               "gave up after {}; last seen: {}",
                               base::format_duration(
                                   std::chrono::duration_cast<base::Seconds>(options_.step_timeout)),
                               why),
-                          .hints = {"run the same command again to go on from here"}});
+                          .hints = std::move(hints)});
       return;
     }
     task.phase = Phase::kPending;
@@ -190,11 +206,12 @@ class Execution {
     }
   }
 
-  std::optional<std::size_t> runnable_locked() const {
+  std::optional<std::size_t> runnable_locked(Lane lane) const {
     const auto now = clock_.steady();
     for (std::size_t index = 0; index < tasks_.size(); ++index) {
       const Task& task = tasks_[index];
       if (task.phase != Phase::kPending || (task.wake && *task.wake > now)) continue;
+      if (lane_of(plan_.steps[index]) != lane) continue;
       const auto& needs = plan_.steps[index].needs;
       const bool ready = std::all_of(needs.begin(), needs.end(), [this](const std::string& id) {
         return report_.steps[index_of(id)].state == StepState::kDone;

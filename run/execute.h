@@ -93,11 +93,16 @@ class Events {
 
 struct ExecuteOptions {
   std::size_t workers = 16;
+  std::size_t installers = 4;  ///< that run at the same time; they take minutes
+  std::size_t watchers = 64;   ///< waits that are watched at the same time
+  /// What to tell when a step ran out of time: its likely cause and what to do next.
+  std::function<std::vector<std::string>(const mesh::Step& step)> advice = {};
   std::chrono::milliseconds step_timeout{600'000};  ///< for conditions and repeats, per step
 };
 
-/// Runs the steps of `plan`, in parallel wherever none needs the other, from a bounded pool of
-/// workers. A failed step leaves what needs it; a cluster whose server could not be reached is not
+/// Runs the steps of `plan`, in parallel wherever none needs the other, from bounded pools of
+/// workers: one for installers, one for waits, one for all that is quick, so that none holds up the
+/// others. A failed step leaves what needs it; a cluster whose server could not be reached is not
 /// tried again; everything else goes on. Cancellation lets running attempts end and begins no more.
 ExecutionReport execute(const mesh::Plan& plan,
                         const Attempt& attempt,

@@ -2,7 +2,9 @@
 
 #include "base/yaml.h"
 #include "istio/names.h"
+#include "run/observe_mesh.h"
 #include "run/pool.h"
+#include "run/writing.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -52,6 +54,12 @@ mesh::NamespaceFacts namespace_facts(const Json& object) {
   const std::string network =
       base::string_at(base::at_path(metadata, {"labels"}), istio::kNetworkLabel);
   if (!network.empty()) facts.network = network;
+  facts.mesh = base::string_at(base::at_path(metadata, {"labels"}), istio::kMeshLabel);
+  facts.network_set_by_others = is_label_of_others(metadata, istio::kNetworkLabel);
+  const Json& annotations = base::at_path(metadata, {"annotations"});
+  if (annotations.is_object() && annotations.contains(istio::kControlPlaneAnnotation)) {
+    facts.control_planes = base::string_at(annotations, istio::kControlPlaneAnnotation);
+  }
   facts.terminating = base::string_at(base::at_path(object, {"status"}), "phase") == "Terminating";
   facts.created_by_meshtrust = base::string_at(base::at_path(metadata, {"annotations"}),
                                                istio::kCreatedByAnnotation) == istio::kFieldManager;
@@ -170,9 +178,10 @@ void look_inside(k8s::ApiClient& client,
   }
 }
 
-mesh::ClusterObservation observe_cluster(const profiles::Cluster& cluster,
-                                         const std::string& name_space,
-                                         const World& world) {
+mesh::ClusterObservation observe_cluster(const profiles::Mesh& mesh,
+                                         const profiles::Cluster& cluster,
+                                         const World& world,
+                                         mesh::Level level) {
   mesh::ClusterObservation seen;
   seen.name = cluster.name;
   seen.context = cluster.context;
@@ -188,11 +197,16 @@ mesh::ClusterObservation observe_cluster(const profiles::Cluster& cluster,
     const Error reason = *why;
     nothing_known(seen, reason);
   } else {
-    look_inside(**client, name_space, seen);
+    look_inside(**client, mesh.istio.system_namespace, seen);
+    if (level != mesh::Level::kTrust) {
+      seen.live = MeshObserver(mesh, cluster, **client).observe(level);
+    }
   }
   (*client)->close_idle();
   return seen;
 }
+
+}  // namespace
 
 Observed<mesh::StoreFacts> observe_store(const World& world) {
   const auto store = ca::TrustStore::open(world.environment, world.store);
@@ -210,7 +224,11 @@ Observed<mesh::StoreFacts> observe_store(const World& world) {
   return Observed<mesh::StoreFacts>::unknown(store.error());
 }
 
-}  // namespace
+mesh::ClusterObservation observe_trust(const profiles::Mesh& mesh,
+                                       const profiles::Cluster& cluster,
+                                       const World& world) {
+  return observe_cluster(mesh, cluster, world, mesh::Level::kTrust);
+}
 
 mesh::StoreFacts facts_of(const ca::TrustStore& store) {
   mesh::StoreFacts facts;
@@ -233,18 +251,24 @@ mesh::StoreFacts facts_of(const ca::TrustStore& store) {
   return facts;
 }
 
-mesh::Observation observe(const profiles::Mesh& mesh, const World& world, const Seen& seen) {
-  mesh::Observation observation{
-      .at = world.environment.clock.now(), .mesh = mesh.name, .store = {}, .clusters = {}};
+mesh::Observation observe(const profiles::Mesh& mesh,
+                          const World& world,
+                          const Seen& seen,
+                          mesh::Level level) {
+  mesh::Observation observation{.at = world.environment.clock.now(),
+                                .mesh = mesh.name,
+                                .level = level,
+                                .store = {},
+                                .clusters = {}};
   observation.clusters.resize(mesh.clusters.size());
   for_each_index(mesh.clusters.size(), world.jobs, [&](std::size_t index) {
-    observation.clusters[index] =
-        observe_cluster(mesh.clusters[index], mesh.istio.system_namespace, world);
+    observation.clusters[index] = observe_cluster(mesh, mesh.clusters[index], world, level);
     if (seen) seen(observation.clusters[index]);
   });
   // The store comes last: the ledger knows of a certificate before a cluster does, so whatever was
   // seen of our issue is in it, also while another run is at work.
   observation.store = observe_store(world);
+  if (level == mesh::Level::kDeep) probe_tokens(mesh, world, observation);
   return observation;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "istio/names.h"
+#include "profiles/reference.h"
 #include "profiles/trust_objects.h"
 #include "run/pool.h"
 
@@ -10,7 +11,7 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <set>
 
 namespace meshtrust::run {
 namespace {
@@ -24,26 +25,32 @@ struct Trial {
   Json object;
 };
 
-/// What can be tried of a step; nothing where there is no object, or a secret one.
-std::optional<Trial> trial_of(const profiles::Mesh& mesh, const mesh::Step& step) {
-  if (const auto* wanted = std::get_if<mesh::ApplyObject>(&step.action)) {
-    k8s::ObjectRef ref{.api_version = wanted->api_version,
-                       .kind = wanted->kind,
-                       .resource = wanted->resource,
-                       .namespace_name = wanted->namespace_name,
-                       .name = wanted->name};
-    MESHTRUST_CHECK(!ref.is_secret());
-    return Trial{.step = step.id, .ref = std::move(ref), .object = wanted->object};
-  }
-  if (const auto* wanted = std::get_if<mesh::PublishTwin>(&step.action)) {
+/// Everything that can be tried of a step: objects, but no secret ones.
+std::vector<Trial> trials_of(const profiles::Mesh& mesh, const mesh::Step& step) {
+  std::vector<Trial> trials;
+  if (const auto* wanted = std::get_if<mesh::ApplyObjects>(&step.action)) {
+    for (const profiles::Object& object : wanted->objects) {
+      k8s::ObjectRef ref{.api_version = object.api_version,
+                         .kind = object.kind,
+                         .resource = object.resource,
+                         .namespace_name = object.namespace_name,
+                         .name = object.name};
+      MESHTRUST_CHECK(!ref.is_secret());
+      // What is filled in only later cannot be judged now.
+      const bool is_open = !profiles::references_in(object.body).empty();
+      if (!is_open) {
+        trials.push_back({.step = step.id, .ref = std::move(ref), .object = object.body});
+      }
+    }
+  } else if (const auto* twin = std::get_if<mesh::PublishTwin>(&step.action)) {
     const profiles::Cluster* cluster = mesh.find(step.cluster);
     MESHTRUST_CHECK(cluster != nullptr);
-    return Trial{.step = step.id,
-                 .ref = k8s::config_map_ref(wanted->namespace_name, istio::kPublicTwin),
-                 .object = profiles::twin_object(
-                     mesh, *cluster, wanted->certificates.value_or(istio::PublicBundle{}))};
+    trials.push_back({.step = step.id,
+                      .ref = k8s::config_map_ref(twin->namespace_name, istio::kPublicTwin),
+                      .object = profiles::twin_object(
+                          mesh, *cluster, twin->certificates.value_or(istio::PublicBundle{}))});
   }
-  return std::nullopt;
+  return trials;
 }
 
 bool creates_namespace(const std::vector<Trial>& trials, const std::string& name) {
@@ -52,11 +59,21 @@ bool creates_namespace(const std::vector<Trial>& trials, const std::string& name
   });
 }
 
+/// Whether the kind of an object is one that the installation before it brings.
+bool is_brought(const k8s::ObjectRef& ref, bool installs) {
+  return installs && ref.group().ends_with(".istio.io");
+}
+
 Rehearsal rehearse_in(const std::string& cluster,
                       const std::vector<Trial>& trials,
+                      bool installs,
                       k8s::ApiClient& client) {
   Rehearsal out;
   for (const Trial& trial : trials) {
+    if (is_brought(trial.ref, installs)) {
+      out.untried.push_back(trial.step + ": its kind and its webhooks come with Istio");
+      continue;
+    }
     auto said = client.rehearse(trial.ref, trial.object);
     if (!said) {
       const bool gone = said.error().code == Code::kUnavailable;
@@ -83,8 +100,12 @@ Rehearsal rehearse_in(const std::string& cluster,
 
 Rehearsal rehearse(const profiles::Mesh& mesh, const mesh::Plan& plan, const World& world) {
   std::map<std::string, std::vector<Trial>> by_cluster;
+  std::set<std::string> installing;
   for (const mesh::Step& step : plan.steps) {
-    if (auto trial = trial_of(mesh, step)) by_cluster[step.cluster].push_back(*std::move(trial));
+    for (Trial& trial : trials_of(mesh, step)) {
+      by_cluster[step.cluster].push_back(std::move(trial));
+    }
+    if (std::holds_alternative<mesh::Install>(step.action)) installing.insert(step.cluster);
   }
   std::vector<std::string> names;
   names.reserve(by_cluster.size());
@@ -96,7 +117,7 @@ Rehearsal rehearse(const profiles::Mesh& mesh, const mesh::Plan& plan, const Wor
     const std::string& name = names[index];
     const auto client = world.clusters.client(name);
     if (client) {
-      found[index] = rehearse_in(name, by_cluster.at(name), **client);
+      found[index] = rehearse_in(name, by_cluster.at(name), installing.contains(name), **client);
     } else {
       found[index].refusals.push_back(with_context(client.error(), name));
     }

@@ -3,8 +3,8 @@
 #include "istio/acceptance.h"
 #include "istio/bundle.h"
 #include "istio/names.h"
-#include "k8s/answer.h"
 #include "profiles/trust_objects.h"
+#include "run/writing.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -17,22 +17,6 @@ using base::Error;
 using base::Json;
 using base::Result;
 using base::Status;
-
-/// A live object is not what was written a moment ago.
-base::Failure<Error> differs_from_what_was_written(const k8s::ObjectRef& ref) {
-  return base::fail(Code::kConflict, ref.describe() + " differs from what was written a moment ago",
-                    "find out who else writes it, then run the same command again");
-}
-
-/// Applies an object and reads it back.
-Result<k8s::Applied> apply_and_verify(k8s::ApiClient& client,
-                                      const k8s::ObjectRef& ref,
-                                      const Json& object) {
-  MESHTRUST_TRY(const k8s::Applied applied, client.apply(ref, object));
-  MESHTRUST_TRY(const auto live, client.get(ref));
-  if (!live || !k8s::holds_all_of(*live, object)) return differs_from_what_was_written(ref);
-  return applied;
-}
 
 std::map<std::string, const base::Secret*> pointers_to(
     const std::map<std::string, base::Secret>& files) {
@@ -58,19 +42,16 @@ Status read_back(k8s::ApiClient& client,
                  const k8s::ObjectRef& ref,
                  const std::map<std::string, base::Secret>& wanted) {
   MESHTRUST_TRY(const auto live, client.get_secret(ref));
-  if (!live || live->data.size() != wanted.size()) return differs_from_what_was_written(ref);
+  if (!live || live->data.size() != wanted.size()) {
+    return base::fail(differs_from_what_was_written(ref));
+  }
   for (const auto& [name, content] : wanted) {
     const auto found = live->data.find(name);
     if (found == live->data.end() || !constant_time_equal(found->second, content)) {
-      return differs_from_what_was_written(ref);
+      return base::fail(differs_from_what_was_written(ref));
     }
   }
   return {};
-}
-
-Outcome outcome_of(const Result<k8s::Applied>& applied) {
-  if (!applied) return Failed{applied.error()};
-  return Done{.changed = true, .detail = applied->created ? "created" : "changed"};
 }
 
 }  // namespace
@@ -89,23 +70,6 @@ Status TrustSteps::unlock(const mesh::Plan& plan) {
   return {};
 }
 
-Outcome TrustSteps::attempt(const mesh::Step& step) {
-  struct Visitor {
-    TrustSteps& steps;
-    const mesh::Step& step;
-    Outcome operator()(const mesh::MintRoot& wanted) const { return steps.mint_root(wanted); }
-    Outcome operator()(const mesh::ApplyObject& wanted) const { return steps.apply(step, wanted); }
-    Outcome operator()(const mesh::PushTrust& wanted) const { return steps.push(step, wanted); }
-    Outcome operator()(const mesh::PublishTwin& wanted) const {
-      return steps.publish(step, wanted);
-    }
-    Outcome operator()(const mesh::RecordArrival& wanted) const {
-      return steps.record_arrival(wanted);
-    }
-  };
-  return std::visit(Visitor{*this, step}, step.action);
-}
-
 Outcome TrustSteps::mint_root(const mesh::MintRoot& wanted) {
   const auto protection = access_.clear_text ? ca::KeyProtection::none()
                                              : ca::KeyProtection::passphrase(access_.passphrase);
@@ -117,17 +81,6 @@ Outcome TrustSteps::mint_root(const mesh::MintRoot& wanted) {
   access_.passphrase.clear();
   return Done{.changed = true,
               .detail = "expires " + base::format_date(minted->root.certificate.facts().not_after)};
-}
-
-Outcome TrustSteps::apply(const mesh::Step& step, const mesh::ApplyObject& wanted) {
-  const auto client = client_of(step);
-  if (!client) return Failed{client.error()};
-  const k8s::ObjectRef ref{.api_version = wanted.api_version,
-                           .kind = wanted.kind,
-                           .resource = wanted.resource,
-                           .namespace_name = wanted.namespace_name,
-                           .name = wanted.name};
-  return outcome_of(apply_and_verify(**client, ref, wanted.object));
 }
 
 Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) {
@@ -190,9 +143,8 @@ Outcome TrustSteps::publish(const mesh::Step& step, const mesh::PublishTwin& wan
   if (!client) return Failed{client.error()};
   const auto certificates = wanted.certificates ? wanted.certificates : pushed_by(wanted.after);
   MESHTRUST_CHECK(certificates.has_value());
-  return outcome_of(
-      apply_and_verify(**client, k8s::config_map_ref(wanted.namespace_name, istio::kPublicTwin),
-                       profiles::twin_object(mesh_, cluster_of(step), *certificates)));
+  return apply_and_verify(**client, k8s::config_map_ref(wanted.namespace_name, istio::kPublicTwin),
+                          profiles::twin_object(mesh_, cluster_of(step), *certificates));
 }
 
 Outcome TrustSteps::record_arrival(const mesh::RecordArrival& wanted) {

@@ -37,15 +37,13 @@ class TrustSteps {
   /// told before anything has changed.
   base::Status unlock(const mesh::Plan& plan);
 
-  Outcome attempt(const mesh::Step& step);
-
- private:
+  // One attempt each; see `Steps`.
   Outcome mint_root(const mesh::MintRoot& wanted);
-  Outcome apply(const mesh::Step& step, const mesh::ApplyObject& wanted);
   Outcome push(const mesh::Step& step, const mesh::PushTrust& wanted);
   Outcome publish(const mesh::Step& step, const mesh::PublishTwin& wanted);
   Outcome record_arrival(const mesh::RecordArrival& wanted);
 
+ private:
   base::Result<k8s::ApiClient*> client_of(const mesh::Step& step) const;
   const profiles::Cluster& cluster_of(const mesh::Step& step) const;
   /// The public half of what `step` pushed earlier in this run.

@@ -2,22 +2,27 @@
 #include "ca/store.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
+#include "cli/installer.h"
 #include "cli/observing.h"
 #include "cli/passphrase.h"
 #include "cli/plan_text.h"
 #include "cli/progress.h"
 #include "cli/proof.h"
+#include "cli/unfinished.h"
+#include "k8s/resolve.h"
 #include "mesh/plan.h"
 #include "run/execute.h"
 #include "run/preflight.h"
 #include "run/rehearse.h"
-#include "run/trust_steps.h"
+#include "run/steps.h"
 
 #include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 namespace meshtrust::cli {
@@ -33,9 +38,9 @@ struct Stop {
   ExitCode code;
 };
 
-/// One run of `apply --only trust`, from observation to proof. Every step before `execute` only
+/// One run of `apply`, from observation to proof. Every step before `execute` only
 /// reads, but for the trust store's folder and lock.
-class TrustApply {
+class Apply {
  public:
   struct Options {
     std::vector<std::string> clusters;  ///< all when empty
@@ -43,22 +48,26 @@ class TrustApply {
     bool skip_unreachable = false;
     bool allow_unsupported = false;
     bool push_unverified = false;
+    bool only_trust = false;
     PassphraseOptions passphrase;
   };
 
-  TrustApply(Session& session, MeshContext& context, const Options& options)
-      : session_(session), context_(context), options_(options) {}
+  Apply(Session& session, MeshContext& context, const Options& options)
+      : session_(session),
+        context_(context),
+        options_(options),
+        istioctl_(istioctl_of(session, context.mesh)) {}
 
   ExitCode run() {
     const auto stop = [this](Result<void, Stop> step) {
       if (!step) code_ = step.error().code;
       return !step;
     };
-    if (stop(read_saved_plan()) || stop(plan_from_what_is())) return code_;
+    if (stop(read_saved_plan()) || stop(read_files()) || stop(plan_from_what_is())) return code_;
     if (plan_.is_empty()) return finish_with_nothing_done();
     session_.console().narrate(render_plan(plan_));
-    if (stop(compare_with_saved_plan()) || stop(check_servers()) || stop(check_rights()) ||
-        stop(confirm()) || stop(get_passphrase())) {
+    if (stop(compare_with_saved_plan()) || stop(check_servers()) || stop(check_installer()) ||
+        stop(check_rights()) || stop(confirm()) || stop(get_passphrase())) {
       return code_;
     }
     if (stop(lock_and_plan_again())) return code_;
@@ -78,15 +87,40 @@ class TrustApply {
   }
   Step stop_with(const Error& error) { return stop_with(std::span<const Error>(&error, 1)); }
 
+  /// How deeply to look, where more than trust is wanted.
+  mesh::Level level(mesh::Level wanted) const {
+    return options_.only_trust ? mesh::Level::kTrust : wanted;
+  }
+
+  Step read_files() {
+    auto files = read_base_files(session_, context_.mesh);
+    if (!files) return stop_with(files.error());
+    files_ = *std::move(files);
+    return {};
+  }
+
+  /// The installer, its version first of all.
+  Step check_installer() {
+    const auto version = plan_.requires_installer();
+    if (!version) return {};
+    const auto fits = istioctl_.expect_version(*version);
+    if (fits) return {};
+    auto step = stop_with(fits.error());
+    session_.console().say("nothing was written anywhere");
+    return step;
+  }
+
   Step plan_from_what_is() {
-    mesh::Observation observation = observe_live(session_, context_);
+    mesh::Observation observation = observe_live(session_, context_, level(mesh::Level::kMesh));
     if (options_.skip_unreachable) leave_out_unreachable(observation);
     if (context_.mesh.clusters.empty()) {
       return stop_with(Error{.code = Code::kUnavailable, .message = "no cluster could be reached"});
     }
-    mesh::Planned planned =
-        mesh::plan_trust(context_.mesh, observation,
-                         {.at = session_.now(), .allow_unsupported = options_.allow_unsupported});
+    const mesh::PlanOptions options{.at = session_.now(),
+                                    .allow_unsupported = options_.allow_unsupported};
+    mesh::Planned planned = options_.only_trust
+                                ? mesh::plan_trust(context_.mesh, observation, options)
+                                : mesh::plan_mesh(context_.mesh, observation, options, files_);
     session_.console().show(planned.answer.unknowns);
     show_once(planned.answer.findings);
     findings_code_ = exit_code_of(std::span<const mesh::Finding>(planned.answer.findings));
@@ -121,18 +155,18 @@ class TrustApply {
     }
   }
 
+  /// The steps of the wanted clusters, and whatever those need.
   void keep_wanted_steps() {
     if (options_.clusters.empty()) return;
-    std::erase_if(plan_.steps, [this](const mesh::Step& step) {
-      return !step.cluster.empty() && std::find(options_.clusters.begin(), options_.clusters.end(),
-                                                step.cluster) == options_.clusters.end();
+    std::set<std::string> kept;
+    std::for_each(plan_.steps.rbegin(), plan_.steps.rend(), [&](const mesh::Step& step) {
+      const bool wanted = std::find(options_.clusters.begin(), options_.clusters.end(),
+                                    step.cluster) != options_.clusters.end();
+      if (!wanted && !kept.contains(step.id)) return;
+      kept.insert(step.id);
+      kept.insert(step.needs.begin(), step.needs.end());
     });
-    const bool mints = std::any_of(plan_.steps.begin(), plan_.steps.end(), [](const auto& step) {
-      return std::holds_alternative<mesh::PushTrust>(step.action);
-    });
-    if (!mints) {
-      std::erase_if(plan_.steps, [](const mesh::Step& step) { return step.cluster.empty(); });
-    }
+    std::erase_if(plan_.steps, [&kept](const mesh::Step& step) { return !kept.contains(step.id); });
   }
 
   /// A file that is no plan is told before anything is looked at.
@@ -254,7 +288,10 @@ class TrustApply {
     return is_there ? ca::TrustStore::open(environment, context_.world->store) : std::move(created);
   }
 
+  bool is_managed() const { return context_.mesh.trust.mode == profiles::TrustMode::kManaged; }
+
   Step lock_and_plan_again() {
+    if (!is_managed()) return {};
     auto store = open_or_create_store();
     if (!store) return stop_with(store.error());
     store_ = std::make_unique<ca::TrustStore>(std::move(*store));
@@ -273,57 +310,60 @@ class TrustApply {
   }
 
   ExitCode execute() {
-    run::TrustSteps steps(context_.mesh, *context_.world, *store_, *lock_, std::move(access_));
-    if (const auto unlocked = steps.unlock(plan_); !unlocked) {
-      session_.console().show(unlocked.error());
-      session_.console().say("nothing was written anywhere");
-      return exit_code_of(unlocked.error().code);
+    std::optional<run::TrustSteps> trust;
+    if (is_managed()) {
+      trust.emplace(context_.mesh, *context_.world, *store_, *lock_, std::move(access_));
+      if (const auto unlocked = trust->unlock(plan_); !unlocked) {
+        session_.console().show(unlocked.error());
+        session_.console().say("nothing was written anywhere");
+        return exit_code_of(unlocked.error().code);
+      }
     }
+    run::MeshSteps more(context_.mesh, *context_.world, observation_, istioctl_, k8s::resolve_host);
+    run::Steps steps(trust ? &*trust : nullptr, more);
     const auto progress = make_progress(session_);
     const run::ExecutionReport report =
         run::execute(plan_, [&steps](const mesh::Step& step) { return steps.attempt(step); },
                      *progress, session_.around.clock, session_.around.cancellation,
-                     {.workers = session_.options.jobs, .step_timeout = session_.timeout});
+                     {.workers = session_.options.jobs,
+                      .advice = [&more](const mesh::Step& step) { return more.advice(step); },
+                      .step_timeout = session_.timeout});
     progress->close();
-    if (!report.succeeded()) return tell_what_is_left(report);
+    if (!report.succeeded()) return tell_what_is_left(session_, plan_, report);
     return prove_and_finish();
-  }
-
-  ExitCode tell_what_is_left(const run::ExecutionReport& report) {
-    const Errors errors = report.errors();
-    session_.console().show(errors);
-    const std::vector<std::string> left = report.left();
-    session_.console().say(fmt::format("{} of {} done, left: {}", plan_.steps.size() - left.size(),
-                                       base::count_of(plan_.steps.size(), "step"),
-                                       base::join(left, ", ")));
-    session_.console().say("run the same command again to go on from here");
-    // Once something has changed, "partly done" is what a script must learn; what stands higher in
-    // the table only ever happens before.
-    return report.changed_anything() ? kPartial : exit_code_of(errors);
   }
 
   /// Success is said of what is read back from the live clusters, not of what was sent.
   ExitCode prove_and_finish() {
-    const mesh::Observation after = observe_live(session_, context_);
-    Proof proof = prove(context_.mesh, after, session_.now());
+    const mesh::Observation after = observe_live(session_, context_, level(mesh::Level::kDeep));
+    Proof proof = prove(context_.mesh, after, session_.now(), files_);
     proof.keep(options_.clusters);
     session_.answer(proof_to_json(context_.mesh, after, proof, session_.now()),
                     render_proof(context_.mesh, after, proof, session_.now()));
     session_.console().show(proof.answer.unknowns);
     show_once(proof.answer.findings);
     if (proof.holds()) session_.console().say("next: 'meshtrust status' at any time");
-    return with_left_out(more_telling(proof.exit_code(), findings_code_));
+    // What stood before the run and has been mended by it counts no more.
+    return with_left_out(options_.only_trust ? more_telling(proof.exit_code(), findings_code_)
+                                             : proof.exit_code());
   }
 
+  /// An earlier run may have ended before istiods saw each other's clusters, so they are asked here
+  /// too; a plan is made without a way into pods.
   ExitCode finish_with_nothing_done() {
-    Proof proof = prove(context_.mesh, observation_, session_.now());
+    const mesh::Observation after = level(mesh::Level::kDeep) == mesh::Level::kTrust
+                                        ? observation_
+                                        : observe_live(session_, context_, mesh::Level::kDeep);
+    Proof proof = prove(context_.mesh, after, session_.now(), files_);
     proof.keep(options_.clusters);
     const std::string done =
         options_.clusters.empty()
             ? render_plan(plan_)
             : fmt::format("Nothing to do for {}.\n", base::join(options_.clusters, ", "));
-    session_.answer(proof_to_json(context_.mesh, observation_, proof, session_.now()),
-                    done + "\n" + render_proof(context_.mesh, observation_, proof, session_.now()));
+    session_.answer(proof_to_json(context_.mesh, after, proof, session_.now()),
+                    done + "\n" + render_proof(context_.mesh, after, proof, session_.now()));
+    session_.console().show(proof.answer.unknowns);
+    show_once(proof.answer.findings);
     return with_left_out(more_telling(proof.exit_code(), findings_code_));
   }
 
@@ -336,6 +376,8 @@ class TrustApply {
   Session& session_;
   MeshContext& context_;
   const Options& options_;
+  run::Istioctl istioctl_;
+  mesh::BaseFiles files_;
   mesh::Observation observation_;
   mesh::Plan plan_;
   base::Json saved_plan_;
@@ -353,7 +395,9 @@ class ApplyCommand final : public Command {
   void declare(CLI::App& app) override {
     app.add_option("CLUSTER", options_.clusters, "only these clusters")
         ->option_text("[CLUSTER...]");
-    app.add_option("--only", only_, "trust: stop after trust")->option_text("trust");
+    app.add_option("--only", only_, "trust: stop after trust")
+        ->check(CLI::IsMember({"trust"}))
+        ->option_text("trust");
     app.add_option("--plan", options_.plan_file, "go on only if the plan equals this saved one")
         ->option_text("FILE");
     app.add_flag("--skip-unreachable", options_.skip_unreachable,
@@ -368,14 +412,6 @@ class ApplyCommand final : public Command {
 
   int run(Session& session) override {
     options_.passphrase.keep_from_children();
-    if (only_ != "trust") {
-      session.console().show(
-          Error{.code = Code::kUsage,
-                .message = only_.empty() ? "apply needs '--only trust'"
-                                         : fmt::format("--only is '{}', wanted 'trust'", only_),
-                .hints = {"run 'meshtrust apply --only trust'"}});
-      return kUsage;
-    }
     auto context =
         open_mesh(session, allow_exec_ ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted,
                   insecure_ ? Unverified::kAllowed : Unverified::kRefused);
@@ -388,14 +424,24 @@ class ApplyCommand final : public Command {
       return kUsage;
     }
     options_.push_unverified = insecure_;
-    return TrustApply(session, *context, options_).run();
+    options_.only_trust = only_ == "trust";
+    if (options_.skip_unreachable && !options_.only_trust) {
+      session.console().show(base::Error{
+          .code = base::Code::kUsage,
+          .message = "--skip-unreachable is for trust alone: without one of its clusters a mesh "
+                     "would be taken for a smaller one, and what others know of it taken away",
+          .hints = {"say '--only trust --skip-unreachable', or name the clusters to work on: "
+                    "'meshtrust apply east'"}});
+      return kUsage;
+    }
+    return Apply(session, *context, options_).run();
   }
 
  private:
   std::string only_;
   bool allow_exec_ = false;
   bool insecure_ = false;
-  TrustApply::Options options_;
+  Apply::Options options_;
 };
 
 }  // namespace
@@ -404,22 +450,27 @@ CommandEntry apply_command() {
   return {
       .name = "apply",
       .group = "From kubeconfigs to proved trust",
-      .summary = "mint, push and prove the trust of the mesh",
+      .summary = "mint, push and prove trust; then install the mesh on it",
       .details =
-          "Makes the plan, shows it, and runs it: the root once into the trust store, an "
-          "intermediate for every cluster that runs an istiod, the namespace with its network "
-          "label, cacerts and its public twin. All clusters at the same time. Everything is read "
-          "back from the live clusters and proved before success is said.\n"
-          "Nothing is written anywhere while a cluster cannot be read, a right is missing, or a "
-          "live CA, root, network or trust domain is not what the mesh file says. Interrupted at "
-          "any instant, the same command goes on from what is there.",
-      .examples = {{"Ask, then do it", "meshtrust apply --only trust"},
-                   {"In a pipeline",
-                    "MESHTRUST_PASSWORD=... meshtrust apply --only trust --yes --progress json"},
-                   {"Exactly what was reviewed",
-                    "meshtrust apply --only trust --plan plan.json --yes"}},
+          "Makes the plan, shows it, and runs it. Trust first: the root once into the trust store, "
+          "an intermediate for every cluster that runs an istiod, the namespace with its network "
+          "label, cacerts and its public twin, all proved before a control plane is installed. "
+          "Then, with the user's own istioctl (of PATH, or MESHTRUST_ISTIOCTL): control planes, "
+          "east-west gateways and what they "
+          "let in, remote profiles, and the secrets by which istiods see each other's clusters. "
+          "Everything runs at the same time wherever nothing needs the other, every wait says "
+          "what it waits for, and everything is read back before success is said.\n"
+          "Nothing is written anywhere while a cluster cannot be read, a right is missing, "
+          "istioctl is of another version, or a live CA, root, network, trust domain or control "
+          "plane is not what the mesh file says. Interrupted at any instant, the same command goes "
+          "on from what is there. --only trust stops when trust is proved.",
+      .examples = {{"Trust alone", "meshtrust apply --only trust"},
+                   {"The whole mesh, in a pipeline",
+                    "MESHTRUST_PASSWORD=... meshtrust apply --yes --progress json"},
+                   {"Exactly what was reviewed", "meshtrust apply --plan plan.json --yes"}},
       .files = {"mesh.yaml     what should be",
-                "<name>.trust  the trust store: the root's encrypted key and the ledger"},
+                "<name>.trust  the trust store: the root's encrypted key and the ledger",
+                "~/.local/state/meshtrust/<name>  what istioctl said"},
       .make = make_command<ApplyCommand>};
 }
 

@@ -9,11 +9,13 @@ namespace meshtrust::cli {
 CommandEntry init_command();
 CommandEntry plan_command();
 CommandEntry apply_command();
+CommandEntry destroy_command();
 CommandEntry status_command();
 CommandEntry verify_command();
 CommandEntry observe_command();
 CommandEntry cluster_check_command();
 CommandEntry cluster_view_command();
+CommandEntry remote_secret_create_command();
 CommandEntry ca_create_command();
 CommandEntry ca_issue_command();
 CommandEntry ca_show_command();

@@ -38,9 +38,11 @@ class InitCommand final : public Command {
         ->option_text("A,B");
     app.add_option("--name", name_, "name of the mesh (default mesh)")->option_text("NAME");
     app.add_option("--topology", topology_,
-                   "multi-primary, primary-remote, multi-primary-multi-network or "
-                   "primary-remote-multi-network")
+                   "multi-primary, primary-remote, multi-primary-multi-network, "
+                   "primary-remote-multi-network, external-control-plane or ambient-multi-network")
         ->option_text("MODEL");
+    app.add_option("--istio-version", istio_version_, "version of Istio that apply is to install")
+        ->option_text("X.Y.Z");
     app.add_flag("--force", force_, "replace an existing mesh file");
   }
 
@@ -85,6 +87,13 @@ class InitCommand final : public Command {
     }
     if (!topology_.empty()) {
       MESHTRUST_TRY(request.topology, topology());
+    }
+    if (!istio_version_.empty()) {
+      auto version = istio::parse_version(istio_version_);
+      if (!version) {
+        return base::fail(Code::kUsage, "--istio-version: " + version.error().message);
+      }
+      request.istio_version = *version;
     }
     return request;
   }
@@ -137,6 +146,7 @@ class InitCommand final : public Command {
   std::string clusters_;
   std::string name_;
   std::string topology_;
+  std::string istio_version_;
   bool force_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include "cli/observing.h"
 
 #include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -46,7 +47,13 @@ void collect_unknowns(const mesh::ClusterObservation& cluster, base::Errors& err
 
 class ObserveCommand final : public Command {
  public:
-  void declare(CLI::App& app) override { declare_allow_exec(app, allow_exec_); }
+  void declare(CLI::App& app) override {
+    app.add_option("--level", level_,
+                   "trust, mesh (default, with a version of Istio) or deep: asks istiods too")
+        ->check(CLI::IsMember({"trust", "mesh", "deep"}))
+        ->option_text("trust|mesh|deep");
+    declare_allow_exec(app, allow_exec_);
+  }
 
   int run(Session& session) override {
     auto context =
@@ -55,7 +62,7 @@ class ObserveCommand final : public Command {
       session.console().show(context.error());
       return exit_code_of(context.error());
     }
-    const mesh::Observation observation = observe_live(session, *context);
+    const mesh::Observation observation = observe_live(session, *context, level(context->mesh));
     session.answer(to_json(observation), render_observation(observation));
     base::Errors errors;
     for (const auto& cluster : observation.clusters) {
@@ -69,6 +76,13 @@ class ObserveCommand final : public Command {
   }
 
  private:
+  mesh::Level level(const profiles::Mesh& mesh) const {
+    if (level_ == "trust") return mesh::Level::kTrust;
+    if (level_ == "deep") return mesh::Level::kDeep;
+    return level_ == "mesh" ? mesh::Level::kMesh : level_for(mesh, mesh::Level::kMesh);
+  }
+
+  std::string level_;
   bool allow_exec_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include "cli/plan_text.h"
 
 #include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
 #include <fmt/format.h>
 
 namespace meshtrust::cli {
@@ -14,6 +15,9 @@ namespace {
 class PlanCommand final : public Command {
  public:
   void declare(CLI::App& app) override {
+    app.add_option("--only", only_, "trust: what 'apply --only trust' would do")
+        ->check(CLI::IsMember({"trust"}))
+        ->option_text("trust");
     app.add_option("--out", out_, "save the plan for 'apply --plan'")->option_text("FILE");
     app.add_flag("--detailed-exitcode", detailed_, "exit 2 when there is something to do");
     app.add_flag("--allow-unsupported", allow_unsupported_,
@@ -22,13 +26,17 @@ class PlanCommand final : public Command {
   }
 
   int run(Session& session) override {
-    auto seen = observe_or_read(session, snapshot_);
+    const mesh::Level wanted = only_.empty() ? mesh::Level::kMesh : mesh::Level::kTrust;
+    auto seen = observe_or_read(session, snapshot_, wanted);
     if (!seen) {
       session.console().show(seen.error());
       return exit_code_of(seen.error());
     }
-    const mesh::Planned planned = mesh::plan_trust(
-        seen->mesh, seen->observation, {.at = seen->at, .allow_unsupported = allow_unsupported_});
+    const bool whole = only_.empty() && seen->observation.level != mesh::Level::kTrust;
+    const mesh::PlanOptions options{.at = seen->at, .allow_unsupported = allow_unsupported_};
+    const mesh::Planned planned =
+        whole ? mesh::plan_mesh(seen->mesh, seen->observation, options, seen->files)
+              : mesh::plan_trust(seen->mesh, seen->observation, options);
     session.console().show(planned.answer.unknowns);
     session.console().show(planned.answer.findings);
     const ExitCode judged =
@@ -48,15 +56,16 @@ class PlanCommand final : public Command {
     }
     session.answer(to_json(planned.plan), render_plan(planned.plan));
     if (!planned.plan.is_empty()) {
-      session.console().say(
-          out_.empty() ? "run it with 'meshtrust apply --only trust'"
-                       : fmt::format("run it with 'meshtrust apply --only trust --plan {}'", out_));
+      session.console().say(fmt::format("run it with 'meshtrust apply{}{}'",
+                                        whole ? "" : " --only trust",
+                                        out_.empty() ? "" : " --plan " + out_));
     }
     const bool pending = detailed_ && !planned.plan.is_empty();
     return more_telling(judged, pending ? kChangesPending : kDone);
   }
 
  private:
+  std::string only_;
   std::string out_;
   bool detailed_ = false;
   bool allow_unsupported_ = false;
@@ -76,8 +85,7 @@ CommandEntry plan_command() {
           "unknown, or over trust that is not ours, is refused with the evidence.",
       .examples = {{"See what is to be done", "meshtrust plan"},
                    {"Save it for review, run exactly that later",
-                    "meshtrust plan --out plan.json && meshtrust apply --only trust --plan "
-                    "plan.json"},
+                    "meshtrust plan --out plan.json && meshtrust apply --plan plan.json"},
                    {"Let a pipeline know whether anything is pending",
                     "meshtrust plan --detailed-exitcode -o json"}},
       .files = {"mesh.yaml     what should be", "<name>.trust  the trust store, read only"},

@@ -62,7 +62,7 @@ Row row_of(const profiles::Cluster& cluster, const SeenMesh& seen, const Proof& 
   if (live == nullptr) return row;
   if (const auto* server = live->server.found()) row.kubernetes = server->version;
   row.network = network_of(*live);
-  if (cluster.role != profiles::Role::kPrimary) {
+  if (!cluster.runs_istiod()) {
     row.ca = "by " + base::join(cluster.control_plane, ", ");
     return row;
   }
@@ -98,7 +98,7 @@ class StatusCommand final : public Command {
   }
 
   int run(Session& session) override {
-    auto seen = observe_or_read(session, snapshot_);
+    auto seen = observe_or_read(session, snapshot_, mesh::Level::kMesh);
     if (!seen) {
       session.console().show(seen.error());
       return exit_code_of(seen.error());
@@ -107,7 +107,7 @@ class StatusCommand final : public Command {
       session.console().show(status.error());
       return kUsage;
     }
-    Proof proof = prove(seen->mesh, seen->observation, seen->at);
+    Proof proof = prove(seen->mesh, seen->observation, seen->at, seen->files);
     proof.keep(clusters_);
     show(session, *seen, proof);
     session.console().show(proof.answer.unknowns);
@@ -143,7 +143,9 @@ class StatusCommand final : public Command {
                                   {"trust", row.trust}});
       names += row.cluster + "\n";
     }
-    session.answer(json, session.output == Output::kName ? names : table(rows));
+    const std::string conditions =
+        proof.conditions.empty() ? "" : "\n" + render_conditions(proof.conditions);
+    session.answer(json, session.output == Output::kName ? names : table(rows) + conditions);
   }
 
   std::vector<std::string> clusters_;

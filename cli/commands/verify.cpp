@@ -4,8 +4,11 @@
 #include "cli/exit_code.h"
 #include "cli/observing.h"
 #include "cli/proof.h"
+#include "cli/sample_proof.h"
+#include "profiles/samples.h"
 
 #include <CLI/App.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace meshtrust::cli {
@@ -18,36 +21,56 @@ class VerifyCommand final : public Command {
         ->option_text("[CLUSTER...]");
     bundle_.declare(app);
     chain_.declare(app);
+    auto* samples =
+        app.add_flag("--samples", samples_,
+                     "also start sample workloads, let them call each other, and delete them");
+    app.add_option("--sample-namespace", sample_namespace_,
+                   "the namespace that is made for them (default sample)")
+        ->needs(samples)
+        ->option_text("NAMESPACE");
     snapshot_.declare(app);
   }
 
   int run(Session& session) override {
-    if (chain_.is_asked()) return verify_chain(session);
-    return bundle_.is_asked() ? verify_bundle(session) : verify_mesh(session);
+    if (auto status = check_usage(); !status) {
+      session.console().show(status.error());
+      return kUsage;
+    }
+    if (chain_.is_asked()) return chain_.run(session, snapshot_.at);
+    if (bundle_.is_asked()) return bundle_.run(session, snapshot_.at);
+    return verify_mesh(session);
   }
 
  private:
-  int verify_chain(Session& session) const {
-    if (!bundle_.is_asked() && snapshot_.from.empty() && clusters_.empty()) {
-      return chain_.run(session, snapshot_.at);
+  base::Status check_usage() const {
+    using base::Code;
+    const bool names_a_mesh = !snapshot_.from.empty() || !clusters_.empty();
+    if (chain_.is_asked() && (bundle_.is_asked() || names_a_mesh)) {
+      return base::fail(
+          Code::kUsage,
+          "--chain judges files: it goes with neither --bundle, --from nor cluster names");
     }
-    session.console().show(base::Error{
-        .code = base::Code::kUsage,
-        .message =
-            "--chain judges files: it goes with neither --bundle, --from nor cluster names"});
-    return kUsage;
-  }
-
-  int verify_bundle(Session& session) const {
-    if (snapshot_.from.empty() && clusters_.empty()) return bundle_.run(session, snapshot_.at);
-    session.console().show(base::Error{
-        .code = base::Code::kUsage,
-        .message = "--bundle judges files: it goes with neither --from nor cluster names"});
-    return kUsage;
+    if (bundle_.is_asked() && names_a_mesh) {
+      return base::fail(Code::kUsage,
+                        "--bundle judges files: it goes with neither --from nor cluster names");
+    }
+    if (!samples_) return {};
+    if (chain_.is_asked() || bundle_.is_asked() || !snapshot_.from.empty()) {
+      return base::fail(Code::kUsage,
+                        "--samples starts workloads in live clusters: it goes with neither --from, "
+                        "--bundle nor --chain");
+    }
+    if (!base::is_dns_label(sample_namespace_)) {
+      return base::fail(
+          Code::kUsage,
+          fmt::format("--sample-namespace: '{}' is no name of a namespace", sample_namespace_),
+          "a DNS-1123 label: lower-case letters, digits and '-'");
+    }
+    return {};
   }
 
   int verify_mesh(Session& session) {
-    auto seen = observe_or_read(session, snapshot_);
+    auto seen = observe_or_read(session, snapshot_, mesh::Level::kDeep);
     if (!seen) {
       session.console().show(seen.error());
       return exit_code_of(seen.error());
@@ -56,18 +79,61 @@ class VerifyCommand final : public Command {
       session.console().show(status.error());
       return kUsage;
     }
-    Proof proof = prove(seen->mesh, seen->observation, seen->at);
+    Proof proof = prove(seen->mesh, seen->observation, seen->at, seen->files);
     proof.keep(clusters_);
-    session.answer(proof_to_json(seen->mesh, seen->observation, proof, seen->at),
-                   render_proof(seen->mesh, seen->observation, proof, seen->at));
+    if (samples_) return verify_with_samples(session, *seen, std::move(proof));
+    return finish(session, *seen, proof, nullptr);
+  }
+
+  int verify_with_samples(Session& session, const SeenMesh& seen, Proof proof) const {
+    if (proof.conditions.empty()) {
+      session.console().show(
+          base::Error{.code = base::Code::kRefused,
+                      .message = "there is no mesh to try with samples: nothing is installed",
+                      .hints = {"'meshtrust apply' installs it"}});
+      return kRefused;
+    }
+    SampleProof samples = prove_with_samples(
+        session, seen.mesh,
+        {.clusters = clusters_,
+         .namespace_name = sample_namespace_,
+         .exec = snapshot_.allow_exec ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted});
+    if (session.around.cancellation.is_cancelled()) {
+      session.console().show(samples.errors);
+      session.console().show(samples.left);
+      return kPartial;
+    }
+    for (mesh::Finding& finding : samples.verdict.findings) {
+      proof.answer.findings.push_back(std::move(finding));
+    }
+    return finish(session, seen, proof, &samples);
+  }
+
+  static int finish(Session& session,
+                    const SeenMesh& seen,
+                    const Proof& proof,
+                    const SampleProof* samples) {
+    Json json = proof_to_json(seen.mesh, seen.observation, proof, seen.at);
+    std::string text = render_proof(seen.mesh, seen.observation, proof, seen.at);
+    if (samples != nullptr) {
+      json["samples"] = samples_to_json(*samples);
+      text += "\n" + render_samples(seen.mesh, *samples);
+    }
+    session.answer(json, text);
     session.console().show(proof.answer.unknowns);
     session.console().show(proof.answer.findings);
-    return proof.exit_code();
+    if (samples == nullptr) return proof.exit_code();
+    session.console().show(samples->errors);
+    session.console().show(samples->left);
+    return more_telling(proof.exit_code(),
+                        more_telling(exit_code_of(samples->errors), exit_code_of(samples->left)));
   }
 
   std::vector<std::string> clusters_;
   VerifyBundle bundle_;
   VerifyChain chain_;
+  std::string sample_namespace_{profiles::kSampleNamespace};
+  bool samples_ = false;
   SnapshotOptions snapshot_;
 };
 
@@ -83,6 +149,13 @@ CommandEntry verify_command() {
           "share no code, about every ordered pair: would a workload of the one be "
           "accepted by the other? Passes or fails. Needs no right to read CA keys: where "
           "cacerts may not be read, its public twin is.\n"
+          "With --samples it also tries the mesh: in every cluster with workloads it makes a "
+          "namespace 'sample' with Istio's helloworld and a client, looks whether their pods got "
+          "sidecars that know where they are, calls helloworld from every cluster until each "
+          "cluster that should has answered, and deletes the namespace again, also after a "
+          "failure or Ctrl-C. It asks no question. A namespace of that name that is not of such "
+          "a run is never touched. Where pods cannot run it says so: traffic not proved here. "
+          "--timeout bounds the wait for pods.\n"
           "With --bundle it judges the files of a folder as one version of istiod would: whether "
           "it loads them, refuses to start, silently makes a CA of its own or ignores them until "
           "a restart, and whether the mesh works with them.\n"
@@ -90,6 +163,8 @@ CommandEntry verify_command() {
           "beside it what OpenSSL, Botan, Go (istiod), BoringSSL (Envoy) and rustls-webpki "
           "(ztunnel) say. The exit follows the first, or with --as LIST the ones listed.",
       .examples = {{"The live mesh", "meshtrust verify"},
+                   {"Traffic from every cluster to every other",
+                    "meshtrust verify --samples --timeout 3m"},
                    {"Files before they are pushed by hand", "meshtrust verify --bundle east"},
                    {"One server certificate, as Envoy and ztunnel would see it",
                     "meshtrust verify --chain web.pem --root roots.pem --purpose server --dns "

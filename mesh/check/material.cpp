@@ -33,8 +33,7 @@ bool is_any_cacerts_absent(const CheckSubject& subject) {
   return std::any_of(subject.mesh.clusters.begin(), subject.mesh.clusters.end(),
                      [&subject](const Cluster& cluster) {
                        const ClusterObservation* seen = subject.observed(cluster);
-                       return cluster.role == profiles::Role::kPrimary && seen != nullptr &&
-                              seen->cacerts.is_absent();
+                       return cluster.runs_istiod() && seen != nullptr && seen->cacerts.is_absent();
                      });
 }
 
@@ -176,7 +175,7 @@ void check_root_agrees(const CheckSubject& subject, Answer& answer) {
 void check_cacerts_ours(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr || cluster.role != profiles::Role::kPrimary) continue;
+    if (seen == nullptr || !cluster.runs_istiod()) continue;
     const Error* why = subject.purpose == Purpose::kChange ? seen->cacerts.why_unknown()
                                                            : material_of(*seen).why_unknown();
     if (why != nullptr && !seen->server.is_unknown()) {
@@ -198,7 +197,7 @@ void check_cacerts_ours(const CheckSubject& subject, Answer& answer) {
 void check_cacerts_sound(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr || cluster.role != profiles::Role::kPrimary) continue;
+    if (seen == nullptr || !cluster.runs_istiod()) continue;
     const Observed<Material> material = material_of(*seen);
     if (material.is_absent() && subject.purpose == Purpose::kProve) {
       answer.findings.push_back(
@@ -226,6 +225,26 @@ void check_cacerts_sound(const CheckSubject& subject, Answer& answer) {
   }
 }
 
+namespace {
+
+/// What to do about a root that workloads trust and the store does not have. What an istiod that is
+/// gone left behind is nobody's.
+std::vector<std::string> hints_for_live_root(const Cluster& cluster,
+                                             const ClusterObservation& seen) {
+  std::vector<std::string> hints{
+      "a live root is never replaced by apply: workloads that still trust the old one would refuse "
+      "every new certificate"};
+  if (seen.istiod.is_absent() && seen.cacerts.is_absent()) {
+    hints.push_back(fmt::format(
+        "no istiod and no cacerts are there: if nothing else in the cluster is of that mesh, take "
+        "away what it left with 'kubectl --context {} delete configmap -A -l istio.io/config=true'",
+        cluster.context));
+  }
+  return hints;
+}
+
+}  // namespace
+
 void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
   if (!is_managed(subject)) return;
   const auto& store = subject.observation.store;
@@ -233,7 +252,9 @@ void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
   const auto root = store_root(subject);
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr) continue;
+    // Where a control plane is hosted for others nobody has its roots: the one of the gateway
+    // beside it, which has a CA of its own, publishes that in every namespace.
+    if (seen == nullptr || cluster.role == profiles::Role::kExternal) continue;
     if (const Error* why = seen->workload_roots.why_unknown();
         why != nullptr && subject.purpose == Purpose::kChange && !seen->server.is_unknown()) {
       answer.unknowns.push_back(with_context(*why, cluster.name));
@@ -260,15 +281,14 @@ void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
                                      : std::string("the store has no root yet")),
          .evidence = {fmt::format("ConfigMap '{}/{}'", subject.mesh.istio.system_namespace,
                                   istio::kRootConfigMap)},
-         .hints = {"a live root is never replaced by apply: workloads that still trust the old one "
-                   "would refuse every new certificate"}});
+         .hints = hints_for_live_root(cluster, *seen)});
   }
 }
 
 void check_istiod_uses_cacerts(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr || cluster.role != profiles::Role::kPrimary) continue;
+    if (seen == nullptr || !cluster.runs_istiod()) continue;
     if (const Error* why = seen->istiod.why_unknown();
         why != nullptr && subject.purpose == Purpose::kChange && !seen->server.is_unknown()) {
       answer.unknowns.push_back(with_context(*why, cluster.name));
@@ -293,7 +313,7 @@ void check_renewal_not_due(const CheckSubject& subject, Answer& answer) {
   if (!is_managed(subject)) return;
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr || cluster.role != profiles::Role::kPrimary) continue;
+    if (seen == nullptr || !cluster.runs_istiod()) continue;
     const Observed<Material> material = material_of(*seen);
     if (!material.is_found()) continue;
     const auto live = pki::certificates_from_pem(material.found()->certificates.ca_cert);

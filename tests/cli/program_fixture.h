@@ -31,6 +31,7 @@ class FakeTerminal final : public Terminal {
   bool is_there() const override { return there; }
   bool can_redraw() const override { return false; }
   int columns() const override { return 80; }
+  bool shows_answers() const override { return false; }
   base::Result<bool> confirm(std::string_view question) override {
     asked.emplace_back(question);
     return answer;

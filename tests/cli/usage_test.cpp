@@ -57,13 +57,21 @@ TEST_F(UsageTest, RefusesValuesThatItDoesNotKnow) {
                "minutes or seconds, largest first, like 90d, 24h or 1d12h\n");
 }
 
-TEST_F(UsageTest, RefusesToApplyMoreThanTrust) {
-  expect_usage({"apply", "--yes"},
-               "meshtrust: error: apply needs '--only trust'\n"
-               "meshtrust: hint: run 'meshtrust apply --only trust'\n");
+TEST_F(UsageTest, StartsSamplesInLiveClustersAlone) {
+  const std::string words =
+      "meshtrust: error: --samples starts workloads in live clusters: it goes with neither --from "
+      "nor --bundle\n";
+  expect_usage({"verify", "--samples", "--from", "seen.json"}, words);
+  expect_usage({"verify", "--samples", "--bundle", "east"}, words);
+  expect_usage({"verify", "--samples", "--sample-namespace", "Kube_System"},
+               "meshtrust: error: --sample-namespace: 'Kube_System' is no name of a namespace\n"
+               "meshtrust: hint: a DNS-1123 label: lower-case letters, digits and '-'\n");
+}
+
+TEST_F(UsageTest, KnowsOneThingToStopAfter) {
   expect_usage({"apply", "--only", "mesh"},
-               "meshtrust: error: --only is 'mesh', wanted 'trust'\n"
-               "meshtrust: hint: run 'meshtrust apply --only trust'\n");
+               "meshtrust: error: --only: mesh not in {trust}\n"
+               "meshtrust: hint: 'meshtrust apply --help' shows what it takes\n");
 }
 
 TEST_F(UsageTest, SaysWhatToDoWithoutAMeshFile) {

@@ -151,6 +151,15 @@ def skip_without_rig(*programs):
     raise unittest.SkipTest(reason)
 
 
+def skip_without_namespaces():
+    """A container may forbid network namespaces, and nothing that is installed helps."""
+    probe = subprocess.run(["unshare", "--map-root-user", "--net", "ip", "link"], capture_output=True, check=False)
+    if probe.returncode != 0:
+        reason = f"network namespaces are forbidden here: {probe.stderr.decode().strip()}"
+        print(f"\n*** NO MESH WAS TESTED: {reason} ***", file=sys.stderr)
+        raise unittest.SkipTest(reason)
+
+
 def rig():
     """The clusters that all tests of this process share; skips where there can be none."""
     skip_without_rig()

@@ -87,10 +87,14 @@ class Confirmation(MeshTest):
             self.assert_refused("apply_without_yes", 64, "apply", "--only", "trust")
         self.assertEqual(files, self.contents())
 
-    def test_what_apply_stops_after_must_be_said(self):
+    def test_more_than_trust_wants_a_version_of_istio_and_servers_that_peers_reach(self):
         self.write_mesh()
         with self.nothing_written():
-            self.assert_refused("apply_without_only", 64, "apply", "--yes")
+            self.assert_refused("apply_without_version", 65, "apply", "--yes")
+
+    def test_there_is_one_thing_to_stop_after(self):
+        self.write_mesh()
+        with self.nothing_written():
             self.assert_refused("apply_only_other", 64, "apply", "--yes", "--only", "gateways")
 
     def test_a_new_root_key_needs_a_passphrase(self):

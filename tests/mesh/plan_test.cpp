@@ -75,7 +75,7 @@ TEST(PlanTrust, LabelsANamespaceThatTheUserMade) {
   scene.cluster("west").system_namespace = NamespaceFacts{};
   expect_plan("label-missing", scene);
   const Plan made = plan(scene).plan;
-  EXPECT_EQ(base::compact(std::get<ApplyObject>(made.steps.front().action).object),
+  EXPECT_EQ(base::compact(std::get<ApplyObjects>(made.steps.front().action).objects.front().body),
             R"({"metadata":{"labels":{"topology.istio.io/network":"west"}}})")
       << "what the user made is not marked as ours";
 }

@@ -60,8 +60,10 @@ ClusterObservation applied(const profiles::Mesh& mesh,
       .ca_cert = pem(certificate), .cert_chain = pem(certificate), .root_cert = pem(root)};
   const profiles::Cluster* cluster = mesh.find(name);
   ClusterObservation seen = bare(name);
-  seen.system_namespace = NamespaceFacts{
-      .network = cluster->network, .terminating = false, .created_by_meshtrust = true};
+  seen.system_namespace = NamespaceFacts{.network = cluster->network,
+                                         .terminating = false,
+                                         .created_by_meshtrust = true,
+                                         .mesh = mesh.name};
   seen.cacerts =
       CacertsFacts{.resource_version = "7",
                    .files = {"ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem"},

@@ -30,12 +30,12 @@ Field cluster_field(const char* name, Observed<T> ClusterObservation::*member) {
           }};
 }
 
-/// Every fact there is. The structured binding does not compile once a member is added, so that
-/// none is forgotten here.
+/// Every fact that trust is planned by. The structured binding does not compile once a member is
+/// added, so that none is forgotten here; what is live beyond trust has tests with `plan_mesh`.
 std::vector<Field> all_fields() {
   ClusterObservation whole;
   [[maybe_unused]] auto& [name, context, server, system_namespace, cacerts, twin, istiod,
-                          workload_roots, trust_domain] = whole;
+                          workload_roots, trust_domain, live] = whole;
   return {
       {"store",
        [](Scene& scene, const base::Error& why) {

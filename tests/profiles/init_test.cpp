@@ -72,7 +72,7 @@ TEST(RenderMeshFile, GivesRolesAndNetworksThatMakeTheTopologyAskedFor) {
                                        .clusters = {of_context("east"), of_context("west")},
                                        .topology = topology});
     EXPECT_EQ(mesh.topology, topology);
-    EXPECT_EQ(derive_topology(mesh.clusters), topology);
+    EXPECT_EQ(derive_topology(mesh.clusters, mesh.istio.data_plane), topology);
   }
 }
 
@@ -102,6 +102,13 @@ TEST(RenderMeshFile, TheKeysInItsCommentsAreTheRealOnes) {
   EXPECT_EQ(mesh->topology, Topology::kMultiPrimaryMultiNetwork);
   EXPECT_TRUE(mesh->istio.version.has_value());
   EXPECT_EQ(mesh->trust.intermediate.lifetime, base::days(730));
+}
+
+TEST(RenderMeshFile, SaysWhichIstioIsToBeInstalled) {
+  const Mesh mesh =
+      render_and_load({.clusters = {of_context("east"), of_context("west")},
+                       .istio_version = istio::Version{.major = 1, .minor = 31, .patch = 0}});
+  EXPECT_EQ(mesh.istio.version->text(), "1.31.0");
 }
 
 TEST(RenderMeshFile, RefusesWhatMakesNoMesh) {

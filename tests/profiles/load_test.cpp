@@ -167,7 +167,9 @@ TEST(DeriveTopology, FollowsFromRolesAndNetworks) {
     made.network = network;
     return made;
   };
-  const auto derive = [](std::vector<Cluster> clusters) { return derive_topology(clusters); };
+  const auto derive = [](std::vector<Cluster> clusters) {
+    return derive_topology(clusters, DataPlane::kSidecar);
+  };
   const auto primary = Role::kPrimary;
   const auto remote = Role::kRemote;
   EXPECT_EQ(derive({cluster(primary, "a")}), Topology::kMultiPrimary);
@@ -177,6 +179,11 @@ TEST(DeriveTopology, FollowsFromRolesAndNetworks) {
   EXPECT_EQ(derive({cluster(primary, "a"), cluster(remote, "a")}), Topology::kPrimaryRemote);
   EXPECT_EQ(derive({cluster(primary, "a"), cluster(remote, "b")}),
             Topology::kPrimaryRemoteMultiNetwork);
+  EXPECT_EQ(derive({cluster(Role::kExternal, "a"), cluster(Role::kConfig, "b")}),
+            Topology::kExternalControlPlane);
+  EXPECT_EQ(derive_topology(std::vector{cluster(primary, "a"), cluster(primary, "b")},
+                            DataPlane::kAmbient),
+            Topology::kAmbientMultiNetwork);
 }
 
 }  // namespace

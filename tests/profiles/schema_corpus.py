@@ -18,9 +18,11 @@ MARK = "# schema cannot express: "
 CANNOT_EXPRESS = {
     "a key that is written twice",
     "a sum of days, hours, minutes and seconds",
+    "addresses",
     "anchors",
     "contexts that are unique",
     "durations compared",
+    "how many clusters have a role",
     "merge keys",
     "names that are unique",
     "names that refer to an entry",
@@ -28,6 +30,11 @@ CANNOT_EXPRESS = {
     "tags",
     "unquoted scalars that only some parsers read as a number",
     "unquoted scalars that only some parsers read as a truth value",
+    "values compared",
+    "values of other programs",
+    "versions compared",
+    "what gateways need",
+    "what has not been tried",
 }
 
 

@@ -14,97 +14,12 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from support import ClusterTest, make_cacerts, wait_for
+from riglib import documents
+from riglib.blueprint import SYSTEM
+from riglib.cacerts import make_cacerts
+from support import ClusterTest, wait_for
 
-SYSTEM = "istio-system"
-GATEWAY_PORTS = {"status-port": 15021, "tls": 15443, "tls-istiod": 15012, "tls-webhook": 15017}
 NETWORKS = {"cluster1": "network1", "cluster2": "network2"}
-
-
-def control_plane(cluster, **also):
-    """What `istioctl install` is given for a primary."""
-    values = {"meshID": "mesh1", "multiCluster": {"clusterName": cluster}, "network": NETWORKS[cluster]}
-    return operator("minimal", values={"global": values | also})
-
-
-def remote(cluster, address):
-    path = f"/inject/cluster/{cluster}/net/{NETWORKS[cluster]}"
-    return operator(
-        "remote", values={"istiodRemote": {"injectionPath": path}, "global": {"remotePilotAddress": address}}
-    )
-
-
-def eastwest_gateway(cluster):
-    network = NETWORKS[cluster]
-    gateway = {
-        "name": "istio-eastwestgateway",
-        "enabled": True,
-        "label": {
-            "istio": "eastwestgateway",
-            "app": "istio-eastwestgateway",
-            "topology.istio.io/network": network,
-        },
-        "k8s": {
-            "env": [{"name": "ISTIO_META_REQUESTED_NETWORK_VIEW", "value": network}],
-            "service": {
-                "ports": [
-                    {"name": name, "port": port, "targetPort": port} for name, port in GATEWAY_PORTS.items()
-                ]
-            },
-        },
-    }
-    values = {
-        "gateways": {"istio-ingressgateway": {"injectionTemplate": "gateway"}},
-        "global": {"network": network},
-    }
-    return operator("empty", "eastwest", values=values, components={"ingressGateways": [gateway]})
-
-
-def operator(profile, name="control-plane", **spec):
-    return {
-        "apiVersion": "install.istio.io/v1alpha1",
-        "kind": "IstioOperator",
-        "metadata": {"name": name},
-        "spec": {"profile": profile} | spec,
-    }
-
-
-def istiod_exposure():
-    """The control ports of the east-west gateway, passed on to istiod."""
-    route = {15012: 15012, 15017: 443}
-    servers = [
-        {
-            "port": {"name": f"tls-{port}", "number": port, "protocol": "TLS"},
-            "tls": {"mode": "PASSTHROUGH"},
-            "hosts": ["*"],
-        }
-        for port in route
-    ]
-    rules = [
-        {
-            "match": [{"port": port, "sniHosts": ["*"]}],
-            "route": [
-                {"destination": {"host": f"istiod.{SYSTEM}.svc.cluster.local", "port": {"number": target}}}
-            ],
-        }
-        for port, target in route.items()
-    ]
-    gateway = {"selector": {"istio": "eastwestgateway"}, "servers": servers}
-    virtual_service = {"hosts": ["*"], "gateways": ["istiod-gateway"], "tls": rules}
-    return (
-        istio_object("Gateway", "istiod-gateway", gateway),
-        istio_object("VirtualService", "istiod-vs", virtual_service),
-    )
-
-
-def istio_object(kind, name, spec):
-    metadata = {"name": name, "namespace": SYSTEM}
-    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
-
-
-def secret(files):
-    metadata = {"name": "cacerts", "namespace": SYSTEM}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": files}
 
 
 class MeshTest(ClusterTest):
@@ -136,16 +51,16 @@ class MeshTest(ClusterTest):
     def apply(self, cluster, *objects):
         return self.kubectl(cluster, "apply", "-f", "-", stdin="\n---\n".join(map(json.dumps, objects)))
 
-    def make_namespace(self, cluster, annotations=None):
-        metadata = {"name": SYSTEM, "labels": {"topology.istio.io/network": NETWORKS[cluster]}}
-        self.apply(
-            cluster,
-            {
-                "apiVersion": "v1",
-                "kind": "Namespace",
-                "metadata": metadata | {"annotations": annotations or {}},
-            },
-        )
+    def make_namespace(self, cluster, control_plane=""):
+        self.apply(cluster, documents.namespace(SYSTEM, NETWORKS[cluster], control_plane))
+
+    def push_cacerts(self, cluster):
+        files = make_cacerts(self.folder, cluster)
+        self.apply(cluster, documents.secret(SYSTEM, "cacerts", files))
+        return files
+
+    def install_primary(self, cluster, manages_remotes=False):
+        self.install(cluster, documents.control_plane(cluster, NETWORKS[cluster], "mesh1", manages_remotes))
 
     def install(self, cluster, operator_file):
         path = self.folder / "operator.json"
@@ -154,7 +69,7 @@ class MeshTest(ClusterTest):
 
     def install_gateway(self, cluster):
         """Returns the address that its load balancer gave it."""
-        self.install(cluster, eastwest_gateway(cluster))
+        self.install(cluster, documents.eastwest_gateway(NETWORKS[cluster]))
         path = "jsonpath={.status.loadBalancer.ingress[0].ip}"
         return self.kubectl(cluster, "-n", SYSTEM, "get", "service", "istio-eastwestgateway", "-o", path)
 
@@ -192,13 +107,12 @@ class MeshTest(ClusterTest):
 
 class PrimaryRemote(MeshTest):
     def test_a_remote_is_adopted_and_injected_through_the_gateway(self):
-        files = make_cacerts(self.folder, "cluster1")
         self.make_namespace("cluster1")
-        self.apply("cluster1", secret(files))
-        self.install("cluster1", control_plane("cluster1", externalIstiod=True))
+        files = self.push_cacerts("cluster1")
+        self.install_primary("cluster1", manages_remotes=True)
         address = self.install_gateway("cluster1")
-        self.make_namespace("cluster2", {"topology.istio.io/controlPlaneClusters": "cluster1"})
-        self.install("cluster2", remote("cluster2", address))
+        self.make_namespace("cluster2", control_plane="cluster1")
+        self.install("cluster2", documents.remote("cluster2", NETWORKS["cluster2"], address))
         self.introduce("cluster2", "cluster1")
 
         self.assert_synced("cluster1", "cluster2")
@@ -216,7 +130,7 @@ class PrimaryRemote(MeshTest):
         self.kubectl("cluster2", "create", "namespace", "sample")
         self.kubectl("cluster2", "label", "namespace", "sample", "istio-injection=enabled")
         self.assertIn('failed calling webhook "namespace.sidecar-injector.istio.io"', self.run_web().stderr)
-        self.apply("cluster1", *istiod_exposure())
+        self.apply("cluster1", *documents.istiod_exposure())
         self.assertTrue(wait_for(lambda: self.run_web().returncode == 0))
         names = "jsonpath={.spec.initContainers[*].name} {.spec.containers[*].name}"
         containers = self.kubectl("cluster2", "-n", "sample", "get", "pod", "web", "-o", names).split()
@@ -233,8 +147,8 @@ class MultiPrimary(MeshTest):
     def test_two_istiods_see_both_clusters_and_share_a_root(self):
         for cluster in NETWORKS:
             self.make_namespace(cluster)
-            self.apply(cluster, secret(make_cacerts(self.folder, cluster)))
-            self.install(cluster, control_plane(cluster))
+            self.push_cacerts(cluster)
+            self.install_primary(cluster)
             self.assertRegex(self.install_gateway(cluster), r"^172\.18\.\d+\.100$")
         self.introduce("cluster1", "cluster2")
         self.introduce("cluster2", "cluster1")

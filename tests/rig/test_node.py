@@ -18,7 +18,8 @@ from riglib.addresses import Addresses
 from riglib.gateways import Gateways
 from riglib.mounts import write_volume
 from riglib.routes import Routes
-from support import RIG, ClusterTest, make_cacerts, processes_of, rig, wait_for
+from riglib.cacerts import make_cacerts
+from support import RIG, ClusterTest, processes_of, rig, wait_for
 
 SYSTEM = "istio-system"
 PORT = re.compile(r"^Forwarding from 127\.0\.0\.1:(\d+) ", re.MULTILINE)

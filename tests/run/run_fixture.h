@@ -9,7 +9,7 @@
 #include "run/observe.h"
 #include "run/preflight.h"
 #include "run/rehearse.h"
-#include "run/trust_steps.h"
+#include "run/steps.h"
 #include "run/world.h"
 #include "tests/run/execute_support.h"
 #include "tests/support/fake_api_server.h"
@@ -87,7 +87,14 @@ class MeshWorld {
     const auto lock = store.value().lock("a test").value();
     TrustSteps steps(mesh, *world_, *store, lock, {.passphrase = {}, .clear_text = true});
     if (!steps.unlock(planned.plan)) return std::nullopt;
-    return execute(planned.plan, [&steps](const mesh::Step& one) { return steps.attempt(one); },
+    const mesh::Observation observation = observe();
+    Istioctl istioctl({.processes = processes_,
+                       .files = files_,
+                       .program = "istioctl-that-is-not-needed",
+                       .folder = folder / "state"});
+    MeshSteps more(mesh, *world_, observation, istioctl);
+    Steps both(&steps, more);
+    return execute(planned.plan, [&both](const mesh::Step& one) { return both.attempt(one); },
                    events, clock, cancellation, {.workers = jobs_});
   }
 

@@ -21,6 +21,7 @@ namespace {
 using base::Json;
 
 std::string verb_of(const SeenRequest& request, const FakePath& path) {
+  if (request.method == "GET" && query_value(request.query, "watch") == "1") return "watch";
   if (request.method == "GET") return path.name.empty() ? "list" : "get";
   if (request.method == "PUT") return "update";
   return request.method == "POST" ? "create" : lower_case(request.method);

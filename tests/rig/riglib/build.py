@@ -86,8 +86,38 @@ def built_folders():
     return list(dict.fromkeys(built))
 
 
+def gateway_api_folder():
+    """The CRDs of the Gateway API that Istio is built with: its Go module holds them beside the code."""
+    name = "sigs.k8s.io/gateway-api"
+    return _module_folder(ISTIOD.module, name) / "config" / "crd" / "standard"
+
+
+def _module_folder(module, name):
+    def go(*words):
+        command = [toolchain.find_go(), *words]
+        return subprocess.run(
+            command,
+            cwd=MODULES / module,
+            env=toolchain.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    fetched = go("mod", "download", name)
+    found = go("list", "-mod=readonly", "-m", "-f", "{{.Dir}}", name).stdout.strip()
+    if not found:
+        raise RigError(f"cannot fetch the Go module {name}:\n{fetched.stderr}", exit_code=EXIT_CANNOT_BUILD)
+    return Path(found)
+
+
 def kubernetes_version():
     return re.search(r"k8s\.io/kubernetes (v\S+)", _go_mod("kubernetes"))[1]
+
+
+def istio_version():
+    """The release that the pinned commit leads to, which is that of the API it is built with."""
+    return re.search(r"istio\.io/api => istio\.io/api v(\d+\.\d+)\.", _go_mod("istio"))[1] + ".0"
 
 
 def _target(program):
@@ -116,9 +146,7 @@ def _stamps(program):
             "k8s.io/client-go/pkg/version.gitVersion": version,
         }
     if program.module == "istio":
-        # The release that the pinned commit leads to, which is that of the API it is built with.
-        version = re.search(r"istio\.io/api => istio\.io/api v(\d+\.\d+)\.", _go_mod("istio"))[1]
-        return {"istio.io/istio/pkg/version.buildVersion": f"{version}.0"}
+        return {"istio.io/istio/pkg/version.buildVersion": istio_version()}
     return {}
 
 

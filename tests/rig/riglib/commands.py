@@ -5,11 +5,15 @@ import shlex
 import signal
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from urllib.parse import quote
 
 from . import build as builder
+from .blueprint import blueprint
 from .cluster import Wish
+from .files import private_folder
+from .hand import Builder, Hand
 from .programs import choose_programs
 from .report import EXIT_FAILED, RigError, from_os, print_error, progress
 from .state import State
@@ -31,7 +35,10 @@ def which(options):
 def up(options):
     state = State(options.state)
     clusters = [state.cluster(name) for name in dict.fromkeys(options.names)]
-    if options.netns:
+    mesh = blueprint(options.mesh, [one.name for one in clusters]) if options.mesh else None
+    # Fetched out here, for inside of a namespace there is no network.
+    gateway_api = builder.gateway_api_folder() if mesh and mesh.is_ambient() else None
+    if options.netns or mesh:
         _make_namespace(state)
     state.namespace.enter()
     with state.locked():
@@ -42,12 +49,24 @@ def up(options):
             state.refresh()
     if not are_up:
         return EXIT_FAILED
+    if mesh:
+        _make_mesh(state, mesh, gateway_api)
     print(f"kubeconfig: {state.kubeconfig}")
     if state.namespace.exists():
         print(f"next: {_this_program(options)} exec kubectl --context {clusters[0].name} get pods -A")
     else:
         print(f'next: eval "$({_this_program(options)} env)"')
     return 0
+
+
+def _make_mesh(state, mesh, gateway_api):
+    """With the programs that were built; the key of its root lies in the state folder."""
+    started = time.monotonic()
+    environment = _environment(state.kubeconfig)
+    hand = Hand(environment=environment, say=lambda line: progress(f"$ {line}"))
+    Builder(hand, mesh, private_folder(state.folder / "mesh"), gateway_api).build()
+    print(f"mesh: {mesh.model} of {', '.join(one.name for one in mesh.members)}, ", end="")
+    print(f"{len(hand.commands)} commands in {time.monotonic() - started:.1f} s", flush=True)
 
 
 def down(options):
@@ -99,8 +118,7 @@ def exec_(options):
     """Becomes the command: its exit code is the rig's."""
     state = State(options.state)
     state.namespace.enter()
-    variables = os.environ | {"KUBECONFIG": str(_merged_kubeconfig(options))}
-    variables["PATH"] = ":".join(filter(None, (_program_folders(), os.environ.get("PATH"))))
+    variables = _environment(_merged_kubeconfig(options))
     command = options.command[1:] if options.command[0] == "--" else options.command
     try:
         os.execvpe(command[0], command, variables)
@@ -210,6 +228,12 @@ def _merged_kubeconfig(options):
     if not path.exists():
         raise RigError(f"no cluster runs in '{path.parent}'", "'rig up east west' starts two")
     return path
+
+
+def _environment(kubeconfig):
+    variables = os.environ | {"KUBECONFIG": str(kubeconfig)}
+    variables["PATH"] = ":".join(filter(None, (_program_folders(), os.environ.get("PATH"))))
+    return variables
 
 
 def _program_folders():

@@ -1,0 +1,89 @@
+#include "mesh/access.h"
+
+#include "base/check.h"
+#include "istio/names.h"
+#include "profiles/remote_secret.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace meshtrust::mesh {
+namespace {
+
+using Kind = AccessState::Kind;
+
+AccessState unknown(const base::Error& why) {
+  return {.kind = Kind::kUnknown, .why = why.message, .error = why};
+}
+
+const TokenSecretFacts* token_of(const std::vector<TokenSecretFacts>& tokens,
+                                 const std::string& account) {
+  const auto found = std::find_if(tokens.begin(), tokens.end(), [&account](const auto& one) {
+    return one.service_account == account && !one.token.empty();
+  });
+  return found == tokens.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::optional<std::string> server_for_peers(const profiles::Cluster& cluster,
+                                            const Observation& observation) {
+  if (cluster.api_server) return cluster.api_server;
+  const ClusterObservation* seen = observation.find(cluster.name);
+  const ServerFacts* server = seen == nullptr ? nullptr : seen->server.found();
+  if (server == nullptr) return std::nullopt;
+  return server->url;
+}
+
+AccessState state_of(const profiles::Mesh& mesh,
+                     const Observation& observation,
+                     const profiles::RemoteSecretIntent& intent) {
+  const ClusterObservation* target = observation.find(intent.target);
+  const ClusterObservation* source = observation.find(intent.source);
+  const profiles::Cluster* described = mesh.find(intent.source);
+  MESHTRUST_CHECK(target != nullptr && source != nullptr && described != nullptr);
+  for (const base::Error* why : {target->live.remote_secrets.why_unknown(),
+                                 source->live.tokens.why_unknown(), source->server.why_unknown()}) {
+    if (why != nullptr) return unknown(*why);
+  }
+  const profiles::RemoteSecret wanted = profiles::remote_secret(mesh, intent);
+  const auto* secrets = target->live.remote_secrets.found();
+  if (secrets == nullptr) return {.kind = Kind::kAbsent, .why = "it does not exist"};
+  const auto live = std::find_if(secrets->begin(), secrets->end(), [&wanted](const auto& one) {
+    return one.name == wanted.name && one.namespace_name == wanted.namespace_name;
+  });
+  if (live == secrets->end()) return {.kind = Kind::kAbsent, .why = "it does not exist"};
+  if (live->mesh != mesh.name) {
+    return {.kind = Kind::kForeign,
+            .why = fmt::format("secret {}/{} was not made by this mesh", live->namespace_name,
+                               live->name)};
+  }
+  const auto entry = std::find_if(live->clusters.begin(), live->clusters.end(),
+                                  [&wanted](const auto& one) { return one.cluster == wanted.key; });
+  if (entry == live->clusters.end() ||
+      live->is_watched != (intent.kind == profiles::RemoteSecretIntent::Kind::kRemote)) {
+    return {.kind = Kind::kDiffers, .why = "it was changed by hand"};
+  }
+  const auto server = server_for_peers(*described, observation);
+  if (server && entry->server != *server) {
+    return {.kind = Kind::kDiffers,
+            .why = fmt::format("it leads to {}, wanted {}", entry->server, *server)};
+  }
+  const auto* tokens = source->live.tokens.found();
+  const TokenSecretFacts* token =
+      tokens == nullptr ? nullptr : token_of(*tokens, profiles::service_account_of(mesh, intent));
+  if (token == nullptr) return {.kind = Kind::kDiffers, .why = "its token no longer exists"};
+  if (token->token != entry->token || token->ca != entry->ca) {
+    return {.kind = Kind::kDiffers, .why = "its token or CA is not that of the cluster"};
+  }
+  return {.kind = Kind::kAsWanted, .why = "it is there"};
+}
+
+std::string access_step(const profiles::RemoteSecretIntent& intent) {
+  return intent.kind == profiles::RemoteSecretIntent::Kind::kConfig
+             ? fmt::format("{}/config-access", intent.target)
+             : fmt::format("{}/access-{}", intent.target, intent.source);
+}
+
+}  // namespace meshtrust::mesh

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "mesh/observation.h"
+#include "profiles/model.h"
+
+#include <optional>
+#include <string>
+
+namespace meshtrust::mesh {
+
+/// The URL at which other clusters reach the API server of `cluster`: what the mesh file says, else
+/// what the kubeconfig does. Nothing while the latter is not known.
+std::optional<std::string> server_for_peers(const profiles::Cluster& cluster,
+                                            const Observation& observation);
+
+/// How a Secret by which one istiod reaches another cluster stands.
+struct AccessState {
+  enum class Kind { kAbsent, kAsWanted, kDiffers, kForeign, kUnknown };
+  Kind kind = Kind::kUnknown;
+  std::string why = {};
+  std::optional<base::Error> error = {};  ///< of kUnknown
+};
+
+AccessState state_of(const profiles::Mesh& mesh,
+                     const Observation& observation,
+                     const profiles::RemoteSecretIntent& intent);
+
+/// The id of the step that makes that Secret: "east/access-west", "hub/config-access".
+std::string access_step(const profiles::RemoteSecretIntent& intent);
+
+}  // namespace meshtrust::mesh

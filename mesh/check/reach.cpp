@@ -1,0 +1,183 @@
+#include "istio/names.h"
+#include "mesh/check/installation.h"
+#include "mesh/installed.h"
+#include "mesh/known.h"
+#include "profiles/environment.h"
+#include "profiles/gateway.h"
+#include "profiles/model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace meshtrust::mesh {
+namespace {
+
+using base::Json;
+using profiles::Cluster;
+
+/// Whether the other clusters' istiods are given a way into this one.
+bool is_read_by_others(const CheckSubject& subject, const Cluster& cluster) {
+  const auto intents = profiles::remote_secrets(subject.mesh);
+  return std::any_of(intents.begin(), intents.end(),
+                     [&cluster](const auto& intent) { return intent.source == cluster.name; });
+}
+
+/// The address of the only control-plane node, at which kind clusters reach each other.
+std::optional<std::string> address_of_only_node(const ClusterObservation& seen) {
+  const auto nodes = seen.live.objects.list(kNodes);
+  if (!nodes.is_found()) return std::nullopt;
+  std::vector<std::string> addresses;
+  for (const Json& node : *nodes.found()) {
+    const Json& labels = base::at_path(node, {"metadata", "labels"});
+    if (!labels.contains("node-role.kubernetes.io/control-plane")) continue;
+    for (const Json& address : list_at(node, {"status", "addresses"})) {
+      const std::string text = base::string_at(address, "address");
+      if (base::string_at(address, "type") == "InternalIP" && text.find(':') == std::string::npos) {
+        addresses.push_back(text);
+      }
+    }
+  }
+  if (addresses.size() != 1) return std::nullopt;
+  return addresses.front();
+}
+
+/// An IPv4 network; others are left to people.
+struct Network {
+  std::uint32_t address = 0;
+  std::uint32_t mask = 0;
+  std::string text;
+};
+
+std::optional<Network> parse_network(const std::string& text) {
+  std::array<unsigned, 5> parts{};
+  std::size_t part = 0;
+  bool digit = false;
+  for (const char one : text) {
+    if (one >= '0' && one <= '9') {
+      parts[part] = (parts[part] * 10) + static_cast<unsigned>(one - '0');
+      digit = true;
+      if (parts[part] > 255) return std::nullopt;
+    } else if ((one == '.' || one == '/') && digit && ++part < parts.size()) {
+      digit = false;
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (part != 4 || parts[4] > 32) return std::nullopt;
+  const std::uint32_t mask = parts[4] == 0 ? 0 : ~std::uint32_t{0} << (32U - parts[4]);
+  const std::uint32_t address = (parts[0] << 24U) | (parts[1] << 16U) | (parts[2] << 8U) | parts[3];
+  return Network{.address = address & mask, .mask = mask, .text = text};
+}
+
+std::vector<Network> pod_networks(const ClusterObservation& seen) {
+  std::vector<Network> networks;
+  const auto nodes = seen.live.objects.list(kNodes);
+  if (!nodes.is_found()) return networks;
+  for (const Json& node : *nodes.found()) {
+    for (const Json& cidr : list_at(node, {"spec", "podCIDRs"})) {
+      if (!cidr.is_string()) continue;
+      if (auto network = parse_network(cidr.get<std::string>())) {
+        networks.push_back(*std::move(network));
+      }
+    }
+  }
+  return networks;
+}
+
+bool overlap(const Network& a, const Network& b) {
+  const std::uint32_t mask = a.mask & b.mask;
+  return (a.address & mask) == (b.address & mask);
+}
+
+bool is_private(const std::string& address) {
+  const auto network = parse_network(address + "/32");
+  if (!network) return false;
+  constexpr std::array kPrivate{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"};
+  return std::any_of(kPrivate.begin(), kPrivate.end(), [&network](const char* text) {
+    return overlap(*network, *parse_network(text));
+  });
+}
+
+}  // namespace
+
+void check_api_servers(const CheckSubject& subject, Answer& answer) {
+  for (const Cluster& cluster : subject.mesh.clusters) {
+    const ClusterObservation* seen = subject.observed(cluster);
+    const ServerFacts* server = seen == nullptr ? nullptr : seen->server.found();
+    if (server == nullptr || cluster.api_server || !is_read_by_others(subject, cluster) ||
+        !profiles::is_loopback_server(server->url)) {
+      continue;
+    }
+    Finding finding{
+        .code = "api-server-loopback",
+        .cluster = cluster.name,
+        .message = fmt::format("its API server is {}, which istiods of other clusters cannot reach",
+                               server->url),
+        .evidence = {"that is what the kubeconfig says"},
+        .place = cluster.context_place};
+    if (const auto address = address_of_only_node(*seen)) {
+      finding.hints.push_back(fmt::format(
+          "write 'apiServer: https://{}:6443' for it, the address of its node", *address));
+    } else {
+      finding.hints.emplace_back("write the address that peers reach it at as its 'apiServer'");
+    }
+    answer.findings.push_back(std::move(finding));
+  }
+}
+
+void check_pod_addresses(const CheckSubject& subject, Answer& answer) {
+  const auto& clusters = subject.mesh.clusters;
+  for (std::size_t i = 0; i < clusters.size(); ++i) {
+    for (std::size_t j = i + 1; j < clusters.size(); ++j) {
+      const ClusterObservation* a = subject.observed(clusters[i]);
+      const ClusterObservation* b = subject.observed(clusters[j]);
+      if (clusters[i].network != clusters[j].network || a == nullptr || b == nullptr) continue;
+      const auto ours = pod_networks(*a);
+      const auto theirs = pod_networks(*b);
+      for (const Network& one : ours) {
+        const auto same = std::find_if(theirs.begin(), theirs.end(), [&one](const Network& other) {
+          return overlap(one, other);
+        });
+        if (same == theirs.end()) continue;
+        answer.findings.push_back(
+            {.code = "pod-addresses-overlap",
+             .cluster = clusters[j].name,
+             .message = fmt::format("its pods share addresses with those of '{}', though both are "
+                                    "on network '{}'",
+                                    clusters[i].name, clusters[i].network),
+             .evidence = {fmt::format("nodes of '{}' have {}, nodes of '{}' have {}",
+                                      clusters[i].name, one.text, clusters[j].name, same->text)},
+             .hints = {"give them networks of different names, so that traffic goes through "
+                       "gateways, or create one of them with another pod subnet"},
+             .place = clusters[j].network_place});
+        break;
+      }
+    }
+  }
+}
+
+void check_open_gateways(const CheckSubject& subject, Answer& answer) {
+  for (const Cluster& cluster : subject.mesh.clusters) {
+    const ClusterObservation* seen = subject.observed(cluster);
+    const bool hosting = cluster.role == profiles::Role::kExternal;
+    if (seen == nullptr || (!hosting && !profiles::exposes_istiod(subject.mesh, cluster))) continue;
+    const auto& gateway = cluster.gateway;
+    if (!profiles::is_open_to_the_world(gateway)) continue;
+    const auto address = hosting ? hosting_address(subject.mesh, seen->live.objects)
+                                 : east_west_address(subject.mesh, cluster, seen->live.objects);
+    if (!address.is_found() || is_private(address.found()->text)) continue;
+    answer.findings.push_back(
+        {.code = "gateway-open-to-all",
+         .severity = Severity::kWarning,
+         .cluster = cluster.name,
+         .message = fmt::format("anybody can reach the control ports of its gateway at {}",
+                                address.found()->text),
+         .hints = {"write 'eastWestGateway.sourceRanges', or an annotation that makes its load "
+                   "balancer internal"},
+         .place = gateway.place});
+  }
+}
+
+}  // namespace meshtrust::mesh

@@ -1,0 +1,137 @@
+#include "mesh/trust.h"
+
+#include "base/encoding.h"
+#include "base/text.h"
+#include "istio/names.h"
+#include "mesh/condition/asking.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace meshtrust::mesh {
+namespace {
+
+using base::Json;
+
+/// The roots under which the control planes of the cluster sign.
+std::set<std::string> roots_of_issuers(const Situation& situation) {
+  std::set<std::string> roots;
+  for (const std::string& issuer : issuers_of(situation.cluster)) {
+    const ClusterObservation* seen = situation.observation.find(issuer);
+    if (seen == nullptr) continue;
+    const auto material = material_of(*seen);
+    if (!material.is_found()) continue;
+    const auto certificates = pki::certificates_from_pem(material.found()->certificates.root_cert);
+    if (!certificates) continue;
+    for (const auto& certificate : *certificates) {
+      roots.insert(certificate.fingerprint());
+    }
+  }
+  return roots;
+}
+
+/// Whether PEM text holds at least one of the roots `wanted`; with nothing wanted, any root.
+bool holds_roots(const std::string& pem, const std::set<std::string>& wanted) {
+  const auto certificates = pki::certificates_from_pem(pem);
+  if (!certificates || certificates->empty()) return false;
+  return wanted.empty() ||
+         std::any_of(certificates->begin(), certificates->end(),
+                     [&wanted](const auto& one) { return wanted.contains(one.fingerprint()); });
+}
+
+bool is_injector(const Json& configuration) {
+  const std::string name = name_of(configuration);
+  return name.starts_with("istio-sidecar-injector") || name.starts_with("istio-revision-tag-");
+}
+
+}  // namespace
+
+Verdict ask_trust_proved(const Situation& situation) {
+  const ClusterObservation& seen = situation.seen();
+  const auto material = material_of(seen);
+  if (const auto* why = material.why_unknown()) return unknown(*why);
+  if (material.is_absent()) return no("it has no CA yet");
+  const CacertsFacts* cacerts = seen.cacerts.found();
+  const istio::BundleVerdict bundle =
+      istio::judge_bundle({.bundle = material.found()->certificates,
+                           .key = cacerts == nullptr ? istio::KeyMatch::kNotLookedAt : cacerts->key,
+                           .at = situation.at});
+  if (!bundle.is_good()) {
+    std::vector<std::string> evidence;
+    for (const istio::BundleProblem& problem : bundle.problems) {
+      evidence.push_back(problem.message);
+    }
+    return no("istiod would not load its cacerts, or the mesh not work with it",
+              std::move(evidence));
+  }
+  std::size_t accepted = 0;
+  for (const PairVerdict& pair : judge_pairs(situation.mesh, situation.observation, situation.at)) {
+    const bool ours = pair.from == situation.cluster.name || pair.to == situation.cluster.name;
+    // Whether the other side has a CA yet is its own question.
+    if (!ours || !pair.problem.empty()) continue;
+    if (!pair.accepted()) {
+      return no(fmt::format("a workload of {} would refuse one of {}", pair.to, pair.from));
+    }
+    ++accepted;
+  }
+  if (accepted == 0) return yes("istiod loads it, and it chains to the root");
+  return yes(fmt::format("{} accepted", base::count_of(accepted, "pair")));
+}
+
+Verdict ask_injection(const Situation& situation) {
+  const auto list = situation.seen().live.objects.list(kMutatingWebhooks);
+  if (const auto* why = list.why_unknown()) return unknown(*why);
+  // The control plane of a gateway beside a hosted one has a CA of its own.
+  const bool is_the_mesh = situation.namespace_name == situation.mesh.istio.system_namespace;
+  const std::set<std::string> roots =
+      is_the_mesh ? roots_of_issuers(situation) : std::set<std::string>();
+  std::size_t patched = 0;
+  for (const Json& configuration : *list.found()) {
+    if (!is_injector(configuration) || !is_of_revision(configuration, situation)) continue;
+    for (const Json& webhook : webhooks_of(configuration, situation)) {
+      const auto bundle =
+          base::from_base64(base::string_at(base::at_path(webhook, {"clientConfig"}), "caBundle"));
+      const std::string pem = bundle ? std::string(bundle->begin(), bundle->end()) : std::string();
+      if (pem.empty()) {
+        return no(fmt::format("{} has no CA bundle yet", name_of(configuration)));
+      }
+      if (!holds_roots(pem, roots)) {
+        return no(
+            fmt::format("the CA bundle of {} is not the mesh's root", name_of(configuration)));
+      }
+      ++patched;
+    }
+  }
+  // Webhooks that go by URL to a host with a public certificate have no bundle and no service.
+  const bool by_url = std::any_of(
+      list.found()->begin(), list.found()->end(), [&situation](const Json& configuration) {
+        return is_injector(configuration) && is_of_revision(configuration, situation) &&
+               std::any_of(list_at(configuration, {"webhooks"}).begin(),
+                           list_at(configuration, {"webhooks"}).end(), [](const Json& webhook) {
+                             return base::at_path(webhook, {"clientConfig"}).contains("url");
+                           });
+      });
+  if (patched == 0 && !by_url) return no("it has no injection webhook");
+  return yes("in service");
+}
+
+Verdict ask_adopted(const Situation& situation) {
+  if (Verdict injection = ask_injection(situation); injection.state != Verdict::State::kYes) {
+    return injection;
+  }
+  const std::set<std::string> roots = roots_of_issuers(situation);
+  const auto& live_roots = situation.seen().workload_roots;
+  if (const auto* why = live_roots.why_unknown()) return unknown(*why);
+  if (live_roots.is_absent()) {
+    return no(fmt::format("there is no configmap {}/{} yet", situation.namespace_name,
+                          istio::kRootConfigMap));
+  }
+  if (!holds_roots(*live_roots.found(), roots)) {
+    return no("its workloads are given another root than the mesh's");
+  }
+  return yes("webhooks and roots are the mesh's");
+}
+
+}  // namespace meshtrust::mesh

@@ -1,0 +1,201 @@
+#include "mesh/installed.h"
+
+#include "base/encoding.h"
+#include "istio/names.h"
+#include "profiles/istioctl.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace meshtrust::mesh {
+namespace {
+
+using base::Json;
+using profiles::Installation;
+
+/// What `kubectl rollout restart` leaves in a pod template.
+constexpr std::string_view kRestartAnnotation = "kubectl.kubernetes.io/restartedAt";
+
+bool has_istiod(const Installation& installation) {
+  return installation.kind != Installation::Kind::kRemote &&
+         installation.kind != Installation::Kind::kConfig;
+}
+
+std::string values_config_map(const Installation& installation) {
+  return installation.revision.empty() ? "values" : "values-" + installation.revision;
+}
+
+std::string annotation(const Json& object, std::string_view key) {
+  return base::string_at(base::at_path(object, {"metadata", "annotations"}), key);
+}
+
+std::string hash(const Json& json) {
+  return base::to_hex(base::sha256(base::as_bytes(base::compact(json))));
+}
+
+/// A pod template without what a restart adds to it.
+Json without_restarts(Json pod_template) {
+  Json& metadata = pod_template["metadata"];
+  if (metadata.contains("annotations")) {
+    metadata["annotations"].erase(std::string(kRestartAnnotation));
+    if (metadata["annotations"].empty()) metadata.erase("annotations");
+  }
+  if (metadata.empty()) pod_template.erase("metadata");
+  return pod_template;
+}
+
+/// Where the Service of a remote leads: its own spec, and the addresses behind it.
+Json destination(const Installation& installation, const Json& service, const Objects& objects) {
+  Json facts = {{"ports", base::at_path(service, {"spec", "ports"})},
+                {"type", base::at_path(service, {"spec", "type"})},
+                {"externalName", base::at_path(service, {"spec", "externalName"})},
+                {"endpoints", Json::array()}};
+  const std::string name = istio::istiod_name(installation.revision);
+  const auto slices = objects.list(kEndpointSlices);
+  for (const Json& slice : slices.is_found() ? *slices.found() : Objects::List()) {
+    const Json& metadata = base::at_path(slice, {"metadata"});
+    if (base::string_at(metadata, "namespace") != installation.namespace_name ||
+        base::string_at(base::at_path(metadata, {"labels"}), "kubernetes.io/service-name") !=
+            name) {
+      continue;
+    }
+    facts["endpoints"].push_back(base::at_path(slice, {"endpoints"}));
+  }
+  return facts;
+}
+
+/// What else an installer makes that a mesh does not work without, and nobody but it brings back:
+/// the injection webhook, and the role under which other istiods read the cluster.
+Json surroundings(const Installation& installation, const Objects& objects) {
+  const std::string& in = installation.namespace_name;
+  const std::string webhook = istio::injection_webhook(installation.revision, in);
+  const std::string reader = istio::istio_reader_role(installation.revision, in);
+  const auto role = objects.find(kClusterRoles, {}, reader);
+  const auto binding = objects.find(kClusterRoleBindings, {}, reader);
+  Json facts = Json::object();
+  facts["webhook"] = objects.find(kMutatingWebhooks, {}, webhook).is_found();
+  if (role.is_found()) facts["role"] = base::at_path(*role.found(), {"rules"});
+  if (binding.is_found()) facts["bound"] = base::at_path(*binding.found(), {"subjects"});
+  return facts;
+}
+
+InstallState unknown(const base::Error& error) {
+  return {.kind = InstallState::Kind::kUnknown, .why = error.message, .error = error};
+}
+
+/// An object of the name that the installer would use, made by others.
+InstallState foreign(const profiles::Mesh& mesh,
+                     const profiles::Object& marked,
+                     const Json& live,
+                     const ClusterObservation& seen) {
+  InstallState state{.kind = InstallState::Kind::kForeign};
+  const std::string owner = annotation(live, kMeshAnnotation);
+  const std::string name =
+      fmt::format("{} {}/{}", marked.kind == "Deployment" ? "deployment" : "service",
+                  marked.namespace_name, marked.name);
+  state.why = owner.empty() ? name + " was not installed by meshtrust"
+                            : fmt::format("{} was installed for the mesh '{}', this one is '{}'",
+                                          name, owner, mesh.name);
+  const Json& labels = base::at_path(live, {"metadata", "labels"});
+  for (const char* label : {"operator.istio.io/version", "app.kubernetes.io/managed-by",
+                            "install.operator.istio.io/owning-resource"}) {
+    if (const std::string value = base::string_at(labels, label); !value.empty()) {
+      state.evidence.push_back(fmt::format("it has the label {}={}", label, value));
+    }
+  }
+  if (const auto* istiod = seen.istiod.found(); istiod != nullptr && !istiod->image.empty()) {
+    state.evidence.push_back("its image is " + istiod->image);
+  }
+  return state;
+}
+
+}  // namespace
+
+profiles::Object marked_object(const Installation& installation) {
+  const bool istiod = has_istiod(installation);
+  return {.api_version = istiod ? "apps/v1" : "v1",
+          .kind = istiod ? "Deployment" : "Service",
+          .resource = istiod ? "deployments" : "services",
+          .namespace_name = installation.namespace_name,
+          .name = istio::istiod_name(installation.revision)};
+}
+
+std::string installing_marker(const Installation& installation) {
+  return installation.revision.empty() ? "meshtrust-installing"
+                                       : "meshtrust-installing-" + installation.revision;
+}
+
+std::optional<std::string> fingerprint_of_live(const Installation& installation,
+                                               const Objects& objects) {
+  const profiles::Object marked = marked_object(installation);
+  const auto live = objects.find(resource_of(marked), marked.namespace_name, marked.name);
+  if (!live.is_found()) return std::nullopt;
+  const auto values =
+      objects.find(kConfigMaps, installation.namespace_name, values_config_map(installation));
+  if (values.is_unknown()) return std::nullopt;
+  Json facts = Json::object();
+  if (values.is_found()) facts["values"] = base::at_path(*values.found(), {"data"});
+  facts["live"] = has_istiod(installation)
+                      ? without_restarts(base::at_path(*live.found(), {"spec", "template"}))
+                      : destination(installation, *live.found(), objects);
+  facts["surroundings"] = surroundings(installation, objects);
+  return hash(facts);
+}
+
+Json mark(const profiles::Mesh& mesh, const Installation& installation, const Objects& objects) {
+  return {{"metadata",
+           {{"annotations",
+             {{kInstallationAnnotation, profiles::digest_of(installation).value_or("")},
+              {kInstalledAsAnnotation, fingerprint_of_live(installation, objects).value_or("")},
+              {kIstioVersionAnnotation, installation.version.text()},
+              {kMeshAnnotation, mesh.name}}}}}};
+}
+
+InstallState state_of(const profiles::Mesh& mesh,
+                      const Installation& installation,
+                      const ClusterObservation& seen) {
+  using Kind = InstallState::Kind;
+  const Objects& objects = seen.live.objects;
+  const profiles::Object marked = marked_object(installation);
+  const auto live = objects.find(resource_of(marked), marked.namespace_name, marked.name);
+  const auto marker =
+      objects.find(kConfigMaps, installation.namespace_name, installing_marker(installation));
+  for (const auto* fact : {&live, &marker}) {
+    if (const auto* why = fact->why_unknown()) return unknown(*why);
+  }
+  for (const auto kind : {kMutatingWebhooks, kClusterRoles, kClusterRoleBindings}) {
+    const auto list = objects.list(kind);
+    if (const auto* why = list.why_unknown()) return unknown(*why);
+  }
+  const InstallState unfinished{.kind = Kind::kUnfinished,
+                                .why = "an earlier installation did not come to its end"};
+  if (live.is_absent()) {
+    if (marker.is_found()) return unfinished;
+    return {.kind = Kind::kAbsent, .why = "it is not installed yet"};
+  }
+
+  const bool ours = annotation(*live.found(), kMeshAnnotation) == mesh.name;
+  if (!ours && marker.is_absent()) return foreign(mesh, marked, *live.found(), seen);
+  const std::string version = annotation(*live.found(), kIstioVersionAnnotation);
+  if (marker.is_found() && (version.empty() || version == installation.version.text())) {
+    return unfinished;
+  }
+  if (version != installation.version.text()) {
+    return {.kind = Kind::kOtherVersion,
+            .why = fmt::format("the live control plane is Istio {}, the mesh file says {}", version,
+                               installation.version.text())};
+  }
+  const auto digest = profiles::digest_of(installation);
+  if (!digest || annotation(*live.found(), kInstallationAnnotation) != *digest) {
+    return {.kind = Kind::kDiffers, .why = "what the mesh file wants has changed"};
+  }
+  const auto as = fingerprint_of_live(installation, objects);
+  if (!as) return {.kind = Kind::kDiffers, .why = "a part of it is missing"};
+  if (annotation(*live.found(), kInstalledAsAnnotation) != *as) {
+    return {.kind = Kind::kDiffers, .why = "somebody changed it after it was installed"};
+  }
+  return {.kind = Kind::kAsWanted, .why = "installed"};
+}
+
+}  // namespace meshtrust::mesh

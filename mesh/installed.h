@@ -1,0 +1,64 @@
+#pragma once
+
+#include "mesh/finding.h"
+#include "mesh/objects.h"
+#include "mesh/observation.h"
+#include "profiles/installation.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace meshtrust::mesh {
+
+/// What an installed control plane is marked with: annotations of `marked_object`.
+inline constexpr std::string_view kInstallationAnnotation = "meshtrust.io/installation";
+/// A hash of what is live, taken right after the installation.
+inline constexpr std::string_view kInstalledAsAnnotation = "meshtrust.io/installed-as";
+inline constexpr std::string_view kIstioVersionAnnotation = "meshtrust.io/istio-version";
+inline constexpr std::string_view kMeshAnnotation = "meshtrust.io/mesh";
+
+/// The object that bears the mark: istiod's Deployment, or of a cluster without one the Service
+/// through which it reaches the control plane. Only kinds and names are set.
+profiles::Object marked_object(const profiles::Installation& installation);
+
+/// "meshtrust-installing[-R]": the ConfigMap that says, from before the installer starts until the
+/// mark is there, that the installation is ours.
+std::string installing_marker(const profiles::Installation& installation);
+
+/// A hash over the live facts that nobody but the installer changes: of a control plane the pod
+/// template without restarts, of others what its Service points at; and the values it was given.
+/// Nothing while one of them is unknown or absent.
+std::optional<std::string> fingerprint_of_live(const profiles::Installation& installation,
+                                               const Objects& objects);
+
+/// The annotations to put on `marked_object`.
+base::Json mark(const profiles::Mesh& mesh,
+                const profiles::Installation& installation,
+                const Objects& objects);
+
+/// How an installation stands in a live cluster.
+struct InstallState {
+  enum class Kind {
+    kAbsent,
+    kAsWanted,
+    kUnfinished,    ///< ours, and the installer did not come to its end
+    kDiffers,       ///< ours, and something else is wanted now, or somebody changed it
+    kOtherVersion,  ///< ours, of another version of Istio
+    kForeign,       ///< somebody else's
+    kUnknown,
+  };
+  Kind kind = Kind::kUnknown;
+  std::string why = {};  ///< in words, for the step's reason or a finding
+  std::vector<std::string> evidence = {};
+  std::optional<base::Error> error = {};  ///< of kUnknown
+};
+
+/// `installation` has every reference replaced that is known. One that is not known yet makes an
+/// installation that exists differ.
+InstallState state_of(const profiles::Mesh& mesh,
+                      const profiles::Installation& installation,
+                      const ClusterObservation& seen);
+
+}  // namespace meshtrust::mesh

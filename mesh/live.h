@@ -1,0 +1,79 @@
+#pragma once
+
+#include "mesh/objects.h"
+#include "mesh/observed.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace meshtrust::mesh {
+
+/// How much is looked at.
+enum class Level {
+  kTrust,  ///< servers, namespaces, CAs
+  kMesh,   ///< and everything that a mesh is made of
+  kDeep,   ///< and what istiods say of themselves, and whether tokens are good
+};
+
+/// What the API server said to the token of a remote secret.
+struct TokenProbe {
+  std::string username;  ///< as whom it took it
+  bool reads_endpoints;  ///< what istiod needs of it
+  bool reads_secrets;    ///< in every namespace, CA keys included
+};
+
+/// A cluster as a kubeconfig in a Secret describes it. The token itself is never here.
+struct RemoteCluster {
+  std::string cluster;  ///< the key of the Secret: what istiod calls that cluster
+  std::string server;
+  std::string ca;     ///< SHA-256 of the CA bundle; empty without one
+  std::string token;  ///< SHA-256; empty without one
+  Observed<TokenProbe> probe = {};
+};
+
+/// A Secret by which an istiod reaches other clusters.
+struct RemoteSecretFacts {
+  std::string namespace_name;
+  std::string name;
+  bool is_watched = false;  ///< has the label by which istiod finds it
+  std::string mesh;         ///< of the ownership labels; empty when not ours
+  std::vector<RemoteCluster> clusters;
+};
+
+/// A Secret with the lasting token of a service account.
+struct TokenSecretFacts {
+  std::string namespace_name;
+  std::string name;
+  std::string service_account;
+  std::string mesh;   ///< of the ownership labels; empty when not ours
+  std::string ca;     ///< SHA-256 of the CA bundle; empty until Kubernetes has filled it
+  std::string token;  ///< likewise
+};
+
+/// What one istiod says of the clusters and networks that it knows.
+struct IstiodView {
+  struct Cluster {
+    std::string id;
+    std::string secret;  ///< "istio-system/istio-remote-secret-west"; empty for its own
+    std::string status;  ///< "synced", "syncing", "timeout", "closed"
+  };
+  struct Gateway {
+    std::string network;
+    std::string address;
+  };
+  std::string namespace_name;
+  std::string pod;
+  std::vector<Cluster> clusters = {};
+  std::vector<Gateway> gateways = {};
+};
+
+/// A cluster beyond its trust.
+struct LiveMesh {
+  Objects objects;
+  Observed<std::vector<RemoteSecretFacts>> remote_secrets;
+  Observed<std::vector<TokenSecretFacts>> tokens;
+  Observed<std::vector<IstiodView>> istiods;  ///< looked at on level `kDeep`
+};
+
+}  // namespace meshtrust::mesh

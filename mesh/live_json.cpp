@@ -1,0 +1,115 @@
+#include "mesh/snapshot.h"
+
+namespace meshtrust::mesh::snapshot {
+
+Json write(const TokenProbe& probe) {
+  return {{"username", probe.username},
+          {"readsEndpoints", probe.reads_endpoints},
+          {"readsSecrets", probe.reads_secrets}};
+}
+void read(const Json& json, TokenProbe& probe) {
+  probe = {.username = value<std::string>(json, "username"),
+           .reads_endpoints = value<bool>(json, "readsEndpoints"),
+           .reads_secrets = value<bool>(json, "readsSecrets")};
+}
+
+Json write(const RemoteCluster& cluster) {
+  return {{"cluster", cluster.cluster},
+          {"server", cluster.server},
+          {"ca", cluster.ca},
+          {"token", cluster.token},
+          {"probe", write(cluster.probe)}};
+}
+void read(const Json& json, RemoteCluster& cluster) {
+  cluster.cluster = value<std::string>(json, "cluster");
+  cluster.server = value<std::string>(json, "server");
+  cluster.ca = value<std::string>(json, "ca");
+  cluster.token = value<std::string>(json, "token");
+  read(field(json, "probe"), cluster.probe);
+}
+
+Json write(const RemoteSecretFacts& secret) {
+  return {{"namespace", secret.namespace_name},
+          {"name", secret.name},
+          {"watched", secret.is_watched},
+          {"mesh", secret.mesh},
+          {"clusters", write(secret.clusters)}};
+}
+void read(const Json& json, RemoteSecretFacts& secret) {
+  secret.namespace_name = value<std::string>(json, "namespace");
+  secret.name = value<std::string>(json, "name");
+  secret.is_watched = value<bool>(json, "watched");
+  secret.mesh = value<std::string>(json, "mesh");
+  read(field(json, "clusters"), secret.clusters);
+}
+
+Json write(const TokenSecretFacts& secret) {
+  return {{"namespace", secret.namespace_name},
+          {"name", secret.name},
+          {"serviceAccount", secret.service_account},
+          {"mesh", secret.mesh},
+          {"ca", secret.ca},
+          {"token", secret.token}};
+}
+void read(const Json& json, TokenSecretFacts& secret) {
+  secret = {.namespace_name = value<std::string>(json, "namespace"),
+            .name = value<std::string>(json, "name"),
+            .service_account = value<std::string>(json, "serviceAccount"),
+            .mesh = value<std::string>(json, "mesh"),
+            .ca = value<std::string>(json, "ca"),
+            .token = value<std::string>(json, "token")};
+}
+
+Json write(const IstiodView::Cluster& cluster) {
+  return {{"id", cluster.id}, {"secret", cluster.secret}, {"status", cluster.status}};
+}
+void read(const Json& json, IstiodView::Cluster& cluster) {
+  cluster = {.id = value<std::string>(json, "id"),
+             .secret = value<std::string>(json, "secret"),
+             .status = value<std::string>(json, "status")};
+}
+Json write(const IstiodView::Gateway& gateway) {
+  return {{"network", gateway.network}, {"address", gateway.address}};
+}
+void read(const Json& json, IstiodView::Gateway& gateway) {
+  gateway = {.network = value<std::string>(json, "network"),
+             .address = value<std::string>(json, "address")};
+}
+
+Json write(const IstiodView& view) {
+  return {{"namespace", view.namespace_name},
+          {"pod", view.pod},
+          {"clusters", write(view.clusters)},
+          {"gateways", write(view.gateways)}};
+}
+void read(const Json& json, IstiodView& view) {
+  view.namespace_name = value<std::string>(json, "namespace");
+  view.pod = value<std::string>(json, "pod");
+  read(field(json, "clusters"), view.clusters);
+  read(field(json, "gateways"), view.gateways);
+}
+
+Json write(const LiveMesh& live) {
+  Json objects = Json::object();
+  for (const auto& [resource, list] : live.objects.all()) {
+    objects[resource] = write(list);
+  }
+  return {{"objects", std::move(objects)},
+          {"remoteSecrets", write(live.remote_secrets)},
+          {"tokens", write(live.tokens)},
+          {"istiods", write(live.istiods)}};
+}
+void read(const Json& json, LiveMesh& live) {
+  const Json& objects = field(json, "objects");
+  if (!objects.is_object()) throw Malformed{"'objects' is of the wrong type"};
+  for (const auto& [resource, list] : objects.items()) {
+    Observed<Objects::List> found;
+    read(list, found);
+    live.objects.add(resource, std::move(found));
+  }
+  read(field(json, "remoteSecrets"), live.remote_secrets);
+  read(field(json, "tokens"), live.tokens);
+  read(field(json, "istiods"), live.istiods);
+}
+
+}  // namespace meshtrust::mesh::snapshot

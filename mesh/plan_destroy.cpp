@@ -1,0 +1,512 @@
+#include "istio/names.h"
+#include "mesh/installed.h"
+#include "mesh/known.h"
+#include "mesh/plan.h"
+#include "mesh/trust.h"
+#include "profiles/model.h"
+#include "profiles/reader.h"
+#include "profiles/trust_objects.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace meshtrust::mesh {
+namespace {
+
+using base::Json;
+using profiles::Cluster;
+using profiles::Installation;
+using profiles::Mesh;
+using profiles::Role;
+
+using Ids = std::vector<std::string>;
+
+DoomedObject doomed(const profiles::Object& object) {
+  return {.api_version = object.api_version,
+          .kind = object.kind,
+          .resource = object.resource,
+          .namespace_name = object.namespace_name,
+          .name = object.name};
+}
+
+DoomedObject core(const char* kind,
+                  const char* resource,
+                  const std::string& namespace_name,
+                  std::string name) {
+  return {.api_version = "v1",
+          .kind = kind,
+          .resource = resource,
+          .namespace_name = namespace_name,
+          .name = std::move(name)};
+}
+
+/// The way back, cluster by cluster; ids of steps that are not made are taken out of the needs.
+class DestroyPlanner {
+ public:
+  DestroyPlanner(const Mesh& mesh,
+                 const Observation& observation,
+                 const DestroyOptions& options,
+                 const BaseFiles& files)
+      : mesh_(mesh),
+        observation_(observation),
+        options_(options),
+        files_(files),
+        known_(known_values(mesh, observation)) {}
+
+  Planned run() {
+    planned_.plan.mesh = mesh_.name;
+    for (const Cluster& cluster : mesh_.clusters) {
+      const ClusterObservation* seen = observation_.find(cluster.name);
+      if (seen == nullptr) continue;
+      if (!leaves(cluster.name)) refuse_abandonment(cluster);
+      if (const base::Error* why = seen->server.why_unknown()) {
+        if (leaves(cluster.name)) {
+          planned_.answer.unknowns.push_back(with_context(*why, cluster.name));
+        } else {
+          tell_what_stays(cluster);
+        }
+        continue;
+      }
+      if (leaves(cluster.name) && belongs_to_others(cluster, *seen)) continue;
+      plan_forgetting(cluster, *seen);
+      if (!leaves(cluster.name)) continue;
+      plan_gateways(cluster, *seen);
+      plan_installations(cluster, *seen);
+      plan_rest(cluster, *seen);
+      plan_trust(cluster, *seen);
+      plan_namespaces(cluster, *seen);
+    }
+    if (planned_.is_refused()) planned_.plan.steps.clear();
+    sort_by_needs(planned_.plan);
+    return std::move(planned_);
+  }
+
+ private:
+  static std::string id(const std::string& cluster, std::string_view what) {
+    return fmt::format("{}/{}", cluster, what);
+  }
+  bool leaves(const std::string& cluster) const {
+    return options_.clusters.empty() ||
+           std::find(options_.clusters.begin(), options_.clusters.end(), cluster) !=
+               options_.clusters.end();
+  }
+  const std::string& system_namespace() const { return mesh_.istio.system_namespace; }
+
+  void add(const std::string& cluster,
+           std::string_view what,
+           std::string title,
+           std::string reason,
+           Ids needs,
+           Action action,
+           std::vector<std::string> diff = {}) {
+    if (const auto* remove = std::get_if<Delete>(&action)) {
+      for (const DoomedObject& object : remove->objects) {
+        diff.push_back(fmt::format("- {} {}{}{}", object.kind, object.namespace_name,
+                                   object.namespace_name.empty() ? "" : "/", object.name));
+      }
+    }
+    planned_.plan.steps.push_back({.id = id(cluster, what),
+                                   .cluster = cluster,
+                                   .change = Change::kRemove,
+                                   .title = std::move(title),
+                                   .reason = std::move(reason),
+                                   .needs = std::move(needs),
+                                   .diff = std::move(diff),
+                                   .action = std::move(action)});
+  }
+
+  /// A remote whose webhooks call a control plane that is gone refuses every pod.
+  void refuse_abandonment(const Cluster& cluster) {
+    for (const std::string& manager : cluster.control_plane) {
+      if (!leaves(manager)) continue;
+      planned_.answer.findings.push_back(
+          {.code = "remote-left-behind",
+           .cluster = cluster.name,
+           .message = fmt::format("'{}' manages it: without that control plane no pod that is to "
+                                  "be injected can be created in it",
+                                  manager),
+           .hints = {
+               fmt::format("destroy both: 'meshtrust destroy {} {}'", cluster.name, manager)}});
+    }
+  }
+
+  /// A cluster that stays and cannot be reached keeps what it knows of those that leave.
+  void tell_what_stays(const Cluster& cluster) {
+    for (const profiles::RemoteSecretIntent& intent : profiles::remote_secrets(mesh_)) {
+      if (intent.target != cluster.name || !leaves(intent.source)) continue;
+      planned_.answer.findings.push_back(
+          {.code = "access-stays",
+           .severity = Severity::kWarning,
+           .cluster = cluster.name,
+           .message = fmt::format("it cannot be reached, so its secret that holds a token of '{}' "
+                                  "stays",
+                                  intent.source),
+           .hints = {"run 'meshtrust apply' for it once it answers and that cluster is no longer "
+                     "in the mesh file"}});
+    }
+  }
+
+  /// Whether the namespace or the trust in it is another mesh's. Nothing of it is touched then.
+  bool belongs_to_others(const Cluster& cluster, const ClusterObservation& seen) {
+    std::string owner;
+    if (const NamespaceFacts* facts = seen.system_namespace.found()) owner = facts->mesh;
+    if (const TwinFacts* twin = seen.twin.found(); twin != nullptr && owner.empty()) {
+      const auto name = twin->data.find(std::string(profiles::kTwinMesh));
+      if (name != twin->data.end()) owner = name->second;
+    }
+    if (owner.empty() || owner == mesh_.name) return false;
+    planned_.answer.findings.push_back(
+        {.code = "other-mesh",
+         .cluster = cluster.name,
+         .message = fmt::format("namespace '{}' is of mesh '{}', the mesh file is about '{}'",
+                                system_namespace(), owner, mesh_.name),
+         .hints = {"check which mesh file and which context this is"},
+         .place = cluster.context_place});
+    return true;
+  }
+
+  /// The secrets in this cluster that describe one that leaves, or all when it leaves itself.
+  void plan_forgetting(const Cluster& cluster, const ClusterObservation& seen) {
+    if (const base::Error* why = seen.live.remote_secrets.why_unknown()) {
+      planned_.answer.unknowns.push_back(with_context(*why, cluster.name));
+      return;
+    }
+    const auto* secrets = seen.live.remote_secrets.found();
+    if (secrets == nullptr) return;
+    std::vector<DoomedObject> objects;
+    for (const RemoteSecretFacts& secret : *secrets) {
+      const bool describes = leaves(cluster.name) ||
+                             std::any_of(secret.clusters.begin(), secret.clusters.end(),
+                                         [this](const auto& one) { return leaves(one.cluster); });
+      if (secret.mesh != mesh_.name || !describes) continue;
+      // The istiod that it is for needs its own configuration to the end.
+      if (secret.name == istio::kConfigSecret) continue;
+      objects.push_back(core("Secret", "secrets", secret.namespace_name, secret.name));
+    }
+    if (objects.empty()) return;
+    add(cluster.name, "forget", "what its istiod knows of clusters that leave",
+        "an istiod writes into a cluster for as long as it knows of it", {},
+        Delete{std::move(objects)});
+  }
+
+  /// Where others may still write into `cluster` or call it.
+  Ids forgotten(const Cluster& cluster) const {
+    Ids ids;
+    for (const Cluster& other : mesh_.clusters) {
+      ids.push_back(id(other.name, "forget"));
+    }
+    ids.push_back(id(cluster.name, "gateway-gone"));
+    return ids;
+  }
+
+  std::vector<DoomedObject> live_ones(const ClusterObservation& seen,
+                                      const std::vector<profiles::Object>& objects) const {
+    std::vector<DoomedObject> found;
+    for (const profiles::Object& object : objects) {
+      const auto live =
+          seen.live.objects.find(resource_of(object), object.namespace_name, object.name);
+      if (!live.is_found()) continue;
+      const std::string owner =
+          base::string_at(base::at_path(*live.found(), {"metadata", "labels"}), istio::kMeshLabel);
+      if (owner == mesh_.name) found.push_back(doomed(object));
+    }
+    // Services first: their load balancers are let go of while there is somebody to do it.
+    std::stable_partition(found.begin(), found.end(),
+                          [](const DoomedObject& one) { return one.kind == "Service"; });
+    return found;
+  }
+
+  /// Whatever bears the labels of this mesh, be it as the mesh file says now or as it said once.
+  void plan_gateways(const Cluster& cluster, const ClusterObservation& seen) {
+    struct Kind {
+      std::string_view resource;
+      const char* api_version;
+      const char* kind;
+    };
+    constexpr const char* kRbac = "rbac.authorization.k8s.io/v1";
+    // Services first: their load balancers are let go of while there is somebody to do it. Accounts
+    // and roles last: the pods that use them are to end in order.
+    constexpr std::array kKinds{
+        Kind{kServices, "v1", "Service"},
+        Kind{kIstioGateways, "networking.istio.io/v1", "Gateway"},
+        Kind{"virtualservices.networking.istio.io", "networking.istio.io/v1", "VirtualService"},
+        Kind{"destinationrules.networking.istio.io", "networking.istio.io/v1", "DestinationRule"},
+        Kind{kApiGateways, "gateway.networking.k8s.io/v1", "Gateway"},
+        Kind{"horizontalpodautoscalers.autoscaling", "autoscaling/v2", "HorizontalPodAutoscaler"},
+        Kind{"poddisruptionbudgets.policy", "policy/v1", "PodDisruptionBudget"},
+        Kind{kDeployments, "apps/v1", "Deployment"},
+        Kind{"rolebindings.rbac.authorization.k8s.io", kRbac, "RoleBinding"},
+        Kind{"roles.rbac.authorization.k8s.io", kRbac, "Role"},
+        Kind{kServiceAccounts, "v1", "ServiceAccount"}};
+    std::vector<DoomedObject> doomed;
+    for (const Kind& kind : kKinds) {
+      const auto list = seen.live.objects.list(kind.resource);
+      if (const base::Error* why = list.why_unknown()) {
+        planned_.answer.unknowns.push_back(with_context(*why, cluster.name));
+      }
+      if (!list.is_found()) continue;
+      for (const Json& object : *list.found()) {
+        if (!is_made_for_this_mesh(object)) continue;
+        doomed.push_back(
+            {.api_version = kind.api_version,
+             .kind = kind.kind,
+             .resource = std::string(kind.resource.substr(0, kind.resource.find('.'))),
+             .namespace_name = base::string_at(base::at_path(object, {"metadata"}), "namespace"),
+             .name = name_of(object)});
+      }
+    }
+    if (doomed.empty()) return;
+    add(cluster.name, "gateway-gone", "gateways, and what they let in",
+        "load balancers are given back first", gone_before_gateways(cluster),
+        Delete{std::move(doomed)});
+  }
+
+  /// What an installer rendered has the label of the mesh as well, and goes with its installation.
+  bool is_made_for_this_mesh(const Json& object) const {
+    const Json& labels = base::at_path(object, {"metadata", "labels"});
+    return base::string_at(labels, istio::kMeshLabel) == mesh_.name &&
+           base::string_at(labels, istio::kManagedByLabel) == istio::kFieldManager &&
+           name_of(object) != istio::kReaderServiceAccount;
+  }
+
+  /// The gateway of a control plane goes after those who call it.
+  Ids gone_before_gateways(const Cluster& cluster) const {
+    Ids ids;
+    for (const Cluster* remote : profiles::managed_by(mesh_, cluster)) {
+      ids.push_back(id(remote->name, "uninstalled"));
+    }
+    return ids;
+  }
+
+  void plan_installations(const Cluster& cluster, const ClusterObservation& seen) {
+    const auto file = files_.find(cluster.name);
+    auto wanted = profiles::installations(
+        mesh_, cluster, file == files_.end() ? std::nullopt : std::optional(file->second));
+    if (!wanted) return;  // a mesh of trust alone has none
+    // The last first.
+    std::reverse(wanted->begin(), wanted->end());
+    Ids before = forgotten(cluster);
+    for (Installation& one : *wanted) {
+      const Installation installation = profiles::resolve(std::move(one), known_);
+      const InstallState state = state_of(mesh_, installation, seen);
+      using Kind = InstallState::Kind;
+      if (state.kind == Kind::kUnknown) {
+        planned_.answer.unknowns.push_back(with_context(*state.error, cluster.name));
+        continue;
+      }
+      if (state.kind == Kind::kForeign) {
+        foreign_.insert(cluster.name);
+        planned_.answer.findings.push_back({.code = "foreign-control-plane",
+                                            .severity = Severity::kNote,
+                                            .cluster = cluster.name,
+                                            .message = state.why + "; it is left alone",
+                                            .evidence = state.evidence});
+        continue;
+      }
+      if (state.kind == Kind::kAbsent && !has_remains(installation, seen)) continue;
+      uninstalled_.insert(cluster.name);
+      const bool is_ingress = installation.kind == Installation::Kind::kIngress;
+      add(cluster.name, is_ingress ? "ingress-uninstalled" : "uninstalled",
+          fmt::format("Istio {} in {}", installation.version.text(), installation.namespace_name),
+          "it was installed for this mesh", before, Uninstall{.installation = installation});
+      before.push_back(id(cluster.name, "uninstalled"));
+    }
+  }
+
+  /// Whether webhooks or roles outlived a control plane of this mesh that somebody deleted.
+  bool has_remains(const Installation& installation, const ClusterObservation& seen) const {
+    const NamespaceFacts* facts = seen.system_namespace.found();
+    const TwinFacts* twin = seen.twin.found();
+    if (installation.namespace_name != system_namespace() ||
+        ((facts == nullptr || facts->mesh != mesh_.name) && twin == nullptr)) {
+      return false;
+    }
+    const std::string& revision = installation.revision;
+    const Objects& objects = seen.live.objects;
+    return objects
+               .find(kMutatingWebhooks, {}, istio::injection_webhook(revision, system_namespace()))
+               .is_found() ||
+           objects.find(kClusterRoles, {}, istio::istio_reader_role(revision, system_namespace()))
+               .is_found();
+  }
+
+  /// The last of what runs in a cluster.
+  Ids after_everything(const Cluster& cluster) const {
+    Ids ids = forgotten(cluster);
+    ids.push_back(id(cluster.name, "uninstalled"));
+    ids.push_back(id(cluster.name, "ingress-uninstalled"));
+    // The istiod of a config cluster writes into it to its end.
+    if (cluster.role == Role::kConfig) {
+      ids.push_back(id(cluster.control_plane.front(), "uninstalled"));
+    }
+    for (const Cluster* remote : profiles::managed_by(mesh_, cluster)) {
+      ids.push_back(id(remote->name, "uninstalled"));
+    }
+    return ids;
+  }
+
+  /// What istiods and token controllers made in the system namespace, by the names that they use.
+  void plan_rest(const Cluster& cluster, const ClusterObservation& seen) {
+    std::vector<DoomedObject> objects = live_ones(seen, profiles::reader(mesh_, cluster));
+    if (const auto* tokens = seen.live.tokens.found()) {
+      for (const TokenSecretFacts& token : *tokens) {
+        if (token.mesh == mesh_.name) {
+          objects.push_back(core("Secret", "secrets", token.namespace_name, token.name));
+        }
+      }
+    }
+    if (const auto* secrets = seen.live.remote_secrets.found()) {
+      for (const RemoteSecretFacts& secret : *secrets) {
+        if (secret.mesh == mesh_.name && secret.name == istio::kConfigSecret) {
+          objects.push_back(core("Secret", "secrets", secret.namespace_name, secret.name));
+        }
+      }
+    }
+    const NamespaceFacts* facts = seen.system_namespace.found();
+    if (facts == nullptr) return;
+    const bool stays = !facts->created_by_meshtrust || options_.keep_trust;
+    const bool ours = facts->mesh == mesh_.name || seen.twin.is_found();
+    const bool sweeps = uninstalled_.contains(cluster.name) ||
+                        (ours && !foreign_.contains(cluster.name) && was_installed(cluster, seen));
+    if (stays && sweeps) append_locks(cluster, objects);
+    if (!objects.empty()) {
+      add(cluster.name, "rest", "tokens, readers, and the locks of istiods",
+          "nobody needs them any more", after_everything(cluster), Delete{std::move(objects)});
+    }
+    if (!sweeps) return;
+    Ids needs = after_everything(cluster);
+    needs.push_back(id(cluster.name, "rest"));
+    add(cluster.name, "sweep", "roots in every namespace, gateway classes, unused CRDs",
+        "istiods leave them all over a cluster", std::move(needs),
+        Sweep{.namespaces = namespaces_of(cluster), .revision = mesh_.istio.revision});
+  }
+
+  std::vector<std::string> namespaces_of(const Cluster& cluster) const {
+    std::vector<std::string> names{system_namespace()};
+    if (cluster.role == Role::kExternal && mesh_.istio.ingress_namespace != names.front()) {
+      names.push_back(mesh_.istio.ingress_namespace);
+    }
+    return names;
+  }
+
+  bool was_installed(const Cluster& cluster, const ClusterObservation& seen) const {
+    const auto runs_in = [&](const std::string& in, const std::string& revision) {
+      return seen.live.objects
+          .find(cluster.runs_istiod() ? kDeployments : kServices, in, istio::istiod_name(revision))
+          .is_found();
+    };
+    return seen.workload_roots.is_found() || runs_in(system_namespace(), mesh_.istio.revision) ||
+           (cluster.role == Role::kExternal && runs_in(mesh_.istio.ingress_namespace, ""));
+  }
+
+  void append_locks(const Cluster& cluster, std::vector<DoomedObject>& objects) const {
+    const std::string& in = system_namespace();
+    const std::string suffix = mesh_.istio.revision.empty() ? "" : "-" + mesh_.istio.revision;
+    for (const char* name :
+         {"istio-leader", "istio-namespace-controller-election", "istio-ip-autoallocate",
+          "istio-gateway-status-leader", "istio-gateway-deployment"}) {
+      objects.push_back(core("ConfigMap", "configmaps", in, name + suffix));
+    }
+    for (const char* name : {"istio-gateway-deployment", "istio-gateway-status-leader"}) {
+      objects.push_back(
+          {.api_version = "coordination.k8s.io/v1",
+           .kind = "Lease",
+           .resource = "leases",
+           .namespace_name = in,
+           .name = fmt::format("{}-{}", name, istio::revision_label_value(mesh_.istio.revision))});
+    }
+    objects.push_back({.api_version = "discovery.k8s.io/v1",
+                       .kind = "EndpointSlice",
+                       .resource = "endpointslices",
+                       .namespace_name = in,
+                       .name = istio::istiod_name(mesh_.istio.revision)});
+    // The CA of an istiod that signed for itself, and that was ours.
+    if (uninstalled_.contains(cluster.name)) {
+      objects.push_back(core("Secret", "secrets", in, std::string(istio::kSelfSignedCaSecret)));
+    }
+  }
+
+  /// CA and twin, where they are ours and their namespace stays.
+  void plan_trust(const Cluster& cluster, const ClusterObservation& seen) {
+    if (options_.keep_trust || mesh_.trust.mode != profiles::TrustMode::kManaged) return;
+    const CacertsFacts* cacerts = seen.cacerts.found();
+    std::vector<DoomedObject> objects;
+    const bool ours = cacerts != nullptr && is_ours(cluster, *cacerts);
+    if (ours) {
+      objects.push_back(
+          core("Secret", "secrets", system_namespace(), std::string(istio::kCaSecret)));
+    }
+    const TwinFacts* twin = seen.twin.found();
+    if (twin != nullptr && (ours || cacerts == nullptr)) {
+      objects.push_back(
+          core("ConfigMap", "configmaps", system_namespace(), std::string(istio::kPublicTwin)));
+    }
+    if (objects.empty()) return;
+    Ids needs = after_everything(cluster);
+    needs.push_back(id(cluster.name, "sweep"));
+    add(cluster.name, "trust-gone", "the CA of the cluster", "it leaves the mesh", std::move(needs),
+        Delete{std::move(objects)});
+  }
+
+  bool is_ours(const Cluster& cluster, const CacertsFacts& cacerts) const {
+    return ownership_of(cacerts, cluster.name, observation_.store) == Ownership::kOurs;
+  }
+
+  void plan_namespaces(const Cluster& cluster, const ClusterObservation& seen) {
+    Ids needs = after_everything(cluster);
+    for (const char* what : {"rest", "sweep", "trust-gone"}) {
+      needs.push_back(id(cluster.name, what));
+    }
+    if (cluster.role == Role::kExternal) plan_ingress_namespace(cluster, seen, needs);
+    const NamespaceFacts* facts = seen.system_namespace.found();
+    if (facts == nullptr || facts->terminating) return;
+    const CacertsFacts* cacerts = seen.cacerts.found();
+    const bool holds_others = cacerts != nullptr && !is_ours(cluster, *cacerts);
+    if (facts->created_by_meshtrust && facts->mesh == mesh_.name && !options_.keep_trust &&
+        !holds_others && !foreign_.contains(cluster.name)) {
+      add(cluster.name, "namespace-gone", "namespace " + system_namespace(), "meshtrust created it",
+          std::move(needs), Delete{{core("Namespace", "namespaces", "", system_namespace())}});
+    } else if ((facts->network == cluster.network && !facts->network_set_by_others) ||
+               facts->control_planes) {
+      add(cluster.name, "namespace-back", fmt::format("labels of namespace {}", system_namespace()),
+          "the namespace itself stays", std::move(needs),
+          ReleaseNamespace{.name = system_namespace()});
+    }
+  }
+
+  void plan_ingress_namespace(const Cluster& cluster, const ClusterObservation& seen, Ids needs) {
+    const std::string& ingress = mesh_.istio.ingress_namespace;
+    const auto live = seen.live.objects.find(kNamespaces, {}, ingress);
+    if (!live.is_found() || ingress == system_namespace()) return;
+    const Json& metadata = base::at_path(*live.found(), {"metadata"});
+    if (base::string_at(base::at_path(metadata, {"annotations"}), istio::kCreatedByAnnotation) !=
+        istio::kFieldManager) {
+      return;
+    }
+    add(cluster.name, "namespace-ingress-gone", "namespace " + ingress, "meshtrust created it",
+        std::move(needs), Delete{{core("Namespace", "namespaces", "", ingress)}});
+  }
+
+  const Mesh& mesh_;
+  const Observation& observation_;
+  const DestroyOptions& options_;
+  const BaseFiles& files_;
+  const profiles::Lookup known_;
+  Planned planned_;
+  std::set<std::string> uninstalled_;  ///< clusters in which something of ours is uninstalled
+  std::set<std::string> foreign_;      ///< clusters in which somebody else's control plane is
+};
+
+}  // namespace
+
+Planned plan_destroy(const Mesh& mesh,
+                     const Observation& observation,
+                     const DestroyOptions& options,
+                     const BaseFiles& files) {
+  return DestroyPlanner(mesh, observation, options, files).run();
+}
+
+}  // namespace meshtrust::mesh

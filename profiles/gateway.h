@@ -1,0 +1,22 @@
+#pragma once
+
+#include "profiles/object.h"
+
+#include <vector>
+
+namespace meshtrust::profiles {
+
+/// The east-west gateway of a cluster, in the system namespace: with sidecars a Deployment that is
+/// injected, its Service and what they need; in an ambient mesh one Gateway, of which istiod makes
+/// the rest. In the order in which they are to be applied.
+std::vector<Object> east_west_gateway(const Mesh& mesh, const Cluster& cluster);
+
+/// The gateway by which other clusters reach the control plane that `host` hosts, in the ingress
+/// namespace.
+std::vector<Object> ingress_gateway(const Mesh& mesh, const Cluster& host);
+
+/// Whether anybody on the Internet may reach the control ports of the gateway: a load balancer that
+/// no annotation makes internal and no source range bounds.
+bool is_open_to_the_world(const EastWestGateway& gateway);
+
+}  // namespace meshtrust::profiles

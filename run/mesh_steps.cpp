@@ -1,0 +1,189 @@
+#include "run/mesh_steps.h"
+
+#include "istio/names.h"
+#include "k8s/watch.h"
+#include "mesh/expectation.h"
+#include "mesh/known.h"
+#include "mesh/trust.h"
+#include "profiles/model.h"
+#include "run/observe.h"
+#include "run/observe_mesh.h"
+#include "run/writing.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::run {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+using std::chrono::milliseconds;
+
+/// How long one attempt at a wait watches; then the next one does.
+constexpr milliseconds kWatching{2'000};
+/// Between two looks at what cannot be watched.
+constexpr milliseconds kBetweenLooks{500};
+
+k8s::ObjectRef ref_of_object(const profiles::Object& object) {
+  return {.api_version = object.api_version,
+          .kind = object.kind,
+          .resource = object.resource,
+          .namespace_name = object.namespace_name,
+          .name = object.name};
+}
+
+}  // namespace
+
+MeshSteps::MeshSteps(const profiles::Mesh& mesh,
+                     const World& world,
+                     const mesh::Observation& observation,
+                     Istioctl& istioctl,
+                     Resolve resolve)
+    : mesh_(mesh),
+      world_(world),
+      observation_(observation),
+      istioctl_(istioctl),
+      resolve_(std::move(resolve)) {}
+
+profiles::Lookup MeshSteps::values() const {
+  return [this, known = mesh::known_values(mesh_, observation_)](
+             const std::string& name) -> std::optional<std::string> {
+    {
+      const std::lock_guard guard(mutex_);
+      const auto found = given_.find(name);
+      if (found != given_.end()) return found->second;
+    }
+    return known(name);
+  };
+}
+
+const profiles::Cluster& MeshSteps::cluster_of(const std::string& name) const {
+  const profiles::Cluster* cluster = mesh_.find(name);
+  MESHTRUST_CHECK(cluster != nullptr);
+  return *cluster;
+}
+
+Outcome MeshSteps::apply(const mesh::Step& step, const mesh::ApplyObjects& wanted) {
+  const auto client = world_.clusters.client(step.cluster);
+  if (!client) return Failed{client.error()};
+  std::size_t created = 0;
+  for (const profiles::Object& object : wanted.objects) {
+    const Json body = profiles::resolve(object.body, values());
+    Outcome outcome = apply_and_verify(**client, ref_of_object(object), body);
+    const auto* done = std::get_if<Done>(&outcome);
+    if (done == nullptr) return outcome;
+    if (done->detail == "created") ++created;
+  }
+  const std::size_t all = wanted.objects.size();
+  if (all == 1) return Done{.changed = true, .detail = created == 1 ? "created" : "changed"};
+  return Done{.changed = true, .detail = fmt::format("{} of {} objects created", created, all)};
+}
+
+Result<mesh::Observation> MeshSteps::look_again(const mesh::Step& step, const mesh::Await& wanted) {
+  const mesh::Look& look = mesh::condition(wanted.condition).look;
+  mesh::Observation now{.at = world_.environment.clock.now(),
+                        .mesh = mesh_.name,
+                        .level = mesh::Level::kDeep,
+                        .store = {},
+                        .clusters = {}};
+  const profiles::Cluster& cluster = cluster_of(step.cluster);
+  MESHTRUST_TRY(k8s::ApiClient* const client, world_.clusters.client(step.cluster));
+  if (look.trust) {
+    now.clusters.push_back(observe_trust(mesh_, cluster, world_));
+    for (const std::string& issuer : mesh::issuers_of(cluster)) {
+      if (issuer == cluster.name) continue;
+      now.clusters.push_back(observe_trust(mesh_, cluster_of(issuer), world_));
+    }
+    now.store = observe_store(world_);
+  } else {
+    now.clusters.emplace_back().name = cluster.name;
+  }
+  mesh::LiveMesh& live = now.clusters.front().live;
+  MeshObserver observer(mesh_, cluster, *client);
+  if (!look.resources.empty()) live.objects = observer.objects(look.resources);
+  if (look.secrets) live.tokens = observer.tokens();
+  if (look.istiods) live.istiods = observer.istiods();
+  return now;
+}
+
+/// Returns when the watched objects change, or after a while.
+void MeshSteps::wait_for_change(const mesh::Step& step, const mesh::Await& wanted) {
+  const mesh::Condition& condition = mesh::condition(wanted.condition);
+  const auto client = world_.clusters.client(step.cluster);
+  const auto ref = ref_of(condition.look.watched, wanted.namespace_name);
+  if (!client || !ref) return;
+  std::size_t seen = 0;
+  (void)k8s::watch(**client, *ref, {.until = world_.environment.clock.steady() + kWatching},
+                   [&seen](const k8s::Objects&) {
+                     return ++seen > 1 ? k8s::Watching::kEnough : k8s::Watching::kGoOn;
+                   });
+}
+
+Outcome MeshSteps::await(const mesh::Step& step, const mesh::Await& wanted) {
+  const mesh::Condition& condition = mesh::condition(wanted.condition);
+  const mesh::Expectation expectation{.cluster = step.cluster,
+                                      .id = step.id,
+                                      .condition = condition.id,
+                                      .namespace_name = wanted.namespace_name,
+                                      .revision = wanted.revision};
+  const auto ask = [&]() -> Result<mesh::Verdict> {
+    MESHTRUST_TRY(const mesh::Observation now, look_again(step, wanted));
+    return mesh::ask(expectation, mesh_, now, now.at);
+  };
+  auto verdict = ask();
+  if (!verdict) return Failed{verdict.error()};
+  if (verdict->state != mesh::Verdict::State::kYes && !condition.look.watched.empty()) {
+    wait_for_change(step, wanted);
+    verdict = ask();
+    if (!verdict) return Failed{verdict.error()};
+  }
+  if (verdict->state != mesh::Verdict::State::kYes) {
+    const bool watched = !condition.look.watched.empty();
+    return NotYet{.why = verdict->why, .wake = watched ? milliseconds{1} : kBetweenLooks};
+  }
+  if (!wanted.gives.empty()) {
+    auto address = address_to_give(step, verdict->value);
+    if (!address) return Failed{std::move(address).error()};
+    verdict->value = *std::move(address);
+    const std::lock_guard guard(mutex_);
+    given_[wanted.gives] = verdict->value;
+  }
+  return Done{.changed = false, .detail = verdict->why};
+}
+
+Result<std::string> MeshSteps::address_to_give(const mesh::Step& step, const std::string& address) {
+  const profiles::Cluster& cluster = cluster_of(step.cluster);
+  const bool is_name = std::any_of(address.begin(), address.end(), [](char one) {
+    return (one >= 'g' && one <= 'z') || one == '-';
+  });
+  if (!is_name || !profiles::exposes_istiod(mesh_, cluster)) return address;
+  if (const std::string why = mesh::why_not_by_name(mesh_, cluster); !why.empty()) {
+    return base::fail(
+        {.code = Code::kRefused,
+         .message = fmt::format("{}: {} ('{}')", step.cluster, why, address),
+         .hints = {"give its load balancer a fixed address and write it as "
+                   "'eastWestGateway.address'",
+                   "or write 'eastWestGateway.pinHostname: true' to have the name resolved once; "
+                   "the addresses behind some names change"}});
+  }
+  MESHTRUST_CHECK(resolve_ != nullptr);
+  return resolve_(address);
+}
+
+std::vector<std::string> MeshSteps::advice(const mesh::Step& step) const {
+  const auto* await = std::get_if<mesh::Await>(&step.action);
+  if (await == nullptr) return {};
+  return mesh::advice(mesh::condition(await->condition), {.mesh = mesh_,
+                                                          .cluster = cluster_of(step.cluster),
+                                                          .observation = observation_,
+                                                          .at = world_.environment.clock.now(),
+                                                          .namespace_name = await->namespace_name,
+                                                          .revision = await->revision});
+}
+
+}  // namespace meshtrust::run

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "mesh/plan.h"
+#include "profiles/mesh.h"
+#include "profiles/reference.h"
+#include "run/execute.h"
+#include "run/istioctl.h"
+#include "run/world.h"
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+
+namespace meshtrust::run {
+
+/// The only code that changes anything outside for the sake of a mesh beyond its trust. One
+/// instance serves one run.
+class MeshSteps {
+ public:
+  /// The first address of a host.
+  using Resolve = std::function<base::Result<std::string>(const std::string& host)>;
+
+  /// `observation` is what the plan was made from. All references outlive this object.
+  MeshSteps(const profiles::Mesh& mesh,
+            const World& world,
+            const mesh::Observation& observation,
+            Istioctl& istioctl,
+            Resolve resolve = {});
+
+  // One attempt each; see `Steps`.
+  Outcome apply(const mesh::Step& step, const mesh::ApplyObjects& wanted);
+  Outcome await(const mesh::Step& step, const mesh::Await& wanted);
+  Outcome install(const mesh::Step& step, const mesh::Install& wanted);
+  Outcome share(const mesh::Step& step, const mesh::ShareAccess& wanted);
+  Outcome remove(const mesh::Step& step, const mesh::Delete& wanted);
+  Outcome uninstall(const mesh::Step& step, const mesh::Uninstall& wanted);
+  Outcome sweep(const mesh::Step& step, const mesh::Sweep& wanted);
+  Outcome release(const mesh::Step& step, const mesh::ReleaseNamespace& wanted);
+
+  /// What to try when the wait of `step` has taken too long.
+  std::vector<std::string> advice(const mesh::Step& step) const;
+
+ private:
+  /// What is known of references by now.
+  profiles::Lookup values() const;
+  const profiles::Cluster& cluster_of(const std::string& name) const;
+  /// What the condition of a wait has to see, looked at anew.
+  base::Result<mesh::Observation> look_again(const mesh::Step& step, const mesh::Await& wanted);
+  void wait_for_change(const mesh::Step& step, const mesh::Await& wanted);
+  /// The address to give away where `address` is that of a gateway, perhaps by name.
+  base::Result<std::string> address_to_give(const mesh::Step& step, const std::string& address);
+  base::Error explained(const mesh::Step& step,
+                        const profiles::Installation& installation,
+                        base::Error error);
+  base::Status apply_rendered(k8s::ApiClient& client,
+                              const profiles::Installation& installation,
+                              const std::string& manifests);
+
+  const profiles::Mesh& mesh_;
+  const World& world_;
+  const mesh::Observation& observation_;
+  Istioctl& istioctl_;
+  const Resolve resolve_;
+
+  mutable std::mutex mutex_;  ///< guards what follows
+  std::map<std::string, std::string> given_;
+};
+
+}  // namespace meshtrust::run

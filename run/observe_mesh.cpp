@@ -1,0 +1,339 @@
+#include "run/observe_mesh.h"
+
+#include "istio/names.h"
+#include "mesh/installed.h"
+#include "run/istiod_debug.h"
+#include "run/secret_facts.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace meshtrust::run {
+namespace {
+
+using base::Json;
+using mesh::Absent;
+using mesh::Observed;
+using List = mesh::Objects::List;
+
+/// A kind of object that may belong to a mesh, and where it is looked for.
+struct Kind {
+  enum class Where {
+    kNamespaces,  ///< all of it in the namespaces of the mesh
+    kReaders,     ///< in no namespace, what bears the label of this mesh, and Istio's reader
+    kWebhooks,    ///< in no namespace, what calls the namespaces of the mesh
+    kNames,       ///< by names that are known
+    kNodes,
+  };
+  std::string_view resource;
+  const char* api_version;
+  const char* kind;
+  const char* plural;
+  Where where = Where::kNamespaces;
+  bool may_be_missing = false;  ///< a CRD
+};
+
+constexpr const char* kRbac = "rbac.authorization.k8s.io/v1";
+constexpr const char* kAdmission = "admissionregistration.k8s.io/v1";
+constexpr const char* kIstioApi = "networking.istio.io/v1";
+
+constexpr std::array kKinds{
+    Kind{mesh::kServices, "v1", "Service", "services"},
+    Kind{mesh::kServiceAccounts, "v1", "ServiceAccount", "serviceaccounts"},
+    Kind{mesh::kDeployments, "apps/v1", "Deployment", "deployments"},
+    Kind{mesh::kDaemonSets, "apps/v1", "DaemonSet", "daemonsets"},
+    Kind{"roles.rbac.authorization.k8s.io", kRbac, "Role", "roles"},
+    Kind{"rolebindings.rbac.authorization.k8s.io", kRbac, "RoleBinding", "rolebindings"},
+    Kind{"horizontalpodautoscalers.autoscaling", "autoscaling/v2", "HorizontalPodAutoscaler",
+         "horizontalpodautoscalers"},
+    Kind{"poddisruptionbudgets.policy", "policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"},
+    Kind{mesh::kEndpointSlices, "discovery.k8s.io/v1", "EndpointSlice", "endpointslices"},
+    Kind{mesh::kIstioGateways, kIstioApi, "Gateway", "gateways", Kind::Where::kNamespaces, true},
+    Kind{"virtualservices.networking.istio.io", kIstioApi, "VirtualService", "virtualservices",
+         Kind::Where::kNamespaces, true},
+    Kind{"destinationrules.networking.istio.io", kIstioApi, "DestinationRule", "destinationrules",
+         Kind::Where::kNamespaces, true},
+    Kind{mesh::kApiGateways, "gateway.networking.k8s.io/v1", "Gateway", "gateways",
+         Kind::Where::kNamespaces, true},
+    Kind{mesh::kConfigMaps, "v1", "ConfigMap", "configmaps", Kind::Where::kNames},
+    Kind{mesh::kNamespaces, "v1", "Namespace", "namespaces", Kind::Where::kNames},
+    Kind{mesh::kNodes, "v1", "Node", "nodes", Kind::Where::kNodes},
+    Kind{mesh::kClusterRoles, kRbac, "ClusterRole", "clusterroles", Kind::Where::kReaders},
+    Kind{mesh::kClusterRoleBindings, kRbac, "ClusterRoleBinding", "clusterrolebindings",
+         Kind::Where::kReaders},
+    Kind{mesh::kMutatingWebhooks, kAdmission, "MutatingWebhookConfiguration",
+         "mutatingwebhookconfigurations", Kind::Where::kWebhooks},
+    Kind{mesh::kValidatingWebhooks, kAdmission, "ValidatingWebhookConfiguration",
+         "validatingwebhookconfigurations", Kind::Where::kWebhooks},
+};
+
+k8s::ObjectRef ref_to(const Kind& kind, std::string_view namespace_name, std::string_view name) {
+  return {.api_version = kind.api_version,
+          .kind = kind.kind,
+          .resource = kind.plural,
+          .namespace_name = std::string(namespace_name),
+          .name = std::string(name)};
+}
+
+/// Without what only the server keeps, and what `kubectl apply` copies.
+Json trimmed(Json object) {
+  Json& metadata = object["metadata"];
+  for (const char* key : {"managedFields", "resourceVersion", "selfLink"}) {
+    metadata.erase(key);
+  }
+  if (metadata.contains("annotations")) {
+    metadata["annotations"].erase("kubectl.kubernetes.io/last-applied-configuration");
+  }
+  return object;
+}
+
+/// What of a node can matter: which of the cluster's addresses are its.
+Json trimmed_node(const Json& node) {
+  const Json& metadata = base::at_path(node, {"metadata"});
+  Json labels = Json::object();
+  constexpr const char* kControlPlane = "node-role.kubernetes.io/control-plane";
+  if (base::at_path(metadata, {"labels"}).contains(kControlPlane)) labels[kControlPlane] = "";
+  return {{"metadata", {{"name", base::string_at(metadata, "name")}, {"labels", labels}}},
+          {"spec", {{"podCIDRs", base::at_path(node, {"spec", "podCIDRs"})}}},
+          {"status", {{"addresses", base::at_path(node, {"status", "addresses"})}}}};
+}
+
+bool calls_one_of(const Json& configuration, const std::vector<std::string>& namespaces) {
+  const std::string name = base::string_at(base::at_path(configuration, {"metadata"}), "name");
+  if (name.starts_with("istio")) return true;
+  const Json& webhooks = base::at_path(configuration, {"webhooks"});
+  return webhooks.is_array() &&
+         std::any_of(webhooks.begin(), webhooks.end(), [&namespaces](const Json& webhook) {
+           const std::string called =
+               base::string_at(base::at_path(webhook, {"clientConfig", "service"}), "namespace");
+           return std::find(namespaces.begin(), namespaces.end(), called) != namespaces.end();
+         });
+}
+
+std::vector<std::string> namespaces_of(const profiles::Mesh& mesh,
+                                       const profiles::Cluster& cluster) {
+  std::vector<std::string> names{mesh.istio.system_namespace};
+  if (cluster.role == profiles::Role::kExternal && mesh.istio.ingress_namespace != names.front()) {
+    names.push_back(mesh.istio.ingress_namespace);
+  }
+  return names;
+}
+
+/// Finds what there is of one kind after the other.
+class Finder {
+ public:
+  Finder(const profiles::Mesh& mesh, const profiles::Cluster& cluster, k8s::ApiClient& client)
+      : mesh_(mesh), cluster_(cluster), client_(client), spaces_(namespaces_of(mesh, cluster)) {}
+
+  Observed<List> find(const Kind& kind) {
+    switch (kind.where) {
+      case Kind::Where::kNamespaces:
+        return in_namespaces(kind);
+      case Kind::Where::kReaders:
+        return readers(ref_to(kind, "", ""));
+      case Kind::Where::kWebhooks:
+        return webhooks(ref_to(kind, "", ""));
+      case Kind::Where::kNames:
+        return by_names(kind);
+      case Kind::Where::kNodes:
+        break;
+    }
+    return nodes(ref_to(kind, "", ""));
+  }
+
+ private:
+  Observed<List> list(const k8s::ObjectRef& ref, const std::string& selector = {}) {
+    auto found = client_.list(ref, {.label_selector = selector});
+    if (!found) return Observed<List>::unknown(std::move(found).error());
+    List objects;
+    for (Json& item : found->items) {
+      objects.push_back(trimmed(std::move(item)));
+    }
+    return objects;
+  }
+
+  Observed<List> named(const std::vector<k8s::ObjectRef>& refs) {
+    List objects;
+    for (const k8s::ObjectRef& ref : refs) {
+      auto found = client_.get(ref);
+      if (!found) return Observed<List>::unknown(std::move(found).error());
+      if (*found) objects.push_back(trimmed(**std::move(found)));
+    }
+    return objects;
+  }
+
+  Observed<List> in_namespaces(const Kind& kind) {
+    if (kind.may_be_missing) {
+      const auto served = client_.serves(ref_to(kind, "", ""));
+      if (!served) return Observed<List>::unknown(served.error());
+      if (!*served) return Absent{};
+    }
+    List all;
+    for (const std::string& space : spaces_) {
+      auto found = list(ref_to(kind, space, ""));
+      if (found.is_unknown()) return found;
+      all.insert(all.end(), found.found()->begin(), found.found()->end());
+    }
+    return all;
+  }
+
+  Observed<List> readers(const k8s::ObjectRef& kind) {
+    auto ours = list(kind, std::string(istio::kMeshLabel) + "=" + mesh_.name);
+    k8s::ObjectRef ref = kind;
+    ref.name = istio::istio_reader_role(mesh_.istio.revision, mesh_.istio.system_namespace);
+    const List* found = ours.found();
+    const bool is_listed =
+        found == nullptr || std::any_of(found->begin(), found->end(), [&ref](const Json& one) {
+          return mesh::name_of(one) == ref.name;
+        });
+    if (is_listed) return ours;
+    auto istios = named({ref});
+    if (istios.is_unknown()) return istios;
+    List both = *found;
+    both.insert(both.end(), istios.found()->begin(), istios.found()->end());
+    return both;
+  }
+
+  Observed<List> webhooks(const k8s::ObjectRef& kind) {
+    auto all = list(kind);
+    const List* found = all.found();
+    if (found == nullptr) return all;
+    List kept;
+    std::copy_if(
+        found->begin(), found->end(), std::back_inserter(kept),
+        [this](const Json& configuration) { return calls_one_of(configuration, spaces_); });
+    return kept;
+  }
+
+  Observed<List> by_names(const Kind& kind) {
+    std::vector<k8s::ObjectRef> refs;
+    for (const std::string& space : spaces_) {
+      if (kind.resource == mesh::kNamespaces) {
+        refs.push_back(ref_to(kind, "", space));
+        continue;
+      }
+      const bool has_revision = !mesh_.istio.revision.empty();
+      for (const std::string name : {"values", "meshtrust-installing"}) {
+        refs.push_back(
+            ref_to(kind, space, has_revision ? name + "-" + mesh_.istio.revision : name));
+        if (has_revision && space != spaces_.front()) refs.push_back(ref_to(kind, space, name));
+      }
+    }
+    return named(refs);
+  }
+
+  /// Nodes are many, and matter for addresses alone.
+  Observed<List> nodes(const k8s::ObjectRef& kind) {
+    const bool shares_its_network =
+        std::count_if(mesh_.clusters.begin(), mesh_.clusters.end(),
+                      [this](const auto& one) { return one.network == cluster_.network; }) > 1;
+    const bool is_local = client_.settings().server.text().find("://127.") != std::string::npos;
+    if (!is_local && !shares_its_network) return List{};
+    auto all = list(kind);
+    const List* found = all.found();
+    if (found == nullptr) return all;
+    List small;
+    std::transform(found->begin(), found->end(), std::back_inserter(small), trimmed_node);
+    return small;
+  }
+
+  const profiles::Mesh& mesh_;
+  const profiles::Cluster& cluster_;
+  k8s::ApiClient& client_;
+  const std::vector<std::string> spaces_;
+};
+
+}  // namespace
+
+std::optional<k8s::ObjectRef> ref_of(std::string_view resource, std::string_view namespace_name) {
+  const auto kind = std::find_if(kKinds.begin(), kKinds.end(),
+                                 [resource](const Kind& one) { return one.resource == resource; });
+  if (kind == kKinds.end()) return std::nullopt;
+  const bool in_namespace = kind->where == Kind::Where::kNamespaces;
+  return ref_to(*kind, in_namespace ? namespace_name : std::string_view(), "");
+}
+
+mesh::LiveMesh MeshObserver::observe(mesh::Level level) {
+  mesh::LiveMesh live;
+  live.objects = objects();
+  live.remote_secrets = remote_secrets();
+  live.tokens = tokens();
+  if (level == mesh::Level::kDeep) live.istiods = istiods();
+  return live;
+}
+
+mesh::Objects MeshObserver::objects(const std::vector<std::string_view>& resources) {
+  mesh::Objects objects;
+  Finder finder(mesh_, cluster_, client_);
+  for (const Kind& kind : kKinds) {
+    const bool is_wanted = resources.empty() || std::find(resources.begin(), resources.end(),
+                                                          kind.resource) != resources.end();
+    if (is_wanted) objects.add(kind.resource, finder.find(kind));
+  }
+  return objects;
+}
+
+Observed<std::vector<mesh::RemoteSecretFacts>> MeshObserver::remote_secrets() {
+  using Fact = Observed<std::vector<mesh::RemoteSecretFacts>>;
+  std::vector<mesh::RemoteSecretFacts> facts;
+  const std::string& in = mesh_.istio.system_namespace;
+  auto watched =
+      client_.list_metadata(k8s::secret_ref(in, ""),
+                            {.label_selector = std::string(istio::kMultiClusterLabel) + "=true"});
+  if (!watched) return Fact::unknown(std::move(watched).error());
+  std::vector<std::string> names;
+  for (const k8s::SecretFacts& one : watched->items) {
+    names.push_back(one.name);
+  }
+  if (cluster_.role == profiles::Role::kExternal) names.emplace_back(istio::kConfigSecret);
+  for (const std::string& name : names) {
+    auto secret = client_.get_secret(k8s::secret_ref(in, name));
+    if (!secret) return Fact::unknown(std::move(secret).error());
+    if (*secret) facts.push_back(remote_secret_facts(**secret));
+  }
+  return facts;
+}
+
+Observed<std::vector<mesh::TokenSecretFacts>> MeshObserver::tokens() {
+  using Fact = Observed<std::vector<mesh::TokenSecretFacts>>;
+  std::vector<mesh::TokenSecretFacts> facts;
+  const std::string& in = mesh_.istio.system_namespace;
+  const std::array accounts{std::string(istio::kReaderServiceAccount),
+                            istio::istiod_name(mesh_.istio.revision)};
+  for (const std::string& account : accounts) {
+    auto secret = client_.get_secret(k8s::secret_ref(in, istio::token_secret_name(account)));
+    if (!secret) return Fact::unknown(std::move(secret).error());
+    if (*secret) facts.push_back(token_secret_facts(**secret));
+  }
+  return facts;
+}
+
+/// The istiods of this mesh in a namespace, not those of other revisions beside them.
+std::string MeshObserver::selector_in(const std::string& space) const {
+  const bool is_the_mesh = space == mesh_.istio.system_namespace;
+  return fmt::format("{},{}={}", istio::kIstiodSelector, istio::kRevisionLabel,
+                     istio::revision_label_value(is_the_mesh ? mesh_.istio.revision : ""));
+}
+
+Observed<std::vector<mesh::IstiodView>> MeshObserver::istiods() {
+  using Fact = Observed<std::vector<mesh::IstiodView>>;
+  std::vector<mesh::IstiodView> views;
+  for (const std::string& space : namespaces_of(mesh_, cluster_)) {
+    auto pods = client_.list(k8s::pods_ref(space), {.label_selector = selector_in(space),
+                                                    .field_selector = "status.phase=Running"});
+    if (!pods) return Fact::unknown(std::move(pods).error());
+    for (const Json& pod : pods->items) {
+      if (base::at_path(pod, {"metadata"}).contains("deletionTimestamp")) continue;
+      auto view =
+          view_of_istiod(client_, space, base::string_at(base::at_path(pod, {"metadata"}), "name"));
+      if (!view) return Fact::unknown(std::move(view).error());
+      views.push_back(*std::move(view));
+    }
+  }
+  return views;
+}
+
+}  // namespace meshtrust::run

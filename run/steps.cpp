@@ -1,0 +1,45 @@
+#include "run/steps.h"
+
+#include "base/check.h"
+
+namespace meshtrust::run {
+namespace {
+
+/// One attempt at a step, by what it does.
+struct Attempting {
+  TrustSteps* trust;
+  MeshSteps& mesh;
+  const mesh::Step& step;
+
+  TrustSteps& of_trust() const {
+    MESHTRUST_CHECK(trust != nullptr);
+    return *trust;
+  }
+
+  Outcome operator()(const mesh::MintRoot& wanted) const { return of_trust().mint_root(wanted); }
+  Outcome operator()(const mesh::PushTrust& wanted) const { return of_trust().push(step, wanted); }
+  Outcome operator()(const mesh::PublishTwin& wanted) const {
+    return of_trust().publish(step, wanted);
+  }
+  Outcome operator()(const mesh::RecordArrival& wanted) const {
+    return of_trust().record_arrival(wanted);
+  }
+  Outcome operator()(const mesh::ApplyObjects& wanted) const { return mesh.apply(step, wanted); }
+  Outcome operator()(const mesh::Await& wanted) const { return mesh.await(step, wanted); }
+  Outcome operator()(const mesh::Install& wanted) const { return mesh.install(step, wanted); }
+  Outcome operator()(const mesh::ShareAccess& wanted) const { return mesh.share(step, wanted); }
+  Outcome operator()(const mesh::Delete& wanted) const { return mesh.remove(step, wanted); }
+  Outcome operator()(const mesh::Uninstall& wanted) const { return mesh.uninstall(step, wanted); }
+  Outcome operator()(const mesh::Sweep& wanted) const { return mesh.sweep(step, wanted); }
+  Outcome operator()(const mesh::ReleaseNamespace& wanted) const {
+    return mesh.release(step, wanted);
+  }
+};
+
+}  // namespace
+
+Outcome Steps::attempt(const mesh::Step& step) {
+  return std::visit(Attempting{.trust = trust_, .mesh = mesh_, .step = step}, step.action);
+}
+
+}  // namespace meshtrust::run

@@ -1,0 +1,51 @@
+#include "run/writing.h"
+
+#include "istio/names.h"
+#include "mesh/objects.h"
+#include "profiles/object.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::run {
+
+using base::Code;
+using base::Error;
+using base::Json;
+
+Error differs_from_what_was_written(const k8s::ObjectRef& ref) {
+  return {.code = Code::kConflict,
+          .message = ref.describe() + " differs from what was written a moment ago",
+          .hints = {"find out who else writes it, then run the same command again"}};
+}
+
+bool is_label_of_others(const Json& metadata, std::string_view label) {
+  const Json& entries = mesh::list_at(metadata, {"managedFields"});
+  return std::any_of(entries.begin(), entries.end(), [label](const Json& entry) {
+    return base::string_at(entry, "manager") != istio::kFieldManager &&
+           base::at_path(entry, {"fieldsV1", "f:metadata", "f:labels"})
+               .contains("f:" + std::string(label));
+  });
+}
+
+Outcome apply_and_verify(k8s::ApiClient& client,
+                         const k8s::ObjectRef& ref,
+                         const base::Json& object) {
+  auto applied = client.apply(ref, object);
+  if (!applied) return failure_of(std::move(applied).error());
+  const auto live = client.get(ref);
+  if (!live) return Failed{.why = live.error(), .changed = true};
+  if (!*live || !profiles::is_contained(object, **live)) {
+    return Failed{.why = differs_from_what_was_written(ref), .changed = true};
+  }
+  return Done{.changed = true, .detail = applied->created ? "created" : "changed"};
+}
+
+Outcome failure_of(Error why) {
+  const bool webhook = why.message.find("failed calling webhook") != std::string::npos;
+  if (webhook) return Retry{.why = std::move(why)};
+  return Failed{std::move(why)};
+}
+
+}  // namespace meshtrust::run

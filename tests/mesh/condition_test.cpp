@@ -1,0 +1,210 @@
+#include "mesh/condition.h"
+
+#include "base/bytes.h"
+#include "base/encoding.h"
+#include "mesh/expectation.h"
+#include "tests/mesh/mesh_builder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <set>
+#include <string>
+
+namespace meshtrust::mesh {
+namespace {
+
+using namespace testing;
+using base::Json;
+
+/// "yes: ...", "no: ...", "unknown: ..." of one condition in a cluster.
+std::string answer(std::string_view id, const Scene& scene, const std::string& cluster) {
+  const Verdict verdict = mesh::ask({.cluster = cluster,
+                                     .id = {},
+                                     .condition = id,
+                                     .namespace_name = "istio-system",
+                                     .revision = scene.mesh.istio.revision},
+                                    scene.mesh, scene.observation, scene.at);
+  const char* word = verdict.state == Verdict::State::kYes  ? "yes: "
+                     : verdict.state == Verdict::State::kNo ? "no: "
+                                                            : "unknown: ";
+  return word + verdict.why;
+}
+
+TEST(ControlPlaneReady, CountsReplicasOfTheCurrentGeneration) {
+  Scene scene = fresh_example("two-networks");
+  EXPECT_EQ(answer(kControlPlaneReady, scene, "east"),
+            "no: there is no deployment istio-system/istiod");
+  put(scene.cluster("east"), kDeployments, deployment("istio-system", "istiod", 2, 1));
+  EXPECT_EQ(answer(kControlPlaneReady, scene, "east"), "no: 1 of 2 replicas are ready");
+  Json stale = deployment("istio-system", "istiod");
+  stale["metadata"]["generation"] = 3;
+  put(scene.cluster("west"), kDeployments, stale);
+  EXPECT_EQ(answer(kControlPlaneReady, scene, "west"),
+            "no: its last change has not been taken up yet");
+}
+
+TEST(ControlPlaneReady, IsYesWhenAllReplicasAre) {
+  Scene scene = fresh_example("two-networks");
+  put(scene.cluster("east"), kDeployments, deployment("istio-system", "istiod"));
+  EXPECT_EQ(answer(kControlPlaneReady, scene, "east"), "yes: 1 replica ready");
+}
+
+TEST(ControlPlaneReady, IsUnknownWhereDeploymentsMayNotBeRead) {
+  Scene scene = fresh_example("two-networks");
+  scene.cluster("east").live.objects.add(
+      kDeployments, Observed<Objects::List>::unknown(
+                        {.code = base::Code::kPermission, .message = "not permitted"}));
+  EXPECT_EQ(answer(kControlPlaneReady, scene, "east"), "unknown: not permitted");
+}
+
+Json webhook(const std::string& name, const std::string& bundle, const std::string& policy) {
+  return {{"metadata", {{"name", name}, {"labels", {{"istio.io/rev", "default"}}}}},
+          {"webhooks",
+           {{{"failurePolicy", policy},
+             {"clientConfig",
+              {{"caBundle", bundle},
+               {"service", {{"namespace", "istio-system"}, {"name", "istiod"}}}}}}}}};
+}
+
+TEST(WebhooksAnswer, WhenIstiodHasTakenThemIntoService) {
+  Scene scene = fresh_example("two-networks");
+  EXPECT_EQ(answer(kWebhooksAnswer, scene, "east"),
+            "no: there is no validating webhook of this control plane");
+  const std::string name = "istio-validator-istio-system";
+  put(scene.cluster("east"), kValidatingWebhooks, webhook(name, "", "Ignore"));
+  EXPECT_EQ(answer(kWebhooksAnswer, scene, "east"), "no: " + name + " has no CA bundle yet");
+  put(scene.cluster("west"), kValidatingWebhooks, webhook(name, "Y2E=", "Ignore"));
+  EXPECT_EQ(answer(kWebhooksAnswer, scene, "west"),
+            "no: istiod has not taken " + name + " into service yet");
+}
+
+TEST(WebhooksAnswer, LeavesThoseOfOtherRevisionsAlone) {
+  Scene scene = fresh_example("two-networks");
+  Json other = webhook("istio-validator-canary-istio-system", "", "Ignore");
+  other["metadata"]["labels"]["istio.io/rev"] = "canary";
+  put(scene.cluster("east"), kValidatingWebhooks, other);
+  put(scene.cluster("east"), kValidatingWebhooks,
+      webhook("istio-validator-istio-system", "Y2E=", "Fail"));
+  EXPECT_EQ(answer(kWebhooksAnswer, scene, "east"), "no: it has no injection webhook");
+  put(scene.cluster("east"), kMutatingWebhooks,
+      webhook("istio-sidecar-injector", base::to_base64(base::as_bytes(pem("root"))), "Fail"));
+  EXPECT_EQ(answer(kWebhooksAnswer, scene, "east"), "yes: in service");
+}
+
+Json daemon_set(const std::string& name, int wanted, int ready) {
+  return {
+      {"metadata", {{"namespace", "istio-system"}, {"name", name}, {"generation", 1}}},
+      {"status",
+       {{"observedGeneration", 1}, {"desiredNumberScheduled", wanted}, {"numberReady", ready}}}};
+}
+
+TEST(NodeAgentsReady, MeansTunnelAndCniOnEveryNode) {
+  Scene scene = fresh_example("ambient");
+  put(scene.cluster("east"), kDaemonSets, daemon_set("istio-cni-node", 3, 3));
+  EXPECT_EQ(answer(kNodeAgentsReady, scene, "east"), "no: there is no ztunnel");
+  put(scene.cluster("east"), kDaemonSets, daemon_set("ztunnel", 3, 2));
+  EXPECT_EQ(answer(kNodeAgentsReady, scene, "east"), "no: ztunnel is ready on 2 of 3 nodes");
+  put(scene.cluster("west"), kDaemonSets, daemon_set("ztunnel", 3, 3));
+  put(scene.cluster("west"), kDaemonSets, daemon_set("somebody-elses", 3, 0));
+  EXPECT_EQ(answer(kNodeAgentsReady, scene, "west"), "yes: on 3 nodes");
+}
+
+Json service(Json ingress) {
+  return {{"metadata", {{"namespace", "istio-system"}, {"name", "istio-eastwestgateway"}}},
+          {"status", {{"loadBalancer", {{"ingress", std::move(ingress)}}}}}};
+}
+
+TEST(GatewayAddress, IsAnAddressOrElseAName) {
+  Scene scene = fresh_example("two-networks");
+  EXPECT_EQ(answer(kGatewayAddressKnown, scene, "east"),
+            "no: its east-west gateway has no address yet");
+  put(scene.cluster("east"), kServices, service(Json::array({{{"hostname", "lb.example"}}})));
+  EXPECT_EQ(answer(kGatewayAddressKnown, scene, "east"), "yes: lb.example");
+  put(scene.cluster("west"), kServices,
+      service(Json::array({{{"hostname", "lb.example"}}, {{"ip", "172.18.1.100"}}})));
+  EXPECT_EQ(answer(kGatewayAddressKnown, scene, "west"), "yes: 172.18.1.100");
+}
+
+TEST(ClustersSynced, MeansInEveryIstiod) {
+  Scene scene = fresh_example("two-networks");
+  const auto view = [](const std::string& pod, const std::string& west) {
+    return IstiodView{.namespace_name = "istio-system",
+                      .pod = pod,
+                      .clusters = {{.id = "east", .secret = "", .status = "synced"},
+                                   {.id = "west", .secret = "s", .status = west}}};
+  };
+  EXPECT_EQ(answer(kClustersSynced, scene, "east"), "unknown: it was not looked at");
+  scene.cluster("east").live.istiods = std::vector{view("a", "synced"), view("b", "timeout")};
+  EXPECT_EQ(answer(kClustersSynced, scene, "east"), "no: b says that west is timeout");
+  scene.cluster("east").live.istiods = std::vector{view("a", "synced"), view("b", "synced")};
+  EXPECT_EQ(answer(kClustersSynced, scene, "east"), "yes: 2 clusters in 2 istiods");
+  scene.cluster("west").live.istiods =
+      std::vector{IstiodView{.namespace_name = "istio-system",
+                             .pod = "c",
+                             .clusters = {{.id = "west", .secret = "", .status = "synced"}}}};
+  EXPECT_EQ(answer(kClustersSynced, scene, "west"), "no: c does not know cluster east yet");
+}
+
+TEST(NetworksKnown, MeansTheLiveGatewaysOfAllOthersInEveryIstiod) {
+  Scene scene = fresh_example("two-networks");
+  put(scene.cluster("west"), kServices, service(Json::array({{{"ip", "172.18.1.100"}}})));
+  const auto view = [](const std::string& pod, const std::string& address) {
+    return IstiodView{.namespace_name = "istio-system",
+                      .pod = pod,
+                      .gateways = {{.network = "network2", .address = address}}};
+  };
+  scene.cluster("east").live.istiods =
+      std::vector{view("a", "172.18.1.100"), view("b", "172.18.1.99")};
+  EXPECT_EQ(answer(kNetworksKnown, scene, "east"),
+            "no: b knows no gateway of network2 at 172.18.1.100");
+  scene.cluster("east").live.istiods =
+      std::vector{view("a", "172.18.1.100"), view("b", "172.18.1.100")};
+  EXPECT_EQ(answer(kNetworksKnown, scene, "east"), "yes: gateways of 1 other network");
+}
+
+TEST(Adopted, WantsTheMeshsRootInWebhooksAndForWorkloads) {
+  Scene scene = fresh_example("primary-remote");
+  const profiles::Mesh& mesh = scene.mesh;
+  ClusterObservation east = applied(mesh, "east");
+  east.live = nothing_live();
+  scene.cluster("east") = east;
+  ClusterObservation& west = scene.cluster("west");
+  EXPECT_EQ(answer(kAdopted, scene, "west"), "no: it has no injection webhook");
+
+  const auto with_bundle = [](const std::string& pem) {
+    return webhook("istio-sidecar-injector", base::to_base64(base::as_bytes(pem)), "Fail");
+  };
+  put(west, kMutatingWebhooks, with_bundle(""));
+  EXPECT_EQ(answer(kAdopted, scene, "west"), "no: istio-sidecar-injector has no CA bundle yet");
+  west.live = nothing_live();
+  put(west, kMutatingWebhooks, with_bundle(pem("other-root")));
+  EXPECT_EQ(answer(kAdopted, scene, "west"),
+            "no: the CA bundle of istio-sidecar-injector is not the mesh's root");
+  west.live = nothing_live();
+  put(west, kMutatingWebhooks, with_bundle(pem("root")));
+  EXPECT_EQ(answer(kAdopted, scene, "west"),
+            "no: there is no configmap istio-system/istio-ca-root-cert yet");
+  west.workload_roots = pem("root");
+  EXPECT_EQ(answer(kAdopted, scene, "west"), "yes: webhooks and roots are the mesh's");
+}
+
+TEST(Conditions, AllSayWhyTheyMayNotComeTrueAndWhatToLookAt) {
+  std::set<std::string_view> ids;
+  const Scene scene = fresh_example("two-networks");
+  for (const Condition& condition : conditions()) {
+    EXPECT_TRUE(ids.insert(condition.id).second) << condition.id;
+    const auto advice = mesh::advice(condition, {.mesh = scene.mesh,
+                                                 .cluster = scene.mesh.clusters.front(),
+                                                 .observation = scene.observation,
+                                                 .at = scene.at,
+                                                 .namespace_name = "istio-system",
+                                                 .revision = ""});
+    ASSERT_EQ(advice.size(), 2U);
+    EXPECT_EQ(advice.back().find('{'), std::string::npos) << advice.back();
+  }
+}
+
+}  // namespace
+}  // namespace meshtrust::mesh

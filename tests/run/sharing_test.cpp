@@ -1,0 +1,152 @@
+// A token on its way from one API server to another: where it arrives, and where it must never be.
+#include "base/bytes.h"
+#include "base/encoding.h"
+#include "mesh/access.h"
+#include "run/observe_mesh.h"
+#include "tests/run/run_fixture.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace meshtrust::run {
+namespace {
+
+using namespace testing;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kToken = "eyJhbGciOiJSUzI1NiJ9.a-token-that-nobody-may-see";
+const std::string kTokenPath =
+    kNamespacePath + "/secrets/istio-reader-service-account-istio-remote-secret-token";
+const std::string kRemotePath = kNamespacePath + "/secrets/istio-remote-secret-east";
+
+std::string base64(const std::string& text) {
+  return base::to_base64(base::as_bytes(text));
+}
+
+class SharingTest : public ::testing::Test {
+ protected:
+  SharingTest() : mesh({"east", "west"}) {
+    for (const char* name : {"east", "west"}) {
+      mesh.server.put(name, kNamespacePath, base::Json::object());
+    }
+    mesh.server.put("east", kNamespacePath + "/serviceaccounts/istio-reader-service-account",
+                    base::Json::object());
+  }
+
+  void fill_token() {
+    mesh.server.put("east", kTokenPath,
+                    {{"metadata",
+                      {{"annotations",
+                        {{"kubernetes.io/service-account.name", "istio-reader-service-account"}}}}},
+                     {"type", "kubernetes.io/service-account-token"},
+                     {"data", {{"token", base64(kToken)}, {"ca.crt", base64("the CA of east\n")}}}},
+                    "kube-controller-manager");
+  }
+
+  Outcome share() {
+    const mesh::Observation observation = mesh.observe();
+    Istioctl istioctl({.processes = processes,
+                       .files = files,
+                       .program = "none",
+                       .folder = mesh.folder / "state"});
+    MeshSteps steps(mesh.mesh, mesh.world(), observation, istioctl);
+    const mesh::ShareAccess wanted{.intent = {.source = "east", .target = "west"},
+                                   .namespace_name = "istio-system",
+                                   .server = "https://east.example:6443"};
+    return steps.share({.id = "west/access-east",
+                        .cluster = "west",
+                        .title = {},
+                        .reason = {},
+                        .needs = {},
+                        .diff = {},
+                        .action = wanted},
+                       wanted);
+  }
+
+  MeshWorld mesh;
+  base::SystemProcesses processes;
+  base::DiskFiles files;
+};
+
+TEST_F(SharingTest, WritesAKubeconfigThatIstiodTakes) {
+  fill_token();
+  const Outcome outcome = share();
+  ASSERT_TRUE(std::holds_alternative<Done>(outcome));
+  const auto secret = mesh.server.object("west", kRemotePath);
+  ASSERT_TRUE(secret);
+  EXPECT_EQ(secret->at("metadata").at("labels").at("istio/multiCluster"), "true");
+  const auto bytes = base::from_base64(secret->at("data").at("east").get<std::string>()).value();
+  const std::string kubeconfig(base::as_text(bytes));
+  EXPECT_THAT(kubeconfig, HasSubstr("server: \"https://east.example:6443\"\n"));
+  EXPECT_THAT(kubeconfig, HasSubstr("current-context: east\n"));
+  EXPECT_THAT(kubeconfig, HasSubstr(std::string("token: \"") + kToken + "\"\n"));
+  EXPECT_THAT(kubeconfig, HasSubstr(base64("the CA of east\n")));
+}
+
+TEST_F(SharingTest, AsksForATokenAndWaitsUntilKubernetesHasMadeIt) {
+  const Outcome outcome = share();
+  ASSERT_TRUE(std::holds_alternative<NotYet>(outcome));
+  EXPECT_THAT(std::get<NotYet>(outcome).why, HasSubstr("east has not put a token into"));
+  const auto asked = mesh.server.object("east", kTokenPath);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->at("type"), "kubernetes.io/service-account-token");
+  EXPECT_FALSE(mesh.server.object("west", kRemotePath));
+}
+
+TEST_F(SharingTest, WaitsForTheAccountItself) {
+  mesh.server.remove("east", kNamespacePath + "/serviceaccounts/istio-reader-service-account");
+  const Outcome outcome = share();
+  ASSERT_TRUE(std::holds_alternative<NotYet>(outcome));
+  EXPECT_THAT(std::get<NotYet>(outcome).why, HasSubstr("east has no serviceaccount"));
+}
+
+TEST_F(SharingTest, LeavesNoTokenInWhatIsObserved) {
+  fill_token();
+  ASSERT_TRUE(std::holds_alternative<Done>(share()));
+  for (const char* name : {"east", "west"}) {
+    const auto client = mesh.world().clusters.client(name);
+    MeshObserver observer(mesh.mesh, *mesh.mesh.find(name), **client);
+    mesh::Observation observation{.at = mesh.clock.now(),
+                                  .mesh = "shop",
+                                  .level = mesh::Level::kMesh,
+                                  .store = {},
+                                  .clusters = {}};
+    mesh::ClusterObservation& seen = observation.clusters.emplace_back();
+    seen.name = name;
+    seen.live.remote_secrets = observer.remote_secrets();
+    seen.live.tokens = observer.tokens();
+    const std::string text = base::compact(to_json(observation));
+    EXPECT_THAT(text, Not(HasSubstr("nobody-may-see")));
+    EXPECT_THAT(text, Not(HasSubstr(base64(kToken))));
+  }
+}
+
+TEST_F(SharingTest, IsRecognizedAsWhatIsWanted) {
+  fill_token();
+  mesh.mesh.clusters.front().api_server = "https://east.example:6443";
+  ASSERT_TRUE(std::holds_alternative<Done>(share()));
+  mesh::Observation observation = mesh.observe();
+  for (mesh::ClusterObservation& seen : observation.clusters) {
+    const auto client = mesh.world().clusters.client(seen.name);
+    MeshObserver observer(mesh.mesh, *mesh.mesh.find(seen.name), **client);
+    seen.live.remote_secrets = observer.remote_secrets();
+    seen.live.tokens = observer.tokens();
+  }
+  EXPECT_EQ(state_of(mesh.mesh, observation, {.source = "east", .target = "west"}).why,
+            "it is there");
+}
+
+TEST_F(SharingTest, SaysNothingOfTheTokenWhenTheTargetRefuses) {
+  fill_token();
+  mesh.server.deny("west", "patch", "secrets");
+  const Outcome outcome = share();
+  ASSERT_TRUE(std::holds_alternative<Failed>(outcome));
+  const base::Error& why = std::get<Failed>(outcome).why;
+  EXPECT_EQ(why.code, base::Code::kPermission);
+  EXPECT_THAT(why.message, Not(HasSubstr("eyJ")));
+}
+
+}  // namespace
+}  // namespace meshtrust::run
