@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/verify_bundle.h"
 #include "cli/commands/verify_chain.h"
@@ -13,6 +14,8 @@
 
 namespace meshtrust::cli {
 namespace {
+
+using base::Json;
 
 class VerifyCommand final : public Command {
  public:
