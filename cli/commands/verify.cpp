@@ -165,8 +165,7 @@ CommandEntry verify_command() {
           "With --chain it judges one certificate by RFC 5280 and stated policy, and tells "
           "beside it what OpenSSL, Botan, Go (istiod), BoringSSL (Envoy) and rustls-webpki "
           "(ztunnel) say. The exit follows the first, or with --as LIST the ones listed.",
-      .examples = {{"The live mesh", "meshtrust verify"},
-                   {"Traffic from every cluster to every other",
+      .examples = {{"The live mesh, and traffic from every cluster to every other",
                     "meshtrust verify --samples --timeout 3m"},
                    {"Files before they are pushed by hand", "meshtrust verify --bundle east"},
                    {"One server certificate, as Envoy and ztunnel would see it",

@@ -59,8 +59,8 @@ TEST_F(UsageTest, RefusesValuesThatItDoesNotKnow) {
 
 TEST_F(UsageTest, StartsSamplesInLiveClustersAlone) {
   const std::string words =
-      "meshtrust: error: --samples starts workloads in live clusters: it goes with neither --from "
-      "nor --bundle\n";
+      "meshtrust: error: --samples starts workloads in live clusters: it goes with neither --from, "
+      "--bundle nor --chain\n";
   expect_usage({"verify", "--samples", "--from", "seen.json"}, words);
   expect_usage({"verify", "--samples", "--bundle", "east"}, words);
   expect_usage({"verify", "--samples", "--sample-namespace", "Kube_System"},
