@@ -78,24 +78,6 @@ std::vector<pki::RevokedCertificate> revoked_in(const std::vector<LedgerEntry>& 
   return revoked;
 }
 
-Status refuse_gaps(const ListSet& set, Instant at) {
-  const auto bare = pki::without_list(set.authorities, set.lists, at);
-  if (bare.empty()) return {};
-  base::Error error{.code = Code::kRefused,
-                    .message = "there would be no revocation list in force of ",
-                    .hints = {}};
-  for (const Certificate& each : bare) {
-    error.message +=
-        fmt::format("{}'{}'", &each == &bare.front() ? "" : ", ", each.facts().subject);
-  }
-  error.message += ": Envoy would refuse every workload below";
-  error.hints = {
-      "an intermediate's key is forgotten once it is pushed, so its list is made at "
-      "minting or not at all: mint a successor, and record the old one as unused",
-      "or give a list that whoever has the key has made, with --with FILE"};
-  return fail(std::move(error));
-}
-
 }  // namespace
 
 std::vector<std::string> revocation_reasons() {
@@ -144,6 +126,43 @@ Result<LedgerEntry> find_issued(const TrustStore& store, std::string_view name) 
               "'meshtrust ca list' shows what it issued; a fingerprint needs 16 digits at least");
 }
 
+Result<ListSet> newest_lists(const TrustStore& store) {
+  ListSet set;
+  const auto root = store.root();
+  if (!root) return set;
+  const Instant now = store.environment().clock.now();
+  set.authorities.push_back(root->issuer());
+  if (!root->above.empty()) {
+    set.authorities.insert(set.authorities.end(), root->above.begin() + 1, root->above.end());
+  }
+  for (const LedgerEntry& entry : store.issued()) {
+    const bool signs = entry.fingerprint() == root->fingerprint();
+    if (!signs && !may_be_in_use(entry, now)) continue;
+    if (!signs) set.authorities.push_back(entry.certificate);
+    MESHTRUST_TRY(const auto made, lists_made_of(entry));
+    set.lists.insert(signs ? set.lists.begin() : set.lists.end(), made.begin(), made.end());
+  }
+  return set;
+}
+
+Status refuse_gaps(const ListSet& set, Instant at) {
+  const auto bare = pki::without_list(set.authorities, set.lists, at);
+  if (bare.empty()) return {};
+  base::Error error{.code = Code::kRefused,
+                    .message = "there would be no revocation list in force of ",
+                    .hints = {}};
+  for (const Certificate& each : bare) {
+    error.message +=
+        fmt::format("{}'{}'", &each == &bare.front() ? "" : ", ", each.facts().subject);
+  }
+  error.message += ": Envoy would refuse every workload below";
+  error.hints = {
+      "an intermediate's key is forgotten once it is pushed, so its list is made at "
+      "minting or not at all: mint a successor, and record the old one as unused",
+      "or give a list that whoever has the key has made, with --with FILE"};
+  return fail(std::move(error));
+}
+
 Result<ListSet> make_lists(TrustStore& store,
                            const StoreLock& lock,
                            const pki::Signer& root_key,
@@ -163,19 +182,8 @@ Result<ListSet> make_lists(TrustStore& store,
                             base::format_duration(std::max(end - now, base::Seconds{0})),
                             base::format_duration(kShortest)));
   }
+  MESHTRUST_TRY(ListSet set, newest_lists(store));
   const auto entries = store.issued();
-  ListSet set{.lists = {}, .authorities = {root->issuer()}};
-  if (!root->above.empty()) {
-    set.authorities.insert(set.authorities.end(), root->above.begin() + 1, root->above.end());
-  }
-  for (const LedgerEntry& entry : entries) {
-    if (!may_be_in_use(entry, now)) continue;
-    set.authorities.push_back(entry.certificate);
-    MESHTRUST_TRY(const auto made, lists_made_of(entry));
-    set.lists.insert(set.lists.end(), made.begin(), made.end());
-  }
-  set.lists.insert(set.lists.end(), request.supplied.begin(), request.supplied.end());
-
   const auto own = std::find_if(entries.begin(), entries.end(), [&root](const auto& entry) {
     return entry.fingerprint() == root->fingerprint();
   });
@@ -188,7 +196,10 @@ Result<ListSet> make_lists(TrustStore& store,
                                  .number = number,
                                  .revoked = revoked_in(entries, root->certificate, now)},
                                 root->issuer(), root_key));
+  // The one before, if any, stands first.
+  if (!own->newest_list.empty()) set.lists.erase(set.lists.begin());
   set.lists.insert(set.lists.begin(), list);
+  set.lists.insert(set.lists.end(), request.supplied.begin(), request.supplied.end());
   MESHTRUST_TRY_DO(refuse_gaps(set, now));
   if (const std::size_t size = pki::to_pem(set.lists).size(); size > kLargestFile) {
     return fail(Code::kRefused, fmt::format("the lists would take {} bytes, and a Secret holds {}",

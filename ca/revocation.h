@@ -35,14 +35,22 @@ struct ListSet {
   std::vector<pki::Certificate> authorities;  ///< of whom there is one each
 };
 
+/// The newest list of every CA that some chain of the mesh may hold, as far as this store has made
+/// one: the root's first, then those of intermediates, oldest first; a CA that has ended is left
+/// out. Makes nothing, and says nothing about gaps.
+base::Result<ListSet> newest_lists(const TrustStore& store);
+
+/// kRefused, naming every CA, when one of `set` is without a list in force: Envoy would refuse its
+/// whole cluster, and istiod might not start.
+base::Status refuse_gaps(const ListSet& set, base::Instant at);
+
 /// One list in force for every CA that some chain of the mesh may hold: the root, and every
 /// intermediate of this store that is in force and not known to be unused, revoked ones too. The
 /// root's is made now, with a number larger than any before, and recorded before this returns;
 /// those of intermediates were made with them, or are among `supplied`.
 ///
-/// kRefused, naming every CA, when one is without a list in force (Envoy would refuse its whole
-/// cluster, istiod not start), when the lifetime is shorter than a week, or the file would exceed
-/// what a Secret holds.
+/// kRefused where `refuse_gaps` says so, when the lifetime is shorter than a week, or the file
+/// would exceed what a Secret holds.
 base::Result<ListSet> make_lists(TrustStore& store,
                                  const StoreLock& lock,
                                  const pki::Signer& root_key,

@@ -72,7 +72,7 @@ Result<BundlePaths> bundle_in(base::Files& files, const fs::path& folder) {
 }
 
 Result<BundleFiles> read_bundle(base::Files& files, const BundlePaths& paths) {
-  BundleFiles found{.bundle = {}, .form = paths.form, .crl = {}, .missing = {}};
+  BundleFiles found{.bundle = {}, .form = paths.form, .missing = {}};
   Reader reader(files, found);
   istio::PublicBundle& open = found.bundle.certificates;
   MESHTRUST_TRY(open.ca_cert, reader.text(paths.ca_cert));
@@ -84,7 +84,8 @@ Result<BundleFiles> read_bundle(base::Files& files, const BundlePaths& paths) {
   }
   MESHTRUST_TRY(found.bundle.ca_key, reader.secret(paths.ca_key));
   if (!paths.ca_crl.empty()) {
-    MESHTRUST_TRY(found.crl, if_there([&] { return files.read(paths.ca_crl, kLargest); }));
+    MESHTRUST_TRY(const auto crl, if_there([&] { return files.read(paths.ca_crl, kLargest); }));
+    open.ca_crl = crl.value_or("");
   }
   return found;
 }

@@ -26,7 +26,6 @@ struct BundlePaths {
 struct BundleFiles {
   istio::Bundle bundle;
   istio::BundleForm form = istio::BundleForm::kPem;
-  std::optional<std::string> crl;
   std::vector<std::string> missing;
 };
 

@@ -158,10 +158,9 @@ class Linter {
     const istio::PublicBundle open{
         .ca_cert = pki::to_pem(bundle.certificates[istio::kCaCertFile]),
         .cert_chain = pki::to_pem(bundle.certificates[istio::kCertChainFile]),
-        .root_cert = pki::to_pem(bundle.certificates[istio::kRootCertFile])};
-    const std::string crl = pki::to_pem(bundle.lists);
-    const istio::BundleVerdict verdict =
-        istio::judge_bundle({.bundle = open, .at = at_, .crl = crl.empty() ? nullptr : &crl});
+        .root_cert = pki::to_pem(bundle.certificates[istio::kRootCertFile]),
+        .ca_crl = pki::to_pem(bundle.lists)};
+    const istio::BundleVerdict verdict = istio::judge_bundle({.bundle = open, .at = at_});
     std::vector<pki::LintFinding> findings;
     for (const istio::BundleProblem& problem : verdict.problems) {
       const pki::Rule* rule = istio::find_rule(problem.code);

@@ -289,7 +289,8 @@ class Judge {
   }
 
   void judge_lists() {
-    if (question_.crl == nullptr || base::trim(*question_.crl).empty()) return;
+    const std::string& pem = question_.bundle.ca_crl;
+    if (base::trim(pem).empty()) return;
     if (!behaviour_of(question_.version).reads_crl || question_.form == BundleForm::kTls) {
       report("crl-not-read",
              fmt::format("{} is there, and istiod {}{} does not read it", kCaCrlFile,
@@ -297,7 +298,7 @@ class Judge {
                          question_.form == BundleForm::kTls ? " beside tls.crt" : ""));
       return;
     }
-    const auto lists = pki::revocation_lists_from_pem(*question_.crl);
+    const auto lists = pki::revocation_lists_from_pem(pem);
     if (!lists) {
       stop("unreadable-file", fmt::format("{}: {}", kCaCrlFile, lists.error().message));
       return;

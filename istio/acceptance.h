@@ -62,7 +62,6 @@ struct BundleQuestion {
   base::Instant at;
   base::Seconds warn_before = kExpiryWarning;
   Version version = kNewestKnown;
-  const std::string* crl = nullptr;  ///< `ca-crl.pem`, where there is one
   BundleForm form = BundleForm::kPem;
   std::optional<Running> running = {};
 };

@@ -10,12 +10,13 @@
 
 namespace meshtrust::istio {
 
-/// The three files of a plugged-in CA that anybody may see, as PEM text, byte for byte as istiod
-/// reads them.
+/// The files of a plugged-in CA that anybody may see, as PEM text, byte for byte as istiod reads
+/// them.
 struct PublicBundle {
-  std::string ca_cert;     ///< the signing certificate, alone
-  std::string cert_chain;  ///< the signing certificate, then what leads to the root
-  std::string root_cert;   ///< what workloads trust
+  std::string ca_cert;      ///< the signing certificate, alone
+  std::string cert_chain;   ///< the signing certificate, then what leads to the root
+  std::string root_cert;    ///< what workloads trust
+  std::string ca_crl = {};  ///< revocation lists; often none, and an empty file means the same
 
   friend bool operator==(const PublicBundle&, const PublicBundle&) = default;
 };
@@ -26,7 +27,7 @@ enum class BundleForm {
   kTls,  ///< tls.crt, tls.key, ca.crt: the chain is tls.crt and ca.crt joined as they are
 };
 
-/// All four files, i.e. what the Secret `cacerts` holds.
+/// All files, i.e. what the Secret `cacerts` holds.
 struct Bundle {
   PublicBundle certificates;
   base::Secret ca_key;  ///< one clear-text PEM block

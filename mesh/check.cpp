@@ -26,6 +26,8 @@ std::span<const Check> trust_checks() {
       Check{"istiod-uses-cacerts", "does a running istiod use it?", check_istiod_uses_cacerts},
       Check{"renewal-not-due", "is there time before the intermediates expire?",
             check_renewal_not_due},
+      Check{"lists-refreshed", "are the revocation lists refreshed in time?",
+            check_revocation_lists},
       Check{"mutual-trust", "does every cluster accept every other?", check_mutual_trust},
   };
   return kChecks;

@@ -37,13 +37,16 @@ istio::KeyMatch key_match(const std::string& name) {
 }  // namespace
 
 Json write(const istio::PublicBundle& bundle) {
-  return {
+  Json json = {
       {"caCert", bundle.ca_cert}, {"certChain", bundle.cert_chain}, {"rootCert", bundle.root_cert}};
+  if (!bundle.ca_crl.empty()) json["caCRL"] = bundle.ca_crl;
+  return json;
 }
 void read(const Json& json, istio::PublicBundle& bundle) {
   bundle = {.ca_cert = value<std::string>(json, "caCert"),
             .cert_chain = value<std::string>(json, "certChain"),
             .root_cert = value<std::string>(json, "rootCert")};
+  if (json.contains("caCRL")) bundle.ca_crl = value<std::string>(json, "caCRL");
 }
 
 Json write(const ServerFacts& server) {
@@ -112,19 +115,20 @@ void read(const Json& json, IstiodFacts& istiod) {
 }
 
 Json write(const IssuedFacts& issued) {
-  return {{"fingerprint", issued.fingerprint},
-          {"kind", issued.is_root ? "root" : "intermediate"},
-          {"cluster", issued.cluster},
-          {"issuer", issued.issuer},
-          {"state", issued.state},
-          {"notAfter", base::format_rfc3339(issued.not_after)}};
+  return {
+      {"fingerprint", issued.fingerprint}, {"kind", issued.is_root ? "root" : "intermediate"},
+      {"cluster", issued.cluster},         {"issuer", issued.issuer},
+      {"serial", issued.serial},           {"state", issued.state},
+      {"revoked", issued.revoked},         {"notAfter", base::format_rfc3339(issued.not_after)}};
 }
 void read(const Json& json, IssuedFacts& issued) {
   issued = {.fingerprint = value<std::string>(json, "fingerprint"),
             .is_root = value<std::string>(json, "kind") == "root",
             .cluster = value<std::string>(json, "cluster"),
             .issuer = value<std::string>(json, "issuer"),
+            .serial = value<std::string>(json, "serial"),
             .state = value<std::string>(json, "state"),
+            .revoked = value<bool>(json, "revoked"),
             .not_after = instant(json, "notAfter")};
 }
 
@@ -132,6 +136,7 @@ Json write(const StoreFacts& store) {
   Json json = {{"declaredSubject", store.declared_subject},
                {"keyIsEncrypted", store.key_is_encrypted},
                {"roots", store.roots},
+               {"lists", store.lists},
                {"issued", Json::array()}};
   if (store.root) json["root"] = *store.root;
   for (const IssuedFacts& issued : store.issued) {
@@ -144,6 +149,7 @@ void read(const Json& json, StoreFacts& store) {
   store.declared_subject = value<std::string>(json, "declaredSubject");
   store.key_is_encrypted = value<bool>(json, "keyIsEncrypted");
   store.roots = value<std::vector<std::string>>(json, "roots");
+  store.lists = value<std::string>(json, "lists");
   for (const Json& entry : field(json, "issued")) {
     read(entry, store.issued.emplace_back());
   }

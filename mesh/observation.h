@@ -75,7 +75,9 @@ struct IssuedFacts {
   bool is_root = false;
   std::string cluster;  ///< of an intermediate
   std::string issuer;   ///< fingerprint
+  std::string serial;   ///< lower-case hex
   std::string state;    ///< "minted", "pushing", "pushed", "abandoned"
+  bool revoked = false;
   base::Instant not_after;
 };
 
@@ -86,6 +88,9 @@ struct StoreFacts {
   bool key_is_encrypted = true;
   std::vector<IssuedFacts> issued;
   std::vector<std::string> roots;  ///< PEM of every root ever, oldest first
+  /// PEM of the newest revocation list of every CA that may be in use; the root's, where one was
+  /// ever made, comes first.
+  std::string lists;
 };
 
 /// Everything that was seen, as a value. It serialises completely, so that thinking can be done

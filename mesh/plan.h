@@ -43,8 +43,18 @@ struct PushTrust {
   base::Seconds lifetime{};
 };
 
-/// Write the public twin of what `cacerts` holds: as it was observed, or, where this plan pushes
-/// it first, as the step `after` will leave it.
+/// Make the next revocation list of the root, in the ledger.
+struct MakeLists {
+  base::Seconds lifetime{};
+};
+
+/// Put the newest list of every CA of the mesh into `cacerts`, beside what is in it.
+struct PushLists {
+  std::string namespace_name;
+};
+
+/// Write the public twin of what `cacerts` holds: as it was observed, or, where this plan writes
+/// that first, as the step `after` will leave it.
 struct PublishTwin {
   std::string namespace_name;
   std::optional<istio::PublicBundle> certificates;
@@ -111,6 +121,8 @@ struct ReleaseNamespace {
 using Action = std::variant<MintRoot,
                             ApplyObjects,
                             PushTrust,
+                            MakeLists,
+                            PushLists,
                             PublishTwin,
                             RecordArrival,
                             Await,
@@ -154,6 +166,8 @@ struct Plan {
   bool is_empty() const { return steps.empty(); }
   /// A root key has to be opened (or made).
   bool requires_root_key() const;
+  /// The key of a CA travels to the API server of `cluster`.
+  bool sends_keys_to(std::string_view cluster) const;
   /// The version of Istio whose installer has to be at hand; none when nothing is installed.
   std::optional<istio::Version> requires_installer() const;
   /// Every right that the steps will use, each once.

@@ -50,6 +50,16 @@ class WaitPlanner {
   }
 
  private:
+  /// Peers look up the CA of a new cluster in lists of their own, so those come before its first
+  /// workload.
+  Ids proved_after(const std::string& name) const {
+    Ids ids{id(name, "cacerts"), id(name, istio::kPublicTwin)};
+    for (const Cluster& cluster : mesh_.clusters) {
+      ids.push_back(id(cluster.name, "lists"));
+    }
+    return ids;
+  }
+
   static std::string id(const std::string& cluster, std::string_view what) {
     return fmt::format("{}/{}", cluster, what);
   }
@@ -61,7 +71,7 @@ class WaitPlanner {
       return expectation.id == id(expectation.cluster, what);
     };
     if (is("networks")) return networks_after(name);
-    if (is("proved")) return {id(name, "cacerts"), id(name, istio::kPublicTwin)};
+    if (is("proved")) return proved_after(name);
     if (is("ingress-control-plane") || is("ingress-webhooks")) return {id(name, "ingress")};
     if (is("ingress-gateway-up") || is("ingress-address")) return {id(name, "ingress-gateway")};
     if (is("control-plane")) return {id(name, "istiod"), id(name, "external")};

@@ -28,6 +28,10 @@ class RightsOf {
   void operator()(const PushTrust& push) const {
     write(secret(push.namespace_name, istio::kCaSecret));
   }
+  void operator()(const MakeLists&) const {}
+  void operator()(const PushLists& push) const {
+    write(secret(push.namespace_name, istio::kCaSecret));
+  }
   void operator()(const PublishTwin& twin) const {
     Right right = secret(twin.namespace_name, istio::kPublicTwin);
     right.kind = "ConfigMap";

@@ -1,5 +1,6 @@
 #include "mesh/trust.h"
 
+#include "mesh/lists.h"
 #include "profiles/trust_objects.h"
 
 #include <fmt/format.h>
@@ -23,6 +24,7 @@ class Materials {
   struct Entry {
     std::optional<istio::ParsedBundle> bundle;
     std::string root_cert = {};  ///< the roots as they stand in the file
+    std::string ca_crl = {};     ///< likewise the lists, if any
     std::string problem = {};
     bool is_unknown = false;
   };
@@ -57,6 +59,7 @@ class Materials {
     if (!bundle) return {.bundle = {}, .problem = bundle.error().message};
     return {.bundle = std::move(*bundle),
             .root_cert = material.found()->certificates.root_cert,
+            .ca_crl = material.found()->certificates.ca_crl,
             .problem = {}};
   }
 
@@ -77,16 +80,19 @@ void judge_issuers(Materials& materials,
     pair.is_unknown = entry.is_unknown;
     return;
   }
-  const std::string& roots = materials.of(trusting).root_cert;
-  const std::vector<pki::Verdict>* known = materials.judged(presenting, roots);
+  const Materials::Entry& judging = materials.of(trusting);
+  const std::vector<pki::Certificate>& chain = materials.of(presenting).bundle->cert_chain;
+  const std::string terms = judging.root_cert + judging.ca_crl;
+  const std::vector<pki::Verdict>* known = materials.judged(presenting, terms);
   if (known != nullptr) {
     pair.verdicts.insert(pair.verdicts.end(), known->begin(), known->end());
     return;
   }
-  const pki::TrustQuestion question{.chain = materials.of(presenting).bundle->cert_chain,
-                                    .roots = materials.of(trusting).bundle->roots,
-                                    .at = at};
-  const auto& verdicts = materials.remember(presenting, roots, pki::judge(question));
+  auto judged = pki::judge({.chain = chain, .roots = judging.bundle->roots, .at = at});
+  if (auto verdict = judge_by_lists(chain, judging.bundle->roots, judging.ca_crl, at)) {
+    judged.push_back(std::move(*verdict));
+  }
+  const auto& verdicts = materials.remember(presenting, terms, std::move(judged));
   pair.verdicts.insert(pair.verdicts.end(), verdicts.begin(), verdicts.end());
 }
 

@@ -32,6 +32,9 @@ Observed<Material> material_of(const ClusterObservation& cluster);
 /// planes.
 std::vector<std::string> issuers_of(const profiles::Cluster& cluster);
 
+/// The judge in a `PairVerdict` that speaks of revocation lists, where the judging cluster has any.
+inline constexpr std::string_view kListsJudge = "lists";
+
 /// Does a workload of `to` accept one of `from`?
 struct PairVerdict {
   std::string from;  ///< presents its chain

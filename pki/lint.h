@@ -13,6 +13,9 @@
 
 namespace meshtrust::pki {
 
+/// A revocation list that ends sooner than this is warned about.
+constexpr base::Seconds kListExpiryWarning = base::days(7);
+
 /// Everything that a rule may look at. `issuer` is null for a root, and where it is not known. With
 /// `at`, the rules about expiry apply too: minting does without.
 struct LintSubject {

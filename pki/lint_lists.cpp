@@ -8,8 +8,6 @@
 namespace meshtrust::pki {
 namespace {
 
-constexpr base::Seconds kSoon = base::days(7);
-
 const RevocationListFacts& facts_of(const ListSubject& subject) {
   return subject.list.facts();
 }
@@ -51,7 +49,8 @@ std::string check_not_yet(const ListSubject& subject) {
 
 std::string check_soon(const ListSubject& subject) {
   const auto& end = facts_of(subject).next_update;
-  if (!subject.at || !end || *subject.at > *end || *end - *subject.at >= kSoon) return "";
+  if (!subject.at || !end || *subject.at > *end || *end - *subject.at >= kListExpiryWarning)
+    return "";
   return "ends " + base::format_relative(*end, *subject.at) + ", on " + base::format_date(*end);
 }
 

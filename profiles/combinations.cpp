@@ -21,6 +21,9 @@ using base::Place;
 using Type = EastWestGateway::Type;
 
 constexpr istio::Version kFirstAmbientMultiNetwork{.major = 1, .minor = 27, .patch = 0};
+constexpr istio::Version kFirstRevocationLists{.major = 1, .minor = 27, .patch = 0};
+/// Shorter ones end before anybody notices that nobody refreshes them.
+constexpr base::Seconds kShortestList = base::days(7);
 constexpr istio::Version kFirstIpv6Remote{.major = 1, .minor = 30, .patch = 0};
 constexpr std::string_view kNodeSelectorAnnotation = "traffic.istio.io/nodeSelector";
 
@@ -259,6 +262,31 @@ void ipv6_before_its_time(const Mesh& mesh, Errors& errors) {
   }
 }
 
+void lists_of_trust_from_elsewhere(const Mesh& mesh, Errors& errors) {
+  if (!mesh.trust.crl || mesh.trust.mode == TrustMode::kManaged) return;
+  add(errors, mesh.trust.crl->place, "'crl' goes with trust of mode managed only",
+      "lists are made with the keys of the CAs: have them made by whoever manages this mesh's "
+      "trust");
+}
+
+void lists_before_their_time(const Mesh& mesh, Errors& errors) {
+  const auto& version = mesh.istio.version;
+  if (!mesh.trust.crl || !version || *version >= kFirstRevocationLists) return;
+  add(errors, mesh.trust.crl->place,
+      fmt::format("istiod reads revocation lists since Istio 1.27, found '{}'", version->text()),
+      "leave 'crl' out");
+}
+
+void lists_that_end_too_soon(const Mesh& mesh, Errors& errors) {
+  if (!mesh.trust.crl || mesh.trust.crl->lifetime >= kShortestList) return;
+  add(errors, mesh.trust.crl->place,
+      fmt::format("lists of {} would be over before anybody notices that they were not refreshed, "
+                  "expected at least {}",
+                  base::format_duration(mesh.trust.crl->lifetime),
+                  base::format_duration(kShortestList)),
+      "write a longer 'lifetime'");
+}
+
 void unknown_gateway_values(const Mesh& mesh, Errors& errors) {
   for (Error& error : refuse_gateway_values(mesh.istio.gateway)) {
     errors.push_back(std::move(error));
@@ -285,6 +313,9 @@ constexpr std::array kCombinations{
     node_port_with_source_ranges,
     address_twice,
     ipv6_before_its_time,
+    lists_of_trust_from_elsewhere,
+    lists_before_their_time,
+    lists_that_end_too_soon,
     unknown_gateway_values,
 };
 

@@ -96,6 +96,9 @@ spec:
     #   key: {key}
     #   lifetime: {lifetime}
     #   renewBefore: {renew_before}
+    # Revocation lists in every cacerts. An ended list cuts off every connection, so that some job has
+    # to run 'meshtrust apply' in time. Say which.
+    # crl: {{lifetime: {crl_lifetime}, refresh: "cronjob ops/meshtrust-apply, every night"}}
 
   {istio}istio:
   {version}  version: "{version_text}"  # in quotes{version_meaning}
@@ -134,7 +137,8 @@ spec:
       fmt::arg("root_lifetime", base::format_duration(trust.root.lifetime)),
       fmt::arg("key", pki::name_of(trust.intermediate.key)),
       fmt::arg("lifetime", base::format_duration(trust.intermediate.lifetime)),
-      fmt::arg("renew_before", base::format_duration(trust.intermediate.renew_before)));
+      fmt::arg("renew_before", base::format_duration(trust.intermediate.renew_before)),
+      fmt::arg("crl_lifetime", base::format_duration(CrlProfile{}.lifetime)));
 }
 
 std::string render_cluster(const InitRequest& request,

@@ -115,6 +115,21 @@ Shape intermediate_shape() {
   });
 }
 
+Shape crl_shape() {
+  return mapping({
+      {.name = "lifetime",
+       .doc = "How long the root's list is valid, at least 7d. The first apply in its second half "
+              "makes the next one.",
+       .standard = base::format_duration(CrlProfile{}.lifetime),
+       .shape = text(duration_kind())},
+      {.name = "refresh",
+       .need = Need::kRequired,
+       .doc = "The job that runs 'meshtrust apply' in time, in your words. An expired list cuts "
+              "off every connection, so that lists without such a job are refused.",
+       .shape = text(line_kind())},
+  });
+}
+
 Shape trust_shape() {
   return mapping({
       {.name = "mode",
@@ -129,6 +144,9 @@ Shape trust_shape() {
       {.name = "intermediate",
        .doc = "The certificate authority of each cluster that runs an istiod.",
        .shape = intermediate_shape()},
+      {.name = "crl",
+       .doc = "Put revocation lists into every cacerts. Off unless it is written.",
+       .shape = crl_shape()},
   });
 }
 

@@ -79,11 +79,19 @@ IntermediateProfile intermediate_of(const Value& intermediate, const Report& fil
           .place = file.place(intermediate.at)};
 }
 
+std::optional<CrlProfile> crl_of(const Value& crl, const Report& file) {
+  if (!crl.is_given()) return std::nullopt;
+  return CrlProfile{.lifetime = seconds_of(crl["lifetime"]),
+                    .refresh = crl["refresh"].text,
+                    .place = file.place(crl.at)};
+}
+
 TrustProfile trust_of(const Value& trust, const std::string& mesh_name, const Report& file) {
   return {.mode = word_of(trust["mode"], all_trust_modes()),
           .store = text_or(trust["store"], mesh_name + ".trust"),
           .root = root_of(trust["root"], mesh_name, file),
           .intermediate = intermediate_of(trust["intermediate"], file),
+          .crl = crl_of(trust["crl"], file),
           .store_place = file.place(trust["store"].at)};
 }
 

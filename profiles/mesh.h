@@ -85,12 +85,20 @@ struct IntermediateProfile {
   base::Place place;
 };
 
+/// `spec.trust.crl`: the revocation lists that go into every `cacerts`.
+struct CrlProfile {
+  base::Seconds lifetime = base::days(90);  ///< of the root's list, which is made anew half-way
+  std::string refresh;  ///< the job that runs apply often enough: words for people
+  base::Place place;
+};
+
 /// `spec.trust`.
 struct TrustProfile {
   TrustMode mode = TrustMode::kManaged;
   std::string store;  ///< path of the trust store as written; relative to the mesh file's folder
   RootProfile root;
   IntermediateProfile intermediate;  ///< lifetime no longer than the root's
+  std::optional<CrlProfile> crl;     ///< only where trust is managed
   base::Place store_place;
 };
 

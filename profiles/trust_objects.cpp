@@ -51,6 +51,7 @@ std::map<std::string, std::string> twin_data(const Mesh& mesh,
       {std::string(kTwinNetwork), cluster.network},
       {std::string(kTwinTrustDomain), mesh.trust_domain},
   };
+  if (!certificates.ca_crl.empty()) data[std::string(istio::kCaCrlFile)] = certificates.ca_crl;
   if (const auto parsed = pki::certificates_from_pem(certificates.ca_cert)) {
     data[std::string(kTwinFingerprint)] = parsed->front().fingerprint();
     data[std::string(kTwinKeyId)] = parsed->front().facts().key_id;
@@ -65,7 +66,8 @@ istio::PublicBundle twin_certificates(const std::map<std::string, std::string>& 
   };
   return {.ca_cert = file(istio::kCaCertFile),
           .cert_chain = file(istio::kCertChainFile),
-          .root_cert = file(istio::kRootCertFile)};
+          .root_cert = file(istio::kRootCertFile),
+          .ca_crl = file(istio::kCaCrlFile)};
 }
 
 Json twin_object(const Mesh& mesh,

@@ -1,9 +1,11 @@
 #include "run/observe.h"
 
 #include "base/yaml.h"
+#include "ca/revocation.h"
 #include "istio/names.h"
 #include "run/observe_mesh.h"
 #include "run/pool.h"
+#include "run/secret_facts.h"
 #include "run/writing.h"
 
 #include <fmt/format.h>
@@ -66,37 +68,12 @@ mesh::NamespaceFacts namespace_facts(const Json& object) {
   return facts;
 }
 
-/// The certificates in a file of the Secret, byte for byte. Anything else in it (people do put a
-/// key and its certificate into one file) stays where it is.
-std::string public_file(const k8s::SecretObject& secret, std::string_view name) {
-  const auto file = secret.data.find(std::string(name));
-  if (file == secret.data.end()) return {};
-  constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
-  constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
-  std::string_view text =
-      reveal(file->second, "a certificate file of cacerts: only its certificates");
-  std::string certificates;
-  while (true) {
-    const auto begin = text.find(kBegin);
-    const auto end = begin == std::string_view::npos ? begin : text.find(kEnd, begin);
-    if (end == std::string_view::npos) return certificates;
-    std::size_t after = end + kEnd.size();
-    if (text.substr(after).starts_with('\r')) ++after;
-    if (text.substr(after).starts_with('\n')) ++after;
-    certificates += text.substr(begin, after - begin);
-    text.remove_prefix(after);
-  }
-}
-
 mesh::CacertsFacts cacerts_facts(const k8s::SecretObject& secret) {
-  mesh::CacertsFacts facts{
-      .resource_version = secret.facts.resource_version,
-      .files = {},
-      .certificates = {.ca_cert = public_file(secret, istio::kCaCertFile),
-                       .cert_chain = public_file(secret, istio::kCertChainFile),
-                       .root_cert = public_file(secret, istio::kRootCertFile)},
-      .key = istio::KeyMatch::kUnreadable,
-      .managers = secret.facts.managers};
+  mesh::CacertsFacts facts{.resource_version = secret.facts.resource_version,
+                           .files = {},
+                           .certificates = public_bundle_in(secret),
+                           .key = istio::KeyMatch::kUnreadable,
+                           .managers = secret.facts.managers};
   for (const auto& [name, content] : secret.data) {
     facts.files.push_back(name);
   }
@@ -240,12 +217,16 @@ mesh::StoreFacts facts_of(const ca::TrustStore& store) {
   for (const ca::Root& root : store.roots()) {
     facts.roots.push_back(root.certificate.pem());
   }
+  // A ledger whose lists no longer parse says so when one is to be used.
+  if (const auto lists = ca::newest_lists(store)) facts.lists = pki::to_pem(lists->lists);
   for (const ca::LedgerEntry& entry : store.issued()) {
     facts.issued.push_back({.fingerprint = entry.fingerprint(),
                             .is_root = entry.kind == ca::AuthorityKind::kRoot,
                             .cluster = entry.cluster,
                             .issuer = entry.issuer,
+                            .serial = entry.certificate.facts().serial,
                             .state = std::string(ca::name_of(entry.state)),
+                            .revoked = entry.revoked.has_value(),
                             .not_after = entry.certificate.facts().not_after});
   }
   return facts;

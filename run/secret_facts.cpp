@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "istio/names.h"
 
+#include <fmt/format.h>
+
 namespace meshtrust::run {
 namespace {
 
@@ -35,7 +37,37 @@ std::string_view scalar_at(std::string_view text, std::string_view key) {
   return {};
 }
 
+/// The blocks of one kind in a file of the Secret, byte for byte. Anything else in it (people do
+/// put a key and its certificate into one file) stays where it is.
+std::string public_file(const k8s::SecretObject& secret,
+                        std::string_view name,
+                        std::string_view label = "CERTIFICATE") {
+  const auto file = secret.data.find(std::string(name));
+  if (file == secret.data.end()) return {};
+  const std::string begin_line = fmt::format("-----BEGIN {}-----", label);
+  const std::string end_line = fmt::format("-----END {}-----", label);
+  std::string_view text = reveal(file->second, "a public file of cacerts: only its public blocks");
+  std::string certificates;
+  while (true) {
+    const auto begin = text.find(begin_line);
+    const auto end = begin == std::string_view::npos ? begin : text.find(end_line, begin);
+    if (end == std::string_view::npos) return certificates;
+    std::size_t after = end + end_line.size();
+    if (text.substr(after).starts_with('\r')) ++after;
+    if (text.substr(after).starts_with('\n')) ++after;
+    certificates += text.substr(begin, after - begin);
+    text.remove_prefix(after);
+  }
+}
+
 }  // namespace
+
+istio::PublicBundle public_bundle_in(const k8s::SecretObject& cacerts) {
+  return {.ca_cert = public_file(cacerts, istio::kCaCertFile),
+          .cert_chain = public_file(cacerts, istio::kCertChainFile),
+          .root_cert = public_file(cacerts, istio::kRootCertFile),
+          .ca_crl = public_file(cacerts, istio::kCaCrlFile, "X509 CRL")};
+}
 
 RemoteKubeconfig read_remote_kubeconfig(const base::Secret& text) {
   const std::string_view view = reveal(text, "a kubeconfig: server, CA, and its token as a secret");

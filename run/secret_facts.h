@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/secret.h"
+#include "istio/bundle.h"
 #include "k8s/secret_object.h"
 #include "mesh/live.h"
 
@@ -8,6 +9,10 @@
 #include <string_view>
 
 namespace meshtrust::run {
+
+/// The public files of a `cacerts`: of each what of its kind is in it, and never a key, whatever
+/// else somebody wrote into the same file.
+istio::PublicBundle public_bundle_in(const k8s::SecretObject& cacerts);
 
 /// What may be known of Secrets with kubeconfigs and tokens: names, addresses, fingerprints.
 mesh::RemoteSecretFacts remote_secret_facts(const k8s::SecretObject& secret);

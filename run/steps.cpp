@@ -18,6 +18,10 @@ struct Attempting {
 
   Outcome operator()(const mesh::MintRoot& wanted) const { return of_trust().mint_root(wanted); }
   Outcome operator()(const mesh::PushTrust& wanted) const { return of_trust().push(step, wanted); }
+  Outcome operator()(const mesh::MakeLists& wanted) const { return of_trust().make_lists(wanted); }
+  Outcome operator()(const mesh::PushLists& wanted) const {
+    return of_trust().push_lists(step, wanted);
+  }
   Outcome operator()(const mesh::PublishTwin& wanted) const {
     return of_trust().publish(step, wanted);
   }

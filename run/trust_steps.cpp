@@ -1,9 +1,12 @@
 #include "run/trust_steps.h"
 
+#include "base/text.h"
+#include "ca/revocation.h"
 #include "istio/acceptance.h"
 #include "istio/bundle.h"
 #include "istio/names.h"
 #include "profiles/trust_objects.h"
+#include "run/secret_facts.h"
 #include "run/writing.h"
 
 #include <fmt/format.h>
@@ -18,9 +21,10 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-std::map<std::string, const base::Secret*> pointers_to(
-    const std::map<std::string, base::Secret>& files) {
-  std::map<std::string, const base::Secret*> pointers;
+using Files = std::map<std::string, const base::Secret*>;
+
+Files pointers_to(const std::map<std::string, base::Secret>& files) {
+  Files pointers;
   for (const auto& [name, content] : files) {
     pointers.emplace(name, &content);
   }
@@ -37,17 +41,24 @@ std::map<std::string, base::Secret> files_of(istio::Bundle bundle) {
   return files;
 }
 
-/// Byte for byte, all files and no other.
-Status read_back(k8s::ApiClient& client,
-                 const k8s::ObjectRef& ref,
-                 const std::map<std::string, base::Secret>& wanted) {
-  MESHTRUST_TRY(const auto live, client.get_secret(ref));
-  if (!live || live->data.size() != wanted.size()) {
-    return base::fail(differs_from_what_was_written(ref));
+/// The files of a bundle that stand in a live Secret, without the lists.
+Files files_in(const k8s::SecretObject& secret) {
+  Files files;
+  for (const std::string_view name :
+       {istio::kCaCertFile, istio::kCertChainFile, istio::kRootCertFile, istio::kCaKeyFile}) {
+    const auto found = secret.data.find(std::string(name));
+    if (found != secret.data.end()) files.emplace(name, &found->second);
   }
+  return files;
+}
+
+/// Byte for byte. What others put beside it is theirs.
+Status read_back(k8s::ApiClient& client, const k8s::ObjectRef& ref, const Files& wanted) {
+  MESHTRUST_TRY(const auto live, client.get_secret(ref));
+  if (!live) return base::fail(differs_from_what_was_written(ref));
   for (const auto& [name, content] : wanted) {
     const auto found = live->data.find(name);
-    if (found == live->data.end() || !constant_time_equal(found->second, content)) {
+    if (found == live->data.end() || !constant_time_equal(found->second, *content)) {
       return base::fail(differs_from_what_was_written(ref));
     }
   }
@@ -124,7 +135,7 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
   if (auto applied = (*client)->apply_secret(ref, content); !applied) {
     return Failed{.why = std::move(applied).error(), .changed = true};
   }
-  if (auto status = read_back(**client, ref, files); !status) {
+  if (auto status = read_back(**client, ref, content.data); !status) {
     return Failed{.why = std::move(status).error(), .changed = true};
   }
   if (auto status = store_.record(lock_, fingerprint, ca::Event::kPushed, world_.who); !status) {
@@ -136,6 +147,64 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
   }
   return Done{.changed = true,
               .detail = "expires " + base::format_date(minted->certificate.facts().not_after)};
+}
+
+Outcome TrustSteps::make_lists(const mesh::MakeLists& wanted) {
+  MESHTRUST_CHECK(root_key_ != nullptr);
+  const auto set = ca::make_lists(store_, lock_, *root_key_,
+                                  {.lifetime = wanted.lifetime, .supplied = {}}, world_.who);
+  if (!set) return Failed{set.error()};
+  return Done{.changed = true,
+              .detail = "until " + base::format_date(*set->lists.front().facts().next_update)};
+}
+
+Outcome TrustSteps::push_lists(const mesh::Step& step, const mesh::PushLists& wanted) {
+  const auto client = client_of(step);
+  if (!client) return Failed{client.error()};
+  const base::Instant now = world_.environment.clock.now();
+  const auto set = ca::newest_lists(store_);
+  if (!set) return Failed{set.error()};
+  if (auto status = ca::refuse_gaps(*set, now); !status) return Failed{std::move(status).error()};
+
+  const k8s::ObjectRef ref = k8s::secret_ref(wanted.namespace_name, istio::kCaSecret);
+  const auto live = (*client)->get_secret(ref);
+  if (!live) return Failed{live.error()};
+  if (!*live) {
+    return Failed{Error{.code = Code::kConflict,
+                        .message = ref.describe() + " is gone since the plan was made",
+                        .hints = {"run the same command again"}}};
+  }
+  istio::PublicBundle certificates = public_bundle_in(**live);
+  if (auto status = refuse_unless_ours(step, certificates); !status) {
+    return Failed{std::move(status).error()};
+  }
+  certificates.ca_crl = pki::to_pem(set->lists);
+  // A revoked CA is meant to be refused by its peers; what istiod itself stumbles over is not.
+  const auto verdict = istio::judge_bundle({.bundle = certificates, .at = now});
+  if (verdict.outcome != istio::LoadOutcome::kLoads) {
+    return Failed{Error{.code = Code::kRefused,
+                        .message = fmt::format("istiod {} with these lists in {}: {}",
+                                               istio::name_of(verdict.outcome), ref.describe(),
+                                               verdict.problems.front().message)}};
+  }
+
+  const base::Secret lists(certificates.ca_crl);
+  k8s::SecretContent content;
+  content.labels = profiles::ownership_labels(mesh_, cluster_of(step));
+  content.data = files_in(**live);
+  content.data.emplace(istio::kCaCrlFile, &lists);
+  content.resource_version = (*live)->facts.resource_version;
+  if (auto applied = (*client)->apply_secret(ref, content); !applied) {
+    return Failed{.why = std::move(applied).error(), .changed = true};
+  }
+  if (auto status = read_back(**client, ref, content.data); !status) {
+    return Failed{.why = std::move(status).error(), .changed = true};
+  }
+  {
+    const std::lock_guard guard(mutex_);
+    pushed_[step.id] = certificates;
+  }
+  return Done{.changed = true, .detail = base::count_of(set->lists.size(), "list")};
 }
 
 Outcome TrustSteps::publish(const mesh::Step& step, const mesh::PublishTwin& wanted) {
@@ -162,6 +231,16 @@ const profiles::Cluster& TrustSteps::cluster_of(const mesh::Step& step) const {
   const profiles::Cluster* cluster = mesh_.find(step.cluster);
   MESHTRUST_CHECK(cluster != nullptr);
   return *cluster;
+}
+
+Status TrustSteps::refuse_unless_ours(const mesh::Step& step,
+                                      const istio::PublicBundle& live) const {
+  const auto certificate = pki::certificates_from_pem(live.ca_cert);
+  const auto entry = certificate ? store_.find(certificate->front().fingerprint()) : std::nullopt;
+  if (entry && entry->cluster == step.cluster) return {};
+  return base::fail(Code::kConflict,
+                    fmt::format("{}: cacerts is another than when the plan was made", step.cluster),
+                    "run the same command again to see whose it is");
 }
 
 std::optional<istio::PublicBundle> TrustSteps::pushed_by(const std::string& step) const {

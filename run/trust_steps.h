@@ -40,12 +40,16 @@ class TrustSteps {
   // One attempt each; see `Steps`.
   Outcome mint_root(const mesh::MintRoot& wanted);
   Outcome push(const mesh::Step& step, const mesh::PushTrust& wanted);
+  Outcome make_lists(const mesh::MakeLists& wanted);
+  Outcome push_lists(const mesh::Step& step, const mesh::PushLists& wanted);
   Outcome publish(const mesh::Step& step, const mesh::PublishTwin& wanted);
   Outcome record_arrival(const mesh::RecordArrival& wanted);
 
  private:
   base::Result<k8s::ApiClient*> client_of(const mesh::Step& step) const;
   const profiles::Cluster& cluster_of(const mesh::Step& step) const;
+  /// Whether this store issued `ca_cert` for the cluster of `step`.
+  base::Status refuse_unless_ours(const mesh::Step& step, const istio::PublicBundle& live) const;
   /// The public half of what `step` pushed earlier in this run.
   std::optional<istio::PublicBundle> pushed_by(const std::string& step) const;
 

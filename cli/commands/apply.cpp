@@ -204,12 +204,7 @@ class Apply {
     Errors errors;
     for (const profiles::Cluster& cluster : context_.mesh.clusters) {
       const auto client = context_.clusters->client(cluster.name);
-      const bool pushes =
-          std::any_of(plan_.steps.begin(), plan_.steps.end(), [&](const mesh::Step& step) {
-            return step.cluster == cluster.name &&
-                   std::holds_alternative<mesh::PushTrust>(step.action);
-          });
-      if (!client || !pushes || options_.push_unverified) continue;
+      if (!client || !plan_.sends_keys_to(cluster.name) || options_.push_unverified) continue;
       const k8s::ClientSettings& settings = (*client)->settings();
       if (settings.verify_server) continue;
       errors.push_back(

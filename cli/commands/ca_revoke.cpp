@@ -95,7 +95,8 @@ class CaRevoke final : public Command {
         fmt::format("{}: {}\nserial:  {}\nsha256:  {}\n", undo_ ? "no longer revoked" : "revoked",
                     facts.subject, facts.serial, base::group_hex(facts.fingerprint)));
     session.console().say(fmt::format(
-        "no peer knows yet; next: 'meshtrust ca crl --store {} --out DIR', and into every cluster",
+        "no peer knows yet; next: 'meshtrust apply' where the mesh file has 'trust.crl', else "
+        "'meshtrust ca crl --store {} --out DIR', and into every cluster",
         store_));
   }
 

@@ -52,7 +52,6 @@ void judge(base::Files& files, const Terms& terms, Judged& judged) {
                                  .key = istio::match_key(found->bundle.ca_key, open.ca_cert),
                                  .at = terms.at,
                                  .version = terms.version,
-                                 .crl = found->crl ? &*found->crl : nullptr,
                                  .form = found->form};
   if (terms.loaded) {
     question.running.emplace(

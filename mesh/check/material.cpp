@@ -210,8 +210,11 @@ void check_cacerts_sound(const CheckSubject& subject, Answer& answer) {
     }
     if (!material.is_found()) continue;
     const CacertsFacts* cacerts = seen->cacerts.found();
+    istio::PublicBundle bundle = material.found()->certificates;
+    // Whatever is wrong with lists that are about to be replaced must not stand in the way.
+    if (subject.purpose == Purpose::kChange && subject.mesh.trust.crl) bundle.ca_crl.clear();
     const istio::BundleVerdict verdict = istio::judge_bundle(
-        {.bundle = material.found()->certificates,
+        {.bundle = bundle,
          .key = cacerts == nullptr ? istio::KeyMatch::kNotLookedAt : cacerts->key,
          .at = subject.at});
     for (const istio::BundleProblem& problem : verdict.problems) {
@@ -337,6 +340,12 @@ void check_renewal_not_due(const CheckSubject& subject, Answer& answer) {
 void check_mutual_trust(const CheckSubject& subject, Answer& answer) {
   for (const PairVerdict& pair : judge_pairs(subject.mesh, subject.observation, subject.at)) {
     if (!pair.problem.empty() || pair.accepted()) continue;
+    // Lists that are about to be replaced must not stand in the way of that.
+    const bool by_lists_alone =
+        std::all_of(pair.verdicts.begin(), pair.verdicts.end(), [](const pki::Verdict& verdict) {
+          return verdict.accepted || verdict.judge == kListsJudge;
+        });
+    if (by_lists_alone && subject.purpose == Purpose::kChange && subject.mesh.trust.crl) continue;
     Finding finding{
         .code = "no-mutual-trust",
         .cluster = pair.to,

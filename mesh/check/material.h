@@ -12,6 +12,7 @@ void check_cacerts_sound(const CheckSubject& subject, Answer& answer);
 void check_live_roots_agree(const CheckSubject& subject, Answer& answer);
 void check_istiod_uses_cacerts(const CheckSubject& subject, Answer& answer);
 void check_renewal_not_due(const CheckSubject& subject, Answer& answer);
+void check_revocation_lists(const CheckSubject& subject, Answer& answer);
 void check_mutual_trust(const CheckSubject& subject, Answer& answer);
 
 }  // namespace meshtrust::mesh

@@ -164,6 +164,11 @@ const CheckCase kCases[] = {
     {"istiod-uses-cacerts", "forbidden", [](Scene& s) { forbid(s.cluster("west").istiod); }},
     {"renewal-not-due", "inside-the-margin",
      [](Scene& s) { s.at = base::parse_rfc3339("2027-09-01T00:00:00Z").value(); }},
+    {"lists-refreshed", "revoked-and-alive",
+     [](Scene& s) {
+       s.mesh.trust.crl = profiles::CrlProfile{.refresh = "nightly job", .place = {}};
+       change_store(s, [](StoreFacts& facts) { facts.issued.back().revoked = true; });
+     }},
     {"mutual-trust", "another-root",
      [](Scene& s) { s.cluster("west") = applied(s.mesh, "west", "foreign", "other-root"); }},
     {"mutual-trust", "expired",

@@ -81,7 +81,9 @@ IssuedFacts issued(const std::string& cluster, const std::string& state) {
           .is_root = cluster == "root",
           .cluster = cluster == "root" ? "" : cluster,
           .issuer = root.fingerprint(),
+          .serial = certificate.facts().serial,
           .state = state,
+          .revoked = false,
           .not_after = certificate.facts().not_after};
 }
 
@@ -90,7 +92,8 @@ StoreFacts store(const std::vector<std::string>& clusters) {
                    .declared_subject = "O=Shop,CN=Shop Mesh Root",
                    .key_is_encrypted = true,
                    .issued = {issued("root", "minted")},
-                   .roots = {pem("root")}};
+                   .roots = {pem("root")},
+                   .lists = {}};
   for (const std::string& cluster : clusters) {
     facts.issued.push_back(issued(cluster));
   }

@@ -63,7 +63,10 @@ TEST(LoadMesh, ReadsEveryKey) {
   EXPECT_EQ(mesh.trust.intermediate.key, pki::KeyAlgorithm::kEcdsaP384);
   EXPECT_EQ(base::format_duration(mesh.trust.intermediate.lifetime), "90d12h30m10s");
   EXPECT_EQ(mesh.trust.intermediate.renew_before, base::days(30));
-  EXPECT_EQ(mesh.istio.version, (istio::Version{1, 24, 0}));
+  ASSERT_TRUE(mesh.trust.crl);
+  EXPECT_EQ(mesh.trust.crl->lifetime, base::days(45));
+  EXPECT_EQ(mesh.trust.crl->refresh, "cronjob ops/meshtrust-apply, every night");
+  EXPECT_EQ(mesh.istio.version, (istio::Version{1, 27, 0}));
   EXPECT_EQ(mesh.istio.system_namespace, "istio-shop");
 }
 

@@ -1,0 +1,93 @@
+#include "mesh/check/material.h"
+#include "mesh/trust.h"
+#include "pki/lint.h"
+#include "pki/revocation_list.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace meshtrust::mesh {
+namespace {
+
+using pki::Certificate;
+using profiles::Cluster;
+
+/// The CAs that a cluster's workloads present or are trusted by.
+std::vector<Certificate> authorities_of(const istio::PublicBundle& bundle) {
+  std::vector<Certificate> found;
+  for (const std::string* pem : {&bundle.cert_chain, &bundle.root_cert}) {
+    const auto certificates = pki::certificates_from_pem(*pem);
+    if (certificates) found.insert(found.end(), certificates->begin(), certificates->end());
+  }
+  return found;
+}
+
+/// The refresh that the mesh file promises did not come.
+void report_late_refresh(const CheckSubject& subject,
+                         const std::string& cluster,
+                         const istio::PublicBundle& bundle,
+                         Answer& answer) {
+  const auto lists = pki::revocation_lists_from_pem(bundle.ca_crl);
+  if (!lists || lists->empty()) return;
+  constexpr int kLate = 4;  // apply makes the next list at a half
+  const profiles::CrlProfile& crl = *subject.mesh.trust.crl;
+  const auto authorities = authorities_of(bundle);
+  for (const pki::RevocationList& list : *lists) {
+    const auto issuer = std::find_if(authorities.begin(), authorities.end(),
+                                     [&list](const auto& one) { return list.is_of(one); });
+    const auto end = list.facts().next_update;
+    // A list that ends with its CA cannot be refreshed: that the CA ends is told elsewhere.
+    if (!end || issuer == authorities.end() || *end >= issuer->facts().not_after) continue;
+    const base::Seconds left = *end - subject.at;
+    // What is nearly over is reported as such by the bundle's own judgement.
+    if (left < pki::kListExpiryWarning || left >= crl.lifetime / kLate) continue;
+    answer.findings.push_back(
+        {.code = "crl-refresh-late",
+         .severity = Severity::kWarning,
+         .cluster = cluster,
+         .message = fmt::format("the list of '{}' ends {} ({}), and then every connection fails",
+                                list.facts().issuer, base::format_relative(*end, subject.at),
+                                base::format_date(*end)),
+         .evidence = {fmt::format("the mesh file says that it is refreshed by: {}", crl.refresh)},
+         .hints = {"run 'meshtrust apply', and see why nobody did"}});
+  }
+}
+
+/// A CA that is about to be on the lists of everybody, or is.
+void report_revoked(const CheckSubject& subject,
+                    const std::string& cluster,
+                    const istio::PublicBundle& bundle,
+                    Answer& answer) {
+  const StoreFacts* store = subject.observation.store.found();
+  const auto live = pki::certificates_from_pem(bundle.ca_cert);
+  if (store == nullptr || !live) return;
+  for (const IssuedFacts& issued : store->issued) {
+    if (!issued.revoked || issued.fingerprint != live->front().fingerprint()) continue;
+    answer.findings.push_back(
+        {.code = "live-ca-revoked",
+         .severity = Severity::kWarning,
+         .cluster = cluster,
+         .message = "its intermediate is revoked: with the lists in place every peer refuses every "
+                    "workload of it",
+         .hints = {"'meshtrust ca revoke --undo' takes it off the lists again"}});
+  }
+}
+
+}  // namespace
+
+void check_revocation_lists(const CheckSubject& subject, Answer& answer) {
+  if (!subject.mesh.trust.crl) return;
+  for (const Cluster& cluster : subject.mesh.clusters) {
+    const ClusterObservation* seen = subject.observed(cluster);
+    if (seen == nullptr || !cluster.runs_istiod()) continue;
+    const Observed<Material> material = material_of(*seen);
+    if (!material.is_found()) continue;
+    report_revoked(subject, cluster.name, material.found()->certificates, answer);
+    if (subject.purpose == Purpose::kChange) continue;  // which replaces the lists
+    report_late_refresh(subject, cluster.name, material.found()->certificates, answer);
+  }
+}
+
+}  // namespace meshtrust::mesh

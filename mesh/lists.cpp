@@ -1,0 +1,107 @@
+#include "mesh/lists.h"
+
+#include "base/text.h"
+#include "mesh/trust.h"
+#include "pki/revocation_list.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace meshtrust::mesh {
+namespace {
+
+/// The newest list of the root that signs.
+std::optional<pki::RevocationList> list_of_root(const StoreFacts& store,
+                                                const pki::Certificate& root) {
+  const auto lists = pki::revocation_lists_from_pem(store.lists);
+  if (!lists || lists->empty() || !lists->front().is_of(root)) return std::nullopt;
+  return lists->front();
+}
+
+bool names(const pki::RevocationList& list, const std::string& serial) {
+  const auto& entries = list.facts().revoked;
+  return std::any_of(entries.begin(), entries.end(),
+                     [&serial](const auto& entry) { return entry.serial == serial; });
+}
+
+bool is_issued_by(const pki::Certificate& one, const pki::Certificate& issuer) {
+  return one.facts().issuer_der == issuer.facts().subject_der;
+}
+
+/// Whether the list names what is revoked and nothing that no longer is. An entry of a certificate
+/// that is over may stay.
+bool names_the_revoked(const pki::RevocationList& list, const StoreFacts& store, base::Instant at) {
+  const auto is_named = [&list](const std::string& serial) { return names(list, serial); };
+  const auto wanted = revoked_at(store, at);
+  if (!std::all_of(wanted.begin(), wanted.end(), is_named)) return false;
+  return std::none_of(store.issued.begin(), store.issued.end(), [&](const IssuedFacts& issued) {
+    return !issued.revoked && is_named(issued.serial);
+  });
+}
+
+}  // namespace
+
+std::optional<pki::Verdict> judge_by_lists(const std::vector<pki::Certificate>& chain,
+                                           const std::vector<pki::Certificate>& roots,
+                                           std::string_view pem,
+                                           base::Instant at) {
+  if (base::trim(pem).empty()) return std::nullopt;
+  const auto refused = [](std::string reason) {
+    return pki::Verdict{
+        .judge = std::string(kListsJudge), .accepted = false, .reason = std::move(reason)};
+  };
+  const auto lists = pki::revocation_lists_from_pem(pem);
+  if (!lists) return refused(lists.error().message);
+  std::vector<pki::Certificate> looked_up = chain;
+  looked_up.insert(looked_up.end(), roots.begin(), roots.end());
+  for (const pki::Certificate& bare : pki::without_list(looked_up, *lists, at)) {
+    return refused(fmt::format("no list in force of '{}'", bare.facts().subject));
+  }
+  for (const pki::Certificate& one : chain) {
+    for (const pki::Certificate& issuer : looked_up) {
+      if (!is_issued_by(one, issuer)) continue;
+      for (const pki::RevocationList& list : *lists) {
+        if (list.is_of(issuer) && names(list, one.facts().serial)) {
+          return refused(fmt::format("'{}' is revoked", one.facts().subject));
+        }
+      }
+    }
+  }
+  return pki::Verdict{.judge = std::string(kListsJudge), .accepted = true, .reason = {}};
+}
+
+std::vector<std::string> revoked_at(const StoreFacts& store, base::Instant at) {
+  std::vector<std::string> serials;
+  if (!store.root) return serials;
+  const auto root = pki::certificates_from_pem(*store.root);
+  if (!root) return serials;
+  for (const IssuedFacts& issued : store.issued) {
+    const bool is_below = !issued.is_root && issued.issuer == root->front().fingerprint();
+    if (is_below && issued.revoked && issued.not_after >= at) serials.push_back(issued.serial);
+  }
+  return serials;
+}
+
+std::string why_next_list(const StoreFacts* store,
+                          const profiles::CrlProfile& crl,
+                          base::Instant at) {
+  const std::string none = "the root has none yet";
+  if (store == nullptr || !store->root) return none;
+  const auto root = pki::certificates_from_pem(*store->root);
+  if (!root) return none;
+  const auto list = list_of_root(*store, root->front());
+  if (!list) return none;
+  if (!names_the_revoked(*list, *store, at)) {
+    return "since the last one something was revoked or reinstated";
+  }
+  // A list never outlives its root, however often it is made anew.
+  const base::Instant end = list->facts().next_update.value_or(at);
+  const bool is_as_long_as_can_be = end >= root->front().facts().not_after;
+  if (is_as_long_as_can_be || end - at >= crl.lifetime / 2) return {};
+  return fmt::format("the last one {} {} ({})", end <= at ? "ended" : "ends",
+                     base::format_relative(end, at), base::format_date(end));
+}
+
+}  // namespace meshtrust::mesh

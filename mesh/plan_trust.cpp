@@ -1,0 +1,365 @@
+#include "base/encoding.h"
+#include "base/text.h"
+#include "istio/names.h"
+#include "mesh/lists.h"
+#include "mesh/plan.h"
+#include "mesh/trust.h"
+#include "profiles/model.h"
+#include "profiles/trust_objects.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace meshtrust::mesh {
+namespace {
+
+using profiles::Cluster;
+using profiles::Mesh;
+
+constexpr std::string_view kRootStep = "store/root";
+constexpr std::string_view kListStep = "store/lists";
+constexpr std::string_view kLists = "lists";
+
+/// What a diff shows of a multi-line or long text.
+std::string shown(std::string_view text) {
+  const auto lines = std::count(text.begin(), text.end(), '\n');
+  if (lines > 1) return fmt::format("<{} lines>", lines);
+  return std::string(text);
+}
+
+/// The names of certificates in a PEM text, for a diff that people can read.
+std::string shown_certificates(std::string_view pem) {
+  const auto certificates = pki::certificates_from_pem(pem);
+  if (!certificates) return shown(pem);
+  std::vector<std::string> names;
+  for (const auto& certificate : *certificates) {
+    names.push_back(fmt::format("{} (sha256 {})", certificate.facts().subject,
+                                base::group_hex(certificate.fingerprint().substr(0, 16))));
+  }
+  return base::join(names, "; ");
+}
+
+/// How many lists, and when the first of them ends.
+std::string shown_lists(std::string_view pem) {
+  const auto lists = pki::revocation_lists_from_pem(pem);
+  if (!lists || lists->empty()) return shown(pem);
+  const auto first = std::min_element(
+      lists->begin(), lists->end(),
+      [](const auto& a, const auto& b) { return a.facts().next_update < b.facts().next_update; });
+  return fmt::format("{}, until {}", base::count_of(lists->size(), "list"),
+                     first->facts().next_update ? base::format_date(*first->facts().next_update)
+                                                : std::string("no stated end"));
+}
+
+std::string shown_file(std::string_view name, std::string_view content) {
+  if (name == istio::kCaCrlFile) return shown_lists(content);
+  return name.ends_with(".pem") ? shown_certificates(content) : shown(content);
+}
+
+/// Plans one cluster after the other, in the order of the mesh file.
+class TrustPlanner {
+ public:
+  TrustPlanner(const Mesh& mesh, const Observation& observation, base::Instant at)
+      : mesh_(mesh), observation_(observation), at_(at) {}
+
+  Plan namespaces() {
+    plan_.mesh = mesh_.name;
+    for (const Cluster& cluster : mesh_.clusters) {
+      const ClusterObservation* seen = observation_.find(cluster.name);
+      if (seen != nullptr) plan_namespace(cluster, *seen);
+    }
+    return std::move(plan_);
+  }
+
+  Plan plan() {
+    plan_.mesh = mesh_.name;
+    for (const Cluster& cluster : mesh_.clusters) {
+      if (needs_intermediate(cluster)) issued_.push_back(step_id(cluster, istio::kCaSecret));
+    }
+    if (!issued_.empty() && !has_root()) plan_root();
+    if (mesh_.trust.crl) plan_root_list(*mesh_.trust.crl);
+    for (const Cluster& cluster : mesh_.clusters) {
+      plan_cluster(cluster);
+    }
+    // Nothing but lists waits for clusters further down.
+    if (mesh_.trust.crl) sort_by_needs(plan_);
+    return std::move(plan_);
+  }
+
+ private:
+  const std::string& system_namespace() const { return mesh_.istio.system_namespace; }
+
+  bool has_root() const {
+    const StoreFacts* store = observation_.store.found();
+    return store != nullptr && store->root.has_value();
+  }
+
+  bool needs_intermediate(const Cluster& cluster) const {
+    const ClusterObservation* seen = observation_.find(cluster.name);
+    return cluster.runs_istiod() && seen != nullptr && seen->cacerts.is_absent();
+  }
+
+  void plan_root() {
+    const profiles::RootProfile& root = mesh_.trust.root;
+    plan_.steps.push_back(
+        {.id = std::string(kRootStep),
+         .cluster = {},
+         .change = Change::kAdd,
+         .title = "root CA in the trust store '" + mesh_.trust.store + "'",
+         .reason = "the store holds no root yet",
+         .needs = {},
+         .diff = {"+ subject: " + root.subject.text(),
+                  fmt::format("+ key: {}, encrypted", pki::name_of(root.key)),
+                  "+ lifetime: " + base::format_duration(root.lifetime)},
+         .action = MintRoot{.subject = root.subject, .key = root.key, .lifetime = root.lifetime}});
+  }
+
+  /// Nothing where no CA is there or about to be: then nobody looks anything up.
+  void plan_root_list(const profiles::CrlProfile& crl) {
+    const StoreFacts* store = observation_.store.found();
+    if (!has_root() && issued_.empty()) return;
+    const std::string reason = why_next_list(has_root() ? store : nullptr, crl, at_);
+    if (reason.empty()) return;
+    const bool is_first = store == nullptr || store->lists.empty() || !has_root();
+    plan_.steps.push_back(
+        {.id = std::string(kListStep),
+         .cluster = {},
+         .change = is_first ? Change::kAdd : Change::kChange,
+         .title = "revocation list of the root",
+         .reason = reason,
+         .needs = {std::string(kRootStep)},
+         .diff = {"+ lifetime: " + base::format_duration(crl.lifetime),
+                  fmt::format("+ revoked: {}",
+                              base::count_of(store == nullptr ? 0 : revoked_at(*store, at_).size(),
+                                             "certificate")),
+                  "+ to be refreshed by: " + crl.refresh},
+         .action = MakeLists{.lifetime = crl.lifetime}});
+  }
+
+  void plan_cluster(const Cluster& cluster) {
+    const ClusterObservation* seen = observation_.find(cluster.name);
+    if (seen == nullptr) return;
+    plan_namespace(cluster, *seen);
+    if (!cluster.runs_istiod()) return;
+    if (needs_intermediate(cluster)) plan_cacerts(cluster);
+    if (mesh_.trust.crl) plan_lists(cluster, *seen);
+    plan_twin(cluster, *seen);
+    plan_arrival(cluster, *seen);
+  }
+
+  std::string step_id(const Cluster& cluster, std::string_view what) const {
+    return fmt::format("{}/{}", cluster.name, what);
+  }
+
+  bool has_step(const std::string& id) const {
+    return std::any_of(plan_.steps.begin(), plan_.steps.end(),
+                       [&id](const Step& step) { return step.id == id; });
+  }
+
+  std::vector<std::string> existing(std::initializer_list<std::string> ids) const {
+    std::vector<std::string> found;
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(found),
+                 [this](const std::string& id) { return has_step(id); });
+    return found;
+  }
+
+  void plan_namespace(const Cluster& cluster, const ClusterObservation& seen) {
+    const NamespaceFacts* live = seen.system_namespace.found();
+    const std::string managers = profiles::control_plane_annotation(mesh_, cluster);
+    const bool has_network = live != nullptr && live->network == cluster.network;
+    const bool has_managers =
+        managers.empty() || (live != nullptr && live->control_planes == managers);
+    if (has_network && has_managers) return;
+    const bool ours = live == nullptr || live->created_by_meshtrust;
+    std::vector<std::string> diff;
+    if (!has_network) {
+      diff.push_back(fmt::format("+ label {}: {}", istio::kNetworkLabel, cluster.network));
+    }
+    if (!has_managers) {
+      diff.push_back(fmt::format("+ annotation {}: {}", istio::kControlPlaneAnnotation, managers));
+    }
+    if (ours) {
+      for (const auto& [key, value] : profiles::ownership_labels(mesh_, cluster)) {
+        diff.push_back(fmt::format("+ label {}: {}", key, value));
+      }
+      diff.push_back(
+          fmt::format("+ annotation {}: {}", istio::kCreatedByAnnotation, istio::kFieldManager));
+    }
+    plan_.steps.push_back(
+        {.id = step_id(cluster, "namespace"),
+         .cluster = cluster.name,
+         .change = live == nullptr ? Change::kAdd : Change::kChange,
+         .title = "namespace " + system_namespace(),
+         .reason = live == nullptr ? "it does not exist"
+                   : has_network   ? "istiods elsewhere are to manage this cluster"
+                                   : "it has no network label",
+         .needs = {},
+         .diff = std::move(diff),
+         .action = ApplyObjects{
+             {{.api_version = "v1",
+               .kind = "Namespace",
+               .resource = "namespaces",
+               .namespace_name = {},
+               .name = system_namespace(),
+               .body = profiles::namespace_object(mesh_, cluster,
+                                                  ours ? profiles::NamespaceOwner::kMeshtrust
+                                                       : profiles::NamespaceOwner::kUser)}}}});
+  }
+
+  void plan_cacerts(const Cluster& cluster) {
+    const profiles::IntermediateProfile& profile = mesh_.trust.intermediate;
+    plan_.steps.push_back(
+        {.id = step_id(cluster, istio::kCaSecret),
+         .cluster = cluster.name,
+         .change = Change::kAdd,
+         .title = fmt::format("secret {}/{}", system_namespace(), istio::kCaSecret),
+         .reason = "a primary signs its workloads, and this one has no CA yet",
+         .needs = existing({std::string(kRootStep), step_id(cluster, "namespace")}),
+         .diff = {fmt::format("+ {}: new intermediate, {}, {}", istio::kCaCertFile,
+                              pki::name_of(profile.key), base::format_duration(profile.lifetime)),
+                  fmt::format("+ {}: <secret, made and forgotten during the push>",
+                              istio::kCaKeyFile),
+                  fmt::format("+ {}: the intermediate", istio::kCertChainFile),
+                  fmt::format("+ {}: {}", istio::kRootCertFile, shown_root())},
+         .action = PushTrust{.namespace_name = system_namespace(),
+                             .key = profile.key,
+                             .lifetime = profile.lifetime}});
+  }
+
+  /// Every cluster gets the lists of all CAs, those of its peers too, and the same of each.
+  void plan_lists(const Cluster& cluster, const ClusterObservation& seen) {
+    const CacertsFacts* cacerts = seen.cacerts.found();
+    const bool pushed_first = needs_intermediate(cluster);
+    if (!pushed_first && cacerts == nullptr) return;
+    const StoreFacts* store = observation_.store.found();
+    const bool known_later = has_step(std::string(kListStep)) || !issued_.empty();
+    const std::string wanted = known_later || store == nullptr ? std::string() : store->lists;
+    const std::string live = cacerts == nullptr ? std::string() : cacerts->certificates.ca_crl;
+    if (!known_later && live == wanted) return;
+    std::vector<std::string> needs = issued_;
+    needs.emplace_back(kListStep);
+    plan_.steps.push_back(
+        {.id = step_id(cluster, kLists),
+         .cluster = cluster.name,
+         .change = Change::kChange,
+         .title = fmt::format("{} in secret {}/{}", istio::kCaCrlFile, system_namespace(),
+                              istio::kCaSecret),
+         .reason = live.empty() ? "the mesh file asks for revocation lists"
+                                : "the lists in it are no longer those of the mesh",
+         .needs = std::move(needs),
+         .diff = {fmt::format(
+             "{} {}: {}{}", live.empty() ? '+' : '~', istio::kCaCrlFile,
+             live.empty() ? "" : shown_lists(live) + " -> ",
+             known_later ? "(known after the steps before)" : shown_lists(wanted))},
+         .action = PushLists{.namespace_name = system_namespace()}});
+  }
+
+  std::string shown_root() const {
+    if (!has_root()) return fmt::format("(known after {})", kRootStep);
+    return shown_certificates(*observation_.store.found()->root);
+  }
+
+  void plan_twin(const Cluster& cluster, const ClusterObservation& seen) {
+    const std::string lists_step = step_id(cluster, kLists);
+    const std::string cacerts_step =
+        has_step(lists_step) ? lists_step : step_id(cluster, istio::kCaSecret);
+    const bool pushed_first = has_step(cacerts_step);
+    const CacertsFacts* cacerts = seen.cacerts.found();
+    if (!pushed_first && cacerts == nullptr) return;
+    const TwinFacts* live = seen.twin.found();
+    Step step{.id = step_id(cluster, istio::kPublicTwin),
+              .cluster = cluster.name,
+              .change = live == nullptr ? Change::kAdd : Change::kChange,
+              .title = fmt::format("configmap {}/{}", system_namespace(), istio::kPublicTwin),
+              .reason = live == nullptr ? "viewers read the public half of cacerts here"
+                                        : "it does not say what cacerts holds",
+              .needs = existing({step_id(cluster, "namespace"), cacerts_step}),
+              .diff = {},
+              .action = PublishTwin{
+                  .namespace_name = system_namespace(), .certificates = {}, .after = cacerts_step}};
+    if (pushed_first) {
+      step.diff.push_back(fmt::format("{} certificates: (known after {})",
+                                      live == nullptr ? '+' : '~', cacerts_step));
+    } else {
+      const auto wanted = profiles::twin_data(mesh_, cluster, cacerts->certificates);
+      if (live != nullptr && holds(*live, wanted)) return;
+      step.diff = twin_diff(live, wanted);
+      step.action = PublishTwin{
+          .namespace_name = system_namespace(), .certificates = cacerts->certificates, .after = {}};
+    }
+    plan_.steps.push_back(std::move(step));
+  }
+
+  /// Keys that others added are theirs: server-side apply could not take them away.
+  static bool holds(const TwinFacts& live, const std::map<std::string, std::string>& wanted) {
+    return std::all_of(wanted.begin(), wanted.end(), [&live](const auto& entry) {
+      const auto found = live.data.find(entry.first);
+      return found != live.data.end() && found->second == entry.second;
+    });
+  }
+
+  static std::vector<std::string> twin_diff(const TwinFacts* live,
+                                            const std::map<std::string, std::string>& wanted) {
+    std::vector<std::string> diff;
+    for (const auto& [key, value] : wanted) {
+      const std::string after = shown_file(key, value);
+      if (live == nullptr || !live->data.contains(key)) {
+        diff.push_back(fmt::format("+ {}: {}", key, after));
+      } else if (live->data.at(key) != value) {
+        const std::string& old = live->data.at(key);
+        diff.push_back(fmt::format("~ {}: {} -> {}", key, shown_file(key, old), after));
+      }
+    }
+    return diff;
+  }
+
+  /// The ledger says "on its way", the cluster says "here".
+  void plan_arrival(const Cluster& cluster, const ClusterObservation& seen) {
+    const CacertsFacts* cacerts = seen.cacerts.found();
+    const StoreFacts* store = observation_.store.found();
+    if (cacerts == nullptr || store == nullptr) return;
+    const auto live = pki::certificates_from_pem(cacerts->certificates.ca_cert);
+    if (!live) return;
+    const auto issued = std::find_if(
+        store->issued.begin(), store->issued.end(),
+        [&live](const auto& entry) { return entry.fingerprint == live->front().fingerprint(); });
+    if (issued == store->issued.end() || issued->state == "pushed") return;
+    plan_.steps.push_back({.id = step_id(cluster, "arrival"),
+                           .cluster = cluster.name,
+                           .change = Change::kChange,
+                           .title = "ledger entry of its intermediate",
+                           .reason = "an earlier run was interrupted after the push",
+                           .needs = {},
+                           .diff = {fmt::format("~ state: {} -> pushed", issued->state)},
+                           .action = RecordArrival{.fingerprint = issued->fingerprint}});
+  }
+
+  const Mesh& mesh_;
+  const Observation& observation_;
+  base::Instant at_;
+  std::vector<std::string> issued_;  ///< ids of the steps that mint an intermediate
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan plan_namespaces(const Mesh& mesh, const Observation& observation) {
+  return TrustPlanner(mesh, observation, observation.at).namespaces();
+}
+
+Planned plan_trust(const Mesh& mesh, const Observation& observation, const PlanOptions& options) {
+  const bool writes = mesh.trust.mode == profiles::TrustMode::kManaged;
+  Planned planned;
+  planned.plan.mesh = mesh.name;
+  planned.answer = ask_all(trust_checks(), {.mesh = mesh,
+                                            .observation = observation,
+                                            .at = options.at,
+                                            .purpose = writes ? Purpose::kChange : Purpose::kProve,
+                                            .allow_unsupported = options.allow_unsupported});
+  if (writes && !planned.is_refused())
+    planned.plan = TrustPlanner(mesh, observation, options.at).plan();
+  return planned;
+}
+
+}  // namespace meshtrust::mesh

@@ -1,0 +1,243 @@
+// What is planned, and what is said, about revocation lists in the live `cacerts` of a mesh.
+#include "mesh/lists.h"
+
+#include "base/random.h"
+#include "mesh/plan.h"
+#include "mesh/trust.h"
+#include "pki/issue.h"
+#include "pki/issue_list.h"
+#include "profiles/trust_objects.h"
+#include "tests/mesh/trust_builder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace meshtrust::mesh {
+namespace {
+
+using namespace testing;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr const char* kAsked = "crl: {lifetime: 60d, refresh: nightly job}";
+
+/// A CA of its own, whose lists tests can make.
+struct Authority {
+  Authority(const std::string& name, const Authority* issuer)
+      : key(pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value()),
+        certificate(issue(name, issuer)) {}
+
+  pki::Certificate issue(const std::string& name, const Authority* issuer) const {
+    const pki::CaTemplate wanted{
+        .subject = {.attributes = {{"O", "Shop"}, {"CN", name}}},
+        .not_before = kNow - base::days(1),
+        .not_after = kNow + (issuer == nullptr ? base::days(3650) : base::days(700))};
+    base::SystemRandom random;
+    return issuer == nullptr ? pki::issue_root(wanted, key, random).value()
+                             : pki::issue_intermediate(wanted, key.public_key(),
+                                                       issuer->certificate, issuer->key, random)
+                                   .value();
+  }
+
+  std::string list(base::Seconds life, const std::vector<std::string>& revoked = {}) const {
+    pki::ListTemplate wanted{.this_update = kNow - base::days(1) + base::Seconds{1},
+                             .next_update = kNow + life,
+                             .revoked = {}};
+    for (const std::string& serial : revoked) {
+      wanted.revoked.push_back({.serial = serial, .at = kNow, .reason = "keyCompromise"});
+    }
+    return pki::issue_list(wanted, certificate, key).value().pem();
+  }
+
+  const std::string& serial() const { return certificate.facts().serial; }
+
+  pki::PrivateKey key;
+  pki::Certificate certificate;
+};
+
+class ListsTest : public ::testing::Test {
+ protected:
+  ListsTest() : scene_(fresh_scene({"east", "west"})) {
+    scene_.mesh = shop({"east", "west"}, kAsked);
+    scene_.mesh.trust.root.subject = {.attributes = {{"O", "Shop"}, {"CN", "Root"}}};
+    know(root_.list(base::days(50)) + lists_of_intermediates());
+    push("east", east_, facts().lists);
+    push("west", west_, facts().lists);
+  }
+
+  std::string lists_of_intermediates() const {
+    return east_.list(base::days(600)) + west_.list(base::days(600));
+  }
+
+  StoreFacts facts() const { return *scene_.observation.store.found(); }
+
+  /// The store knows these lists.
+  void know(const std::string& lists, const std::vector<std::string>& revoked = {}) {
+    StoreFacts facts{.root = root_.certificate.pem(),
+                     .declared_subject = "O=Shop,CN=Root",
+                     .key_is_encrypted = true,
+                     .issued = {},
+                     .roots = {root_.certificate.pem()},
+                     .lists = lists};
+    for (const auto& [cluster, authority] :
+         {std::pair{"east", &east_}, std::pair{"west", &west_}}) {
+      const bool is_revoked =
+          std::find(revoked.begin(), revoked.end(), authority->serial()) != revoked.end();
+      facts.issued.push_back({.fingerprint = authority->certificate.fingerprint(),
+                              .is_root = false,
+                              .cluster = cluster,
+                              .issuer = root_.certificate.fingerprint(),
+                              .serial = authority->serial(),
+                              .state = "pushed",
+                              .revoked = is_revoked,
+                              .not_after = authority->certificate.facts().not_after});
+    }
+    scene_.observation.store = facts;
+  }
+
+  void push(const std::string& cluster, const Authority& authority, const std::string& lists) {
+    const std::string pem = authority.certificate.pem();
+    const istio::PublicBundle bundle{
+        .ca_cert = pem, .cert_chain = pem, .root_cert = root_.certificate.pem(), .ca_crl = lists};
+    ClusterObservation& seen = scene_.cluster(cluster);
+    seen.system_namespace = NamespaceFacts{.network = cluster, .created_by_meshtrust = true};
+    seen.cacerts = CacertsFacts{.resource_version = "7",
+                                .files = {},
+                                .certificates = bundle,
+                                .key = istio::KeyMatch::kMatches,
+                                .managers = {"meshtrust"}};
+    seen.twin =
+        TwinFacts{.data = profiles::twin_data(scene_.mesh, *scene_.mesh.find(cluster), bundle)};
+  }
+
+  /// "STEP because REASON" of every step.
+  std::vector<std::string> steps() const {
+    const Planned planned = plan(scene_);
+    EXPECT_FALSE(planned.is_refused()) << describe(planned.answer);
+    std::vector<std::string> lines;
+    for (const Step& step : planned.plan.steps) {
+      lines.push_back(step.id + " because " + step.reason);
+    }
+    return lines;
+  }
+
+  Authority root_{"Root", nullptr};
+  Authority east_{"east", &root_};
+  Authority west_{"west", &root_};
+  Scene scene_;
+};
+
+constexpr const char* kEastDiffers =
+    "east/lists because the lists in it are no longer those of the mesh";
+constexpr const char* kWestDiffers =
+    "west/lists because the lists in it are no longer those of the mesh";
+constexpr const char* kEastTwin = "east/meshtrust-trust because it does not say what cacerts holds";
+constexpr const char* kWestTwin = "west/meshtrust-trust because it does not say what cacerts holds";
+
+TEST_F(ListsTest, AreLeftAloneInTheFirstHalfOfTheirTime) {
+  EXPECT_THAT(steps(), IsEmpty());
+  scene_.at = kNow + base::days(20) - base::Seconds{1};
+  EXPECT_THAT(steps(), IsEmpty());
+}
+
+TEST_F(ListsTest, AreMadeAnewForAllInTheSecondHalf) {
+  scene_.at = kNow + base::days(20) + base::Seconds{1};
+  EXPECT_THAT(steps(), ElementsAre("store/lists because the last one ends in 29 days (2027-01-10)",
+                                   kEastDiffers, kEastTwin, kWestDiffers, kWestTwin));
+  const Plan made = plan(scene_).plan;
+  EXPECT_TRUE(made.requires_root_key());
+  EXPECT_TRUE(made.sends_keys_to("east"));
+}
+
+TEST_F(ListsTest, AreMadeAnewWhenOneHasEnded) {
+  scene_.at = kNow + base::days(51);
+  EXPECT_EQ(steps().front(), "store/lists because the last one ended 1 day ago (2027-01-10)");
+}
+
+TEST_F(ListsTest, OfARootNearItsEndAreNotMadeAnewForEver) {
+  const base::Instant end = root_.certificate.facts().not_after;
+  know(root_.list(end - kNow) + lists_of_intermediates());
+  EXPECT_EQ(why_next_list(&*scene_.observation.store.found(), *scene_.mesh.trust.crl,
+                          end - base::days(10)),
+            "");
+}
+
+TEST_F(ListsTest, AreMadeAnewWhenSomethingWasRevokedOrReinstated) {
+  know(facts().lists, {west_.serial()});
+  EXPECT_EQ(steps().front(),
+            "store/lists because since the last one something was revoked or reinstated");
+  const std::string with_west =
+      root_.list(base::days(50), {west_.serial()}) + lists_of_intermediates();
+  know(with_west, {west_.serial()});
+  push("east", east_, with_west);
+  push("west", west_, with_west);
+  EXPECT_THAT(steps(), IsEmpty());
+  know(with_west);
+  EXPECT_EQ(steps().front(),
+            "store/lists because since the last one something was revoked or reinstated");
+}
+
+TEST_F(ListsTest, ThatAKilledRunMadeAreTakenUpWithoutTheRootsKey) {
+  know(root_.list(base::days(58)) + lists_of_intermediates());
+  EXPECT_THAT(steps(), ElementsAre(kEastDiffers, kEastTwin, kWestDiffers, kWestTwin));
+  EXPECT_FALSE(plan(scene_).plan.requires_root_key());
+}
+
+TEST_F(ListsTest, GoToEveryClusterWhenOneJoins) {
+  scene_.cluster("west") = bare("west");
+  EXPECT_THAT(
+      steps(),
+      ElementsAre("west/namespace because it does not exist",
+                  "west/cacerts because a primary signs its workloads, and this one has no CA yet",
+                  kEastDiffers, kEastTwin,
+                  "west/lists because the mesh file asks for revocation lists",
+                  "west/meshtrust-trust because viewers read the public half of cacerts here"));
+}
+
+TEST_F(ListsTest, AreNotTouchedWithoutTheWordOfTheMeshFile) {
+  scene_.mesh.trust.crl.reset();
+  scene_.at = kNow + base::days(45);
+  EXPECT_THAT(steps(), IsEmpty());
+}
+
+TEST_F(ListsTest, ThatCutAClusterOffAreToldAndDoNotStandInTheWayOfTheirSuccessors) {
+  push("east", east_, root_.list(base::days(50)) + east_.list(base::days(600)));
+  EXPECT_EQ(ask("mutual-trust", scene_), "") << "apply puts it right";
+  EXPECT_THAT(steps(), ElementsAre(kEastDiffers, kEastTwin));
+  scene_.purpose = Purpose::kProve;
+  EXPECT_EQ(ask("mutual-trust", scene_),
+            "critical east [no-mutual-trust]: 'east' does not accept the workloads of 'west'\n"
+            "  seen: lists: no list in force of 'O=Shop,CN=west'\n");
+}
+
+TEST_F(ListsTest, OfWhatIsRevokedMakeItsPeersRefuseIt) {
+  push("east", east_, root_.list(base::days(50), {west_.serial()}) + lists_of_intermediates());
+  know(facts().lists, {west_.serial()});
+  scene_.purpose = Purpose::kProve;
+  EXPECT_EQ(ask("mutual-trust", scene_),
+            "critical east [no-mutual-trust]: 'east' does not accept the workloads of 'west'\n"
+            "  seen: lists: 'O=Shop,CN=west' is revoked\n");
+  EXPECT_EQ(ask("lists-refreshed", scene_),
+            "warning west [live-ca-revoked]: its intermediate is revoked: with the lists in place "
+            "every peer refuses every workload of it\n"
+            "  hint: 'meshtrust ca revoke --undo' takes it off the lists again\n");
+}
+
+TEST_F(ListsTest, ThatNobodyRefreshesAreWarnedAboutWithTheNameOfWhoShould) {
+  scene_.purpose = Purpose::kProve;
+  scene_.at = kNow + base::days(36);
+  const std::string late =
+      "[crl-refresh-late]: the list of 'O=Shop,CN=Root' ends in 14 days (2027-01-10), and then "
+      "every connection fails\n"
+      "  seen: the mesh file says that it is refreshed by: nightly job\n"
+      "  hint: run 'meshtrust apply', and see why nobody did\n";
+  EXPECT_EQ(ask("lists-refreshed", scene_), "warning east " + late + "warning west " + late);
+  scene_.at = kNow + base::days(34);
+  EXPECT_EQ(ask("lists-refreshed", scene_), "");
+}
+
+}  // namespace
+}  // namespace meshtrust::mesh
