@@ -60,7 +60,7 @@ bench: setup
 
 verifiers: setup
 	@scripts/build dev chains
-	@MESHTRUST_REQUIRE_RIG=1 MESHTRUST_SEED=$(or $(SEED),1) MESHTRUST_CASES=$(or $(CASES),20000) python3 -B tests/interop/verifiers_test.py
+	@MESHTRUST_REQUIRE_VERIFIERS=1 MESHTRUST_SEED=$(or $(SEED),1) MESHTRUST_CASES=$(or $(CASES),20000) python3 -B tests/interop/verifiers_test.py
 
 fuzz: setup
 	@SECONDS_EACH=$(or $(SECONDS_EACH),300) scripts/fuzz $(TARGETS)

@@ -1,5 +1,6 @@
 #include "istio/acceptance.h"
 
+#include "base/bytes.h"
 #include "base/text.h"
 #include "istio/lint.h"
 #include "istio/names.h"
@@ -252,11 +253,11 @@ class Judge {
   }
 
   void judge_roots() {
-    std::set<base::Bytes> names;
+    std::set<std::string_view> names;
     std::set<std::string> seen;
     for (const Certificate& root : roots()) {
       if (!seen.insert(root.fingerprint()).second) continue;  // a repeated root is harmless
-      if (names.insert(root.facts().subject_der).second) continue;
+      if (names.insert(base::as_text(root.facts().subject_der)).second) continue;
       report("equal-root-subjects",
              fmt::format("{}: several roots are called '{}'", kRootCertFile, root.facts().subject));
     }

@@ -5,7 +5,7 @@ The chains are made by `chains generate`, see verifiers/README.md. From outside:
 
     MESHTRUST_SEED=7 MESHTRUST_CASES=20000   another seed, more chains
     MESHTRUST_CORPUS=FILE                    chains of one's own, as JSON lines, instead
-    MESHTRUST_REQUIRE_RIG=1                  a missing Go or Rust is a failure
+    MESHTRUST_REQUIRE_VERIFIERS=1            a missing Go, Rust or crate is a failure
 """
 
 import functools
@@ -28,20 +28,26 @@ JUDGES = ("meshtrust", "openssl", "botan", "go", "boringssl", "webpki")
 
 
 def missing(what):
-    if os.environ.get("MESHTRUST_REQUIRE_RIG") == "1":
+    if os.environ.get("MESHTRUST_REQUIRE_VERIFIERS") == "1":
         raise AssertionError(what)
     print(f"\n*** NOT COMPARED WITH THE REAL VERIFIER: {what} ***", file=sys.stderr)
     raise unittest.SkipTest(what)
 
 
-def build(command, folder, **environment):
+def run(command, folder, **environment):
+    """What the command says against itself; empty when it went well."""
     if shutil.which(command[0]) is None:
         missing(f"there is no {command[0]}")
     done = subprocess.run(
         command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False
     )
-    if done.returncode != 0:
-        missing(f"{' '.join(command)}: {done.stderr.strip()[-2000:]}")
+    return "" if done.returncode == 0 else f"{' '.join(command)}: {done.stderr.strip()[-2000:]}"
+
+
+def build(command, folder, **environment):
+    """What does not build here is our fault: the toolchain is there, and so is what it needs."""
+    if complaint := run(command, folder, **environment):
+        raise AssertionError(complaint)
 
 
 @functools.cache
@@ -56,7 +62,9 @@ def rust_folder():
     # Built in a copy: cargo writes its lock file beside the manifest.
     copy = CACHE / "rust"
     shutil.copytree(HERE / "rust", copy, dirs_exist_ok=True)
-    build(["cargo", "build", "--quiet", "--bins"], copy, CARGO_TARGET_DIR=str(copy / "target"))
+    if complaint := run(["cargo", "fetch", "--quiet"], copy):
+        missing(complaint)
+    build(["cargo", "build", "--offline", "--quiet", "--bins"], copy, CARGO_TARGET_DIR=str(copy / "target"))
     return copy / "target" / "debug"
 
 
