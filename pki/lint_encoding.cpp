@@ -66,11 +66,12 @@ std::string check_unknown_critical(const LintSubject& subject) {
 
 std::string check_der(const LintSubject& subject) {
   const X509* x509 = bare_x509_of(subject.certificate);
-  bool strict = is_strict_der(subject.certificate.der());
+  bool strict = !flaws_of_der(subject.certificate.der()).any();
   for (int i = 0; i < X509_get_ext_count(x509); ++i) {
     X509_EXTENSION* extension = X509_get_ext(x509, i);
     const bool known = X509V3_EXT_get(extension) != nullptr;
-    strict = strict && (!known || is_strict_der(content_of(X509_EXTENSION_get_data(extension))));
+    strict =
+        strict && (!known || !flaws_of_der(content_of(X509_EXTENSION_get_data(extension))).any());
   }
   return strict ? "" : "a length or truth value is encoded in a longer way, wanted DER";
 }

@@ -161,9 +161,8 @@ void VerifyChain::declare(CLI::App& app) {
 }
 
 bool VerifyChain::is_asked() const {
-  return !chain_.empty() || !roots_.empty() || !crls_.empty() || purpose_ != "any" ||
-         !dns_.empty() || !ip_.empty() || !email_.empty() || !uri_.empty() || !as_.empty() ||
-         max_depth_.has_value();
+  return chain_ || roots_ || crls_ || purpose_ != "any" || dns_ || ip_ || email_ || uri_ ||
+         !as_.empty() || max_depth_;
 }
 
 namespace {
@@ -177,22 +176,26 @@ Result<pki::Purpose> purpose_from(const std::string& text) {
 }
 
 struct NameFlag {
+  std::string_view flag;
   pki::NameForm form;
-  const std::string& value;
+  const std::optional<std::string>& value;
 };
 
 /// The name asked for. An address given as a DNS name is compared as an address (RFC 9525 6.2).
 Result<std::optional<pki::ReferenceName>> reference_from(const std::array<NameFlag, 4>& flags) {
   std::optional<pki::ReferenceName> name;
   for (const NameFlag& flag : flags) {
-    if (flag.value.empty()) continue;
+    if (!flag.value) continue;
     if (name) return usage("--dns, --ip, --email and --uri ask for one name: give one of them");
-    name = pki::ReferenceName{.form = flag.form, .value = flag.value};
+    if (flag.value->empty()) {
+      return usage(fmt::format("{}: found '', wanted the name that is asked for", flag.flag));
+    }
+    name = pki::ReferenceName{.form = flag.form, .value = *flag.value};
     const bool may_be_address = flag.form == pki::NameForm::kIp || flag.form == pki::NameForm::kDns;
-    const auto octets = may_be_address ? pki::ip_octets(flag.value) : std::nullopt;
+    const auto octets = may_be_address ? pki::ip_octets(*flag.value) : std::nullopt;
     if (octets) name = pki::ReferenceName{.form = pki::NameForm::kIp, .value = *octets};
     if (!octets && flag.form == pki::NameForm::kIp) {
-      return usage("--ip: found '" + base::printable(flag.value, 60) + "', wanted an address");
+      return usage("--ip: found '" + base::printable(*flag.value, 60) + "', wanted an address");
     }
   }
   return name;
@@ -213,24 +216,24 @@ Result<std::vector<std::string>> deciding_from(const std::vector<std::string>& a
 
 int VerifyChain::run(Session& session, const std::string& at) const {
   const auto judge = [&]() -> Result<Judgement> {
-    if (chain_.empty() || roots_.empty()) {
+    if (!chain_ || !roots_) {
       return usage("judging a chain takes both --chain and --root");
     }
     Judgement judgement;
     pki::ChainQuestion& question = judgement.question;
     MESHTRUST_TRY(question.at, time_or_now(session, at));
     MESHTRUST_TRY(question.purpose, purpose_from(purpose_));
-    MESHTRUST_TRY(question.name, reference_from({NameFlag{pki::NameForm::kDns, dns_},
-                                                 NameFlag{pki::NameForm::kIp, ip_},
-                                                 NameFlag{pki::NameForm::kEmail, email_},
-                                                 NameFlag{pki::NameForm::kUri, uri_}}));
+    MESHTRUST_TRY(question.name, reference_from({NameFlag{"--dns", pki::NameForm::kDns, dns_},
+                                                 NameFlag{"--ip", pki::NameForm::kIp, ip_},
+                                                 NameFlag{"--email", pki::NameForm::kEmail, email_},
+                                                 NameFlag{"--uri", pki::NameForm::kUri, uri_}}));
     MESHTRUST_TRY(judgement.deciding, deciding_from(as_));
     question.most_intermediates = max_depth_;
     base::Files& files = session.around.files;
-    MESHTRUST_TRY(question.chain, read(files, chain_, pki::path_certificates_from_pem));
-    MESHTRUST_TRY(question.anchors, read(files, roots_, pki::path_certificates_from_pem));
-    if (!crls_.empty()) {
-      MESHTRUST_TRY(question.crls, read(files, crls_, pki::path_crls_from_pem));
+    MESHTRUST_TRY(question.chain, read(files, *chain_, pki::path_certificates_from_pem));
+    MESHTRUST_TRY(question.anchors, read(files, *roots_, pki::path_certificates_from_pem));
+    if (crls_) {
+      MESHTRUST_TRY(question.crls, read(files, *crls_, pki::path_crls_from_pem));
       question.asks_revocation = true;
     }
     for (const std::string_view one : pki::chain_judges()) {

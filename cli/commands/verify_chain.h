@@ -26,14 +26,14 @@ class VerifyChain {
   int run(Session& session, const std::string& at) const;
 
  private:
-  std::string chain_;
-  std::string roots_;
-  std::string crls_;
+  std::optional<std::string> chain_;
+  std::optional<std::string> roots_;
+  std::optional<std::string> crls_;
   std::string purpose_ = "any";
-  std::string dns_;
-  std::string ip_;
-  std::string email_;
-  std::string uri_;
+  std::optional<std::string> dns_;
+  std::optional<std::string> ip_;
+  std::optional<std::string> email_;
+  std::optional<std::string> uri_;
   std::vector<std::string> as_;
   std::optional<std::size_t> max_depth_;
 };

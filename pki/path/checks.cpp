@@ -158,6 +158,8 @@ std::optional<PathFailure> check_alone(const PathCertificate& certificate,
 
 bool is_readable(const PathCertificate& certificate, Role role, const Rules& rules) {
   static constexpr std::array kReading = {Check::kDer,
+                                          Check::kDerTags,
+                                          Check::kDerPadding,
                                           Check::kSerialNegative,
                                           Check::kSignatureAlgorithmsEqual,
                                           Check::kEncodingOfTimes,

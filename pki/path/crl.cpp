@@ -144,6 +144,20 @@ void read_times(const Reading& reading) {
   if (!end) reading.defect("a nextUpdate that is no time");
 }
 
+/// Whether the signature algorithm in what is signed equals the one beside the signature (RFC 5280
+/// 5.1.1.2). OpenSSL shows the latter only.
+bool equals_outside(base::ByteView der) {
+  const auto list = first_element(der);
+  const auto inside = list ? first_element(list->content) : std::nullopt;
+  if (!inside) return false;
+  const auto outer = first_element(list->content.subspan(inside->whole.size()));
+  auto first = first_element(inside->content);
+  if (first && first->tag == V_ASN1_INTEGER) {
+    first = first_element(inside->content.subspan(first->whole.size()));
+  }
+  return first && outer && std::ranges::equal(first->whole, outer->whole);
+}
+
 CrlFacts read_crl(X509_CRL& crl, base::ByteView der) {
   CrlFacts facts;
   const Reading reading{crl, facts};
@@ -154,8 +168,9 @@ CrlFacts read_crl(X509_CRL& crl, base::ByteView der) {
   X509_CRL_get0_signature(&crl, nullptr, &algorithm);
   facts.signature = path_signature(algorithm, algorithm);
   constexpr long kVersion2 = 1;
-  if (X509_CRL_get_version(&crl) > kVersion2) reading.defect("an unknown version", "2");
-  if (!is_strict_der(der)) reading.defect("another encoding than DER");
+  if (X509_CRL_get_version(&crl) != kVersion2) reading.defect("another version", "2");
+  if (!equals_outside(der)) reading.defect("one signature algorithm inside, another outside");
+  if (flaws_of_der(der).any()) reading.defect("another encoding than DER");
   read_times(reading);
   read_extensions(reading);
   std::string issuer;  // carried on from entry to entry

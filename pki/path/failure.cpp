@@ -12,6 +12,10 @@ namespace {
 constexpr std::array kChecks = {
     CheckInfo{Check::kDer, "not_der", "X.690 10, RFC 5280 4.1",
               "lengths, truth values and times are encoded in the one way of DER"},
+    CheckInfo{Check::kDerTags, "not_der_tags", "X.690 8, 10.2",
+              "sequences and sets are constructed, and strings are in one piece"},
+    CheckInfo{Check::kDerPadding, "not_der_padding", "X.690 11.2.1",
+              "the unused bits of a BIT STRING are zero, and seven at most"},
     CheckInfo{Check::kVersion, "version_mismatch", "RFC 5280 4.1.2.1",
               "extensions need version 3, unique identifiers version 2 or 3"},
     CheckInfo{Check::kSerialNegative, "serial_negative", "RFC 5280 4.1.2.2",

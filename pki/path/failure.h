@@ -12,6 +12,8 @@ namespace meshtrust::pki {
 enum class Check : std::uint8_t {
   // The certificate by itself.
   kDer,
+  kDerTags,
+  kDerPadding,
   kVersion,
   kSerialNegative,
   kSerialZero,

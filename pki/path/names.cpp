@@ -73,6 +73,21 @@ std::optional<SplitUri> split_uri(std::string_view uri) {
   return parts;
 }
 
+/// Where the '@' stands: behind the closing quote of a quoted local part, which may hold others
+/// (RFC 5321 4.1.2).
+std::size_t end_of_local_part(std::string_view address) {
+  if (!address.starts_with('"')) return address.find('@');
+  for (std::size_t i = 1; i < address.size(); ++i) {
+    if (address[i] == '\\') {
+      ++i;
+    } else if (address[i] == '"') {
+      const bool ends = i + 1 < address.size() && address[i + 1] == '@';
+      return ends ? i + 1 : std::string_view::npos;
+    }
+  }
+  return std::string_view::npos;
+}
+
 }  // namespace
 
 std::string PathName::key() const {
@@ -130,10 +145,11 @@ bool is_dns_name(std::string_view text, bool wildcard) {
 }
 
 std::optional<Mailbox> mailbox_of(std::string_view address) {
-  const auto at = address.find('@');
+  const auto at = end_of_local_part(address);
   if (at == std::string_view::npos || at == 0) return std::nullopt;
   const Mailbox box{.local = address.substr(0, at), .domain = address.substr(at + 1)};
-  const auto printable = [](char c) { return c > ' ' && c < 0x7f; };
+  const char least = box.local.starts_with('"') ? ' ' : '!';
+  const auto printable = [least](char c) { return c >= least && c < 0x7f; };
   if (!std::ranges::all_of(box.local, printable) || !is_dns_name(box.domain, false)) {
     return std::nullopt;
   }

@@ -69,7 +69,10 @@ void check_frame(const X509& certificate, PathFacts& facts) {
     facts.defects.push_back(
         {.check = check, .found = std::move(found), .wanted = std::move(wanted)});
   };
-  if (!is_strict_der(facts.der)) add(Check::kDer, "another encoding");
+  const DerFlaws flaws = flaws_of_der(facts.der);
+  if (flaws.lengths) add(Check::kDer, "another encoding");
+  if (flaws.tags) add(Check::kDerTags, "a tag of the other kind");
+  if (flaws.padding) add(Check::kDerPadding, "a BIT STRING with unused bits that are set");
   const bool extended = X509_get_ext_count(&certificate) > 0;
   const ASN1_BIT_STRING* issuer_id = nullptr;
   const ASN1_BIT_STRING* subject_id = nullptr;

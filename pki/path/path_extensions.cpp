@@ -136,6 +136,11 @@ std::vector<PathSubtree> subtrees_of(const STACK_OF(GENERAL_SUBTREE) * stack) {
   return out;
 }
 
+/// There, and of none. Two of them are a defect of form.
+bool is_empty(const STACK_OF(GENERAL_SUBTREE) * stack) {
+  return stack != nullptr && sk_GENERAL_SUBTREE_num(stack) == 0;
+}
+
 void read_distribution_points(const Reading& reading, const CRL_DIST_POINTS* points) {
   reading.facts.has_distribution_points = true;
   for (int i = 0; i < sk_DIST_POINT_num(points); ++i) {
@@ -196,14 +201,16 @@ void read_mappings(const Reading& reading, const POLICY_MAPPINGS* mappings) {
 
 /// Whether `name` has the form that its kind asks for, whatever it names.
 bool is_well_formed(const PathGeneralName& name) {
-  const auto ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80 && c != '\0'; };
+  const auto printable = [](char c) { return c > ' ' && c < 0x7f; };
+  const auto printable_or_blank = [](char c) { return c >= ' ' && c < 0x7f; };  // in quotes
   switch (name.form) {
     case NameForm::kIp:
       return name.value.size() == 4 || name.value.size() == 16;
-    case NameForm::kDns:
     case NameForm::kEmail:
+      return !name.value.empty() && std::ranges::all_of(name.value, printable_or_blank);
+    case NameForm::kDns:
     case NameForm::kUri:
-      return !name.value.empty() && std::ranges::all_of(name.value, ascii);
+      return !name.value.empty() && std::ranges::all_of(name.value, printable);
     default:
       return true;
   }
@@ -255,6 +262,9 @@ void take(const Reading& reading, int nid, bool critical, void* decoded) {
       facts.constraints = PathConstraints{.critical = critical,
                                           .permitted = subtrees_of(owned->permittedSubtrees),
                                           .excluded = subtrees_of(owned->excludedSubtrees)};
+      if (is_empty(owned->permittedSubtrees) != is_empty(owned->excludedSubtrees)) {
+        reading.defect(Check::kExtensionEmpty, "nameConstraints with a list of none");
+      }
       break;
     }
     case NID_crl_distribution_points:
@@ -313,6 +323,29 @@ void check_flag(const Reading& reading, int nid, const std::string& name, bool c
   }
 }
 
+/// Whether `value` is a SEQUENCE with an element that says it is primitive.
+bool has_primitive_part(base::ByteView value) {
+  constexpr unsigned kConstructedBit = 0x20;
+  const auto whole = first_element(value);
+  base::ByteView rest = whole ? whole->content : base::ByteView();
+  while (!rest.empty()) {
+    const auto part = first_element(rest);
+    if (!part) return false;
+    if ((rest.front() & kConstructedBit) == 0) return true;
+    rest = rest.subspan(part->whole.size());
+  }
+  return false;
+}
+
+/// Whether it is a list (SIZE 1..MAX) of none. Those that are taken are looked at there.
+bool is_empty_list(int nid, base::ByteView value) {
+  static constexpr std::array kLists = {NID_policy_mappings, NID_crl_distribution_points,
+                                        NID_freshest_crl,    NID_info_access,
+                                        NID_sinfo_access,    NID_issuer_alt_name};
+  const auto whole = first_element(value);
+  return whole && whole->content.empty() && std::ranges::find(kLists, nid) != kLists.end();
+}
+
 /// Known ones that nothing is taken of are decoded all the same.
 void read_one(const Reading& reading, const X509_EXTENSION* extension) {
   const bool critical = X509_EXTENSION_get_critical(extension) == 1;
@@ -322,6 +355,13 @@ void read_one(const Reading& reading, const X509_EXTENSION* extension) {
   check_flag(reading, nid, name, critical);
   const X509V3_EXT_METHOD* method = X509V3_EXT_get(mutable_extension);
   if (method == nullptr || method->it == nullptr) return;
+  const base::ByteView value = content_of(X509_EXTENSION_get_data(mutable_extension));
+  const DerFlaws flaws = flaws_of_der(value);
+  if (flaws.tags || (nid == NID_name_constraints && has_primitive_part(value))) {
+    reading.defect(Check::kDerTags, name);
+  }
+  if (flaws.padding) reading.defect(Check::kDerPadding, name);
+  if (is_empty_list(nid, value)) reading.defect(Check::kExtensionEmpty, name);
   void* decoded = decode_to_end(extension);
   if (decoded == nullptr) {
     reading.defect(Check::kExtensionReadable, name);
@@ -342,7 +382,7 @@ void* decode_to_end(const X509_EXTENSION* extension) {
   ASN1_VALUE* decoded =
       ASN1_item_d2i(nullptr, &next, static_cast<long>(value.size()), ASN1_ITEM_ptr(method->it));
   forget_openssl_errors();
-  if (decoded != nullptr && (next != value.data() + value.size() || !is_strict_der(value))) {
+  if (decoded != nullptr && (next != value.data() + value.size() || flaws_of_der(value).lengths)) {
     ASN1_item_free(decoded, ASN1_ITEM_ptr(method->it));
     return nullptr;
   }

@@ -28,8 +28,18 @@ void read_path_extensions(const X509& certificate, PathFacts& facts);
 /// A decoded extension, or null when `extension` does not decode to its end.
 void* decode_to_end(const X509_EXTENSION* extension);
 
-/// All lengths definite and as short as they can be, truth values 0 or 255, nothing left over
-/// (X.690 10.1, 11.1); looks into constructed elements alone.
-bool is_strict_der(base::ByteView der);
+/// What is not DER about an encoding that may well be BER.
+struct DerFlaws {
+  /// A length that is indefinite or longer than need be, a truth value other than 0 and 255,
+  /// something left over (X.690 10.1, 11.1).
+  bool lengths = false;
+  bool tags = false;  ///< a SEQUENCE or SET that says it is primitive, or a string in parts (10.2)
+  bool padding = false;  ///< a BIT STRING whose unused bits are not zero, or too many (11.2.1)
+
+  bool any() const { return lengths || tags || padding; }
+};
+
+/// Looks into constructed elements alone.
+DerFlaws flaws_of_der(base::ByteView der);
 
 }  // namespace meshtrust::pki

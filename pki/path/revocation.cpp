@@ -130,6 +130,12 @@ class StatusQuestion {
       return refuse(Check::kCrlScope, "a list for certificates of another kind",
                     subject().is_ca ? "for CAs" : "for leaves");
     }
+    // A certificate that names no other issuer of lists expects them to be its own issuer's alone.
+    const bool expects_indirect = std::ranges::any_of(
+        points, [](const PathDistributionPoint& point) { return !point.crl_issuer.empty(); });
+    if (own && scope.indirect && scope.point.has_name && !expects_indirect) {
+      return refuse(Check::kCrlScope, "an indirect list", "a direct one");
+    }
     const bool covered = std::ranges::any_of(points, [&scope](const PathDistributionPoint& point) {
       return covers_point(scope, point);
     });

@@ -148,6 +148,8 @@ Rules make_go_rules() {
   rules.name = "go";
   rules.version = kGoVersion;
   rules.places = table_of({{Check::kDer, kEverywhere},
+                           {Check::kDerTags, kEverywhere},
+                           {Check::kDerPadding, kEverywhere},
                            {Check::kSerialNegative, kEverywhere},
                            {Check::kSignatureAlgorithmsEqual, kEverywhere},
                            {Check::kEncodingOfTimes, kEverywhere},
@@ -213,7 +215,9 @@ Rules make_boringssl_rules() {
   Rules rules;
   rules.name = "boringssl";
   rules.version = "BoringSSL of boring 5.4, set as Envoy sets it";
-  rules.places = table_of({{Check::kVersion, kEverywhere},
+  rules.places = table_of({{Check::kDerTags, kEverywhere},
+                           {Check::kDerPadding, kEverywhere},
+                           {Check::kVersion, kEverywhere},
                            {Check::kSignatureAlgorithmsEqual, kBelowAnchor},
                            {Check::kEncodingOfTimes, kEverywhere},
                            {Check::kPathLengthWithoutCa, kEverywhere},
@@ -286,6 +290,13 @@ std::string webpki_unreadable(const PathFacts& certificate, Role role) {
   for (const std::string_view object : kRemembered) {
     if (std::ranges::count(certificate.extensions, object) > 1) return "an extension twice";
   }
+  // Of an anchor it reads the constraints and nothing else.
+  const auto spoils_anchor = [](const Defect& defect) {
+    return defect.check == Check::kDerTags && defect.found == "nameConstraints";
+  };
+  if (role == Role::kAnchor && std::ranges::any_of(certificate.defects, spoils_anchor)) {
+    return "nameConstraints";
+  }
   constexpr long kLongest = 255;
   if (role != Role::kAnchor && certificate.path_length.value_or(0) > kLongest) {
     return "path length " + std::to_string(*certificate.path_length);
@@ -298,6 +309,7 @@ Rules make_webpki_rules() {
   rules.name = "webpki";
   rules.version = "rustls-webpki 0.103 with ring";
   rules.places = table_of({{Check::kDer, kEverywhere},
+                           {Check::kDerTags, kBelowAnchor},
                            {Check::kSignatureAlgorithmsEqual, kEverywhere},
                            {Check::kEncodingOfTimes, kBelowAnchor},
                            {Check::kValidityOrder, kBelowAnchor},

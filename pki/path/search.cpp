@@ -220,12 +220,23 @@ class Search {
     return false;
   }
 
+  /// How long the path would be with `candidate`. For us those that count are those that count
+  /// against a path length (RFC 5280 4.2.1.9), as long as somebody's limit is asked about.
+  std::size_t counted_with(const PathCertificate& candidate) const {
+    if (&rules_ != &own_rules() || path_.size() > kDeepest) return path_.size();
+    const auto is_counted = [](const PathCertificate* one) {
+      return !one->facts().is_self_issued();
+    };
+    return static_cast<std::size_t>(std::count_if(path_.begin() + 1, path_.end(), is_counted)) +
+           (is_counted(&candidate) ? 1 : 0);
+  }
+
   bool try_candidate(const Candidate& candidate) {
     if (!take_candidate()) return false;
     if (repeats(*candidate.certificate)) return false;
-    if (!candidate.is_anchor && path_.size() > most_intermediates_) {
+    if (!candidate.is_anchor && counted_with(*candidate.certificate) > most_intermediates_) {
       note(failure_of(Check::kDepth, *candidate.certificate, Role::kIntermediate, path_.size(),
-                      base::count_of(path_.size(), "intermediate"),
+                      base::count_of(counted_with(*candidate.certificate), "intermediate"),
                       "at most " + std::to_string(most_intermediates_)),
            path_.size());
       return false;

@@ -7,6 +7,7 @@ namespace {
 constexpr unsigned kConstructedBit = 0x20;
 constexpr unsigned kClassMask = 0xc0;
 constexpr int kDeepest = 32;
+constexpr int kEmbeddedValue = 11;  ///< EMBEDDED PDV
 
 /// The length that DER needs for `size`, as octets.
 std::size_t shortest_length(std::size_t size) {
@@ -18,30 +19,57 @@ std::size_t shortest_length(std::size_t size) {
   return octets;
 }
 
-bool is_strict(base::ByteView der, int depth) {
+bool is_boolean(base::ByteView content) {
+  return content.size() == 1 && (content[0] == 0 || content[0] == 0xff);
+}
+
+/// Whether an element of this tag is made of others (X.690 8).
+bool is_made_of_others(int tag) {
+  return tag == V_ASN1_SEQUENCE || tag == V_ASN1_SET || tag == V_ASN1_EXTERNAL ||
+         tag == kEmbeddedValue;
+}
+
+/// The first octet counts the bits of the last that do not belong to it; they are zero (X.690
+/// 11.2.1).
+bool has_clean_padding(base::ByteView bits) {
+  constexpr unsigned kMostUnused = 7;
+  if (bits.empty() || bits.front() > kMostUnused) return false;
+  const unsigned unused = bits.front();
+  if (bits.size() == 1) return unused == 0;
+  return (bits.back() & ((1U << unused) - 1U)) == 0;
+}
+
+void look(base::ByteView der, int depth, DerFlaws& flaws) {
   while (!der.empty()) {
     const auto element = first_element(der);
-    if (!element || depth > kDeepest) return false;
     const unsigned first = der.front();
-    const std::size_t header = element->whole.size() - element->content.size();
     constexpr unsigned kLongTag = 0x1f;
-    if ((first & kLongTag) == kLongTag) return false;  // no certificate has such tags
-    if (header != 1 + shortest_length(element->content.size())) return false;
-    const bool universal = (first & kClassMask) == 0;
-    if (universal && element->tag == V_ASN1_BOOLEAN) {
-      if (element->content.size() != 1) return false;
-      if (element->content[0] != 0 && element->content[0] != 0xff) return false;
+    // No certificate has tags that are written in several octets.
+    if (!element || depth > kDeepest || (first & kLongTag) == kLongTag) {
+      flaws.lengths = true;
+      return;
     }
-    if ((first & kConstructedBit) != 0 && !is_strict(element->content, depth + 1)) return false;
+    const std::size_t header = element->whole.size() - element->content.size();
+    if (header != 1 + shortest_length(element->content.size())) flaws.lengths = true;
+    const bool constructed = (first & kConstructedBit) != 0;
+    if ((first & kClassMask) == 0) {
+      if (constructed != is_made_of_others(element->tag)) flaws.tags = true;
+      if (element->tag == V_ASN1_BOOLEAN && !is_boolean(element->content)) flaws.lengths = true;
+      if (element->tag == V_ASN1_BIT_STRING && !has_clean_padding(element->content)) {
+        flaws.padding = true;
+      }
+    }
+    if (constructed) look(element->content, depth + 1, flaws);
     der = der.subspan(element->whole.size());
   }
-  return true;
 }
 
 }  // namespace
 
-bool is_strict_der(base::ByteView der) {
-  return is_strict(der, 0);
+DerFlaws flaws_of_der(base::ByteView der) {
+  DerFlaws flaws;
+  look(der, 0, flaws);
+  return flaws;
 }
 
 }  // namespace meshtrust::pki

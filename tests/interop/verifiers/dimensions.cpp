@@ -235,6 +235,32 @@ const std::vector<Dimension>& table() {
              any.with("authorityInfoAccess", "critical,OCSP;URI:http://ocsp.example.com");
          }
        }},
+      {"extension in another encoding",
+       [](Draft& d, Dice& r) {
+         Forgery& any = pick(r, std::vector<int>{0, 1}) == 0 ? d.leaf() : d.middle(r);
+         switch (roll(r, 6)) {
+           case 0:  // unused bits that are set
+             any.with("keyUsage", "critical,DER:030202FF");
+             break;
+           case 1:  // a SEQUENCE that says it is primitive
+             any.with("extendedKeyUsage", "DER:100A06082B06010505070301");
+             break;
+           case 2:  // permitted subtrees that say they are primitive: example.com
+             d.middle(r).with("nameConstraints",
+                              "critical,DER:3011800F300D820B6578616D706C652E636F6D");
+             break;
+           case 3:  // a list of permitted subtrees without one: excluded example.net
+             d.middle(r).with("nameConstraints",
+                              "critical,DER:3013A000A10F300D820B6578616D706C652E6E6574");
+             break;
+           case 4:  // a list of none
+             any.with("crlDistributionPoints", "DER:3000");
+             break;
+           default:  // a name with a control character
+             d.leaf().with("subjectAltName",
+                           "DER:3016820F7765622E6578616D706C652E636F6D8203610A62");
+         }
+       }},
       {"policies",
        [](Draft& d, Dice& r) {
          for (std::size_t i = 1; i < d.levels.size(); ++i) {
