@@ -303,6 +303,7 @@ void Ledger::append(Action action, const pki::Certificate* certificate) {
     LedgerEntry& entry = entries_[position_.find(action.fingerprint)->second];
     entry.state = delivery_after(action.event);
     entry.state_since = action.at;
+    entry.was_written = entry.state == Delivery::kPushed && action.detail.starts_with(kWrittenTo);
   } else if (is_about_lists(action.event)) {
     LedgerEntry& entry = entries_[position_.find(action.fingerprint)->second];
     if (action.event == Event::kRevoked) {

@@ -56,6 +56,10 @@ enum class Event {
 std::string_view name_of(Event event);
 std::optional<Event> event_from_name(std::string_view name);
 
+/// How the detail of `kPushed` begins where a person got files and nobody knows what became of
+/// them.
+inline constexpr std::string_view kWrittenTo = "written to ";
+
 /// One line of the log.
 struct Action {
   std::int64_t sequence = 0;  ///< from 1, without gaps
@@ -83,6 +87,7 @@ struct LedgerEntry {
   base::Instant minted_at;
   Delivery state = Delivery::kMinted;
   base::Instant state_since;
+  bool was_written = false;  ///< pushed, as files to a person: see `kWrittenTo`
   std::optional<Revocation> revoked = {};
   std::string newest_list = {};  ///< DER of the last list made of this CA, in base64; or empty
   /// Of a root below another organisation's CA: its own certificate by that CA, then what is above

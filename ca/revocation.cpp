@@ -35,6 +35,11 @@ bool may_be_in_use(const LedgerEntry& entry, Instant at) {
          at <= entry.certificate.facts().not_after;
 }
 
+bool is_live(const LedgerEntry& entry, Instant at) {
+  return entry.kind == AuthorityKind::kIntermediate && entry.state == Delivery::kPushed &&
+         is_in_force(entry.certificate, at);
+}
+
 Result<std::vector<RevocationList>> lists_made_of(const LedgerEntry& entry) {
   std::vector<RevocationList> lists;
   if (entry.newest_list.empty()) return lists;
@@ -81,8 +86,8 @@ std::vector<pki::RevokedCertificate> revoked_in(const std::vector<LedgerEntry>& 
 }  // namespace
 
 std::vector<std::string> revocation_reasons() {
-  return {"keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation",
-          "privilegeWithdrawn"};
+  return {"keyCompromise", "cACompromise",         "affiliationChanged",
+          "superseded",    "cessationOfOperation", "privilegeWithdrawn"};
 }
 
 bool is_last_of_its_cluster(const TrustStore& store, const LedgerEntry& entry, Instant at) {
@@ -90,26 +95,58 @@ bool is_last_of_its_cluster(const TrustStore& store, const LedgerEntry& entry, I
   const auto all = store.issued();
   return std::none_of(all.begin(), all.end(), [&](const LedgerEntry& other) {
     return other.cluster == entry.cluster && other.fingerprint() != entry.fingerprint() &&
-           other.state == Delivery::kPushed && other.minted_at >= entry.minted_at &&
-           !other.revoked && is_in_force(other.certificate, at) &&
-           other.kind == AuthorityKind::kIntermediate;
+           other.minted_at >= entry.minted_at && is_live(other, at) && !other.revoked &&
+           (!other.was_written || entry.was_written);
   });
 }
 
-Result<LedgerEntry> find_issued(const TrustStore& store, std::string_view name) {
+namespace {
+
+Result<LedgerEntry> find_of_cluster(const std::vector<LedgerEntry>& of_cluster,
+                                    std::string_view name,
+                                    Wanted wanted,
+                                    Instant at) {
+  std::vector<LedgerEntry> meant;
+  for (const LedgerEntry& entry : of_cluster) {
+    if (is_live(entry, at) && entry.revoked.has_value() == (wanted == Wanted::kRevoked)) {
+      meant.push_back(entry);
+    }
+  }
+  if (meant.empty()) return of_cluster.back();
+  if (meant.size() == 1) return meant.front();
+  base::Error error{
+      .code = Code::kUsage,
+      .message = fmt::format("cluster '{}' got {} that may be in use", base::printable(name, 80),
+                             base::count_of(meant.size(), "intermediate")),
+      .hints = {"name the one that is meant by its fingerprint:"}};
+  for (const LedgerEntry& entry : meant) {
+    error.hints.push_back(fmt::format("{} (of {})",
+                                      base::group_hex(entry.fingerprint().substr(0, 16)),
+                                      base::format_date(entry.minted_at)));
+  }
+  return fail(std::move(error));
+}
+
+}  // namespace
+
+Result<LedgerEntry> find_issued(const TrustStore& store, std::string_view name, Wanted wanted) {
+  const auto all = store.issued();
+  std::vector<LedgerEntry> of_cluster;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(of_cluster), [name](const auto& entry) {
+    return entry.kind == AuthorityKind::kIntermediate && entry.cluster == name;
+  });
+  if (!of_cluster.empty()) {
+    return find_of_cluster(of_cluster, name, wanted, store.environment().clock.now());
+  }
   std::string digits;
   for (const char c : name) {
-    if (c != ' ' && c != ':')
-      digits += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (c == ' ' || c == ':') continue;
+    digits += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
   const bool is_hex = digits.size() >= kLeastDigits && digits.size() <= 64 &&
                       digits.find_first_not_of("0123456789abcdef") == std::string::npos;
   std::optional<LedgerEntry> found;
-  for (const LedgerEntry& entry : store.issued()) {
-    if (entry.kind == AuthorityKind::kIntermediate && entry.cluster == name) found = entry;
-  }
-  if (found) return *found;
-  for (const LedgerEntry& entry : store.issued()) {
+  for (const LedgerEntry& entry : all) {
     if (!is_hex || !entry.fingerprint().starts_with(digits)) continue;
     if (found) {
       return fail(Code::kUsage,
@@ -124,6 +161,12 @@ Result<LedgerEntry> find_issued(const TrustStore& store, std::string_view name) 
                           "fingerprint '{0}'",
                           base::printable(name, 80)),
               "'meshtrust ca list' shows what it issued; a fingerprint needs 16 digits at least");
+}
+
+const RevocationList& ListSet::first_to_end() const {
+  return *std::min_element(lists.begin(), lists.end(), [](const auto& a, const auto& b) {
+    return a.facts().next_update < b.facts().next_update;
+  });
 }
 
 Result<ListSet> newest_lists(const TrustStore& store) {
@@ -157,11 +200,101 @@ Status refuse_gaps(const ListSet& set, Instant at) {
   }
   error.message += ": Envoy would refuse every workload below";
   error.hints = {
-      "an intermediate's key is forgotten once it is pushed, so its list is made at "
-      "minting or not at all: mint a successor, and record the old one as unused",
-      "or give a list that whoever has the key has made, with --with FILE"};
+      "a CA whose key is elsewhere: 'meshtrust ca crl --with FILE' takes the list that whoever has "
+      "the key has made, and keeps it",
+      "a CA that nothing uses any more: 'meshtrust ca revoke FINGERPRINT --unused' notes that"};
   return fail(std::move(error));
 }
+
+Result<std::vector<Certificate>> lacking_a_list(const TrustStore& store) {
+  MESHTRUST_TRY(const ListSet set, newest_lists(store));
+  auto bare = pki::without_list(set.authorities, set.lists, store.environment().clock.now());
+  const auto root = store.root();
+  std::erase_if(bare, [&root](const Certificate& one) { return root && one == root->issuer(); });
+  return bare;
+}
+
+namespace {
+
+/// The number of a list, longer ones being larger.
+std::pair<std::size_t, std::string> order_of(const RevocationList& list) {
+  const std::string digits = list.facts().number.value_or("");
+  return {digits.size(), digits};
+}
+
+/// Puts `supplied` into `set`, in place of older ones. What is to be kept in the ledger is
+/// returned.
+Result<std::vector<Action>> take_supplied(const std::vector<RevocationList>& supplied,
+                                          const std::vector<LedgerEntry>& entries,
+                                          ListSet& set,
+                                          const Who& who) {
+  std::vector<Action> kept;
+  for (const RevocationList& list : supplied) {
+    const auto issuer = std::find_if(set.authorities.begin(), set.authorities.end(),
+                                     [&list](const Certificate& one) { return list.is_of(one); });
+    if (issuer == set.authorities.end()) {
+      return fail(Code::kRefused,
+                  fmt::format("a list of '{}' was given, which is no CA of this mesh",
+                              list.facts().issuer));
+    }
+    if (issuer == set.authorities.begin()) {
+      return fail(Code::kRefused, fmt::format("a list of '{}' was given, whose lists are made here",
+                                              list.facts().issuer));
+    }
+    const auto known = std::find_if(set.lists.begin(), set.lists.end(),
+                                    [&issuer](const auto& one) { return one.is_of(*issuer); });
+    if (known != set.lists.end() && order_of(*known) >= order_of(list)) {
+      if (*known == list) continue;
+      return fail(
+          Code::kRefused,
+          fmt::format("the list of '{}' that was given has number {}, and there is one with "
+                      "number {}",
+                      list.facts().issuer, list.facts().number.value_or("none"),
+                      known->facts().number.value_or("none")));
+    }
+    if (known != set.lists.end()) set.lists.erase(known);
+    set.lists.push_back(list);
+    const auto entry = std::find_if(entries.begin(), entries.end(), [&issuer](const auto& one) {
+      return one.fingerprint() == issuer->fingerprint();
+    });
+    if (entry == entries.end()) continue;
+    kept.push_back({.who = who,
+                    .event = Event::kListMade,
+                    .fingerprint = entry->fingerprint(),
+                    .cluster = entry->cluster,
+                    .detail = base::to_base64(list.der())});
+  }
+  return kept;
+}
+
+/// A CA that somebody else's list names, and that is not revoked by us, would be cut off by
+/// accident.
+Status refuse_surprises(const ListSet& set, const std::vector<LedgerEntry>& entries) {
+  for (const Certificate& one : set.authorities) {
+    const auto entry = std::find_if(entries.begin(), entries.end(), [&one](const auto& each) {
+      return each.fingerprint() == one.fingerprint();
+    });
+    if (entry != entries.end() && entry->revoked) continue;
+    for (const Certificate& issuer : set.authorities) {
+      if (one.facts().issuer_der != issuer.facts().subject_der) continue;
+      for (const RevocationList& list : set.lists) {
+        const auto& revoked = list.facts().revoked;
+        const bool named = std::any_of(revoked.begin(), revoked.end(), [&one](const auto& each) {
+          return each.serial == one.facts().serial;
+        });
+        if (!named || !list.is_of(issuer)) continue;
+        return fail(Code::kRefused,
+                    fmt::format("the list of '{}' revokes '{}': with it every workload below would "
+                                "be refused",
+                                issuer.facts().subject, one.facts().subject),
+                    "ask whoever made that list");
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<ListSet> make_lists(TrustStore& store,
                            const StoreLock& lock,
@@ -174,14 +307,14 @@ Result<ListSet> make_lists(TrustStore& store,
                 fmt::format("trust store '{}' has no root yet", store.path().string()));
   }
   const Instant now = store.environment().clock.now();
-  const Instant end = std::min(now + request.lifetime, root->issuer().facts().not_after);
-  if (end - now < kShortest) {
-    return fail(Code::kRefused,
-                fmt::format("a list of {} would be over before anybody notices that it was not "
-                            "refreshed, and then every connection fails: wanted at least {}",
-                            base::format_duration(std::max(end - now, base::Seconds{0})),
-                            base::format_duration(kShortest)));
+  if (request.lifetime < kShortest) {
+    return fail(
+        Code::kRefused,
+        fmt::format("a list of {} would be over before anybody notices that it was not "
+                    "refreshed, and then every connection fails: wanted at least {}",
+                    base::format_duration(request.lifetime), base::format_duration(kShortest)));
   }
+  const Instant end = std::min(now + request.lifetime, root->issuer().facts().not_after);
   MESHTRUST_TRY(ListSet set, newest_lists(store));
   const auto entries = store.issued();
   const auto own = std::find_if(entries.begin(), entries.end(), [&root](const auto& entry) {
@@ -199,11 +332,15 @@ Result<ListSet> make_lists(TrustStore& store,
   // The one before, if any, stands first.
   if (!own->newest_list.empty()) set.lists.erase(set.lists.begin());
   set.lists.insert(set.lists.begin(), list);
-  set.lists.insert(set.lists.end(), request.supplied.begin(), request.supplied.end());
+  MESHTRUST_TRY(const std::vector<Action> kept, take_supplied(request.supplied, entries, set, who));
   MESHTRUST_TRY_DO(refuse_gaps(set, now));
+  MESHTRUST_TRY_DO(refuse_surprises(set, entries));
   if (const std::size_t size = pki::to_pem(set.lists).size(); size > kLargestFile) {
     return fail(Code::kRefused, fmt::format("the lists would take {} bytes, and a Secret holds {}",
                                             size, kLargestFile));
+  }
+  for (const Action& action : kept) {
+    MESHTRUST_TRY_DO(store.append(lock, action));
   }
   MESHTRUST_TRY_DO(store.append(lock, Action{.who = who,
                                              .event = Event::kListMade,

@@ -15,25 +15,40 @@ namespace meshtrust::ca {
 /// The reasons that a person may give (RFC 5280 5.3.1).
 std::vector<std::string> revocation_reasons();
 
-/// Whether the certificate is the one that its cluster lives on: pushed, in force, and nothing
-/// pushed later that is in force and not revoked.
+/// Whether the certificate is the one that its cluster lives on: in force, and nothing pushed later
+/// that is in force and not revoked. Files that a person got are no successor of what was read back
+/// from a cluster.
 bool is_last_of_its_cluster(const TrustStore& store, const LedgerEntry& entry, base::Instant at);
 
+/// Which of a cluster's certificates its name stands for.
+enum class Wanted { kInUse, kRevoked };
+
 /// The certificate that `name` means: a fingerprint (16 digits at least, blanks and colons
-/// forgiven), or a cluster, of which the newest. kNotFound when there is none, kUsage when digits
-/// begin several fingerprints.
-base::Result<LedgerEntry> find_issued(const TrustStore& store, std::string_view name);
+/// forgiven), or a cluster, of which the one that was pushed, is in force and not revoked (or is
+/// revoked); where none was pushed, the newest. kNotFound when there is none, kUsage when it may be
+/// several.
+base::Result<LedgerEntry> find_issued(const TrustStore& store,
+                                      std::string_view name,
+                                      Wanted wanted);
 
 struct ListRequest {
-  base::Seconds lifetime = base::days(90);    ///< of the root's list; the others end with their CA
-  std::vector<pki::RevocationList> supplied;  ///< of CAs whose key is elsewhere
+  base::Seconds lifetime = base::days(90);  ///< of the root's list; the others end with their CA
+  /// Of CAs whose key is elsewhere. Those of CAs that this store signed are kept in its ledger.
+  std::vector<pki::RevocationList> supplied;
 };
 
 /// A set of lists as a whole mesh needs it, the same in every cluster.
 struct ListSet {
   std::vector<pki::RevocationList> lists;
   std::vector<pki::Certificate> authorities;  ///< of whom there is one each
+
+  /// The one that ends first. There is one.
+  const pki::RevocationList& first_to_end() const;
 };
+
+/// The CAs of this store that some chain may hold and of which it knows no list in force, but for
+/// the root, whose list can be made.
+base::Result<std::vector<pki::Certificate>> lacking_a_list(const TrustStore& store);
 
 /// The newest list of every CA that some chain of the mesh may hold, as far as this store has made
 /// one: the root's first, then those of intermediates, oldest first; a CA that has ended is left
@@ -49,8 +64,9 @@ base::Status refuse_gaps(const ListSet& set, base::Instant at);
 /// root's is made now, with a number larger than any before, and recorded before this returns;
 /// those of intermediates were made with them, or are among `supplied`.
 ///
-/// kRefused where `refuse_gaps` says so, when the lifetime is shorter than a week, or the file
-/// would exceed what a Secret holds.
+/// kRefused where `refuse_gaps` says so, when the lifetime asked for is shorter than a week, the
+/// file would exceed what a Secret holds, a list was supplied that is of none of these CAs or of
+/// one whose lists are made here, or one revokes a CA that this ledger did not revoke.
 base::Result<ListSet> make_lists(TrustStore& store,
                                  const StoreLock& lock,
                                  const pki::Signer& root_key,

@@ -137,6 +137,7 @@ Json write(const StoreFacts& store) {
                {"keyIsEncrypted", store.key_is_encrypted},
                {"roots", store.roots},
                {"lists", store.lists},
+               {"withoutList", store.without_list},
                {"issued", Json::array()}};
   if (store.root) json["root"] = *store.root;
   for (const IssuedFacts& issued : store.issued) {
@@ -150,6 +151,7 @@ void read(const Json& json, StoreFacts& store) {
   store.key_is_encrypted = value<bool>(json, "keyIsEncrypted");
   store.roots = value<std::vector<std::string>>(json, "roots");
   store.lists = value<std::string>(json, "lists");
+  store.without_list = value<std::vector<std::string>>(json, "withoutList");
   for (const Json& entry : field(json, "issued")) {
     read(entry, store.issued.emplace_back());
   }

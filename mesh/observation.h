@@ -91,6 +91,7 @@ struct StoreFacts {
   /// PEM of the newest revocation list of every CA that may be in use; the root's, where one was
   /// ever made, comes first.
   std::string lists;
+  std::vector<std::string> without_list;  ///< subjects of CAs of which there is none in force
 };
 
 /// Everything that was seen, as a value. It serialises completely, so that thinking can be done

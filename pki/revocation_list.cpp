@@ -129,7 +129,10 @@ bool RevocationList::is_signed_by(const Certificate& issuer) const {
 }
 
 bool RevocationList::is_of(const Certificate& issuer) const {
-  return facts().issuer_der == issuer.facts().subject_der && is_signed_by(issuer);
+  if (facts().issuer_der != issuer.facts().subject_der) return false;
+  const auto& wanted = facts().authority_key_id;
+  const auto& own = issuer.facts().subject_key_id;
+  return (!wanted || !own || *wanted == *own) && is_signed_by(issuer);
 }
 
 base::Result<std::vector<RevocationList>> revocation_lists_from_pem(std::string_view pem) {

@@ -52,7 +52,8 @@ class RevocationList {
   const RevocationListFacts& facts() const;
   /// Whether the signature verifies with `issuer`'s public key.
   bool is_signed_by(const Certificate& issuer) const;
-  /// Whether `issuer` has the name and the key of the list's issuer.
+  /// Whether `issuer` has the name and the key of the list's issuer, and the key identifier that
+  /// the list gives for it: those who look lists up go by that.
   bool is_of(const Certificate& issuer) const;
 
   friend bool operator==(const RevocationList& a, const RevocationList& b) {

@@ -219,6 +219,11 @@ mesh::StoreFacts facts_of(const ca::TrustStore& store) {
   }
   // A ledger whose lists no longer parse says so when one is to be used.
   if (const auto lists = ca::newest_lists(store)) facts.lists = pki::to_pem(lists->lists);
+  if (const auto lacking = ca::lacking_a_list(store)) {
+    for (const pki::Certificate& one : *lacking) {
+      facts.without_list.push_back(one.facts().subject);
+    }
+  }
   for (const ca::LedgerEntry& entry : store.issued()) {
     facts.issued.push_back({.fingerprint = entry.fingerprint(),
                             .is_root = entry.kind == ca::AuthorityKind::kRoot,

@@ -85,10 +85,11 @@ class CaCrl final : public Command {
 
   void tell(const Session& session, const ca::ListSet& set, const std::string& pem) const {
     const auto& own = set.lists.front().facts();
+    const auto& first = set.first_to_end().facts();
     Json json = {{"apiVersion", "meshtrust/v1"},
                  {"kind", "RevocationListSet"},
                  {"number", *own.number},
-                 {"nextUpdate", base::format_rfc3339(*own.next_update)},
+                 {"nextUpdate", base::format_rfc3339(*first.next_update)},
                  {"revoked", own.revoked.size()},
                  {"lists", set.lists.size()},
                  {"file", out_.empty() ? "" : file().string()}};
@@ -96,7 +97,7 @@ class CaCrl final : public Command {
         "file:     {}\nlists:    {}, one of every CA that the mesh may use\nrevoked:  {}\n"
         "number:   {}\nrefresh:  before {}\n",
         file().string(), set.lists.size(), base::count_of(own.revoked.size(), "certificate"),
-        *own.number, expiry_text(*own.next_update, session.now()));
+        *own.number, expiry_text(*first.next_update, session.now()));
     if (out_.empty() && session.output == Output::kText) {
       session.console().print(pem);
     } else {

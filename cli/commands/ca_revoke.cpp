@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <strings.h>
 
 namespace meshtrust::cli {
 namespace {
@@ -24,76 +25,118 @@ class CaRevoke final : public Command {
         ->option_text("FINGERPRINT|CLUSTER");
     declare_store(app, store_);
     app.add_flag("--undo", undo_, "take it off the lists again");
-    app.add_flag("--force", force_, "revoke what a cluster lives on, and cut it off");
+    app.add_flag("--unused", unused_, "note that nothing uses it, so that it needs no list")
+        ->excludes("--undo");
+    app.add_flag("--force", force_, "do it to what a cluster lives on, and cut that off");
   }
 
-  int run(Session& session) override { return report(session, revoke(session)); }
+  int run(Session& session) override { return report(session, act(session)); }
 
  private:
-  Status revoke(const Session& session) {
+  Status act(const Session& session) {
     MESHTRUST_TRY(ca::TrustStore store, open_store(session, store_));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
-    MESHTRUST_TRY(const ca::LedgerEntry entry, ca::find_issued(store, what_));
-    MESHTRUST_TRY_DO(refuse_pointless(entry));
-    if (!undo_) MESHTRUST_TRY_DO(refuse_outage(session, store, entry));
-    MESHTRUST_TRY_DO(
-        store.append(lock, ca::Action{.who = session.who(),
-                                      .event = undo_ ? ca::Event::kUnrevoked : ca::Event::kRevoked,
-                                      .fingerprint = entry.fingerprint(),
-                                      .cluster = entry.cluster,
-                                      .detail = undo_ ? std::string() : listed_reason(session)}));
-    tell(session, entry);
-    return {};
-  }
-
-  /// The global --reason goes into the ledger whatever it says; a word that lists know goes onto
-  /// the list as well.
-  static std::string listed_reason(const Session& session) {
-    const auto known = ca::revocation_reasons();
-    const std::string& given = session.options.reason;
-    return std::find(known.begin(), known.end(), given) == known.end() ? "" : given;
-  }
-
-  Status refuse_pointless(const ca::LedgerEntry& entry) const {
+    MESHTRUST_TRY(const ca::LedgerEntry entry,
+                  ca::find_issued(store, what_, undo_ ? ca::Wanted::kRevoked : ca::Wanted::kInUse));
     if (entry.kind == ca::AuthorityKind::kRoot) {
       return base::fail(Code::kRefused,
                         fmt::format("'{}' is a root, and nobody looks roots up on a list",
                                     entry.certificate.facts().subject),
                         "trust in a root ends by taking it out of root-cert.pem everywhere");
     }
-    if (undo_ != entry.revoked.has_value()) {
-      return base::fail(Code::kRefused,
-                        fmt::format("'{}' is {}revoked", entry.certificate.facts().subject,
-                                    undo_ ? "not " : "already "));
+    if (!undo_) MESHTRUST_TRY_DO(refuse_outage(session, store, entry));
+    if (unused_) return abandon(session, store, lock, entry);
+    return revoke(session, store, lock, entry);
+  }
+
+  Status revoke(const Session& session,
+                ca::TrustStore& store,
+                const ca::StoreLock& lock,
+                const ca::LedgerEntry& entry) const {
+    const bool is_done = undo_ != entry.revoked.has_value();
+    const std::string reason = undo_     ? ""
+                               : is_done ? entry.revoked->reason
+                                         : listed_reason(session);
+    if (!is_done) {
+      MESHTRUST_TRY_DO(store.append(
+          lock, ca::Action{.who = session.who(),
+                           .event = undo_ ? ca::Event::kUnrevoked : ca::Event::kRevoked,
+                           .fingerprint = entry.fingerprint(),
+                           .cluster = entry.cluster,
+                           .detail = reason}));
     }
+    tell(session, entry, reason, is_done);
     return {};
+  }
+
+  Status abandon(const Session& session,
+                 ca::TrustStore& store,
+                 const ca::StoreLock& lock,
+                 const ca::LedgerEntry& entry) const {
+    MESHTRUST_TRY_DO(store.record(lock, entry.fingerprint(), ca::Event::kAbandoned, session.who()));
+    const auto& facts = entry.certificate.facts();
+    session.answer({{"apiVersion", "meshtrust/v1"},
+                    {"kind", "Abandonment"},
+                    {"subject", facts.subject},
+                    {"cluster", entry.cluster},
+                    {"serial", facts.serial},
+                    {"fingerprint", facts.fingerprint}},
+                   fmt::format("unused:  {}\nserial:  {}\nsha256:  {}\n", facts.subject,
+                               facts.serial, base::group_hex(facts.fingerprint)));
+    return {};
+  }
+
+  /// The global --reason goes into the ledger whatever it says; a word that lists know goes onto
+  /// the list as well, in whatever letters it was typed.
+  static std::string listed_reason(const Session& session) {
+    const std::string& given = session.options.reason;
+    const auto known = ca::revocation_reasons();
+    const auto found = std::find_if(known.begin(), known.end(), [&given](const std::string& one) {
+      return one.size() == given.size() && strcasecmp(one.c_str(), given.c_str()) == 0;
+    });
+    return found == known.end() ? std::string() : *found;
   }
 
   Status refuse_outage(const Session& session,
                        const ca::TrustStore& store,
                        const ca::LedgerEntry& entry) const {
-    if (force_ || !ca::is_last_of_its_cluster(store, entry, session.now())) return {};
+    if (force_ || entry.revoked || !ca::is_last_of_its_cluster(store, entry, session.now())) {
+      return {};
+    }
     return base::fail(
         Code::kRefused,
-        fmt::format("'{}' is what cluster '{}' lives on: revoked, it cuts every workload there off",
-                    entry.certificate.facts().subject, entry.cluster),
+        fmt::format("'{}' is what cluster '{}' lives on: {}, it cuts every workload there off",
+                    entry.certificate.facts().subject, entry.cluster,
+                    unused_ ? "without a list" : "revoked"),
         fmt::format("give the cluster a successor first, or, where its key is stolen and being cut "
                     "off is what you want, say --force"));
   }
 
-  void tell(const Session& session, const ca::LedgerEntry& entry) const {
+  void tell(const Session& session,
+            const ca::LedgerEntry& entry,
+            const std::string& reason,
+            bool was_done) const {
     const auto& facts = entry.certificate.facts();
-    session.answer(
-        {{"apiVersion", "meshtrust/v1"},
-         {"kind", "Revocation"},
-         {"subject", facts.subject},
-         {"cluster", entry.cluster},
-         {"serial", facts.serial},
-         {"fingerprint", facts.fingerprint},
-         {"revoked", !undo_},
-         {"reason", undo_ ? "" : listed_reason(session)}},
-        fmt::format("{}: {}\nserial:  {}\nsha256:  {}\n", undo_ ? "no longer revoked" : "revoked",
-                    facts.subject, facts.serial, base::group_hex(facts.fingerprint)));
+    const std::string_view headline = undo_      ? "not revoked"
+                                      : was_done ? "revoked before"
+                                                 : "revoked";
+    session.answer({{"apiVersion", "meshtrust/v1"},
+                    {"kind", "Revocation"},
+                    {"subject", facts.subject},
+                    {"cluster", entry.cluster},
+                    {"serial", facts.serial},
+                    {"fingerprint", facts.fingerprint},
+                    {"revoked", !undo_},
+                    {"reason", reason}},
+                   fmt::format("{}: {}\nserial:  {}\nsha256:  {}\n{}", headline, facts.subject,
+                               facts.serial, base::group_hex(facts.fingerprint),
+                               undo_ ? std::string()
+                                     : fmt::format("reason on the list: {}\n",
+                                                   reason.empty() ? "none" : reason)));
+    if (!undo_ && reason.empty() && !session.options.reason.empty()) {
+      session.console().say("lists know these reasons: " +
+                            base::join(ca::revocation_reasons(), ", "));
+    }
     session.console().say(fmt::format(
         "no peer knows yet; next: 'meshtrust apply' where the mesh file has 'trust.crl', else "
         "'meshtrust ca crl --store {} --out DIR', and into every cluster",
@@ -103,6 +146,7 @@ class CaRevoke final : public Command {
   std::string what_;
   std::string store_{kDefaultStore};
   bool undo_ = false;
+  bool unused_ = false;
   bool force_ = false;
 };
 

@@ -65,7 +65,7 @@ class CaSign final : public Command {
     MESHTRUST_TRY_DO(files.write(out_, pki::to_pem(done.chain) + pki::to_pem(done.roots),
                                  base::Access::kPublic, base::Overwrite::kNever));
     MESHTRUST_TRY_DO(opened.store.record(lock, done.certificate.fingerprint(), ca::Event::kPushed,
-                                         session.who(), "written to " + out_));
+                                         session.who(), std::string(ca::kWrittenTo) + out_));
     tell(session, done);
     return {};
   }

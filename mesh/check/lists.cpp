@@ -1,3 +1,5 @@
+#include "base/text.h"
+#include "istio/names.h"
 #include "mesh/check/material.h"
 #include "mesh/trust.h"
 #include "pki/lint.h"
@@ -75,18 +77,78 @@ void report_revoked(const CheckSubject& subject,
   }
 }
 
+/// Lists in a cluster that the mesh file does not ask for, or no longer.
+void report_unattended(const std::string& cluster,
+                       const istio::PublicBundle& bundle,
+                       Answer& answer) {
+  if (base::trim(bundle.ca_crl).empty()) return;
+  answer.findings.push_back(
+      {.code = "crl-unattended",
+       .severity = Severity::kWarning,
+       .cluster = cluster,
+       .message = fmt::format("it has a {}, and the mesh file has no 'trust.crl': nobody makes the "
+                              "next lists, and when the first of them ends every connection fails",
+                              istio::kCaCrlFile),
+       .hints = {"write 'trust.crl' again; lists without an entry are how revocation is given up, "
+                 "because taking the file away changes nothing before every istiod restarts"}});
+}
+
+/// What a cluster has is not what the store would give it.
+void report_difference(const CheckSubject& subject,
+                       const std::string& cluster,
+                       const istio::PublicBundle& bundle,
+                       Answer& answer) {
+  const StoreFacts* store = subject.observation.store.found();
+  const bool is_absent = base::trim(bundle.ca_crl).empty();
+  if (!is_absent && (store == nullptr || store->lists == bundle.ca_crl)) return;
+  answer.findings.push_back(
+      {.code = is_absent ? "crl-absent" : "crl-differs",
+       .severity = Severity::kWarning,
+       .cluster = cluster,
+       .message =
+           is_absent
+               ? fmt::format("it has no {}, so that it takes what is revoked", istio::kCaCrlFile)
+               : fmt::format("its {} is not what the store would give it", istio::kCaCrlFile),
+       .hints = {"run 'meshtrust apply'"}});
+}
+
+/// Nothing can be pushed while a CA is without a list.
+void report_lacking(const CheckSubject& subject, Answer& answer) {
+  const StoreFacts* store = subject.observation.store.found();
+  if (store == nullptr) return;
+  for (const std::string& authority : store->without_list) {
+    answer.findings.push_back(
+        {.code = "crl-lacking",
+         .cluster = {},
+         .message =
+             fmt::format("the store issued '{}' and knows no revocation list in force of it: "
+                         "lists without it would cut every workload below off",
+                         authority),
+         .hints = {
+             "'meshtrust ca crl --with FILE' takes the list that whoever has its key has made",
+             "'meshtrust ca revoke FINGERPRINT --unused' notes that nothing uses it any "
+             "more"}});
+  }
+}
+
 }  // namespace
 
 void check_revocation_lists(const CheckSubject& subject, Answer& answer) {
-  if (!subject.mesh.trust.crl) return;
+  if (subject.mesh.trust.crl) report_lacking(subject, answer);
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr || !cluster.runs_istiod()) continue;
     const Observed<Material> material = material_of(*seen);
     if (!material.is_found()) continue;
-    report_revoked(subject, cluster.name, material.found()->certificates, answer);
+    const istio::PublicBundle& bundle = material.found()->certificates;
+    if (!subject.mesh.trust.crl) {
+      report_unattended(cluster.name, bundle, answer);
+      continue;
+    }
+    report_revoked(subject, cluster.name, bundle, answer);
     if (subject.purpose == Purpose::kChange) continue;  // which replaces the lists
-    report_late_refresh(subject, cluster.name, material.found()->certificates, answer);
+    report_late_refresh(subject, cluster.name, bundle, answer);
+    report_difference(subject, cluster.name, bundle, answer);
   }
 }
 

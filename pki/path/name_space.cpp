@@ -225,6 +225,10 @@ std::optional<NameSpace::Violation> NameSpace::check(const PathGeneralName& name
                       (name.form == NameForm::kEmail && rules.email_always_violates) ||
                       (name.form == NameForm::kIp && rules.address_always_violates);
   if (name.form == NameForm::kDirectory && !rules.directory_counts) return std::nullopt;
+  if (rules.reads_every_name && is_text_form(name.form) && !within(permitted_, name, false)) {
+    return Violation{.check = Check::kNameUnsupported,
+                     .name = name.text.empty() ? std::string(kCannotCompare) : name.text};
+  }
   for (const bool excluding : {false, true}) {
     const Trees& trees = excluding ? excluded_ : permitted_;
     if (!trees.constrains(name.form)) continue;

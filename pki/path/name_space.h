@@ -19,6 +19,8 @@ struct ConstraintRules {
   bool address_always_violates = false;    ///< BoringSSL
   bool subject_counts = true;              ///< the subject's own name and mail addresses
   bool directory_counts = true;            ///< false: Go does not compare them at all
+  /// Go: under constraints of whatever form, all texts have to be names that could be compared.
+  bool reads_every_name = false;
 };
 
 /// The name constraints of one certificate (RFC 5280 4.2.1.10), indexed so that ten thousand

@@ -180,7 +180,8 @@ Rules make_go_rules() {
                        .email_always_violates = false,
                        .address_always_violates = false,
                        .subject_counts = false,
-                       .directory_counts = false};
+                       .directory_counts = false,
+                       .reads_every_name = true};
   rules.constraints_spare_self_issued = false;
   rules.constraints_spare_without_names = true;
   rules.self_issued_are_free = false;
@@ -290,12 +291,12 @@ std::string webpki_unreadable(const PathFacts& certificate, Role role) {
   for (const std::string_view object : kRemembered) {
     if (std::ranges::count(certificate.extensions, object) > 1) return "an extension twice";
   }
-  // Of an anchor it reads the constraints and nothing else.
-  const auto spoils_anchor = [](const Defect& defect) {
-    return defect.check == Check::kDerTags && defect.found == "nameConstraints";
-  };
-  if (role == Role::kAnchor && std::ranges::any_of(certificate.defects, spoils_anchor)) {
-    return "nameConstraints";
+  // What it remembers, but for keyUsage, has to be a SEQUENCE, in anchors too.
+  static constexpr std::array<std::string_view, 5> kSequences = {
+      "subjectAltName", "basicConstraints", "nameConstraints", "crlDistributionPoints",
+      "extendedKeyUsage"};
+  for (const Defect& defect : certificate.defects) {
+    if (defect.check == Check::kDerTags && is_one_of(defect.found, kSequences)) return defect.found;
   }
   constexpr long kLongest = 255;
   if (role != Role::kAnchor && certificate.path_length.value_or(0) > kLongest) {
@@ -330,6 +331,7 @@ Rules make_webpki_rules() {
                            {Check::kNameUnsupported, kEverywhere}});
   rules.folds_names = false;
   rules.leaf_may_be_anchor = false;
+  rules.anchors_may_repeat = true;
   rules.loop = LoopRule::kSameNameAndKey;
   rules.most_intermediates = 6;
   rules.most_candidates = 200'000;

@@ -45,6 +45,7 @@ struct Rules {
   bool self_signed_ends = false;      ///< a self-signed certificate is never climbed over
   bool leaf_may_be_anchor = true;
   LoopRule loop = LoopRule::kSameNameAndKey;
+  bool anchors_may_repeat = false;  ///< as an anchor, what is in the path already may end it
   std::size_t most_intermediates = 100;
   std::size_t most_candidates = 100'000;  ///< issuers looked at in one question
   std::size_t most_signatures = 4'000;    ///< weighed by what they cost

@@ -7,6 +7,7 @@
 #include "pki/path/revocation.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 namespace meshtrust::pki {
@@ -83,11 +84,12 @@ class Search {
                       "one in the chain or the roots");
   }
 
-  bool repeats(const PathCertificate& candidate) const {
+  bool repeats(const Candidate& candidate) const {
+    if (candidate.is_anchor && rules_.anchors_may_repeat) return false;
     return std::ranges::any_of(path_, [&](const PathCertificate* one) {
-      if (*one == candidate) return true;
+      if (*one == *candidate.certificate) return true;
       const PathFacts& a = one->facts();
-      const PathFacts& b = candidate.facts();
+      const PathFacts& b = candidate.certificate->facts();
       if (rules_.loop == LoopRule::kSameCertificate || a.key.info != b.key.info) return false;
       if (pools_.name_key(a.subject) != pools_.name_key(b.subject)) return false;
       return rules_.loop == LoopRule::kSameNameAndKey ||
@@ -233,7 +235,7 @@ class Search {
 
   bool try_candidate(const Candidate& candidate) {
     if (!take_candidate()) return false;
-    if (repeats(*candidate.certificate)) return false;
+    if (repeats(candidate)) return false;
     if (!candidate.is_anchor && counted_with(*candidate.certificate) > most_intermediates_) {
       note(failure_of(Check::kDepth, *candidate.certificate, Role::kIntermediate, path_.size(),
                       base::count_of(counted_with(*candidate.certificate), "intermediate"),
@@ -259,12 +261,24 @@ class Search {
     return false;
   }
 
+  /// Whose extensions do not decode is nobody's issuer.
+  bool has_readable_extensions(const Candidate& candidate) const {
+    const Role role = candidate.is_anchor ? Role::kAnchor : Role::kIntermediate;
+    static constexpr std::array kReading = {Check::kVersion, Check::kExtensionReadable,
+                                            Check::kDerTags, Check::kDerPadding};
+    return std::ranges::none_of(candidate.certificate->facts().defects, [&](const Defect& defect) {
+      return rules_.checks(defect.check, role) &&
+             std::ranges::find(kReading, defect.check) != kReading.end();
+    });
+  }
+
   /// The first of `all` of this kind that a verifier without a way back takes for the issuer.
   const Candidate* first_issuer(const std::vector<Candidate>& all, bool is_anchor) const {
     const PathFacts& child = path_.back()->facts();
     for (const Candidate& candidate : all) {
       const PathFacts& facts = candidate.certificate->facts();
-      if (candidate.is_anchor != is_anchor || repeats(*candidate.certificate)) continue;
+      if (candidate.is_anchor != is_anchor || repeats(candidate)) continue;
+      if (!has_readable_extensions(candidate)) continue;
       const bool denied = facts.key_usage && (*facts.key_usage & kKeyCertSign) == 0;
       if (!denied && identifiers_agree(child, facts)) return &candidate;
     }

@@ -81,7 +81,8 @@ class ListsTest : public ::testing::Test {
                      .key_is_encrypted = true,
                      .issued = {},
                      .roots = {root_.certificate.pem()},
-                     .lists = lists};
+                     .lists = lists,
+                     .without_list = {}};
     for (const auto& [cluster, authority] :
          {std::pair{"east", &east_}, std::pair{"west", &west_}}) {
       const bool is_revoked =

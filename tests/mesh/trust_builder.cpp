@@ -93,7 +93,8 @@ StoreFacts store(const std::vector<std::string>& clusters) {
                    .key_is_encrypted = true,
                    .issued = {issued("root", "minted")},
                    .roots = {pem("root")},
-                   .lists = {}};
+                   .lists = {},
+                   .without_list = {}};
   for (const std::string& cluster : clusters) {
     facts.issued.push_back(issued(cluster));
   }
