@@ -66,17 +66,6 @@ std::string check_uncompressed_point(const LintSubject& subject) {
              : "the point of the key is compressed, wanted it uncompressed";
 }
 
-bool is_good_signature(std::string_view algorithm) {
-  constexpr std::array<std::string_view, 7> kGood = {"sha256WithRSAEncryption",
-                                                     "sha384WithRSAEncryption",
-                                                     "sha512WithRSAEncryption",
-                                                     "ecdsa-with-SHA256",
-                                                     "ecdsa-with-SHA384",
-                                                     "ecdsa-with-SHA512",
-                                                     "ED25519"};
-  return std::ranges::find(kGood, algorithm) != kGood.end();
-}
-
 std::string check_signature_hash(const LintSubject& subject) {
   const std::string& found = facts_of(subject).signature_algorithm;
   if (is_good_signature(found)) return "";
@@ -174,6 +163,17 @@ constexpr std::array kRules = {
 };
 
 }  // namespace
+
+bool is_good_signature(std::string_view algorithm) {
+  constexpr std::array<std::string_view, 7> kGood = {"sha256WithRSAEncryption",
+                                                     "sha384WithRSAEncryption",
+                                                     "sha512WithRSAEncryption",
+                                                     "ecdsa-with-SHA256",
+                                                     "ecdsa-with-SHA384",
+                                                     "ecdsa-with-SHA512",
+                                                     "ED25519"};
+  return std::ranges::find(kGood, algorithm) != kGood.end();
+}
 
 std::span<const CertificateRule> rules_of_keys() {
   return kRules;

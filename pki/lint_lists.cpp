@@ -72,10 +72,8 @@ std::string check_unknown_critical(const ListSubject& subject) {
 
 std::string check_hash(const ListSubject& subject) {
   const std::string& found = facts_of(subject).signature_algorithm;
-  const bool is_old = found.find("sha1") != std::string::npos ||
-                      found.find("SHA1") != std::string::npos ||
-                      found.find("md5") != std::string::npos;
-  return is_old ? "signature is " + quoted(found) + ", wanted SHA-256 or better" : "";
+  if (is_good_signature(found)) return "";
+  return "signature is " + quoted(found) + ", wanted SHA-256, SHA-384 or SHA-512 with RSA or ECDSA";
 }
 
 std::string check_issuer_may_sign(const ListSubject& subject) {

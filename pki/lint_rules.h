@@ -34,4 +34,7 @@ inline std::string quoted(std::string_view text) {
   return "'" + base::printable(text, 120) + "'";
 }
 
+/// Whether a signature of this algorithm is one that every verifier of a mesh takes.
+bool is_good_signature(std::string_view algorithm);
+
 }  // namespace meshtrust::pki

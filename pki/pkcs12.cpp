@@ -19,8 +19,8 @@ using base::Result;
 using base::Secret;
 using base::Status;
 
-/// More rounds than any tool writes; a file that asks for 2^31 would keep us busy for an hour.
-constexpr std::int64_t kMostRounds = 10'000'000;
+/// More rounds than any tool's whole file asks for; 2^31 would keep us busy for an hour.
+constexpr std::int64_t kMostRounds = 4'000'000;
 constexpr int kDeepest = 8;
 
 inline void free_authsafes(STACK_OF(PKCS7) * safes) {
@@ -74,11 +74,6 @@ std::int64_t rounds_of(const X509_ALGOR* algorithm) {
   return count;
 }
 
-Status check_rounds(std::int64_t rounds) {
-  if (rounds <= kMostRounds) return {};
-  return fail(Code::kInvalidInput, "asks for more than 10 million rounds of key derivation");
-}
-
 /// One file, its passphrase once that is known, and what was found so far.
 class Reader {
  public:
@@ -115,6 +110,13 @@ class Reader {
     return holds;
   }
 
+  /// All derivations of one file together are bounded.
+  Status take_rounds(std::int64_t rounds) {
+    rounds_ += std::min(rounds, kMostRounds + 1);
+    if (rounds_ <= kMostRounds) return {};
+    return fail(Code::kInvalidInput, "asks for more than 4 million rounds of key derivation");
+  }
+
   Status ask() {
     MESHTRUST_TRY(passphrase_, ask_(label_));
     is_absent_ = false;
@@ -128,12 +130,13 @@ class Reader {
     PKCS12_get0_mac(nullptr, nullptr, nullptr, &rounds, &file_);
     std::int64_t count = 1;
     if (rounds != nullptr && ASN1_INTEGER_get_int64(&count, rounds) != 1) count = kMostRounds + 1;
-    MESHTRUST_TRY_DO(check_rounds(count));
     for (const bool absent : {true, false}) {
       is_absent_ = absent;
+      MESHTRUST_TRY_DO(take_rounds(count));
       if (mac_holds()) return {};
     }
     MESHTRUST_TRY_DO(ask());
+    MESHTRUST_TRY_DO(take_rounds(count));
     if (mac_holds()) return {};
     return fail(Code::kInvalidInput, "wrong passphrase",
                 "or a byte of the file was changed: its checksum does not tell which");
@@ -157,7 +160,7 @@ class Reader {
 
   /// Without a checksum nobody has asked for the passphrase yet.
   Status be_ready_to_decrypt(const X509_ALGOR* algorithm) {
-    MESHTRUST_TRY_DO(check_rounds(rounds_of(algorithm)));
+    MESHTRUST_TRY_DO(take_rounds(rounds_of(algorithm)));
     return has_mac_ || passphrase_ ? Status() : ask();
   }
 
@@ -244,6 +247,7 @@ class Reader {
   const AskPassphrase& ask_;
   std::optional<Secret> passphrase_;
   bool is_absent_ = true;
+  std::int64_t rounds_ = 0;
   bool has_mac_ = false;
   std::vector<InspectedObject> objects_;
 };

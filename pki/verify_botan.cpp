@@ -68,6 +68,14 @@ Botan::Path_Validation_Result judge_chain(const TrustQuestion& question) {
                                    question.at);
 }
 
+/// Botan calculates with keys of any size, and one of 65,536 bits keeps it busy for minutes.
+bool has_huge_key(const Certificate& certificate) {
+  constexpr std::string_view kRsa = "rsa-";
+  constexpr std::size_t kMostDigits = 4;  // 8192 bits and what is near
+  const std::string& type = certificate.facts().key_type;
+  return type.starts_with(kRsa) && type.size() > kRsa.size() + kMostDigits;
+}
+
 /// The verdict on what `ask` finds out. Botan throws at what it cannot read.
 template <class Ask>
 Verdict verdict_of(Ask ask) {
@@ -84,6 +92,11 @@ Verdict verdict_of(Ask ask) {
 
 Verdict judge_with_botan(const TrustQuestion& question) {
   if (question.chain.empty()) return refused("there is no certificate to judge");
+  for (const auto* pool : {&question.chain, &question.roots}) {
+    if (std::ranges::any_of(*pool, has_huge_key)) {
+      return refused("a key is so large that nobody would wait for the answer");
+    }
+  }
   const Certificate& first = question.chain.front();
   const bool is_anchor = std::ranges::find(question.roots, first) != question.roots.end();
   return verdict_of([&question, &first, is_anchor] {

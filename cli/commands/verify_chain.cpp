@@ -7,6 +7,7 @@
 #include "pki/path/judge_chain.h"
 
 #include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -75,10 +76,16 @@ Json failure_to_json(const pki::PathFailure& failure) {
           {"source", info_of(failure.check).source}};
 }
 
-Json verdict_to_json(const ChainVerdict& verdict) {
+/// Whose model knows revocation lists.
+bool knows_lists(std::string_view judge) {
+  return judge == "meshtrust" || judge == "openssl" || judge == "botan";
+}
+
+Json verdict_to_json(const ChainVerdict& verdict, bool asks_revocation) {
   Json json = {{"judge", verdict.judge},
                {"accepted", verdict.accepted},
                {"reason", base::printable(verdict.reason)},
+               {"revocationAsked", asks_revocation && knows_lists(verdict.judge)},
                {"failures", Json::array()}};
   for (const pki::PathFailure& failure : verdict.failures) {
     json["failures"].push_back(failure_to_json(failure));
@@ -103,7 +110,7 @@ Json to_json(const Judgement& judgement) {
     json["path"].push_back(certificate_to_json(one));
   }
   for (const ChainVerdict& verdict : judgement.verdicts) {
-    json["verdicts"].push_back(verdict_to_json(verdict));
+    json["verdicts"].push_back(verdict_to_json(verdict, judgement.question.asks_revocation));
   }
   return json;
 }
@@ -127,8 +134,10 @@ std::string render(const Judgement& judgement) {
   }
   text += "\n";
   for (const ChainVerdict& verdict : judgement.verdicts) {
-    text += fmt::format("{:<10} {}{}\n", verdict.judge, verdict.accepted ? "accepts" : "refuses",
-                        verdict.accepted ? "" : ": " + base::printable(verdict.reason, 400));
+    const bool is_blind = judgement.question.asks_revocation && !knows_lists(verdict.judge);
+    text += fmt::format("{:<10} {}{}{}\n", verdict.judge, verdict.accepted ? "accepts" : "refuses",
+                        verdict.accepted ? "" : ": " + base::printable(verdict.reason, 400),
+                        is_blind && verdict.accepted ? " (not asked about revocation)" : "");
   }
   return text;
 }
@@ -146,9 +155,14 @@ void VerifyChain::declare(CLI::App& app) {
       ->option_text("ROOTS.pem");
   app.add_option("--purpose", purpose_, "with --chain: what the certificate is to be used for")
       ->option_text("server|client|any");
-  app.add_option("--crl", crls_, "with --chain: revocation lists; then each certificate needs one")
+  app.add_option(
+         "--crl", crls_,
+         "with --chain: revocation lists; then each certificate needs one (go, boringssl and "
+         "webpki are not asked about them)")
       ->option_text("CRLS.pem");
-  app.add_option("--max-depth", max_depth_, "with --chain: most intermediates")->option_text("N");
+  app.add_option("--max-depth", max_depth_, "with --chain: most intermediates")
+      ->option_text("N")
+      ->check(CLI::Range(0, 100));
   app.add_option("--dns", dns_, "with --chain: the DNS name it must have")->option_text("NAME");
   app.add_option("--ip", ip_, "with --chain: the address it must have")->option_text("ADDR");
   app.add_option("--email", email_, "with --chain: the mail address it must have")
@@ -201,6 +215,16 @@ Result<std::optional<pki::ReferenceName>> reference_from(const std::array<NameFl
   return name;
 }
 
+base::Status refuse_those_without_lists(const std::vector<std::string>& deciding) {
+  for (const std::string& judge : deciding) {
+    if (knows_lists(judge)) continue;
+    return usage("--crl with --as " + judge +
+                 ": what it makes of revocation lists is not modelled; meshtrust, openssl and "
+                 "botan are asked about them");
+  }
+  return {};
+}
+
 Result<std::vector<std::string>> deciding_from(const std::vector<std::string>& as) {
   if (as.empty()) return std::vector<std::string>{"meshtrust"};
   for (const std::string& judge : as) {
@@ -228,6 +252,7 @@ int VerifyChain::run(Session& session, const std::string& at) const {
                                                  NameFlag{"--email", pki::NameForm::kEmail, email_},
                                                  NameFlag{"--uri", pki::NameForm::kUri, uri_}}));
     MESHTRUST_TRY(judgement.deciding, deciding_from(as_));
+    if (crls_) MESHTRUST_TRY_DO(refuse_those_without_lists(judgement.deciding));
     question.most_intermediates = max_depth_;
     base::Files& files = session.around.files;
     MESHTRUST_TRY(question.chain, read(files, *chain_, pki::path_certificates_from_pem));

@@ -59,14 +59,16 @@ class Ways {
   std::size_t steps_ = 0;
 };
 
-/// Where walking all ways, or comparing every name with every constraint, could take longer than
-/// anybody waits, Botan is not asked.
+/// Where walking all ways, comparing every name with every constraint, or calculating with a huge
+/// key, could take longer than anybody waits, Botan is not asked.
 bool is_too_much(const ChainQuestion& question) {
   constexpr std::size_t kMostComparisons = 1U << 16U;
+  constexpr int kMostBits = 8192;
   std::size_t names = 0;
   std::size_t constraints = 0;
   for (const auto* pool : {&question.chain, &question.anchors}) {
     for (const PathCertificate& one : *pool) {
+      if (one.facts().key.bits > kMostBits) return true;
       names += one.facts().alternative_names.size();
       if (!one.facts().constraints) continue;
       constraints += one.facts().constraints->permitted.size();

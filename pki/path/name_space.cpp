@@ -117,6 +117,7 @@ std::string NameSpace::Trees::add(const PathSubtree& subtree) {
     const PathName name{.raw = {}, .rdns = base.rdns, .text = {}};
     any_directory = any_directory || name.empty();
     directories.insert(name.key());
+    directory_depths.insert(base.rdns.size());
     return {};
   }
   unsupported.insert(base.form);
@@ -170,10 +171,10 @@ bool NameSpace::Trees::matches_ip(const std::string& octets) const {
 bool NameSpace::Trees::matches_directory(const std::vector<std::string>& rdns) const {
   if (any_directory) return true;
   std::string prefix;
+  std::size_t depth = 0;
   for (const std::string& rdn : rdns) {
-    prefix += rdn;
-    prefix += '\0';
-    if (directories.contains(prefix)) return true;
+    append_with_length(prefix, rdn);
+    if (directory_depths.contains(++depth) && directories.contains(prefix)) return true;
   }
   return false;
 }

@@ -65,6 +65,7 @@ class NameSpace {
     std::set<std::pair<std::string, std::string>> networks;  // mask, masked address
     std::set<std::string> masks;
     std::unordered_set<std::string> directories;  // prefixes of names, as keys
+    std::set<std::size_t> directory_depths;       // how many RDNs those have
     bool any_directory = false;
     std::set<NameForm> unsupported;
 

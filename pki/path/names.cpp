@@ -90,11 +90,16 @@ std::size_t end_of_local_part(std::string_view address) {
 
 }  // namespace
 
+void append_with_length(std::string& text, std::string_view part) {
+  text += std::to_string(part.size());
+  text += ':';
+  text += part;
+}
+
 std::string PathName::key() const {
   std::string joined;
   for (const std::string& rdn : rdns) {
-    joined += rdn;
-    joined += '\0';
+    append_with_length(joined, rdn);
   }
   return joined;
 }

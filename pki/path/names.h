@@ -9,6 +9,9 @@
 
 namespace meshtrust::pki {
 
+/// Appends `part` so that several of them are told apart whatever is in them: names hold any octet.
+void append_with_length(std::string& text, std::string_view part);
+
 /// A distinguished name for comparing. `raw` is its DER; `rdns` is one text for each RDN with
 /// case, blanks and string types folded away (RFC 5280 7.1), so that two names are equal when
 /// their lists are, and one is below another when its list begins with the other's.

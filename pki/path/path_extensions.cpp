@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 namespace meshtrust::pki {
 namespace {
@@ -282,6 +283,9 @@ void take(const Reading& reading, int nid, bool critical, void* decoded) {
       break;
     case NID_inhibit_any_policy:
       facts.policies.inhibit_any = small_number(Integer(static_cast<ASN1_INTEGER*>(decoded)).get());
+      if (facts.policies.inhibit_any.value_or(0) < 0) {
+        reading.defect(Check::kExtensionReadable, "inhibitAnyPolicy below zero");
+      }
       break;
     default:
       break;
@@ -391,14 +395,15 @@ void* decode_to_end(const X509_EXTENSION* extension) {
 
 void read_path_extensions(const X509& certificate, PathFacts& facts) {
   const Reading reading{certificate, facts};
+  std::unordered_set<std::string> seen;
   for (int i = 0; i < X509_get_ext_count(&certificate); ++i) {
     const X509_EXTENSION* extension = X509_get_ext(&certificate, i);
     auto* const mutable_extension = const_cast<X509_EXTENSION*>(extension);  // NOLINT
     std::string object = dotted_text(X509_EXTENSION_get_object(mutable_extension));
     if (X509_EXTENSION_get_critical(extension) == 1) facts.critical_extensions.push_back(object);
-    const bool seen = std::ranges::find(facts.extensions, object) != facts.extensions.end();
+    const bool is_first = seen.insert(object).second;
     facts.extensions.push_back(std::move(object));
-    if (seen) {
+    if (!is_first) {
       reading.defect(Check::kDuplicateExtension, extension_text(extension));
       continue;  // the first one counts
     }

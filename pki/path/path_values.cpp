@@ -146,7 +146,11 @@ PathName path_name(const X509_NAME* name) {
   const auto finish = [&out, &set] {
     if (set.empty()) return;
     std::ranges::sort(set);
-    out.rdns.push_back(base::join(set, "+"));
+    std::string rdn;
+    for (const std::string& attribute : set) {
+      append_with_length(rdn, attribute);
+    }
+    out.rdns.push_back(std::move(rdn));
     set.clear();
   };
   for (int i = 0; i < X509_NAME_entry_count(name); ++i) {

@@ -104,6 +104,7 @@ TEST_F(RevocationTest, RefusesASetWithAGapAndRecordsNothing) {
   EXPECT_THAT(make(), test::FailsWith(Code::kRefused,
                                       "there would be no revocation list in force of "
                                       "'O=Shop,CN=old': Envoy would refuse every workload below"));
+  EXPECT_THAT(*lacking_a_list(store), SizeIs(1));
   EXPECT_EQ(store.log().size(), lines);
 
   const auto supplied = pki::issue_list({.this_update = clock.time,
@@ -112,6 +113,7 @@ TEST_F(RevocationTest, RefusesASetWithAGapAndRecordsNothing) {
                                          .revoked = {}},
                                         *old, *key);
   EXPECT_THAT(make({.lifetime = base::days(90), .supplied = {*supplied}}), test::Succeeds());
+  EXPECT_THAT(make(), test::Succeeds()) << "what was supplied once is kept";
   ASSERT_THAT(store.record(held, old->fingerprint(), Event::kAbandoned, kAlice), test::Succeeds());
   EXPECT_THAT(make(), test::Succeeds());
 }
@@ -130,13 +132,59 @@ TEST_F(RevocationTest, KnowsWhatAClusterLivesOn) {
 }
 
 TEST_F(RevocationTest, FindsByClusterOrByTheBeginOfAFingerprint) {
-  const auto first = issue("east");
-  const auto second = issue("east");
-  EXPECT_EQ(find_issued(store, "east")->fingerprint(), second.fingerprint());
-  EXPECT_EQ(find_issued(store, first.fingerprint().substr(0, 16))->fingerprint(),
-            first.fingerprint());
-  EXPECT_THAT(find_issued(store, first.fingerprint().substr(0, 15)),
+  const auto east = issue("east");
+  const auto find = [this](std::string_view name, Wanted wanted = Wanted::kInUse) {
+    return find_issued(store, name, wanted);
+  };
+  EXPECT_EQ(find("east")->fingerprint(), east.fingerprint());
+  EXPECT_EQ(find(east.fingerprint().substr(0, 16))->fingerprint(), east.fingerprint());
+  EXPECT_THAT(find(east.fingerprint().substr(0, 15)),
               test::FailsWith(Code::kNotFound, HasSubstr("issued nothing")));
+  // What never arrived is not what the cluster's name stands for.
+  ASSERT_THAT(mint_intermediate(store, held, *root.signer, {.cluster = "east"}, kAlice),
+              test::Succeeds());
+  EXPECT_EQ(find("east")->fingerprint(), east.fingerprint());
+  const auto second = issue("east");
+  EXPECT_THAT(
+      find("east"),
+      test::FailsWith(Code::kUsage, "cluster 'east' got 2 intermediates that may be in use"));
+  ASSERT_THAT(note(east, Event::kRevoked), test::Succeeds());
+  EXPECT_EQ(find("east")->fingerprint(), second.fingerprint());
+  EXPECT_EQ(find("east", Wanted::kRevoked)->fingerprint(), east.fingerprint());
+}
+
+TEST_F(RevocationTest, FilesThatAPersonGotAreNoSuccessorOfWhatAClusterHas) {
+  const auto live = issue("east");
+  const auto spare = mint_intermediate(store, held, *root.signer, {.cluster = "east"}, kAlice);
+  ASSERT_THAT(store.record(held, spare->certificate.fingerprint(), Event::kPushed, kAlice,
+                           "written to spare"),
+              test::Succeeds());
+  EXPECT_TRUE(is_last_of_its_cluster(store, *store.find(live.fingerprint()), clock.time));
+}
+
+TEST_F(RevocationTest, RefusesListsThatItDidNotAskFor) {
+  const auto east = issue("east");
+  const auto list_of = [this](const pki::Certificate& issuer, const pki::Signer& key,
+                              std::vector<pki::RevokedCertificate> revoked) {
+    return pki::issue_list({.this_update = clock.time,
+                            .next_update = clock.time + base::days(100),
+                            .number = 9,
+                            .revoked = std::move(revoked)},
+                           issuer, key)
+        .value();
+  };
+  const auto own = list_of(root.root.certificate, *root.signer, {});
+  EXPECT_THAT(make({.lifetime = base::days(90), .supplied = {own}}),
+              test::FailsWith(Code::kRefused, HasSubstr("whose lists are made here")));
+  const auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256);
+  const auto stranger =
+      pki::issue_root({.subject = pki::DistinguishedName::parse("O=Else,CN=Root").value(),
+                       .not_before = clock.time - base::days(1),
+                       .not_after = clock.time + base::days(300)},
+                      *key, random);
+  EXPECT_THAT(make({.lifetime = base::days(90), .supplied = {list_of(*stranger, *key, {})}}),
+              test::FailsWith(Code::kRefused,
+                              "a list of 'O=Else,CN=Root' was given, which is no CA of this mesh"));
 }
 
 }  // namespace

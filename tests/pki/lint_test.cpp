@@ -273,7 +273,8 @@ const std::vector<BadList>& bad_lists() {
        [](ListForgery& f) { f.extensions.emplace_back("2.5.29.28", "critical,DER:30038101FF"); }},
       {"crl-unknown-critical-extension: critical extension '1.2.3.4' is unknown, wanted none",
        [](ListForgery& f) { f.extensions.emplace_back("1.2.3.4", "critical,DER:0500"); }},
-      {"crl-signature-hash: signature is 'ecdsa-with-SHA1', wanted SHA-256 or better",
+      {"crl-signature-hash: signature is 'ecdsa-with-SHA1', wanted SHA-256, SHA-384 or SHA-512 "
+       "with RSA or ECDSA",
        [](ListForgery& f) { f.digest = "SHA1"; }},
       {"crl-issuer-may-sign: keyUsage of its issuer 'O=Forge,CN=Root' lacks cRLSign",
        [](ListForgery&) {}, [](Forgery& f) { f.with("keyUsage", "critical,keyCertSign"); }},
