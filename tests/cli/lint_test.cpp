@@ -199,44 +199,5 @@ TEST_F(VerifyBundleTest, RevokesWithForceWhatAClusterLivesOnAndTakesItBack) {
   EXPECT_EQ(run({"ca", "revoke", "north", "--store", path("t")}), kBadInput);
 }
 
-TEST_F(VerifyBundleTest, AKeyStaysAtItsSiteWhileItsRequestTravels) {
-  const std::vector<std::string> clear{"--no-password", "--insecure"};
-  const auto clearly = [&](std::vector<std::string> words) {
-    words.insert(words.end(), clear.begin(), clear.end());
-    return run(words);
-  };
-  ASSERT_EQ(clearly({"ca", "create", "--store", path("t")}), kDone) << err.str();
-  password = "correct horse";
-  ASSERT_EQ(run({"ca", "request", "east", "--store", path("site"), "--out", path("east.csr")}),
-            kDone)
-      << err.str();
-  EXPECT_THAT(test::content_of(folder / "east.csr"), HasSubstr("BEGIN CERTIFICATE REQUEST"));
-  ASSERT_EQ(clearly({"ca", "sign", path("east.csr"), "--cluster", "east", "--store", path("t"),
-                     "--out", path("east.pem")}),
-            kDone)
-      << err.str();
-  EXPECT_THAT(said(), HasSubstr("warning: the request also asked for the subject 'CN=east': not "
-                                "granted\n"));
-  password = "mist";
-  const std::vector<std::string> import{"ca",         "import", path("east.pem"), "--store",
-                                        path("site"), "--out",  path("east")};
-  EXPECT_EQ(run(import), kBadInput);
-  EXPECT_THAT(said(), HasSubstr("wrong passphrase"));
-  EXPECT_FALSE(std::filesystem::exists(folder / "east"));
-  password = "correct horse";
-  ASSERT_EQ(run(import), kDone) << err.str();
-  EXPECT_EQ(test::mode_of(folder / "east/ca-key.pem"), 0600U);
-  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
-
-  // The signer can make no list of a key that it does not have.
-  EXPECT_EQ(clearly({"ca", "crl", "--store", path("t"), "--out", path("east")}), kRefused);
-  EXPECT_EQ(clearly({"ca", "crl", "--store", path("t"), "--out", path("east"), "--with",
-                     path("east/own-crl.pem")}),
-            kDone)
-      << err.str();
-  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
-  EXPECT_EQ(run({"ca", "request", "east", "--store", path("site"), "--give-up"}), kBadInput);
-}
-
 }  // namespace
 }  // namespace meshtrust::cli
