@@ -181,23 +181,5 @@ TEST_F(VerifyBundleTest, WantsAListOfEveryCaWhereThereAreLists) {
   EXPECT_THAT(said(), HasSubstr("[crl-missing]"));
 }
 
-TEST_F(VerifyBundleTest, RevokesWithForceWhatAClusterLivesOnAndTakesItBack) {
-  make_bundle();
-  EXPECT_EQ(run({"ca", "revoke", "east", "--store", path("t")}), kRefused);
-  EXPECT_THAT(said(), HasSubstr("is what cluster 'east' lives on"));
-  EXPECT_EQ(
-      run({"ca", "revoke", "east", "--store", path("t"), "--force", "--reason", "keyCompromise"}),
-      kDone)
-      << err.str();
-  const std::vector<std::string> crl{"ca", "crl",  "--store",       path("t"),
-                                     "-o", "json", "--no-password", "--insecure"};
-  EXPECT_EQ(run(crl), kDone) << err.str();
-  EXPECT_EQ(base::parse_json(out.str(), "set").value()["revoked"], 1);
-  EXPECT_EQ(run({"ca", "revoke", "east", "--store", path("t"), "--undo"}), kDone) << err.str();
-  EXPECT_EQ(run(crl), kDone);
-  EXPECT_EQ(base::parse_json(out.str(), "set").value()["revoked"], 0);
-  EXPECT_EQ(run({"ca", "revoke", "north", "--store", path("t")}), kBadInput);
-}
-
 }  // namespace
 }  // namespace meshtrust::cli
