@@ -73,18 +73,6 @@ std::string file_digest_of(const TrustStore& store, const Root& root) {
   return {};
 }
 
-/// Writes the key, reads it back and opens it: a root whose key cannot be opened must never be.
-Result<pki::PrivateKey> put_into_custody(base::Files& files,
-                                         const std::filesystem::path& path,
-                                         const pki::PrivateKey& key,
-                                         const KeyProtection& protection,
-                                         ExpectedKey& expected) {
-  MESHTRUST_TRY(expected.file_digest, write_key(files, path, key, protection.words()));
-  const base::Secret none;
-  const base::Secret& words = protection.words() == nullptr ? none : *protection.words();
-  return open_key(files, path, words, expected);
-}
-
 /// The validity of an intermediate, nested in its root's; never shortened to fit.
 Status check_fits(const pki::CertificateFacts& root, Seconds lifetime, Instant now) {
   if (now < root.not_before || now >= root.not_after) {
@@ -156,13 +144,49 @@ std::vector<pki::Certificate> chain_below(const Root& root, const pki::Certifica
   return chain;
 }
 
+/// What was signed for this key before, where that can be handed out once more.
+const LedgerEntry* find_signed_before(const std::vector<LedgerEntry>& entries,
+                                      const Root& root,
+                                      const std::string& cluster,
+                                      const std::string& key_id,
+                                      Instant now) {
+  const auto found = std::ranges::find_if(entries, [&](const LedgerEntry& entry) {
+    const auto& facts = entry.certificate.facts();
+    return facts.key_id == key_id && entry.kind == AuthorityKind::kIntermediate &&
+           entry.cluster == cluster && entry.issuer == root.fingerprint() && !entry.revoked &&
+           entry.state != Delivery::kAbandoned && facts.not_before <= now &&
+           now < facts.not_after && facts.authority_key_id == root.issuer().facts().subject_key_id;
+  });
+  return found == entries.end() ? nullptr : &*found;
+}
+
+SignedRequest signed_below(const Root& root, const pki::Certificate& certificate) {
+  return {.certificate = certificate,
+          .chain = chain_below(root, certificate),
+          .roots = {root.anchor()},
+          .ignored = {},
+          .signed_before = {}};
+}
+
+/// What the request asks for beyond a signature. A subject that only repeats the cluster says
+/// nothing that the certificate does not say.
+std::vector<std::string> ignored_of(const pki::CertificateRequestFacts& facts,
+                                    const pki::Certificate& certificate,
+                                    const std::string& cluster) {
+  std::vector<std::string> ignored = facts.extensions;
+  if (facts.subject != certificate.facts().subject && facts.subject != "CN=" + cluster) {
+    ignored.insert(ignored.begin(), fmt::format("the subject '{}'", facts.subject));
+  }
+  return ignored;
+}
+
+}  // namespace
+
 Result<Root> root_of(const TrustStore& store) {
   if (auto root = store.root()) return *std::move(root);
   return fail(Code::kNotFound,
               fmt::format("trust store '{}' has no root yet", store.path().string()));
 }
-
-}  // namespace
 
 Result<MintedRoot> mint_root(TrustStore& store,
                              const StoreLock& lock,
@@ -185,38 +209,33 @@ Result<MintedRoot> mint_root(TrustStore& store,
                 pki::issue_root(wanted, key, environment.random));
 
   const std::string name = key_name(certificate);
-  ExpectedKey expected{.key_id = certificate.facts().key_id, .file_digest = {}};
+  MESHTRUST_TRY(const SealedKey sealed, seal_key(key, protection.words()));
   MESHTRUST_TRY_DO(
       store.append(lock, Action{.who = who, .event = Event::kKeyPlanned, .detail = name}));
-  auto kept = put_into_custody(environment.files, Layout{store.path()}.key(name), key, protection,
-                               expected);
+  auto kept = put_into_custody(environment.files, Layout{store.path()}.key(name), sealed,
+                               protection.words(), certificate.facts().key_id);
   if (!kept) {
     // The failure is what matters; should this fail too, the next run discards the key.
     (void)discard_key(store, lock, name, who);
     return fail(std::move(kept).error());
   }
-  MESHTRUST_TRY_DO(
-      store.append(lock,
-                   Action{.who = who,
-                          .event = Event::kRootMinted,
-                          .fingerprint = certificate.fingerprint(),
-                          .detail = fmt::format("{}{}", kDigestPrefix, expected.file_digest)},
-                   &certificate));
+  MESHTRUST_TRY_DO(store.append(lock,
+                                Action{.who = who,
+                                       .event = Event::kRootMinted,
+                                       .fingerprint = certificate.fingerprint(),
+                                       .detail = fmt::format("{}{}", kDigestPrefix, sealed.digest)},
+                                &certificate));
   return MintedRoot{.root = *store.root(),
                     .signer = std::make_unique<pki::PrivateKey>(*std::move(kept))};
 }
 
 Result<std::unique_ptr<pki::Signer>> unlock_root(const TrustStore& store,
                                                  const base::Secret& passphrase) {
-  const auto root = store.root();
-  if (!root) {
-    return fail(Code::kNotFound,
-                fmt::format("trust store '{}' has no root yet", store.path().string()));
-  }
-  const ExpectedKey expected{.key_id = root->certificate.facts().key_id,
-                             .file_digest = file_digest_of(store, *root)};
+  MESHTRUST_TRY(const Root root, root_of(store));
+  const ExpectedKey expected{.key_id = root.certificate.facts().key_id,
+                             .file_digest = file_digest_of(store, root)};
   MESHTRUST_TRY(pki::PrivateKey key,
-                open_key(store.environment().files, root->key_file, passphrase, expected));
+                open_key(store.environment().files, root.key_file, passphrase, expected));
   return std::unique_ptr<pki::Signer>(std::make_unique<pki::PrivateKey>(std::move(key)));
 }
 
@@ -262,7 +281,15 @@ Result<SignedRequest> sign_request(TrustStore& store,
     return fail(Code::kRefused,
                 "the request is not signed by the key that it names: its sender may not have it");
   }
-  for (const LedgerEntry& entry : store.issued()) {
+  const std::vector<LedgerEntry> entries = store.issued();
+  if (const LedgerEntry* entry = find_signed_before(entries, root, wanted.cluster, facts.key_id,
+                                                    store.environment().clock.now())) {
+    SignedRequest again = signed_below(root, entry->certificate);
+    again.ignored = ignored_of(facts, entry->certificate, wanted.cluster);
+    again.signed_before = entry->minted_at;
+    return again;
+  }
+  for (const LedgerEntry& entry : entries) {
     if (entry.certificate.facts().key_id != facts.key_id) continue;
     return fail(Code::kRefused,
                 fmt::format("the key of the request is that of '{}' already",
@@ -281,13 +308,8 @@ Result<SignedRequest> sign_request(TrustStore& store,
                                        .cluster = wanted.cluster,
                                        .detail = {}},
                                 &certificate));
-  SignedRequest done{.certificate = certificate,
-                     .chain = chain_below(root, certificate),
-                     .roots = {root.anchor()},
-                     .ignored = facts.extensions};
-  if (facts.subject != certificate.facts().subject) {
-    done.ignored.insert(done.ignored.begin(), fmt::format("the subject '{}'", facts.subject));
-  }
+  SignedRequest done = signed_below(root, certificate);
+  done.ignored = ignored_of(facts, certificate, wanted.cluster);
   return done;
 }
 

@@ -10,6 +10,7 @@
 #include "pki/request.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,9 @@ base::Result<MintedRoot> mint_root(TrustStore& store,
                                    const KeyProtection& protection,
                                    const Who& who);
 
+/// The root of `store`; kNotFound where there is none yet.
+base::Result<Root> root_of(const TrustStore& store);
+
 /// The key of the store's root; `passphrase` is not looked at when the key is in clear text.
 /// kInvalidInput for a wrong passphrase, kCorrupt when the key file no longer holds the key that
 /// belongs to the certificate, kNotFound when there is no root.
@@ -104,12 +108,15 @@ struct SignedRequest {
   pki::Certificate certificate;
   std::vector<pki::Certificate> chain;
   std::vector<pki::Certificate> roots;
-  std::vector<std::string> ignored;  ///< what the request asked for and did not get
+  std::vector<std::string> ignored;                 ///< what the request asked for and did not get
+  std::optional<base::Instant> signed_before = {};  ///< when, for one that was not signed now
 };
 
 /// An intermediate for a key that stays where it is: nothing of the request but its public key gets
 /// into the certificate, which is the one that `mint_intermediate` would make. No revocation list
-/// is made of it here, as only its key can.
+/// is made of it here, as only its key can. What was signed for this key, cluster and root before
+/// and is in force still is returned once more, whatever lifetime is wanted now: the caller may
+/// have been unable to hand it out.
 ///
 /// kRefused when the request's own signature is wrong, its key is already that of another CA, it
 /// would outlive the root or break a rule; kInvalidInput for a key that a CA may not have.

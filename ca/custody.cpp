@@ -22,10 +22,13 @@ constexpr unsigned kOpenToOthers = 077;
 constexpr std::string_view kEncryptedLabel = "ENCRYPTED PRIVATE KEY";
 constexpr std::string_view kClearLabel = "PRIVATE KEY";
 
+bool is_waiting(const fs::path& path) {
+  return path.filename().string().starts_with("request-");
+}
+
 /// "root key 'shop.trust/root-....key.pem'", or what else waits in the store.
 std::string called(const fs::path& path) {
-  const bool waits = path.filename().string().starts_with("request-");
-  return fmt::format("{} key '{}'", waits ? "waiting" : "root", path.string());
+  return fmt::format("{} key '{}'", is_waiting(path) ? "waiting" : "root", path.string());
 }
 
 Failure<base::Error> corrupt(const fs::path& path, std::string_view what) {
@@ -87,23 +90,20 @@ Result<KeyForm> look_at_key(base::Files& files, const fs::path& path) {
   MESHTRUST_TRY(const base::FileFacts facts, files.facts(path));
   if (facts.kind == base::FileKind::kAbsent) return corrupt(path, "is missing");
   if (facts.kind == base::FileKind::kSymlink) {
-    return fail(Code::kRefused, fmt::format("root key '{}' is a symbolic link", path.string()));
+    return fail(Code::kRefused, called(path) + " is a symbolic link");
   }
   if (facts.kind != base::FileKind::kFile) return corrupt(path, "is not a file");
   if ((facts.mode & kOpenToOthers) != 0) {
     return fail(Code::kPermission,
-                fmt::format("root key '{}' is open to others: its mode is {:04o}, wanted 0600",
-                            path.string(), facts.mode),
+                fmt::format("{} is open to others: its mode is {:04o}, wanted 0600", called(path),
+                            facts.mode),
                 fmt::format("chmod 600 '{}', and consider who may have read it", path.string()));
   }
   MESHTRUST_TRY(const Secret content, read_file(files, path));
   return form_of(content, path);
 }
 
-Result<std::string> write_key(base::Files& files,
-                              const fs::path& path,
-                              const pki::PrivateKey& key,
-                              const Secret* passphrase) {
+Result<SealedKey> seal_key(const pki::PrivateKey& key, const Secret* passphrase) {
   Secret content;
   if (passphrase == nullptr) {
     MESHTRUST_TRY(content, key.to_pem());
@@ -111,8 +111,8 @@ Result<std::string> write_key(base::Files& files,
     MESHTRUST_TRY(const std::string encrypted, key.encrypt(*passphrase));
     content = Secret(encrypted);
   }
-  MESHTRUST_TRY_DO(files.write_secret(path, content, base::Overwrite::kNever));
-  return digest_of(content);
+  std::string digest = digest_of(content);
+  return SealedKey{.content = std::move(content), .digest = std::move(digest)};
 }
 
 Result<pki::PrivateKey> open_key(base::Files& files,
@@ -125,10 +125,22 @@ Result<pki::PrivateKey> open_key(base::Files& files,
                                      : decrypt(content, path, passphrase, expected.file_digest);
   if (!key && form == KeyForm::kClear) return corrupt(path, "no longer holds a usable key");
   if (!key) return key;
-  if (pki::key_id(key->public_key()) != expected.key_id) {
-    return corrupt(path, "holds another key than the root certificate's");
+  if (!pki::key_id(key->public_key()).starts_with(expected.key_id)) {
+    return corrupt(path, is_waiting(path) ? "holds another key than the request's"
+                                          : "holds another key than the root certificate's");
   }
   return key;
+}
+
+Result<pki::PrivateKey> put_into_custody(base::Files& files,
+                                         const fs::path& path,
+                                         const SealedKey& sealed,
+                                         const Secret* passphrase,
+                                         const std::string& key_id) {
+  MESHTRUST_TRY_DO(files.write_secret(path, sealed.content, base::Overwrite::kNever));
+  const Secret none;
+  return open_key(files, path, passphrase == nullptr ? none : *passphrase,
+                  {.key_id = key_id, .file_digest = sealed.digest});
 }
 
 }  // namespace meshtrust::ca

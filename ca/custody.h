@@ -18,18 +18,20 @@ enum class KeyForm { kEncrypted, kClear };
 /// is open to others, kRefused when it is a link.
 base::Result<KeyForm> look_at_key(base::Files& files, const std::filesystem::path& path);
 
-/// Writes `key` to `path`, which must not exist: encrypted under `passphrase`, or in clear text
-/// when that is null. Returns the SHA-256 of the file, which `open_key` is given later.
-base::Result<std::string> write_key(base::Files& files,
-                                    const std::filesystem::path& path,
-                                    const pki::PrivateKey& key,
-                                    const base::Secret* passphrase);
+/// A key as it will lie in its file.
+struct SealedKey {
+  base::Secret content;
+  std::string digest;  ///< SHA-256 of `content`, which `open_key` is given later
+};
+
+/// `key` encrypted under `passphrase`, or in clear text when that is null.
+base::Result<SealedKey> seal_key(const pki::PrivateKey& key, const base::Secret* passphrase);
 
 /// What a key file must turn out to hold.
 struct ExpectedKey {
-  std::string key_id;       ///< SHA-256 of the public key
-  std::string file_digest;  ///< what `write_key` returned; tells damage from a wrong passphrase;
-                            ///< empty where that is not known
+  std::string key_id;       ///< SHA-256 of the public key; of a waiting key its beginning will do
+  std::string file_digest;  ///< of the sealed key; tells damage from a wrong passphrase; empty
+                            ///< where that is not known
 };
 
 /// Opens the key in `path`. kInvalidInput for a wrong passphrase; kCorrupt when the file is
@@ -39,5 +41,13 @@ base::Result<pki::PrivateKey> open_key(base::Files& files,
                                        const std::filesystem::path& path,
                                        const base::Secret& passphrase,
                                        const ExpectedKey& expected);
+
+/// Writes `sealed` to `path`, which must not exist, reads it back and opens it: a key that cannot
+/// be opened must never be relied on.
+base::Result<pki::PrivateKey> put_into_custody(base::Files& files,
+                                               const std::filesystem::path& path,
+                                               const SealedKey& sealed,
+                                               const base::Secret* passphrase,
+                                               const std::string& key_id);
 
 }  // namespace meshtrust::ca

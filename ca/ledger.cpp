@@ -67,6 +67,15 @@ Result<std::vector<pki::Certificate>> above_from(std::string_view text) {
   return pki::certificates_from_pem(base::as_text(pem));
 }
 
+/// The detail of such a line is the key's name, a blank, and the digest of its file.
+PendingRequest requested_key(const Action& action) {
+  const std::size_t blank = std::min(action.detail.find(' '), action.detail.size());
+  return {.key_name = action.detail.substr(0, blank),
+          .cluster = action.cluster,
+          .since = action.at,
+          .file_digest = action.detail.substr(std::min(blank + 1, action.detail.size()))};
+}
+
 Failure<base::Error> corrupt(std::string_view message) {
   return fail(Code::kCorrupt, std::string(message), std::string(kRestoreHint));
 }
@@ -272,10 +281,11 @@ Status Ledger::may_revoke(const Action& action) const {
 }
 
 Status Ledger::may_request(const Action& action) const {
+  const std::string name = requested_key(action).key_name;
   const bool waits = std::any_of(requests_.begin(), requests_.end(),
-                                 [&](const auto& each) { return each.key_name == action.detail; });
+                                 [&name](const auto& each) { return each.key_name == name; });
   if (waits != (action.event == Event::kRequested)) return {};
-  return fail(Code::kConflict, fmt::format("the request of key '{}' is {}", action.detail,
+  return fail(Code::kConflict, fmt::format("the request of key '{}' is {}", name,
                                            waits ? "recorded already" : "not open"));
 }
 
@@ -316,7 +326,7 @@ void Ledger::append(Action action, const pki::Certificate* certificate) {
   } else if (action.event == Event::kSubordinated) {
     entries_[position_.find(action.fingerprint)->second].above = *above_from(action.detail);
   } else if (action.event == Event::kRequested) {
-    requests_.push_back({.key_name = action.detail, .cluster = action.cluster, .since = action.at});
+    requests_.push_back(requested_key(action));
   } else if (action.event == Event::kRequestClosed) {
     std::erase_if(requests_, [&](const auto& each) { return each.key_name == action.detail; });
   } else if (action.event == Event::kKeyPlanned) {
@@ -349,8 +359,12 @@ std::string above_text(const std::vector<pki::Certificate>& above) {
   return base::to_base64(base::as_bytes(pki::to_pem(above)));
 }
 
+std::string key_name(std::string_view key_id) {
+  return std::string(key_id.substr(0, 16));
+}
+
 std::string key_name(const pki::Certificate& root) {
-  return root.facts().key_id.substr(0, 16);
+  return key_name(root.facts().key_id);
 }
 
 }  // namespace meshtrust::ca

@@ -48,7 +48,8 @@ enum class Event {
   kRevoked,    ///< on every list of its issuer from now on; `detail` is the reason
   kUnrevoked,  ///< no more
   kListMade,   ///< a revocation list of the certificate, its DER in base64 in `detail`
-  kRequested,  ///< the key named in `detail` waits in the store for a certificate from elsewhere
+  kRequested,  ///< a key waits in the store for a certificate from elsewhere; `detail` is its name
+               ///< and the SHA-256 of its file
   kRequestClosed,  ///< it waits no more: imported, or given up
   kSubordinated,   ///< a CA above has certified the root's key; `detail` is `above_text`
 };
@@ -99,15 +100,17 @@ struct LedgerEntry {
 
 /// A key that waits in the store until somebody elsewhere has signed its request.
 struct PendingRequest {
-  std::string key_name;  ///< the first 16 digits of its key id
+  std::string key_name;  ///< see the function of that name
   std::string cluster;
   base::Instant since;
+  std::string file_digest = {};  ///< SHA-256 of the key file as it was written
 };
 
 /// `above` as the ledger keeps it, in one line.
 std::string above_text(const std::vector<pki::Certificate>& above);
 
-/// What the key of `root` is called, in the ledger and on disk: the first 16 digits of its key id.
+/// What a key is called, in the ledger and on disk: the first 16 digits of its key id.
+std::string key_name(std::string_view key_id);
 std::string key_name(const pki::Certificate& root);
 
 /// A row of the database's certificate table.

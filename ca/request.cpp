@@ -23,12 +23,7 @@ using base::Result;
 using base::Status;
 using pki::Certificate;
 
-constexpr std::size_t kNameDigits = 16;
 constexpr std::size_t kMostTiers = 8;
-
-std::string name_of_key(const std::string& key_id) {
-  return key_id.substr(0, kNameDigits);
-}
 
 /// The certificate whose key waits here, with its request.
 struct Match {
@@ -39,10 +34,35 @@ struct Match {
 std::optional<Match> find_match(const TrustStore& store, std::span<const Certificate> papers) {
   for (const PendingRequest& request : store.requests()) {
     for (const Certificate& paper : papers) {
-      if (name_of_key(paper.facts().key_id) == request.key_name) return Match{paper, request};
+      if (key_name(paper) == request.key_name) return Match{paper, request};
     }
   }
   return std::nullopt;
+}
+
+Result<pki::CertificateRequest> request_for(const std::string& cluster, const pki::Signer& key) {
+  return pki::make_request({.attributes = {{.type = "CN", .value = cluster}}}, key);
+}
+
+/// The waiting key, its passphrase asked for where it has one.
+Result<pki::PrivateKey> open_waiting_key(const TrustStore& store,
+                                         const PendingRequest& request,
+                                         const AskPassphrase& ask) {
+  base::Files& files = store.environment().files;
+  const auto file = Layout{store.path()}.request_key(request.key_name);
+  const auto form = look_at_key(files, file);
+  if (!form) {
+    return fail(with_hint(form.error(),
+                          fmt::format("or give the request up: 'meshtrust ca request {} --store {} "
+                                      "--give-up'",
+                                      request.cluster, store.path().string())));
+  }
+  base::Secret passphrase;
+  if (*form == KeyForm::kEncrypted) {
+    MESHTRUST_TRY(passphrase, ask());
+  }
+  return open_key(files, file, passphrase,
+                  {.key_id = request.key_name, .file_digest = request.file_digest});
 }
 
 /// `certificate` and what is above it, without the root, which comes second.
@@ -96,8 +116,17 @@ Status check_may_sign_authorities(const Root& root, const Certificate& certified
     return refuse("leaves no room for the CAs of clusters",
                   "ask for CA:TRUE without a path length, or with at least 1");
   }
-  if (!facts.subject_key_id) {
-    return refuse("has no subject key identifier", "ask for subjectKeyIdentifier=hash");
+  const auto& identifier = root.certificate.facts().subject_key_id;
+  if (identifier && facts.subject_key_id != identifier) {
+    return refuse(
+        facts.subject_key_id
+            ? fmt::format("calls its key '{}', wanted '{}' as the root itself does: what was made "
+                          "before names it so, and OpenSSL and Envoy find lists and issuers by it",
+                          *facts.subject_key_id, *identifier)
+            : fmt::format("has no subject key identifier, wanted '{}'", *identifier),
+        fmt::format("ask for the subjectKeyIdentifier to be taken from the request (with openssl "
+                    "'-copy_extensions copy', or 'subjectKeyIdentifier={}' among the extensions)",
+                    *identifier));
   }
   return {};
 }
@@ -142,34 +171,44 @@ Result<pki::CertificateRequest> open_request(TrustStore& store,
                 "import what was signed, or give it up with 'meshtrust ca request --give-up'");
   }
   MESHTRUST_TRY(const pki::PrivateKey key, pki::PrivateKey::generate(wanted.key));
-  const pki::DistinguishedName subject{.attributes = {{.type = "CN", .value = wanted.cluster}}};
-  MESHTRUST_TRY(pki::CertificateRequest request, pki::make_request(subject, key));
-  const std::string name = name_of_key(request.facts().key_id);
-  MESHTRUST_TRY_DO(store.append(
-      lock,
-      Action{.who = who, .event = Event::kRequested, .cluster = wanted.cluster, .detail = name}));
-  const auto written = write_key(store.environment().files, Layout{store.path()}.request_key(name),
-                                 key, protection.words());
-  if (!written) {
+  MESHTRUST_TRY(pki::CertificateRequest request, request_for(wanted.cluster, key));
+  const std::string& key_id = request.facts().key_id;
+  const std::string name = key_name(key_id);
+  MESHTRUST_TRY(const SealedKey sealed, seal_key(key, protection.words()));
+  MESHTRUST_TRY_DO(store.append(lock, Action{.who = who,
+                                             .event = Event::kRequested,
+                                             .cluster = wanted.cluster,
+                                             .detail = fmt::format("{} {}", name, sealed.digest)}));
+  const auto kept =
+      put_into_custody(store.environment().files, Layout{store.path()}.request_key(name), sealed,
+                       protection.words(), key_id);
+  if (!kept) {
     // The failure is what matters; should this fail too, the request can be given up later.
     (void)close_request(store, lock, store.requests().back(), who);
-    return fail(written.error());
+    return fail(kept.error());
   }
   return request;
 }
 
+Result<pki::CertificateRequest> repeat_request(const TrustStore& store,
+                                               const PendingRequest& request,
+                                               const AskPassphrase& ask) {
+  MESHTRUST_TRY(const pki::PrivateKey key, open_waiting_key(store, request, ask));
+  return request_for(request.cluster, key);
+}
+
 Result<pki::CertificateRequest> request_for_root(const TrustStore& store,
                                                  const pki::Signer& root_key) {
-  const auto root = store.root();
-  MESHTRUST_CHECK(root.has_value());
-  MESHTRUST_TRY(const pki::DistinguishedName subject,
-                pki::DistinguishedName::parse(root->certificate.facts().subject));
-  return pki::make_request(subject, root_key);
+  MESHTRUST_TRY(const Root root, root_of(store));
+  const auto& facts = root.certificate.facts();
+  MESHTRUST_TRY(const pki::DistinguishedName subject, pki::DistinguishedName::parse(facts.subject));
+  return pki::make_request(subject, root_key, facts.subject_key_id);
 }
 
 bool is_about_root(const TrustStore& store, std::span<const Certificate> papers) {
   const auto root = store.root();
-  return root && find_of_root(*root, papers) != nullptr;
+  // Beside an answer to a request, the root's certificate is but what is above.
+  return root && find_of_root(*root, papers) != nullptr && !find_match(store, papers);
 }
 
 Result<Root> subordinate_root(TrustStore& store,
@@ -188,6 +227,7 @@ Result<Root> subordinate_root(TrustStore& store,
   MESHTRUST_TRY_DO(refuse_unsound(path, at));
   std::vector<Certificate> above = std::move(path.chain);
   above.insert(above.end(), path.roots.begin(), path.roots.end());
+  if (above == root->above) return *root;
   MESHTRUST_TRY_DO(store.append(lock, Action{.who = who,
                                              .event = Event::kSubordinated,
                                              .fingerprint = root->fingerprint(),
@@ -208,10 +248,9 @@ Status close_request(TrustStore& store,
                                    .detail = request.key_name});
 }
 
-Result<Imported> import_signed(TrustStore& store,
-                               std::span<const Certificate> papers,
-                               const AskPassphrase& ask,
-                               base::Instant at) {
+Result<Signed> find_signed(const TrustStore& store,
+                           std::span<const Certificate> papers,
+                           base::Instant at) {
   const auto match = find_match(store, papers);
   if (!match) {
     return fail(Code::kNotFound,
@@ -220,27 +259,38 @@ Result<Imported> import_signed(TrustStore& store,
   }
   MESHTRUST_TRY(Path path, path_of(match->certificate, papers));
   MESHTRUST_TRY_DO(refuse_unsound(path, at));
-  base::Files& files = store.environment().files;
-  const auto file = Layout{store.path()}.request_key(match->request.key_name);
-  MESHTRUST_TRY(const KeyForm form, look_at_key(files, file));
-  base::Secret passphrase;
-  if (form == KeyForm::kEncrypted) {
-    MESHTRUST_TRY(passphrase, ask());
-  }
-  const ExpectedKey expected{.key_id = match->certificate.facts().key_id, .file_digest = {}};
-  MESHTRUST_TRY(pki::PrivateKey key, open_key(files, file, passphrase, expected));
+  return Signed{.certificate = match->certificate,
+                .chain = std::move(path.chain),
+                .roots = std::move(path.roots),
+                .request = match->request};
+}
+
+Result<Imported> import_signed(const TrustStore& store,
+                               const Signed& signed_one,
+                               const AskPassphrase& ask) {
+  const Certificate& certificate = signed_one.certificate;
+  MESHTRUST_TRY(pki::PrivateKey key, open_waiting_key(store, signed_one.request, ask));
   MESHTRUST_TRY(pki::RevocationList list,
-                pki::issue_list({.this_update = match->certificate.facts().not_before,
-                                 .next_update = match->certificate.facts().not_after,
+                pki::issue_list({.this_update = certificate.facts().not_before,
+                                 .next_update = certificate.facts().not_after,
                                  .number = 1,
                                  .revoked = {}},
-                                match->certificate, key));
-  return Imported{.intermediate = {.certificate = match->certificate,
-                                   .key = std::move(key),
-                                   .chain = std::move(path.chain),
-                                   .roots = std::move(path.roots)},
-                  .request = match->request,
-                  .list = std::move(list)};
+                                certificate, key));
+  return Imported{.key = std::move(key), .list = std::move(list)};
+}
+
+bool was_key_of(const TrustStore& store, const std::string& cluster, const std::string& key_id) {
+  const auto issued = store.issued();
+  const auto log = store.log();
+  return std::ranges::any_of(issued,
+                             [&](const LedgerEntry& entry) {
+                               return entry.cluster == cluster &&
+                                      entry.certificate.facts().key_id == key_id;
+                             }) ||
+         std::ranges::any_of(log, [&](const Action& action) {
+           return action.event == Event::kRequested && action.cluster == cluster &&
+                  action.detail.starts_with(key_name(key_id));
+         });
 }
 
 }  // namespace meshtrust::ca

@@ -23,6 +23,15 @@ base::Result<pki::CertificateRequest> open_request(TrustStore& store,
                                                    const KeyProtection& protection,
                                                    const Who& who);
 
+/// Gives the passphrase of a waiting key; called only for one that is encrypted.
+using AskPassphrase = std::function<base::Result<base::Secret>()>;
+
+/// The request for a key that waits already, as `open_request` made it but for its signature. Its
+/// errors are those of `import_signed`.
+base::Result<pki::CertificateRequest> repeat_request(const TrustStore& store,
+                                                     const PendingRequest& request,
+                                                     const AskPassphrase& ask);
+
 /// Forgets an open request and its key.
 base::Status close_request(TrustStore& store,
                            const StoreLock& lock,
@@ -30,42 +39,58 @@ base::Status close_request(TrustStore& store,
                            const Who& who);
 
 /// A request for the root's own key and name, for another organisation's CA to certify: the key
-/// stays where it is.
+/// stays where it is. It asks for the identifier that the root's certificate gives to the key.
+/// kNotFound without a root.
 base::Result<pki::CertificateRequest> request_for_root(const TrustStore& store,
                                                        const pki::Signer& root_key);
 
-/// Whether one of `papers` is the root's key certified by somebody else.
+/// Whether `papers` are about the root: one is its key certified by somebody else, and none belongs
+/// to a key that waits.
 bool is_about_root(const TrustStore& store, std::span<const pki::Certificate> papers);
 
 /// Puts the store's root below the CA that certified it. `papers` holds that certificate, what is
 /// above it and their self-signed root, in any order. From then on intermediates are minted below
 /// it, their chains reach up to that root, and that is what bundles trust; what was minted before
-/// stays as it is. A renewed certificate replaces the last one. kNotFound when no paper is of the
-/// root's key, kRefused when its subject is not the root's byte for byte, it may not sign CAs, or
-/// its chain does not lead to a self-signed root among `papers`.
+/// stays as it is. A renewed certificate replaces the last one; what is recorded already is nothing
+/// new. kNotFound when no paper is of the root's key, kRefused when its subject is not the root's
+/// byte for byte or its key identifier another than the root's, it may not sign CAs, or its chain
+/// does not lead to a self-signed root among `papers`.
 base::Result<Root> subordinate_root(TrustStore& store,
                                     const StoreLock& lock,
                                     std::span<const pki::Certificate> papers,
                                     base::Instant at,
                                     const Who& who);
 
+/// What somebody elsewhere has signed for a key that waits here.
+struct Signed {
+  pki::Certificate certificate;
+  std::vector<pki::Certificate> chain;  ///< `certificate`, then what lies between it and the root
+  std::vector<pki::Certificate> roots;
+  PendingRequest request;
+};
+
+/// Finds the paper whose key waits. `papers` holds the certificate, what is between it and the
+/// root, and the root, in any order. kNotFound when no open request has such a key, kRefused when
+/// the certificate is no sound CA for this mesh (lint) or its chain does not reach a self-signed
+/// root among `papers`.
+base::Result<Signed> find_signed(const TrustStore& store,
+                                 std::span<const pki::Certificate> papers,
+                                 base::Instant at);
+
 /// What an import leaves with the caller: the only copy of the key, once `close_request` is done.
 struct Imported {
-  Intermediate intermediate;
-  PendingRequest request;
+  pki::PrivateKey key;
   pki::RevocationList list;  ///< empty, lasting as long as the certificate: for `ca crl --with`
 };
 
-/// Gives the passphrase of a waiting key; called only for one that is encrypted.
-using AskPassphrase = std::function<base::Result<base::Secret>()>;
+/// Opens the key that belongs to `signed_one`, which stays in the store. kInvalidInput for a wrong
+/// passphrase, kCorrupt for a key file that is damaged or missing.
+base::Result<Imported> import_signed(const TrustStore& store,
+                                     const Signed& signed_one,
+                                     const AskPassphrase& ask);
 
-/// Joins a signed certificate with the key that waits for it. `papers` holds the certificate, what
-/// is between it and the root, and the root, in any order. kNotFound when no open request has that
-/// key, kInvalidInput for a wrong passphrase, kRefused when the certificate is no sound CA for this
-/// mesh (lint) or its chain does not reach a self-signed root among `papers`.
-base::Result<Imported> import_signed(TrustStore& store,
-                                     std::span<const pki::Certificate> papers,
-                                     const AskPassphrase& ask,
-                                     base::Instant at);
+/// Whether this ledger knows the key as one of `cluster`: of a certificate that it issued, or of a
+/// request, open or closed.
+bool was_key_of(const TrustStore& store, const std::string& cluster, const std::string& key_id);
 
 }  // namespace meshtrust::ca

@@ -274,8 +274,7 @@ Status TrustStore::record(const StoreLock& lock,
                           const Who& who,
                           std::string_view detail) {
   MESHTRUST_CHECK(event == Event::kPushing || event == Event::kPushed ||
-                  event == Event::kAbandoned || event == Event::kRevoked ||
-                  event == Event::kUnrevoked);
+                  event == Event::kAbandoned);
   const auto entry = find(fingerprint);
   if (entry && name_of(entry->state) == name_of(event)) return {};
   return append(lock, Action{.who = who,

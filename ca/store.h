@@ -112,7 +112,7 @@ class TrustStore {
   /// the holder, when another run (or this one) has it; kRefused when Git tracks the folder.
   base::Result<StoreLock> lock(std::string_view holder);
 
-  /// Records what became of a certificate: kPushing, kPushed, kAbandoned, kRevoked or kUnrevoked.
+  /// Records what became of a certificate: kPushing, kPushed or kAbandoned.
   /// On disk for good when it returns. Recording the same again is nothing new and writes nothing.
   /// kNotFound when this ledger did not issue it, kConflict when it is a root, or was pushed or
   /// abandoned before and is to be pushed again (its key is gone).

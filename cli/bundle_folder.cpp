@@ -10,13 +10,16 @@ namespace fs = std::filesystem;
 using base::Code;
 using base::Status;
 
-Status BundleFolder::check(base::Files& files) const {
+Status BundleFolder::check_place(base::Files& files) const {
   MESHTRUST_TRY(const base::FileFacts folder, files.facts(folder_));
   if (folder.kind == base::FileKind::kAbsent) return check_parent(files);
-  if (folder.kind != base::FileKind::kFolder) {
-    return base::fail(Code::kRefused, fmt::format("'{}' is not a folder", folder_.string()),
-                      "name another with --out");
-  }
+  if (folder.kind == base::FileKind::kFolder) return {};
+  return base::fail(Code::kRefused, fmt::format("'{}' is not a folder", folder_.string()),
+                    "name another with --out");
+}
+
+Status BundleFolder::check(base::Files& files) const {
+  MESHTRUST_TRY_DO(check_place(files));
   for (const std::string_view name : istio::kCaFiles) {
     MESHTRUST_TRY(const base::FileFacts there, files.facts(file(name)));
     if (there.kind == base::FileKind::kAbsent) continue;

@@ -17,13 +17,16 @@ class BundleFolder {
 
   /// Everything that stands in the way, found before a key is opened.
   base::Status check(base::Files& files) const;
+  /// That part of `check` that is not about files: the folder is one, or can be made.
+  base::Status check_place(base::Files& files) const;
+  /// Makes the folder where it is missing.
+  base::Status make(base::Files& files) const;
   /// All four or, where none was there before, none. The key comes last: whoever finds it finds
   /// the certificates that belong to it.
   base::Status write(base::Files& files, const istio::Bundle& bundle) const;
 
  private:
   base::Status check_parent(base::Files& files) const;
-  base::Status make(base::Files& files) const;
   base::Status write_files(base::Files& files, const istio::Bundle& bundle) const;
   std::filesystem::path file(std::string_view name) const { return folder_ / name; }
 

@@ -35,14 +35,29 @@ std::string prefix_of(const base::Place& place) {
   return fmt::format("{}:{}:{}", visible(place.file), place.line, place.column);
 }
 
+/// A line of somebody's file: nothing in it is obeyed but tabs, which carets are lined up with.
+std::string visible_line(std::string_view line) {
+  std::vector<std::string> parts = base::split(line, '\t');
+  for (std::string& part : parts) {
+    part = base::printable(part, part.size());
+  }
+  return base::join(parts, "\t");
+}
+
 std::string caret_of(const base::Place& place) {
   if (place.source_line.empty() || place.line == 0) return {};
-  std::string pad(4, ' ');
+  constexpr std::size_t kLongestLine = 400;
+  const std::string_view line = place.source_line;
   const auto column = static_cast<std::size_t>(std::max(place.column - 1, 0));
-  for (const char c : place.source_line.substr(0, column)) {
+  // Longer lines are no lines for people, and the caret would be off every screen.
+  if (line.size() > kLongestLine) {
+    return fmt::format("    {}\n", base::printable(line, kLongestLine));
+  }
+  std::string pad(4, ' ');
+  for (const char c : visible_line(line.substr(0, column))) {
     pad += c == '\t' ? '\t' : ' ';
   }
-  return fmt::format("    {}\n{}^\n", place.source_line, pad);
+  return fmt::format("    {}\n{}^\n", visible_line(line), pad);
 }
 
 std::string hints_of(const base::Place& place, const std::vector<std::string>& hints) {

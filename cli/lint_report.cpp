@@ -174,7 +174,8 @@ class Linter {
     while (name.ends_with('/') || name.ends_with(' ') || name.ends_with(':')) {
       name.pop_back();
     }
-    add(std::move(findings), LintRole::kBundle, name.empty() ? "." : name, "", "");
+    add(std::move(findings), LintRole::kBundle, name.empty() ? "." : name, "",
+        bundle.certificates[istio::kCaCertFile].front().fingerprint());
   }
 
   const Papers& papers_;

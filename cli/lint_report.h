@@ -18,7 +18,7 @@ struct LintEntry {
   pki::LintRole role = pki::LintRole::kRoot;
   std::string source;       ///< where it was found
   std::string subject;      ///< of the certificate, or the issuer of the list; empty for a bundle
-  std::string fingerprint;  ///< likewise
+  std::string fingerprint;  ///< likewise; of a bundle that of its ca-cert.pem
   std::string waived_because;  ///< the reason of a waiver; empty when none meets it
 };
 

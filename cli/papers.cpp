@@ -37,7 +37,7 @@ class Reader {
       if (place.starts_with(run::kTlsScheme)) {
         note(read_endpoint(place));
       } else if (place == "-") {
-        note(read_file("/dev/stdin", "standard input", Empty::kIsAnError));
+        note(read_standard_input());
       } else {
         read_path(place);
       }
@@ -52,13 +52,35 @@ class Reader {
     if (!status) papers_.errors.push_back(status.error());
   }
 
-  void read_path(const std::string& path) {
-    const auto facts = files().facts(path);
-    if (facts && facts->kind == base::FileKind::kFolder) {
-      read_folder(path, 0);
-    } else {
-      note(read_file(path, path, Empty::kIsAnError));
+  Status read_standard_input() {
+    constexpr const char* kPath = "/dev/stdin";
+    auto content = files().read_secret(kPath, kLargestFile);
+    if (!content) {
+      base::Error error = with_context(std::move(content).error(), "standard input");
+      error.code = Code::kInvalidInput;  // whatever the system says of it: nothing was given
+      error.hints = {"name a file instead of -, or pipe one in"};
+      return base::fail(std::move(error));
     }
+    return read_text("standard input", *content, Empty::kIsAnError);
+  }
+
+  void read_path(const std::string& path) {
+    // Behind a link, too: what is named is meant.
+    const auto inside = files().facts(fs::path(path) / ".");
+    if (!inside || inside->kind != base::FileKind::kFolder) {
+      note(read_file(path, path, Empty::kIsAnError));
+      return;
+    }
+    const std::size_t before = papers_.objects.size() + papers_.errors.size();
+    read_folder(path, 0);
+    if (papers_.objects.size() + papers_.errors.size() == before) note(nothing_in(path));
+  }
+
+  static Status nothing_in(const std::string& label) {
+    return base::fail(
+        Code::kInvalidInput,
+        fmt::format("{}: found no certificate, private key, certificate request or revocation list",
+                    label));
   }
 
   void read_folder(const fs::path& folder, int depth) {
@@ -72,7 +94,16 @@ class Reader {
       const fs::path path = folder / name;
       const auto facts = files().facts(path);
       const auto kind = facts ? facts->kind : base::FileKind::kOther;
-      if (kind == base::FileKind::kFolder && depth < kDeepest) read_folder(path, depth + 1);
+      if (kind == base::FileKind::kFolder) {
+        if (depth < kDeepest) {
+          read_folder(path, depth + 1);
+        } else {
+          note(base::fail(Code::kInvalidInput,
+                          fmt::format("'{}' lies too deep: more than {} folders down is not read",
+                                      path.string(), kDeepest),
+                          "name that folder itself"));
+        }
+      }
       // A mounted Secret shows its files as links.
       const bool is_file = kind == base::FileKind::kFile || kind == base::FileKind::kSymlink;
       if (is_file && ++seen_ <= kMostFiles) {
@@ -87,38 +118,38 @@ class Reader {
 
   Status read_file(const std::string& path, const std::string& label, Empty empty) {
     MESHTRUST_TRY(const Secret content, files().read_secret(path, kLargestFile));
+    return read_text(label, content, empty);
+  }
+
+  Status read_text(const std::string& label, const Secret& content, Empty empty) {
     MESHTRUST_TRY(const bool found_any, read_content(label, content));
     if (found_any) return {};
     if (empty == Empty::kIsSkipped) {
       papers_.skipped.push_back(label);
       return {};
     }
-    return base::fail(
-        Code::kInvalidInput,
-        fmt::format("{}: found no certificate, private key, certificate request or revocation list",
-                    label));
+    return nothing_in(label);
   }
 
-  /// Whether anything was found.
+  /// Whether anything was found, be it damaged.
   Result<bool> read_content(const std::string& label, const Secret& content) {
-    const std::size_t before = papers_.objects.size();
+    const std::size_t before = papers_.objects.size() + papers_.errors.size();
     MESHTRUST_TRY(const auto values, k8s::read_manifest(label, content));
     if (values) {
       for (const k8s::ManifestValue& value : *values) {
-        MESHTRUST_TRY_DO(
-            add(fmt::format("{}: {}: {}", label, value.object, value.key), value.value));
+        add(fmt::format("{}: {}: {}", label, value.object, value.key), value.value);
       }
     } else {
-      MESHTRUST_TRY_DO(add(label, content));
+      add(label, content);
     }
-    return papers_.objects.size() > before;
+    return papers_.objects.size() + papers_.errors.size() > before;
   }
 
-  Status add(const std::string& label, const Secret& content) {
+  void add(const std::string& label, const Secret& content) {
     const auto ask = [this](std::string_view what) { return passphrase_of(what); };
-    MESHTRUST_TRY(auto objects, pki::find_objects(label, content, ask));
-    std::move(objects.begin(), objects.end(), std::back_inserter(papers_.objects));
-    return {};
+    auto found = pki::find_all_objects(label, content, ask);
+    std::ranges::move(found.objects, std::back_inserter(papers_.objects));
+    std::ranges::move(found.errors, std::back_inserter(papers_.errors));
   }
 
   /// The same for all that need one: it is asked for once.

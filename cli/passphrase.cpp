@@ -27,11 +27,13 @@ base::Failure<base::Error> nobody_to_ask(std::string_view what) {
                     "set MESHTRUST_PASSWORD, or use --password-file or --password-fd");
 }
 
-Result<Secret> prompt(Session& session, PassphrasePurpose purpose) {
+Result<Secret> prompt(Session& session, PassphrasePurpose purpose, std::string_view key) {
   Terminal& terminal = session.around.terminal;
-  if (!terminal.is_there()) return nobody_to_ask("the root key");
-  if (purpose == PassphrasePurpose::kOpen) return terminal.ask_secret("passphrase of the root key");
-  MESHTRUST_TRY(Secret first, terminal.ask_secret("passphrase for the new root key"));
+  if (!terminal.is_there()) return nobody_to_ask(fmt::format("the {}", key));
+  if (purpose == PassphrasePurpose::kOpen) {
+    return terminal.ask_secret(fmt::format("passphrase of the {}", key));
+  }
+  MESHTRUST_TRY(Secret first, terminal.ask_secret(fmt::format("passphrase for the new {}", key)));
   MESHTRUST_TRY(const Secret second, terminal.ask_secret("the same once more"));
   if (!constant_time_equal(first, second)) {
     return base::fail(Code::kUsage, "the two passphrases differ", "run the command again");
@@ -78,15 +80,16 @@ void PassphraseOptions::keep_from_children() const {
 
 Result<std::optional<Secret>> find_passphrase(Session& session,
                                               const PassphraseOptions& options,
-                                              PassphrasePurpose purpose) {
+                                              PassphrasePurpose purpose,
+                                              std::string_view key) {
   if (options.none != options.insecure) {
-    return base::fail(Code::kUsage, "a clear-text root key takes two words",
+    return base::fail(Code::kUsage, fmt::format("a clear-text {} takes two words", key),
                       "say '--no-password --insecure', or neither");
   }
   if (options.none) return std::optional<Secret>();
   MESHTRUST_TRY(std::optional<Secret> secret, find_given(session, options));
   if (!secret) {
-    MESHTRUST_TRY(secret, prompt(session, purpose));
+    MESHTRUST_TRY(secret, prompt(session, purpose, key));
   }
   if (secret->empty()) return base::fail(Code::kUsage, "the passphrase is empty");
   return secret;

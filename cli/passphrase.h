@@ -31,11 +31,12 @@ enum class PassphrasePurpose { kOpen, kProtectNewKey };
 
 /// The passphrase from --password-file, --password-fd, MESHTRUST_PASSWORD, or a prompt, in this
 /// order; nothing when --no-password --insecure was said. The end of the line is not part of it.
-/// kUsage when there is none and nobody to ask, when --no-password lacks --insecure, or for an
-/// empty one.
+/// `key` is what prompts and errors call it. kUsage when there is none and nobody to ask, when
+/// --no-password lacks --insecure, or for an empty one.
 base::Result<std::optional<base::Secret>> find_passphrase(Session& session,
                                                           const PassphraseOptions& options,
-                                                          PassphrasePurpose purpose);
+                                                          PassphrasePurpose purpose,
+                                                          std::string_view key = "root key");
 
 /// The passphrase of `what` from the same places, to open something that is not the root key; it
 /// may be empty. kUsage when there is none and nobody to ask.

@@ -66,20 +66,20 @@ base::Result<std::optional<Inspected>> read_block(const PemBlock& block) {
   return as_optional(is_request ? read_request(der) : read_revocation_list(der));
 }
 
-base::Result<std::vector<InspectedObject>> read_pem(std::string_view label,
-                                                    const std::vector<PemBlock>& blocks) {
-  std::vector<InspectedObject> objects;
+void read_pem(std::string_view label, const std::vector<PemBlock>& blocks, FoundObjects& found) {
+  std::size_t number = 0;
   for (const PemBlock& block : blocks) {
     auto read = read_block(block);
     if (!read) {
-      return fail(with_context(std::move(read).error(),
-                               std::string(label) + ":" + std::to_string(block.line)));
+      ++number;
+      found.errors.push_back(with_context(std::move(read).error(),
+                                          std::string(label) + ":" + std::to_string(block.line)));
+      continue;
     }
     if (!read->has_value()) continue;
-    const std::string number = "#" + std::to_string(objects.size() + 1);
-    objects.push_back({std::string(label) + (objects.empty() ? "" : number), **std::move(read)});
+    const std::string mark = ++number == 1 ? "" : "#" + std::to_string(number);
+    found.objects.push_back({std::string(label) + mark, **std::move(read)});
   }
-  return objects;
 }
 
 /// An EncryptedPrivateKeyInfo has the shape of other things too (a DigestInfo), so its algorithm
@@ -121,18 +121,36 @@ base::Result<base::Secret> ask_nobody(std::string_view label) {
   return fail(Code::kUsage, std::string(label) + " needs a passphrase");
 }
 
+FoundObjects find_all_objects(std::string_view label,
+                              const base::Secret& content,
+                              const AskPassphrase& ask) {
+  FoundObjects found;
+  const std::string_view text = base::reveal(content, "inspection: kind and size of keys alone");
+  const base::ByteView bytes = base::as_bytes(text);
+  if (is_pkcs12(bytes)) {
+    if (auto opened = open_pkcs12(label, bytes, ask)) {
+      found.objects = *std::move(opened);
+    } else {
+      found.errors.push_back(std::move(opened).error());
+    }
+    return found;
+  }
+  PemText pem = scan_pem(text);
+  for (base::Error& error : pem.errors) {
+    found.errors.push_back(with_context(std::move(error), label));
+  }
+  read_pem(label, pem.blocks, found);
+  if (!pem.blocks.empty() || !pem.errors.empty()) return found;
+  if (auto read = read_der(bytes)) found.objects.push_back({std::string(label), *std::move(read)});
+  return found;
+}
+
 base::Result<std::vector<InspectedObject>> find_objects(std::string_view label,
                                                         const base::Secret& content,
                                                         const AskPassphrase& ask) {
-  const std::string_view text = base::reveal(content, "inspection: kind and size of keys alone");
-  const base::ByteView bytes = base::as_bytes(text);
-  if (is_pkcs12(bytes)) return open_pkcs12(label, bytes, ask);
-  auto blocks = pem_blocks(text);
-  if (!blocks) return fail(with_context(std::move(blocks).error(), label));
-  if (!blocks->empty()) return read_pem(label, *blocks);
-  std::vector<InspectedObject> objects;
-  if (auto found = read_der(bytes)) objects.push_back({std::string(label), *std::move(found)});
-  return objects;
+  FoundObjects found = find_all_objects(label, content, ask);
+  if (!found.errors.empty()) return fail(std::move(found.errors.front()));
+  return std::move(found.objects);
 }
 
 base::Result<std::vector<InspectedObject>> inspect(std::string_view label,

@@ -36,17 +36,29 @@ std::string_view kind_of(const InspectedObject& object);
 /// RFC 3339. Absent facts are left out, empty lists as well.
 base::Json to_json(const InspectedObject& object);
 
-/// Gives the passphrase of the thing called `label`. Called only when something is met that tells
-/// nothing without one (PKCS#12), never for a key in PEM.
+/// Gives the passphrase of the thing called `label`, or an error that names it. Called only when
+/// something is met that tells nothing without one (PKCS#12), never for a key in PEM.
 using AskPassphrase = std::function<base::Result<base::Secret>(std::string_view label)>;
 
 /// The answer where nobody can be asked: kUsage.
 base::Result<base::Secret> ask_nobody(std::string_view label);
 
+/// What was found, and why the rest could not be read.
+struct FoundObjects {
+  std::vector<InspectedObject> objects;
+  base::Errors errors;
+};
+
 /// Certificates, private keys, requests and revocation lists in `content`: several as PEM, or one
 /// as DER, or what a PKCS#12 file holds. It is a secret because it may hold a key. PEM blocks of
-/// other kinds are skipped; content that holds nothing of the kind gives an empty list.
-/// kInvalidInput, naming `label` and the block, when something recognised does not parse.
+/// other kinds are skipped; content that holds nothing of the kind gives an empty list. Each PEM
+/// block that is recognised and does not parse gives an error (kInvalidInput) that names `label`
+/// and the block, and no other block is the worse for it.
+FoundObjects find_all_objects(std::string_view label,
+                              const base::Secret& content,
+                              const AskPassphrase& ask = ask_nobody);
+
+/// The same with the first error for all.
 base::Result<std::vector<InspectedObject>> find_objects(std::string_view label,
                                                         const base::Secret& content,
                                                         const AskPassphrase& ask = ask_nobody);

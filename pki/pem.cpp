@@ -42,11 +42,16 @@ std::string quoted(std::string_view label) {
   return "'" + std::string(label) + "'";
 }
 
-/// Reads what follows the BEGIN line up to the END line.
+/// Reads what follows the BEGIN line up to the END line, or to the next BEGIN line.
 base::Status read_body(std::string_view& text, int& line_number, PemBlock& block) {
   const char* start = text.data();
   while (!text.empty()) {
+    const std::string_view rest = text;
     const std::string_view line = take_line(text);
+    if (!label_in(line, kBegin).empty()) {
+      text = rest;
+      break;
+    }
     ++line_number;
     if (const std::string_view end = label_in(line, kEnd); !end.empty()) {
       if (end == block.label) {
@@ -57,7 +62,6 @@ base::Status read_body(std::string_view& text, int& line_number, PemBlock& block
                                            std::to_string(block.line) + " ends as " + quoted(end) +
                                            " in line " + std::to_string(line_number));
     }
-    if (!label_in(line, kBegin).empty()) break;
     if (line.find(':') != std::string_view::npos) block.has_headers = true;
   }
   return fail(Code::kInvalidInput, "pem block " + quoted(block.label) + " of line " +
@@ -84,18 +88,27 @@ void append_trimmed_lines(std::string_view body, Out& out) {
 
 }  // namespace
 
-base::Result<std::vector<PemBlock>> pem_blocks(std::string_view text) {
-  std::vector<PemBlock> blocks;
+PemText scan_pem(std::string_view text) {
+  PemText found;
   int line_number = 0;
   while (!text.empty()) {
     const std::string_view label = label_in(take_line(text), kBegin);
     ++line_number;
     if (label.empty()) continue;
     PemBlock block{.label = label, .body = {}, .line = line_number};
-    MESHTRUST_TRY_DO(read_body(text, line_number, block));
-    blocks.push_back(block);
+    if (auto read = read_body(text, line_number, block)) {
+      found.blocks.push_back(block);
+    } else {
+      found.errors.push_back(std::move(read).error());
+    }
   }
-  return blocks;
+  return found;
+}
+
+base::Result<std::vector<PemBlock>> pem_blocks(std::string_view text) {
+  PemText found = scan_pem(text);
+  if (!found.errors.empty()) return fail(std::move(found.errors.front()));
+  return std::move(found.blocks);
 }
 
 base::Result<base::Bytes> decode(const PemBlock& block) {

@@ -19,6 +19,13 @@ struct PemBlock {
   int line = 1;              ///< of the BEGIN line, from 1
 };
 
+/// All blocks in order, and what is wrong with those that have no END line of their own label.
+struct PemText {
+  std::vector<PemBlock> blocks;
+  base::Errors errors;
+};
+PemText scan_pem(std::string_view text);
+
 /// All blocks in order; whatever stands between them is skipped, as every loader does.
 /// kInvalidInput when a block has no END line of its own label.
 base::Result<std::vector<PemBlock>> pem_blocks(std::string_view text);

@@ -8,6 +8,8 @@
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
 namespace meshtrust::pki {
@@ -80,7 +82,15 @@ class Reader {
   Reader(std::string_view label, const PKCS12& file, const AskPassphrase& ask)
       : label_(label), file_(file), ask_(ask) {}
 
+  /// Every error names the file, and once.
   Result<std::vector<InspectedObject>> read() {
+    auto found = read_all();
+    if (found || names_file_) return found;
+    return fail(with_context(std::move(found).error(), label_));
+  }
+
+ private:
+  Result<std::vector<InspectedObject>> read_all() {
     const Safes safes(PKCS12_unpack_authsafes(&file_));
     if (!safes) return fail(damaged("its content does not parse"));
     MESHTRUST_TRY_DO(check_mac());
@@ -90,7 +100,6 @@ class Reader {
     return std::move(objects_);
   }
 
- private:
   static base::Error damaged(std::string_view what) {
     return openssl_error(Code::kInvalidInput, "the PKCS#12 file is damaged: " + std::string(what));
   }
@@ -118,7 +127,9 @@ class Reader {
   }
 
   Status ask() {
-    MESHTRUST_TRY(passphrase_, ask_(label_));
+    auto answer = ask_(label_);
+    names_file_ = !answer;
+    MESHTRUST_TRY(passphrase_, std::move(answer));
     is_absent_ = false;
     return {};
   }
@@ -248,6 +259,7 @@ class Reader {
   std::optional<Secret> passphrase_;
   bool is_absent_ = true;
   std::int64_t rounds_ = 0;
+  bool names_file_ = false;
   bool has_mac_ = false;
   std::vector<InspectedObject> objects_;
 };
@@ -255,17 +267,31 @@ class Reader {
 }  // namespace
 
 bool is_pkcs12(base::ByteView der) {
-  return parse(der) != nullptr;
+  if (parse(der) != nullptr) return true;
+  // A sequence that begins with version 3 and another sequence is nothing else that is read here,
+  // whether or not all of it is there.
+  constexpr std::uint8_t kSequence = 0x30;
+  constexpr std::array<std::uint8_t, 4> kBeginning{0x02, 0x01, 0x03, kSequence};
+  if (der.size() < 2 || der[0] != kSequence) return false;
+  constexpr std::uint8_t kLongForm = 0x80;
+  const std::size_t more = der[1] < kLongForm ? 0 : der[1] - kLongForm;
+  const std::size_t header = 2 + more;
+  return more <= sizeof(std::uint32_t) && der.size() >= header + kBeginning.size() &&
+         std::equal(kBeginning.begin(), kBeginning.end(),
+                    der.begin() + static_cast<std::ptrdiff_t>(header));
 }
 
 Result<std::vector<InspectedObject>> open_pkcs12(std::string_view label,
                                                  base::ByteView der,
                                                  const AskPassphrase& ask) {
   const File file = parse(der);
-  if (!file) return fail(Code::kInvalidInput, std::string(label) + ": not a PKCS#12 file");
+  if (!file) {
+    return fail(Code::kInvalidInput,
+                std::string(label) +
+                    ": the PKCS#12 file is damaged: it is cut off, or its structure is broken");
+  }
   auto read = Reader(label, *file, ask).read();
   forget_openssl_errors();
-  if (!read) return fail(with_context(std::move(read).error(), label));
   return read;
 }
 

@@ -6,6 +6,8 @@
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 
+#include <filesystem>
+
 namespace meshtrust::cli {
 
 using base::Code;
@@ -70,6 +72,33 @@ Result<std::unique_ptr<pki::Signer>> open_root_key(Session& session,
                       "leave out --no-password --insecure");
   }
   return ca::unlock_root(opened.store, *passphrase);
+}
+
+base::Status check_new_file(const Session& session, const std::string& path) {
+  base::Files& files = session.around.files;
+  MESHTRUST_TRY(const base::FileFacts there, files.facts(path));
+  if (there.kind != base::FileKind::kAbsent) {
+    return base::fail(Code::kRefused, fmt::format("'{}' already exists", path),
+                      "name another file with --out");
+  }
+  // Only writing tells whether a folder can be written to. A leftover of a run that was killed here
+  // is replaced by the next.
+  const std::filesystem::path probe =
+      std::filesystem::path(path).parent_path() / ".meshtrust-probe";
+  auto written = files.write(probe, {}, base::Access::kPrivate, base::Overwrite::kReplace);
+  if (written) return files.remove(probe);
+  base::Error error =
+      with_context(std::move(written).error(), fmt::format("'{}' cannot be written", path));
+  error.hints = {"name another file with --out"};
+  return base::fail(std::move(error));
+}
+
+Result<bool> confirm(Session& session, const std::string& what, const std::string& question) {
+  if (session.options.yes) return true;
+  if (!session.around.terminal.is_there()) {
+    return base::fail(Code::kUsage, what + " and there is no terminal to ask on", "say --yes");
+  }
+  return session.around.terminal.confirm(question);
 }
 
 int report(const Session& session, const base::Status& done) {

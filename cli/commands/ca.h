@@ -50,6 +50,14 @@ base::Result<std::unique_ptr<pki::Signer>> open_root_key(Session& session,
                                                          const StoreWithRoot& opened,
                                                          const PassphraseOptions& options);
 
+/// kRefused when there is something at `path`, and what stands in the way of writing a file there:
+/// found before anything is done that cannot be done twice.
+base::Status check_new_file(const Session& session, const std::string& path);
+
+/// Asks before something that nobody can bring back; --yes is the answer. kUsage, saying `what`
+/// would be lost, where nobody can be asked.
+base::Result<bool> confirm(Session& session, const std::string& what, const std::string& question);
+
 /// The exit code of `done`; says what went wrong.
 int report(const Session& session, const base::Status& done);
 

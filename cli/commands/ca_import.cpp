@@ -1,9 +1,9 @@
 #include "base/encoding.h"
 #include "base/text.h"
 #include "ca/request.h"
-#include "cli/bundle_folder.h"
 #include "cli/commands/ca.h"
 #include "cli/commands/commands.h"
+#include "cli/import_folder.h"
 #include "cli/passphrase.h"
 #include "cli/proof.h"
 #include "istio/acceptance.h"
@@ -25,7 +25,7 @@ class CaImport final : public Command {
         ->option_text("FILE...");
     declare_store(app, store_);
     app.add_option("--out", out_, "folder for the four files")->option_text("DIR");
-    app.add_flag("--force", force_, "replace files that are there");
+    app.add_flag("--force", force_, "replace files of the same cluster that are there");
     passphrase_.declare_source(app, "the waiting key");
   }
 
@@ -49,21 +49,21 @@ class CaImport final : public Command {
     if (out_.empty()) {
       return base::fail(base::Code::kUsage, "--out is needed: a folder for the four files");
     }
-    const BundleFolder out(out_, force_ ? base::Overwrite::kReplace : base::Overwrite::kNever);
-    MESHTRUST_TRY_DO(out.check(files));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
-    const auto ask = [&] { return find_passphrase_of(session, passphrase_, "the waiting key"); };
-    MESHTRUST_TRY(ca::Imported imported, ca::import_signed(store, papers, ask, session.now()));
-    const ca::Intermediate& made = imported.intermediate;
-    MESHTRUST_TRY(base::Secret key, made.key.to_pem());
-    const istio::Bundle bundle = istio::make_bundle(made.chain, made.roots, std::move(key));
-    MESHTRUST_TRY_DO(istio::refuse_unless_good(bundle, session.now()));
-    MESHTRUST_TRY_DO(out.write(files, bundle));
-    const std::string list = out_ + "/" + std::string(kListFile);
+    MESHTRUST_TRY(const ca::Signed found, ca::find_signed(store, papers, session.now()));
+    istio::Bundle bundle = istio::make_bundle(found.chain, found.roots, {});
+    ImportFolder out(out_, force_ ? base::Overwrite::kReplace : base::Overwrite::kNever);
     MESHTRUST_TRY_DO(
-        files.write(list, imported.list.pem(), base::Access::kPublic, base::Overwrite::kReplace));
-    MESHTRUST_TRY_DO(ca::close_request(store, lock, imported.request, session.who()));
-    tell(session, imported);
+        out.check(files, bundle.certificates, found.certificate, [&](const std::string& key_id) {
+          return ca::was_key_of(store, found.request.cluster, key_id);
+        }));
+    const auto ask = [&] { return find_passphrase_of(session, passphrase_, "the waiting key"); };
+    MESHTRUST_TRY(const ca::Imported imported, ca::import_signed(store, found, ask));
+    MESHTRUST_TRY(bundle.ca_key, imported.key.to_pem());
+    MESHTRUST_TRY_DO(istio::refuse_unless_good(bundle, session.now()));
+    MESHTRUST_TRY_DO(out.write(files, bundle, imported.list));
+    MESHTRUST_TRY_DO(ca::close_request(store, lock, found.request, session.who()));
+    tell(session, found);
     return {};
   }
 
@@ -71,6 +71,7 @@ class CaImport final : public Command {
                          ca::TrustStore& store,
                          const std::vector<pki::Certificate>& papers) const {
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
+    const std::size_t lines = store.log().size();
     MESHTRUST_TRY(const ca::Root root,
                   ca::subordinate_root(store, lock, papers, session.now(), session.who()));
     const auto& facts = root.issuer().facts();
@@ -88,33 +89,35 @@ class CaImport final : public Command {
                     base::printable(facts.subject), base::printable(facts.issuer),
                     base::group_hex(facts.fingerprint), expiry_text(facts.not_after, session.now()),
                     base::printable(anchor.subject)));
+    if (store.log().size() == lines) {
+      session.console().say("that was recorded already: nothing has changed");
+      return {};
+    }
     session.console().say(
         "bundles made from now on reach up to that root and trust it; those made before do not: "
         "make them anew. 'meshtrust apply' does not roll such bundles out yet");
     return {};
   }
 
-  void tell(const Session& session, const ca::Imported& imported) const {
-    const auto& facts = imported.intermediate.certificate.facts();
+  void tell(const Session& session, const ca::Signed& found) const {
+    const auto& facts = found.certificate.facts();
     session.answer(
         {{"apiVersion", "meshtrust/v1"},
          {"kind", "ImportedIntermediate"},
-         {"cluster", imported.request.cluster},
+         {"cluster", found.request.cluster},
          {"folder", out_},
          {"subject", facts.subject},
          {"fingerprint", facts.fingerprint},
          {"notAfter", base::format_rfc3339(facts.not_after)}},
         fmt::format("cluster:  {}\nsubject:  {}\nsha256:   {}\nexpires:  {}\n"
                     "files:    {}/{{ca-cert,ca-key,cert-chain,root-cert}}.pem\n",
-                    imported.request.cluster, facts.subject, base::group_hex(facts.fingerprint),
+                    found.request.cluster, facts.subject, base::group_hex(facts.fingerprint),
                     expiry_text(facts.not_after, session.now()), out_));
     session.console().say(fmt::format(
         "the key waits no more: the copy in {} is the only one; {} is its empty revocation list, "
         "for 'meshtrust ca crl --with' where the root is",
-        out_, kListFile));
+        out_, kOwnListFile));
   }
-
-  static constexpr std::string_view kListFile = "own-crl.pem";
 
   std::vector<std::string> files_;
   std::string store_{kDefaultStore};

@@ -31,10 +31,13 @@ class CaIssue final : public Command {
     app.add_option("--lifetime", lifetime_, "of the intermediate (default 730d)")
         ->option_text("TIME");
     app.add_flag("--force", force_, "replace files that are there");
-    passphrase_.declare(app);
+    passphrase_.declare_source(app, "the root key");
   }
 
-  int run(Session& session) override { return report(session, issue(session)); }
+  int run(Session& session) override {
+    passphrase_.keep_from_children();
+    return report(session, issue(session));
+  }
 
  private:
   Status issue(Session& session) {

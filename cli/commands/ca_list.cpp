@@ -4,6 +4,7 @@
 #include "cli/proof.h"
 
 #include <CLI/App.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace meshtrust::cli {
@@ -12,19 +13,38 @@ namespace {
 using base::Json;
 using base::Status;
 
+/// How far it got, or that it may go nowhere any more.
+std::string state_of(const ca::LedgerEntry& entry) {
+  if (!entry.revoked) return std::string(ca::name_of(entry.state));
+  const std::string why = entry.revoked->reason.empty() ? "" : ", " + entry.revoked->reason;
+  return fmt::format("revoked {}{}", base::format_date(entry.revoked->at), why);
+}
+
 Json describe(const ca::LedgerEntry& entry) {
   const auto& facts = entry.certificate.facts();
-  return {{"fingerprint", entry.fingerprint()},
-          {"kind", ca::name_of(entry.kind)},
-          {"cluster", entry.cluster},
-          {"subject", facts.subject},
-          {"serial", facts.serial},
-          {"issuer", entry.issuer},
-          {"key", facts.key_type},
-          {"notBefore", base::format_rfc3339(facts.not_before)},
-          {"notAfter", base::format_rfc3339(facts.not_after)},
-          {"mintedAt", base::format_rfc3339(entry.minted_at)},
-          {"state", ca::name_of(entry.state)}};
+  Json json = {{"fingerprint", entry.fingerprint()},
+               {"kind", ca::name_of(entry.kind)},
+               {"cluster", entry.cluster},
+               {"subject", facts.subject},
+               {"serial", facts.serial},
+               {"issuer", entry.issuer},
+               {"key", facts.key_type},
+               {"notBefore", base::format_rfc3339(facts.not_before)},
+               {"notAfter", base::format_rfc3339(facts.not_after)},
+               {"mintedAt", base::format_rfc3339(entry.minted_at)},
+               {"state", entry.revoked ? "revoked" : ca::name_of(entry.state)}};
+  if (entry.revoked) {
+    json["delivery"] = ca::name_of(entry.state);
+    json["revokedAt"] = base::format_rfc3339(entry.revoked->at);
+    json["reason"] = entry.revoked->reason;
+  }
+  return json;
+}
+
+Json describe(const ca::PendingRequest& request) {
+  return {{"cluster", request.cluster},
+          {"key", request.key_name},
+          {"since", base::format_rfc3339(request.since)}};
 }
 
 class CaList final : public Command {
@@ -40,7 +60,8 @@ class CaList final : public Command {
         {"KIND", "CLUSTER", "SHA256", "KEY", "EXPIRES", "STATE"}};
     Json json = {{"apiVersion", "meshtrust/v1"},
                  {"kind", "IssuedCertificateList"},
-                 {"items", Json::array()}};
+                 {"items", Json::array()},
+                 {"requests", Json::array()}};
     std::string names;
     for (const ca::LedgerEntry& entry : store.issued()) {
       const bool is_root = entry.kind == ca::AuthorityKind::kRoot;
@@ -48,9 +69,14 @@ class CaList final : public Command {
       rows.push_back({std::string(ca::name_of(entry.kind)), is_root ? "-" : entry.cluster,
                       base::group_hex(entry.fingerprint().substr(0, 16)), facts.key_type,
                       expiry_text(facts.not_after, session.now()),
-                      is_root ? "-" : std::string(ca::name_of(entry.state))});
+                      is_root ? "-" : state_of(entry)});
       json["items"].push_back(describe(entry));
       names += entry.fingerprint() + "\n";
+    }
+    for (const ca::PendingRequest& request : store.requests()) {
+      rows.push_back({"request", request.cluster, "-", "-", "-",
+                      "waits since " + base::format_date(request.since)});
+      json["requests"].push_back(describe(request));
     }
     session.answer(json, session.output == Output::kName ? names : table(rows));
     return {};
@@ -62,18 +88,20 @@ class CaList final : public Command {
 }  // namespace
 
 CommandEntry ca_list_command() {
-  return {.name = "ca list",
-          .group = kCaGroup,
-          .summary = "everything a trust store ever issued",
-          .details =
-              "One row a certificate, oldest first, with how far it got: minted (made, never "
-              "sent), pushing (a run ended during the push), pushed (read back from where it "
-              "went), abandoned. Needs no passphrase.",
-          .examples = {{"All of it", "meshtrust ca list --store shop.trust"},
-                       {"For scripts", "meshtrust ca list --store shop.trust -o json"},
-                       {"Fingerprints alone", "meshtrust ca list --store shop.trust -o name"}},
-          .files = {kStoreFile},
-          .make = make_command<CaList>};
+  return {
+      .name = "ca list",
+      .group = kCaGroup,
+      .summary = "everything a trust store ever issued, and what waits",
+      .details =
+          "One row a certificate, oldest first, with how far it got: minted (made, never "
+          "sent), pushing (a run ended during the push), pushed (read back from where it "
+          "went), abandoned; or that it is revoked, and why. Keys that wait for a certificate from "
+          "elsewhere ('ca request') come last. Needs no passphrase.",
+      .examples = {{"All of it", "meshtrust ca list --store shop.trust"},
+                   {"For scripts", "meshtrust ca list --store shop.trust -o json"},
+                   {"Fingerprints alone", "meshtrust ca list --store shop.trust -o name"}},
+      .files = {kStoreFile},
+      .make = make_command<CaList>};
 }
 
 }  // namespace meshtrust::cli

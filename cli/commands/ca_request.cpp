@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
+#include <optional>
 
 namespace meshtrust::cli {
 namespace {
@@ -32,7 +32,7 @@ class CaRequest final : public Command {
   int run(Session& session) override {
     passphrase_.keep_from_children();
     if (root_) return report(session, request_for_root(session));
-    return report(session, give_up_ ? give_up(session) : request(session));
+    return give_up_ ? give_up(session) : report(session, request(session));
   }
 
  private:
@@ -59,8 +59,8 @@ class CaRequest final : public Command {
                                base::printable(made.facts().subject), made.facts().key_type, out_));
     session.console().say(
         "next: have it signed as a CA (CA:TRUE, path length none or at least 1, keyCertSign and "
-        "cRLSign, the subject unchanged), then 'meshtrust ca import' with the chain up to their "
-        "root");
+        "cRLSign, subject and subjectKeyIdentifier as the request has them), then 'meshtrust ca "
+        "import' with the chain up to their root");
     return {};
   }
 
@@ -68,10 +68,7 @@ class CaRequest final : public Command {
     if (out_.empty()) {
       return base::fail(Code::kUsage, "--out is needed: a file for the request");
     }
-    MESHTRUST_TRY(const base::FileFacts there, session.around.files.facts(out_));
-    if (there.kind == base::FileKind::kAbsent) return {};
-    return base::fail(Code::kRefused, fmt::format("'{}' already exists", out_),
-                      "name another file with --out");
+    return check_new_file(session, out_);
   }
 
   Status request(Session& session) {
@@ -81,18 +78,68 @@ class CaRequest final : public Command {
           Code::kUsage,
           fmt::format("'{}' is not a cluster name, wanted a DNS label such as 'east'", cluster_));
     }
-    MESHTRUST_TRY(wanted.key, parse_key(key_));
+    if (!key_.empty()) {
+      MESHTRUST_TRY(wanted.key, parse_key(key_));
+    }
     MESHTRUST_TRY_DO(check_out(session));
-    MESHTRUST_TRY(const auto passphrase,
-                  find_passphrase(session, passphrase_, PassphrasePurpose::kProtectNewKey));
+    MESHTRUST_TRY(const auto waiting, find_open(session));
+    auto made = waiting ? ask_again(session, *waiting) : make(session, wanted);
+    if (!made) return base::fail(std::move(made).error());
+    MESHTRUST_TRY_DO(session.around.files.write(out_, made->pem(), base::Access::kPublic,
+                                                base::Overwrite::kNever));
+    tell(session, *made);
+    if (waiting) {
+      session.console().say(fmt::format(
+          "the request of '{}' is open since {}: it was written again, for the key that waits",
+          cluster_, base::format_date(waiting->since)));
+    }
+    session.console().say(fmt::format(
+        "next: 'meshtrust ca sign {} --cluster {}' where the root is, then 'meshtrust ca import' "
+        "here",
+        out_, cluster_));
+    return {};
+  }
+
+  /// The open request of the cluster, if there is one, or even a store.
+  Result<std::optional<ca::PendingRequest>> find_open(const Session& session) const {
+    const auto store = ca::TrustStore::open(session.environment(), store_);
+    if (store) return find_open_in(*store);
+    if (store.error().code != Code::kNotFound) return base::fail(store.error());
+    return std::optional<ca::PendingRequest>();
+  }
+
+  std::optional<ca::PendingRequest> find_open_in(const ca::TrustStore& store) const {
+    for (const ca::PendingRequest& each : store.requests()) {
+      if (each.cluster == cluster_) return each;
+    }
+    return std::nullopt;
+  }
+
+  Result<pki::CertificateRequest> make(Session& session, const ca::IntermediateRequest& wanted) {
+    MESHTRUST_TRY(
+        const auto passphrase,
+        find_passphrase(session, passphrase_, PassphrasePurpose::kProtectNewKey, "waiting key"));
     MESHTRUST_TRY(ca::TrustStore store, open_or_create(session));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
     const auto protection =
         passphrase ? ca::KeyProtection::passphrase(*passphrase) : ca::KeyProtection::none();
-    MESHTRUST_TRY(const pki::CertificateRequest made,
-                  ca::open_request(store, lock, wanted, protection, session.who()));
-    MESHTRUST_TRY_DO(session.around.files.write(out_, made.pem(), base::Access::kPublic,
-                                                base::Overwrite::kNever));
+    return ca::open_request(store, lock, wanted, protection, session.who());
+  }
+
+  Result<pki::CertificateRequest> ask_again(Session& session,
+                                            const ca::PendingRequest& waiting) const {
+    MESHTRUST_TRY(const ca::TrustStore store, open_store(session, store_));
+    const auto ask = [&] { return find_passphrase_of(session, passphrase_, "the waiting key"); };
+    MESHTRUST_TRY(pki::CertificateRequest made, ca::repeat_request(store, waiting, ask));
+    const std::string& type = made.facts().key_type;
+    if (key_.empty() || key_ == type) return made;
+    return base::fail(Code::kRefused,
+                      fmt::format("the request of '{}' is open since {}, and its key is {}, not {}",
+                                  cluster_, base::format_date(waiting.since), type, key_),
+                      "leave out --key, or give the request up with --give-up");
+  }
+
+  void tell(const Session& session, const pki::CertificateRequest& made) const {
     session.answer({{"apiVersion", "meshtrust/v1"},
                     {"kind", "CertificateRequest"},
                     {"cluster", cluster_},
@@ -101,26 +148,31 @@ class CaRequest final : public Command {
                     {"key", made.facts().key_type}},
                    fmt::format("cluster:  {}\nkey:      {}, waits in {}\nrequest:  {}\n", cluster_,
                                made.facts().key_type, store_, out_));
-    session.console().say(fmt::format(
-        "next: 'meshtrust ca sign {} --cluster {}' where the root is, then 'meshtrust ca import' "
-        "here",
-        out_, cluster_));
-    return {};
   }
 
-  Status give_up(const Session& session) const {
+  int give_up(Session& session) const {
+    const auto done = forget(session);
+    if (!done) return report(session, base::fail(done.error()));
+    session.console().say(*done ? fmt::format("the request of '{}' and its key are gone", cluster_)
+                                : "nothing was removed");
+    return *done ? kDone : kUsage;
+  }
+
+  /// Whether the request is gone: somebody may say no.
+  Result<bool> forget(Session& session) const {
     MESHTRUST_TRY(ca::TrustStore store, open_store(session, store_));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
-    const auto open = store.requests();
-    const auto found = std::find_if(open.begin(), open.end(),
-                                    [this](const auto& each) { return each.cluster == cluster_; });
-    if (found == open.end()) {
+    const auto found = find_open_in(store);
+    if (!found) {
       return base::fail(Code::kNotFound,
                         fmt::format("no request of cluster '{}' is open here", cluster_));
     }
-    MESHTRUST_TRY_DO(ca::close_request(store, lock, *found, session.who()));
-    session.console().say(fmt::format("the request of '{}' and its key are gone", cluster_));
-    return {};
+    const std::string waits = fmt::format("the only key of '{}', which waits since {}", cluster_,
+                                          base::format_date(found->since));
+    MESHTRUST_TRY(const bool is_meant,
+                  confirm(session, "this removes " + waits, fmt::format("remove {}?", waits)));
+    if (is_meant) MESHTRUST_TRY_DO(ca::close_request(store, lock, *found, session.who()));
+    return is_meant;
   }
 
   /// A site that only asks others to sign has a store without a root.
@@ -133,7 +185,7 @@ class CaRequest final : public Command {
   std::string cluster_;
   std::string store_{kDefaultStore};
   std::string out_;
-  std::string key_ = "ecdsa-p256";
+  std::string key_;
   bool root_ = false;
   bool give_up_ = false;
   PassphraseOptions passphrase_;
@@ -150,14 +202,15 @@ CommandEntry ca_request_command() {
           "For a site whose CA key must not travel: the key is made here and waits in the "
           "trust store, encrypted under a passphrase of its own, until 'ca import' joins it "
           "with its certificate. Only the request leaves. It asks for nothing but a signature: "
-          "whoever signs fixes what the certificate says. Makes the store where there is none.\n"
+          "whoever signs fixes what the certificate says. Makes the store where there is none. "
+          "While a request is open, the same command writes it again, for the same key.\n"
           "With --root it asks for the root of the store instead, whose key exists: signed by a "
           "CA of the organisation, the root becomes subordinate to that.",
       .examples = {{"At the site", "meshtrust ca request east --store east.trust --out east.csr"},
                    {"To put the root below the company's CA",
                     "meshtrust ca request --root --store shop.trust --out root.csr"},
                    {"Nobody will sign it",
-                    "meshtrust ca request east --store east.trust --give-up"}},
+                    "meshtrust ca request east --store east.trust --give-up --yes"}},
       .files = {kStoreFile, "FILE  the request, never replaced"},
       .make = make_command<CaRequest>};
 }

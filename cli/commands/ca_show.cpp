@@ -3,10 +3,13 @@
 #include "cli/commands/ca.h"
 #include "cli/commands/commands.h"
 #include "cli/proof.h"
+#include "pki/revocation_list.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <optional>
 
 namespace meshtrust::cli {
 namespace {
@@ -28,35 +31,57 @@ class CaShow final : public Command {
     if (pem_) {
       session.console().print(opened.root.certificate.pem());
     } else {
-      show(session, opened.store, opened.root);
+      MESHTRUST_TRY_DO(show(session, opened.store, opened.root));
     }
     return {};
   }
 
-  void show(const Session& session, const ca::TrustStore& store, const ca::Root& root) const {
+  Status show(const Session& session, const ca::TrustStore& store, const ca::Root& root) const {
+    MESHTRUST_TRY(const auto list, newest_list_of(store, root));
     const auto& facts = root.certificate.facts();
     const std::size_t intermediates = store.issued().size() - store.roots().size();
+    base::Json json = {{"apiVersion", "meshtrust/v1"},
+                       {"kind", "CertificateAuthority"},
+                       {"store", store_},
+                       {"subject", facts.subject},
+                       {"fingerprint", facts.fingerprint},
+                       {"key", facts.key_type},
+                       {"keyFile", root.key_file.string()},
+                       {"keyIsEncrypted", root.key_is_encrypted},
+                       {"notBefore", base::format_rfc3339(facts.not_before)},
+                       {"notAfter", base::format_rfc3339(facts.not_after)},
+                       {"intermediates", intermediates},
+                       {"below", root.above.empty() ? "" : facts_above(root).issuer},
+                       {"undelivered", store.undelivered().size()}};
+    std::string list_text;
+    if (list) {
+      const auto& made = list->facts();
+      json["list"] = {{"number", *made.number},
+                      {"nextUpdate", base::format_rfc3339(*made.next_update)},
+                      {"revoked", made.revoked.size()}};
+      list_text = fmt::format("list:     number {}, {} revoked, until {}\n", *made.number,
+                              made.revoked.size(), expiry_text(*made.next_update, session.now()));
+    }
     session.answer(
-        {{"apiVersion", "meshtrust/v1"},
-         {"kind", "CertificateAuthority"},
-         {"store", store_},
-         {"subject", facts.subject},
-         {"fingerprint", facts.fingerprint},
-         {"key", facts.key_type},
-         {"keyFile", root.key_file.string()},
-         {"keyIsEncrypted", root.key_is_encrypted},
-         {"notBefore", base::format_rfc3339(facts.not_before)},
-         {"notAfter", base::format_rfc3339(facts.not_after)},
-         {"intermediates", intermediates},
-         {"below", root.above.empty() ? "" : facts_above(root).issuer},
-         {"undelivered", store.undelivered().size()}},
-        fmt::format("root:     {}\nsha256:   {}\nkey:      {}, {} in {}\nvalid:    {} to {}\n"
-                    "{}issued:   {}, {} never known to have arrived\n",
-                    facts.subject, base::group_hex(facts.fingerprint), facts.key_type,
-                    root.key_is_encrypted ? "encrypted" : "in clear text", root.key_file.string(),
-                    base::format_date(facts.not_before),
-                    expiry_text(facts.not_after, session.now()), below_text(session, root),
-                    base::count_of(intermediates, "intermediate"), store.undelivered().size()));
+        json, fmt::format("root:     {}\nsha256:   {}\nkey:      {}, {} in {}\nvalid:    {} to {}\n"
+                          "{}issued:   {}, {} never known to have arrived\n{}",
+                          facts.subject, base::group_hex(facts.fingerprint), facts.key_type,
+                          root.key_is_encrypted ? "encrypted" : "in clear text",
+                          root.key_file.string(), base::format_date(facts.not_before),
+                          expiry_text(facts.not_after, session.now()), below_text(session, root),
+                          base::count_of(intermediates, "intermediate"), store.undelivered().size(),
+                          list_text));
+    return {};
+  }
+
+  /// The last list that the root has made; nothing before the first.
+  static base::Result<std::optional<pki::RevocationList>> newest_list_of(
+      const ca::TrustStore& store, const ca::Root& root) {
+    const auto entry = store.find(root.fingerprint());
+    if (!entry || entry->newest_list.empty()) return std::optional<pki::RevocationList>();
+    MESHTRUST_TRY(const base::Bytes der, base::from_base64(entry->newest_list));
+    MESHTRUST_TRY(pki::RevocationList list, pki::RevocationList::from_der(der));
+    return std::optional(std::move(list));
   }
 
   static const pki::CertificateFacts& facts_above(const ca::Root& root) {
@@ -79,7 +104,9 @@ CommandEntry ca_show_command() {
   return {.name = "ca show",
           .group = kCaGroup,
           .summary = "the root of a trust store",
-          .details = "Prints what the root is and how its key is kept. Needs no passphrase.",
+          .details =
+              "Prints what the root is, how its key is kept, and until when its newest "
+              "revocation list counts. Needs no passphrase.",
           .examples = {{"Look at it", "meshtrust ca show --store shop.trust"},
                        {"The certificate", "meshtrust ca show --store shop.trust --pem > root.pem"},
                        {"For scripts", "meshtrust ca show --store shop.trust -o json"}},

@@ -19,7 +19,7 @@ using base::Status;
 class CaSign final : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("CSR", csr_, "the request (PEM)")->required()->option_text("CSR");
+    app.add_option("CSR", csr_, "the request (PEM or DER)")->required()->option_text("CSR");
     app.add_option("--cluster", cluster_, "the cluster that it is for")
         ->required()
         ->option_text("CLUSTER");
@@ -29,7 +29,7 @@ class CaSign final : public Command {
         ->option_text("FILE");
     app.add_option("--lifetime", lifetime_, "of the intermediate (default 730d)")
         ->option_text("TIME");
-    passphrase_.declare(app);
+    passphrase_.declare_source(app, "the root key");
   }
 
   int run(Session& session) override {
@@ -46,14 +46,10 @@ class CaSign final : public Command {
     }
     MESHTRUST_TRY(const base::Seconds lifetime, parse_lifetime(lifetime_));
     base::Files& files = session.around.files;
-    MESHTRUST_TRY(const std::string pem, files.read(csr_, 1U << 20U));
-    auto request = pki::CertificateRequest::from_pem(pem);
+    MESHTRUST_TRY(const std::string content, files.read(csr_, 1U << 20U));
+    auto request = read_request(content);
     if (!request) return base::fail(with_context(std::move(request).error(), csr_));
-    MESHTRUST_TRY(const base::FileFacts there, files.facts(out_));
-    if (there.kind != base::FileKind::kAbsent) {
-      return base::fail(Code::kRefused, fmt::format("'{}' already exists", out_),
-                        "name another file with --out");
-    }
+    MESHTRUST_TRY_DO(check_new_file(session, out_));
     MESHTRUST_TRY(StoreWithRoot opened, open_store_with_root(session, store_));
     MESHTRUST_TRY(const auto signer, open_root_key(session, opened, passphrase_));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, opened.store));
@@ -70,6 +66,14 @@ class CaSign final : public Command {
     return {};
   }
 
+  /// DER begins with a sequence, and PEM may begin with any text.
+  static base::Result<pki::CertificateRequest> read_request(std::string_view content) {
+    if (content.find("-----BEGIN ") != std::string_view::npos || !content.starts_with('0')) {
+      return pki::CertificateRequest::from_pem(content);
+    }
+    return pki::CertificateRequest::from_der(base::as_bytes(content));
+  }
+
   void tell(const Session& session, const ca::SignedRequest& done) const {
     const auto& facts = done.certificate.facts();
     session.answer({{"apiVersion", "meshtrust/v1"},
@@ -84,6 +88,12 @@ class CaSign final : public Command {
                                "file:     {}\n",
                                cluster_, facts.subject, base::group_hex(facts.fingerprint),
                                expiry_text(facts.not_after, session.now()), out_));
+    if (done.signed_before) {
+      session.console().say(
+          fmt::format("this request was signed on {}: that certificate was written again, and "
+                      "nothing was signed now",
+                      base::format_date(*done.signed_before)));
+    }
     if (!done.ignored.empty()) {
       session.console().warn(fmt::format("the request also asked for {}: not granted",
                                          base::join(done.ignored, ", ")));
@@ -110,7 +120,9 @@ CommandEntry ca_sign_command() {
           "Checks that the request is signed by its own key, that the key is one that every "
           "verifier of a mesh accepts and of no other CA, and then mints the intermediate that "
           "'ca issue' would: subject, extensions and lifetime are this side's, whatever the "
-          "request asked for, which is reported. The file holds the certificate and the root.",
+          "request asked for, which is reported. The file holds the certificate and the root. A "
+          "request that was signed before gives the same certificate once more, as long as it is "
+          "in force.",
       .examples = {{"Where the root is",
                     "meshtrust ca sign east.csr --cluster east --store shop.trust --out east.pem"},
                    {"For half a year",

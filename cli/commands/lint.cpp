@@ -25,7 +25,7 @@ class LintCommand final : public Command {
     options_.declare(app, PaperOptions::Places::kMayBeMissing);
     app.add_option("--role", role_, "judge as root, intermediate, workload, crl or bundle")
         ->option_text("ROLE");
-    app.add_flag("--list", list_, "show the table of rules");
+    app.add_flag("--list", list_, "show the table of rules (of one --role)");
     app.add_option("--explain", explain_, "tell all about one rule")->option_text("RULE");
     app.add_option("--waivers", waivers_, "findings that somebody answers for (YAML)")
         ->option_text("FILE");
@@ -36,13 +36,20 @@ class LintCommand final : public Command {
 
   int run(Session& session) override {
     options_.passphrase.keep_from_children();
-    if (list_) return show_rules(session);
-    if (!explain_.empty()) return show_rule(session);
-    const auto terms = read_terms(session);
-    if (!terms) {
-      session.console().show(terms.error());
-      return exit_code_of(terms.error());
+    const bool is_about_rules = list_ || !explain_.empty();
+    if (is_about_rules && !options_.places.empty()) {
+      session.console().show({.code = Code::kUsage,
+                              .message = fmt::format("{} is about rules: it goes with no files",
+                                                     list_ ? "--list" : "--explain"),
+                              .hints = {fmt::format("leave '{}' out", options_.places.front())}});
+      return kUsage;
     }
+    if (!explain_.empty()) return show_rule(session);
+    const auto role = read_role();
+    if (!role) return refuse(session, {role.error()});
+    if (list_) return show_rules(session, *role);
+    const auto terms = read_terms(session, *role);
+    if (!terms) return refuse(session, terms.error());
     return lint(session, *terms);
   }
 
@@ -54,21 +61,30 @@ class LintCommand final : public Command {
     std::vector<Waiver> waivers;
   };
 
-  Result<Terms, base::Errors> read_terms(const Session& session) const {
+  static int refuse(const Session& session, const base::Errors& errors) {
+    session.console().show(errors);
+    return exit_code_of(errors);
+  }
+
+  /// Nothing where none was said.
+  Result<std::optional<pki::LintRole>> read_role() const {
+    if (role_.empty()) return std::optional<pki::LintRole>();
+    const auto role = pki::lint_role_from_name(role_);
+    if (role) return role;
+    return base::fail(Code::kUsage, fmt::format("--role: unknown role '{}'", role_),
+                      "use root, intermediate, workload, crl or bundle");
+  }
+
+  Result<Terms, base::Errors> read_terms(const Session& session,
+                                         std::optional<pki::LintRole> role) const {
     Terms terms;
+    terms.role = role;
     const auto usage = [](std::string message, std::string hint) {
       return base::fail(base::Errors{
           {.code = Code::kUsage, .message = std::move(message), .hints = {std::move(hint)}}});
     };
     if (options_.places.empty()) {
       return usage("there is nothing to look at", "name files, folders or -; or say --list");
-    }
-    if (!role_.empty()) {
-      terms.role = pki::lint_role_from_name(role_);
-      if (!terms.role) {
-        return usage(fmt::format("--role: unknown role '{}'", role_),
-                     "use root, intermediate, workload, crl or bundle");
-      }
     }
     const auto fail_on = pki::severity_from_name(fail_on_);
     if (!fail_on) {
@@ -107,17 +123,19 @@ class LintCommand final : public Command {
     return code;
   }
 
-  static int show_rules(const Session& session) {
-    const auto rules = istio::all_rules();
+  static int show_rules(const Session& session, std::optional<pki::LintRole> role) {
+    std::vector<pki::Rule> rules;
     base::Json items = base::Json::array();
     std::string names;
-    for (const pki::Rule& rule : rules) {
+    for (const pki::Rule& rule : istio::all_rules()) {
+      if (role && !rule.roles.has(*role)) continue;
+      rules.push_back(rule);
       items.push_back(to_json(rule));
       names += fmt::format("{}\n", rule.id);
     }
     session.answer(
         {{"apiVersion", "meshtrust/v1"}, {"kind", "LintRuleList"}, {"items", std::move(items)}},
-        session.output == Output::kName ? names : render_rules({rules.begin(), rules.end()}));
+        session.output == Output::kName ? names : render_rules(rules));
     return kDone;
   }
 

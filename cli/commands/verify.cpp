@@ -57,6 +57,13 @@ class VerifyCommand final : public Command {
       return base::fail(Code::kUsage,
                         "--bundle judges files: it goes with neither --from nor cluster names");
     }
+    if (const std::string stray = bundle_.stray_flag(); !stray.empty()) {
+      return base::fail(Code::kUsage,
+                        fmt::format("{} means nothing without {}", stray,
+                                    stray == "--multi-root" ? "--running" : "--bundle"),
+                        "name the folder of a bundle with --bundle, or its files with --ca-cert, "
+                        "--ca-key, --cert-chain and --root-cert");
+    }
     if (!samples_) return {};
     if (chain_.is_asked() || bundle_.is_asked() || !snapshot_.from.empty()) {
       return base::fail(Code::kUsage,

@@ -13,7 +13,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <optional>
+#include <utility>
 
 namespace meshtrust::cli {
 namespace {
@@ -65,10 +67,9 @@ std::string render(const Judged& judged, const Terms& terms) {
   std::string text = fmt::format("istiod {} {} with {}\n", terms.version.text(),
                                  istio::name_of(verdict.outcome), judged.paths.name);
   if (verdict.reload) {
-    text += fmt::format("a running one {}\n",
-                        *verdict.reload == istio::LoadOutcome::kLoads
-                            ? "takes it without a restart"
-                            : std::string(istio::name_of(*verdict.reload)) + " it");
+    text += fmt::format("a running one {}\n", *verdict.reload == istio::LoadOutcome::kLoads
+                                                  ? "takes it without a restart"
+                                                  : "ignores it until a restart");
   }
   if (verdict.parsed) {
     std::vector<std::vector<std::string>> rows{{"FILE", "SUBJECT", "EXPIRES"}};
@@ -201,6 +202,36 @@ bool VerifyBundle::is_asked() const {
          !root_cert_.empty();
 }
 
+std::string VerifyBundle::stray_flag() const {
+  if (!is_asked()) {
+    if (!ca_crl_.empty()) return "--ca-crl";
+    if (!version_.empty()) return "--istio-version";
+    if (!running_.empty()) return "--running";
+  }
+  return multi_root_ && running_.empty() ? "--multi-root" : "";
+}
+
+/// A file that somebody has named is there; one that is looked for in a folder need not be.
+base::Status VerifyBundle::check_named_files(base::Files& files) const {
+  const std::array<std::pair<const char*, const std::string*>, 5> named{
+      {{"--ca-cert", &ca_cert_},
+       {"--ca-key", &ca_key_},
+       {"--cert-chain", &cert_chain_},
+       {"--root-cert", &root_cert_},
+       {"--ca-crl", &ca_crl_}}};
+  for (const auto& [flag, file] : named) {
+    if (file->empty()) continue;
+    MESHTRUST_TRY(const base::FileFacts facts, files.facts(*file));
+    if (facts.kind == base::FileKind::kAbsent) {
+      return base::fail(Code::kInvalidInput, fmt::format("{}: there is no file '{}'", flag, *file));
+    }
+    if (folders_.empty() || file == &ca_crl_) continue;
+    return base::fail(Code::kUsage, fmt::format("{} does not go with --bundle", flag),
+                      "--bundle reads the four files of a folder; else name all four one by one");
+  }
+  return {};
+}
+
 int VerifyBundle::run(Session& session, const std::string& at) const {
   const auto refuse = [&session](const base::Error& error) {
     session.console().show(error);
@@ -219,6 +250,16 @@ int VerifyBundle::run(Session& session, const std::string& at) const {
     if (!paths) return refuse(paths.error());
     auto loaded = read_bundle(files, *paths);
     if (!loaded) return refuse(loaded.error());
+    // The key is none of our business here.
+    std::erase_if(loaded->missing, [](const std::string& name) {
+      return name == istio::kCaKeyFile || name == istio::kTlsKeyFile;
+    });
+    if (!loaded->missing.empty()) {
+      return refuse({.code = Code::kInvalidInput,
+                     .message = fmt::format("'{}' is no bundle that istiod has loaded: it lacks {}",
+                                            running_, base::join(loaded->missing, ", ")),
+                     .hints = {"--running takes the folder that was in place before"}});
+    }
     terms.loaded = std::move(loaded->bundle.certificates);
   }
   std::vector<Judged> all;
@@ -247,6 +288,7 @@ int VerifyBundle::run(Session& session, const std::string& at) const {
       one.paths.ca_crl = ca_crl_;
     }
   }
+  if (const auto status = check_named_files(files); !status) return refuse(status.error());
   run::for_each_index(all.size(), std::min(session.options.jobs, all.size()),
                       [&](std::size_t i) { judge(files, terms, all[i]); });
   return answer(session, terms, all);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/files.h"
+#include "base/result.h"
 #include "cli/session.h"
 
 #include <string>
@@ -18,12 +20,16 @@ class VerifyBundle {
   void declare(CLI::App& app);
 
   bool is_asked() const;
+  /// The first flag that was given and means nothing without others that were not; or empty.
+  std::string stray_flag() const;
 
   /// kDone when all are good, kWarnings or kRefused by the worst finding, kBadInput when a file
   /// cannot be read, kUsage. `at` is the moment as it was typed; empty for now.
   int run(Session& session, const std::string& at) const;
 
  private:
+  base::Status check_named_files(base::Files& files) const;
+
   std::vector<std::string> folders_;
   std::string ca_cert_;
   std::string ca_key_;

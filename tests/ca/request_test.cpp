@@ -38,6 +38,11 @@ class RequestTest : public StoreTest {
     papers.insert(papers.end(), done.chain.begin(), done.chain.end());
     return papers;
   }
+  base::Result<Imported> import(const std::vector<pki::Certificate>& papers, const char* words) {
+    const auto found = find_signed(site, papers, clock.time);
+    if (!found) return base::fail(found.error());
+    return import_signed(site, *found, saying(words));
+  }
   static AskPassphrase saying(const char* words) {
     return [words] { return base::Result<base::Secret>(base::Secret(words)); };
   }
@@ -64,16 +69,21 @@ TEST_F(RequestTest, TheKeyStaysAndTheCertificateComesBack) {
   ASSERT_THAT(done, test::Succeeds());
   EXPECT_EQ(done->certificate.facts().key_id, request.facts().key_id);
   EXPECT_EQ(done->certificate.facts().basic_constraints->path_length, 0);
-  EXPECT_THAT(done->ignored, ElementsAre("the subject 'CN=east'"));
+  EXPECT_THAT(done->ignored, IsEmpty());
 
-  auto imported = import_signed(site, papers_of(*done), saying(""), clock.time);
+  const auto found = find_signed(site, papers_of(*done), clock.time);
+  ASSERT_THAT(found, test::Succeeds());
+  EXPECT_THAT(found->chain, ElementsAre(done->certificate));
+  EXPECT_THAT(found->roots, ElementsAre(root.root.certificate));
+  const auto imported = import_signed(site, *found, saying(""));
   ASSERT_THAT(imported, test::Succeeds());
-  EXPECT_EQ(pki::key_id(imported->intermediate.key.public_key()), request.facts().key_id);
-  EXPECT_THAT(imported->intermediate.chain, ElementsAre(done->certificate));
-  EXPECT_THAT(imported->intermediate.roots, ElementsAre(root.root.certificate));
+  EXPECT_EQ(pki::key_id(imported->key.public_key()), request.facts().key_id);
   EXPECT_TRUE(imported->list.is_of(done->certificate));
   EXPECT_THAT(key_files_of_site(), SizeIs(1));
-  ASSERT_THAT(close_request(site, site_lock, imported->request, kAlice), test::Succeeds());
+  EXPECT_TRUE(was_key_of(site, "east", request.facts().key_id));
+  EXPECT_FALSE(was_key_of(site, "west", request.facts().key_id));
+  ASSERT_THAT(close_request(site, site_lock, found->request, kAlice), test::Succeeds());
+  EXPECT_TRUE(was_key_of(site, "east", request.facts().key_id));
   EXPECT_THAT(key_files_of_site(), IsEmpty());
   EXPECT_THAT(site.requests(), IsEmpty());
 }
@@ -87,10 +97,25 @@ TEST_F(RequestTest, TheWaitingKeyIsEncrypted) {
   ASSERT_THAT(names, SizeIs(1));
   EXPECT_THAT(content_of(folder / "site.trust" / names[0]), HasSubstr("ENCRYPTED PRIVATE KEY"));
   const auto done = sign(*made);
-  EXPECT_THAT(import_signed(site, papers_of(*done), saying("wrong"), clock.time),
+  EXPECT_THAT(import(papers_of(*done), "wrong"),
               test::FailsWith(Code::kInvalidInput, HasSubstr("wrong passphrase")));
-  EXPECT_THAT(import_signed(site, papers_of(*done), saying("correct horse"), clock.time),
-              test::Succeeds());
+  EXPECT_THAT(import(papers_of(*done), "correct horse"), test::Succeeds());
+  flip_byte(folder / "site.trust" / names[0], 200);
+  EXPECT_THAT(import(papers_of(*done), "correct horse"),
+              test::FailsWith(Code::kCorrupt, HasSubstr("it is damaged, or was encrypted anew")));
+}
+
+TEST_F(RequestTest, AnOpenRequestCanBeWrittenAgainAsLongAsItsKeyIsThere) {
+  const auto request = open_one();
+  const auto again = repeat_request(site, site.requests().front(), saying(""));
+  ASSERT_THAT(again, test::Succeeds());
+  EXPECT_EQ(again->facts().key_id, request.facts().key_id);
+  EXPECT_EQ(again->facts().subject, request.facts().subject);
+  ASSERT_THAT(files.remove(folder / "site.trust" / key_files_of_site().front()), test::Succeeds());
+  const auto gone = repeat_request(site, site.requests().front(), saying(""));
+  EXPECT_THAT(gone, test::FailsWith(Code::kCorrupt, HasSubstr("is missing")));
+  EXPECT_THAT(gone.error().hints.back(),
+              HasSubstr("or give the request up: 'meshtrust ca request east --store "));
 }
 
 TEST_F(RequestTest, OneRequestOfAClusterIsOpenAtATime) {
@@ -102,10 +127,33 @@ TEST_F(RequestTest, OneRequestOfAClusterIsOpenAtATime) {
   open_one();
 }
 
-TEST_F(RequestTest, TheSignerRefusesAKeyTwiceAndARequestThatIsNotSignedByItsKey) {
+TEST_F(RequestTest, TheSignerGivesTheSameCertificateAgainWhileItIsInForce) {
+  const auto request = open_one();
+  const auto first = sign(request);
+  ASSERT_THAT(first, test::Succeeds());
+  EXPECT_EQ(first->signed_before, std::nullopt);
+  clock.time += base::days(1);
+  const auto second = sign(request);
+  ASSERT_THAT(second, test::Succeeds());
+  EXPECT_EQ(second->certificate, first->certificate);
+  EXPECT_EQ(second->chain, first->chain);
+  EXPECT_EQ(second->roots, first->roots);
+  EXPECT_EQ(second->signed_before, clock.time - base::days(1));
+  EXPECT_THAT(centre.issued(), SizeIs(2));
+  ASSERT_THAT(centre.append(centre_lock, {.who = kAlice,
+                                          .event = Event::kRevoked,
+                                          .fingerprint = first->certificate.fingerprint(),
+                                          .cluster = "east"}),
+              test::Succeeds());
+  EXPECT_THAT(sign(request), test::FailsWith(Code::kRefused, HasSubstr("is that of ")));
+}
+
+TEST_F(RequestTest, TheSignerRefusesAKeyOfAnotherClusterAndARequestThatIsNotSignedByItsKey) {
   const auto request = open_one();
   ASSERT_THAT(sign(request), test::Succeeds());
-  EXPECT_THAT(sign(request), test::FailsWith(Code::kRefused, HasSubstr("is that of ")));
+  EXPECT_THAT(sign_request(centre, centre_lock, *root.signer,
+                           {.request = request, .cluster = "west"}, kAlice),
+              test::FailsWith(Code::kRefused, HasSubstr("is that of ")));
 
   const auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256);
   const auto made =
@@ -118,9 +166,9 @@ TEST_F(RequestTest, TheSignerRefusesAKeyTwiceAndARequestThatIsNotSignedByItsKey)
 
 TEST_F(RequestTest, AnImportNeedsTheKeyAndTheWayToTheRoot) {
   const auto done = sign(open_one());
-  EXPECT_THAT(import_signed(site, std::vector{root.root.certificate}, saying(""), clock.time),
+  EXPECT_THAT(find_signed(site, std::vector{root.root.certificate}, clock.time),
               test::FailsWith(Code::kNotFound, HasSubstr("none of these certificates")));
-  EXPECT_THAT(import_signed(site, done->chain, saying(""), clock.time),
+  EXPECT_THAT(find_signed(site, done->chain, clock.time),
               test::FailsWith(Code::kRefused, HasSubstr("is not among the papers")));
 }
 

@@ -44,6 +44,20 @@ TEST(RenderError, ObeysNoEscapeSequence) {
             "?: error: a?]0;b?\nc\n?: hint: ?[2J\n");
 }
 
+TEST(RenderError, ObeysNothingInTheLineThatItQuotes) {
+  base::Error error = located();
+  error.hints.clear();
+  error.place.column = 5;
+  error.place.source_line = "\ta\x1b[2J\xc2\x9b\r";
+  EXPECT_EQ(render(error),
+            "mesh.yaml:7:5: error: expected a duration, got 'soon'\n"
+            "    \ta?[2J? \n"
+            "    \t   ^\n");
+  error.place.source_line = std::string(1000, 'a') + "\x1b";
+  EXPECT_EQ(render(error), "mesh.yaml:7:5: error: expected a duration, got 'soon'\n    " +
+                               std::string(400, 'a') + "...\n");
+}
+
 TEST(RenderError, ColoursTheLabelAlone) {
   EXPECT_EQ(render(base::Error{.message = "no"}, Colour::kColoured),
             "meshtrust: \x1b[31merror:\x1b[0m no\n");

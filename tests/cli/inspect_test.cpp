@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace meshtrust::cli {
 namespace {
 
@@ -81,6 +83,62 @@ TEST_F(InspectTest, ShowsWhatItCanReadAndWhyNotTheRest) {
   EXPECT_THAT(out.str(), HasSubstr("O=Shop,CN=Old Root\n"));
   EXPECT_THAT(said(), HasSubstr("meshtrust: error: DIR/bad.pem:1: not a certificate"));
   EXPECT_THAT(said(), HasSubstr("DIR/none"));
+}
+
+TEST_F(InspectTest, OneBadBlockTakesNothingElseWithIt) {
+  const std::string good = test::content_of(data("objects/root.pem"));
+  const std::string more = test::content_of(data("objects/upper.pem"));
+  const std::string bad = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
+  const auto lines = [](const std::string& text) { return std::ranges::count(text, '\n'); };
+  test::put_file(folder / "all.pem", good + bad + more + "-----BEGIN X509 CRL-----\nAAAA\n" + good);
+  EXPECT_EQ(run({"inspect", path("all.pem"), "-o", "json"}), kBadInput);
+  EXPECT_THAT(items(), ElementsAre("DIR/all.pem Certificate", "DIR/all.pem#3 Certificate",
+                                   "DIR/all.pem#4 Certificate"));
+  const auto at_bad = lines(good) + 1;
+  const auto at_open = at_bad + 3 + lines(more);
+  EXPECT_EQ(said(), "meshtrust: error: DIR/all.pem: pem block 'X509 CRL' of line " +
+                        std::to_string(at_open) + " has no end line\n" +
+                        "meshtrust: error: DIR/all.pem:" + std::to_string(at_bad) +
+                        ": not a certificate: its structure is broken\n");
+}
+
+TEST_F(InspectTest, SaysWhereNothingWasFound) {
+  std::filesystem::create_directory(folder / "empty");
+  EXPECT_EQ(run({"inspect", path("empty"), data("objects/root.pem")}), kBadInput);
+  EXPECT_EQ(said(),
+            "meshtrust: error: DIR/empty: found no certificate, private key, certificate request "
+            "or revocation list\n");
+  std::filesystem::create_directories(folder / "d/1/2/3/4/5/6/7/8/9");
+  EXPECT_EQ(run({"inspect", path("d")}), kBadInput);
+  EXPECT_EQ(said(),
+            "meshtrust: error: 'DIR/d/1/2/3/4/5/6/7/8/9' lies too deep: more than 8 folders down "
+            "is not read\n"
+            "meshtrust: hint: name that folder itself\n");
+}
+
+TEST_F(InspectTest, LooksBehindALinkThatIsNamed) {
+  std::filesystem::create_directory(folder / "real");
+  std::filesystem::copy(data("objects/root.pem"), folder / "real/root.pem");
+  std::filesystem::create_directory_symlink("real", folder / "link");
+  EXPECT_EQ(run({"inspect", path("link"), "-o", "json"}), kDone) << err.str();
+  EXPECT_THAT(items(), ElementsAre("DIR/link/root.pem Certificate"));
+}
+
+TEST_F(InspectTest, NamesAFileThatNeedsAPassphraseOnce) {
+  std::filesystem::copy(data("objects/bundle.p12"), folder / "b.p12");
+  EXPECT_EQ(run({"inspect", path("b.p12")}), kUsage);
+  EXPECT_THAT(said(), HasSubstr("error: DIR/b.p12 needs a passphrase and there is no terminal"));
+}
+
+TEST_F(InspectTest, TellsThatAPkcs12FileIsCutOff) {
+  const std::string whole = test::content_of(data("objects/bundle.p12"));
+  for (const std::size_t size : {std::size_t{100}, whole.size() - 1}) {
+    test::put_file(folder / "b.p12", whole.substr(0, size));
+    EXPECT_EQ(run({"inspect", path("b.p12")}), kBadInput);
+    EXPECT_EQ(said(),
+              "meshtrust: error: DIR/b.p12: the PKCS#12 file is damaged: it is cut off, or its "
+              "structure is broken\n");
+  }
 }
 
 TEST_F(InspectTest, ShowsTheCertificatesOfAServerThatNobodyJudges) {

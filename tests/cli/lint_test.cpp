@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "pki/certificate.h"
 #include "tests/cli/program_fixture.h"
 
 #include <nlohmann/json.hpp>
@@ -103,6 +104,24 @@ TEST_F(LintTest, ListsAndExplainsItsRules) {
   EXPECT_EQ(run({"lint"}), kUsage);
 }
 
+TEST_F(LintTest, ListsTheRulesOfOneRoleAlone) {
+  EXPECT_EQ(run({"lint", "--list", "--role", "crl", "-o", "json"}), kDone);
+  const auto list = base::parse_json(out.str(), "rules").value()["items"];
+  EXPECT_FALSE(list.empty());
+  for (const auto& rule : list) {
+    EXPECT_THAT(rule["appliesTo"].get<std::vector<std::string>>(), ::testing::Contains("crl"));
+  }
+  EXPECT_EQ(run({"lint", "--list", "--role", "king"}), kUsage);
+}
+
+TEST_F(LintTest, WhatIsAboutRulesGoesWithNoFiles) {
+  EXPECT_EQ(run({"lint", "--explain", "expired", path("east")}), kUsage);
+  EXPECT_EQ(said(),
+            "meshtrust: error: --explain is about rules: it goes with no files\n"
+            "meshtrust: hint: leave 'DIR/east' out\n");
+  EXPECT_EQ(run({"lint", "--list", path("east")}), kUsage);
+}
+
 TEST_F(LintTest, JudgesTheFilesOfABundleTogether) {
   make_bundle();
   copy("west", "east/other.pem");
@@ -111,6 +130,29 @@ TEST_F(LintTest, JudgesTheFilesOfABundleTogether) {
   std::filesystem::remove(folder / "east/other.pem");
   EXPECT_EQ(run({"lint", path("east"), "--role", "bundle", "-o", "json"}), kRefused);
   EXPECT_THAT(rules(), ::testing::Contains("chain-does-not-begin-with-ca-cert"));
+}
+
+TEST_F(LintTest, WaivesAFindingAboutABundleByTheFingerprintOfItsCa) {
+  make_bundle();
+  std::filesystem::remove(folder / "east/cert-chain.pem");
+  copy("west", "east/cert-chain.pem");
+  run({"lint", path("east"), "--role", "bundle", "-o", "json"});
+  const auto found = base::parse_json(out.str(), "report").value()["items"];
+  std::string waivers = "waivers:\n";
+  for (const auto& item : found) {
+    EXPECT_EQ(item["fingerprint"],
+              pki::certificates_from_pem(test::content_of(folder / "east/ca-cert.pem"))
+                  .value()
+                  .front()
+                  .fingerprint());
+    waivers += "- {rule: " + item["rule"].get<std::string>() +
+               ", fingerprint: " + item["fingerprint"].get<std::string>() +
+               ", reason: known, expires: 2027-01-01}\n";
+  }
+  test::put_file(folder / "waivers.yaml", waivers);
+  EXPECT_EQ(run({"lint", path("east"), "--role", "bundle", "--waivers", path("waivers.yaml")}),
+            kDone)
+      << out.str();
 }
 
 class VerifyBundleTest : public LintTest {};
@@ -159,6 +201,47 @@ TEST_F(VerifyBundleTest, TellsWhetherARunningIstiodTakesIt) {
   ASSERT_EQ(run({"ca", "create", "--store", path("u"), "--no-password", "--insecure"}), kDone);
   ASSERT_EQ(run({"ca", "issue", "east", "--store", path("u"), "--out", path("new")}), kDone);
   EXPECT_EQ(reload(path("new")), "ignores until restart");
+  run({"verify", "--bundle", path("east"), "--running", path("new")});
+  EXPECT_THAT(out.str(), HasSubstr("\na running one ignores it until a restart\n"));
+  std::filesystem::remove(folder / "new/ca-key.pem");
+  EXPECT_EQ(reload(path("new")), "ignores until restart");
+  std::filesystem::create_directory(folder / "empty");
+  EXPECT_EQ(run({"verify", "--bundle", path("east"), "--running", path("empty")}), kBadInput);
+  EXPECT_EQ(said(),
+            "meshtrust: error: 'DIR/empty' is no bundle that istiod has loaded: it lacks "
+            "ca-cert.pem, root-cert.pem, cert-chain.pem\n"
+            "meshtrust: hint: --running takes the folder that was in place before\n");
+}
+
+TEST_F(VerifyBundleTest, AFileThatIsNamedHasToBeThere) {
+  make_bundle();
+  for (const char* flag : {"--ca-crl", "--root-cert"}) {
+    EXPECT_EQ(run({"verify", "--bundle", path("east"), flag, path("typo.pem")}), kBadInput);
+    EXPECT_EQ(said(),
+              std::string("meshtrust: error: ") + flag + ": there is no file 'DIR/typo.pem'\n");
+  }
+  EXPECT_EQ(run({"verify", "--bundle", path("east"), "--root-cert", path("east/root-cert.pem")}),
+            kUsage);
+  EXPECT_THAT(said(), HasSubstr("error: --root-cert does not go with --bundle\n"));
+}
+
+TEST_F(VerifyBundleTest, FlagsAboutABundleNeverMeanTheLiveMesh) {
+  const auto refused = [this](std::vector<std::string> words) {
+    words.insert(words.begin(), "verify");
+    EXPECT_EQ(run(words), kUsage);
+    return said().substr(0, said().find('\n'));
+  };
+  EXPECT_EQ(refused({"--ca-crl", "x"}),
+            "meshtrust: error: --ca-crl means nothing without --bundle");
+  EXPECT_EQ(refused({"--istio-version", "1.27.0"}),
+            "meshtrust: error: --istio-version means nothing without --bundle");
+  EXPECT_EQ(refused({"--running", "east"}),
+            "meshtrust: error: --running means nothing without --bundle");
+  EXPECT_EQ(refused({"--bundle", "east", "--multi-root"}),
+            "meshtrust: error: --multi-root means nothing without --running");
+  EXPECT_EQ(refused({"--ca-cert", "x"}),
+            "meshtrust: error: a bundle is four files: --ca-cert, --ca-key, --cert-chain and "
+            "--root-cert");
 }
 
 TEST_F(VerifyBundleTest, WantsAListOfEveryCaWhereThereAreLists) {
@@ -179,63 +262,6 @@ TEST_F(VerifyBundleTest, WantsAListOfEveryCaWhereThereAreLists) {
   EXPECT_EQ(run({"verify", "--bundle", path("east")}), kRefused);
   EXPECT_THAT(out.str(), HasSubstr("refuses to start"));
   EXPECT_THAT(said(), HasSubstr("[crl-missing]"));
-}
-
-TEST_F(VerifyBundleTest, RevokesWithForceWhatAClusterLivesOnAndTakesItBack) {
-  make_bundle();
-  EXPECT_EQ(run({"ca", "revoke", "east", "--store", path("t")}), kRefused);
-  EXPECT_THAT(said(), HasSubstr("is what cluster 'east' lives on"));
-  EXPECT_EQ(
-      run({"ca", "revoke", "east", "--store", path("t"), "--force", "--reason", "keyCompromise"}),
-      kDone)
-      << err.str();
-  const std::vector<std::string> crl{"ca", "crl",  "--store",       path("t"),
-                                     "-o", "json", "--no-password", "--insecure"};
-  EXPECT_EQ(run(crl), kDone) << err.str();
-  EXPECT_EQ(base::parse_json(out.str(), "set").value()["revoked"], 1);
-  EXPECT_EQ(run({"ca", "revoke", "east", "--store", path("t"), "--undo"}), kDone) << err.str();
-  EXPECT_EQ(run(crl), kDone);
-  EXPECT_EQ(base::parse_json(out.str(), "set").value()["revoked"], 0);
-  EXPECT_EQ(run({"ca", "revoke", "north", "--store", path("t")}), kBadInput);
-}
-
-TEST_F(VerifyBundleTest, AKeyStaysAtItsSiteWhileItsRequestTravels) {
-  const std::vector<std::string> clear{"--no-password", "--insecure"};
-  const auto clearly = [&](std::vector<std::string> words) {
-    words.insert(words.end(), clear.begin(), clear.end());
-    return run(words);
-  };
-  ASSERT_EQ(clearly({"ca", "create", "--store", path("t")}), kDone) << err.str();
-  password = "correct horse";
-  ASSERT_EQ(run({"ca", "request", "east", "--store", path("site"), "--out", path("east.csr")}),
-            kDone)
-      << err.str();
-  EXPECT_THAT(test::content_of(folder / "east.csr"), HasSubstr("BEGIN CERTIFICATE REQUEST"));
-  ASSERT_EQ(clearly({"ca", "sign", path("east.csr"), "--cluster", "east", "--store", path("t"),
-                     "--out", path("east.pem")}),
-            kDone)
-      << err.str();
-  EXPECT_THAT(said(), HasSubstr("warning: the request also asked for the subject 'CN=east': not "
-                                "granted\n"));
-  password = "mist";
-  const std::vector<std::string> import{"ca",         "import", path("east.pem"), "--store",
-                                        path("site"), "--out",  path("east")};
-  EXPECT_EQ(run(import), kBadInput);
-  EXPECT_THAT(said(), HasSubstr("wrong passphrase"));
-  EXPECT_FALSE(std::filesystem::exists(folder / "east"));
-  password = "correct horse";
-  ASSERT_EQ(run(import), kDone) << err.str();
-  EXPECT_EQ(test::mode_of(folder / "east/ca-key.pem"), 0600U);
-  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
-
-  // The signer can make no list of a key that it does not have.
-  EXPECT_EQ(clearly({"ca", "crl", "--store", path("t"), "--out", path("east")}), kRefused);
-  EXPECT_EQ(clearly({"ca", "crl", "--store", path("t"), "--out", path("east"), "--with",
-                     path("east/own-crl.pem")}),
-            kDone)
-      << err.str();
-  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
-  EXPECT_EQ(run({"ca", "request", "east", "--store", path("site"), "--give-up"}), kBadInput);
 }
 
 }  // namespace

@@ -17,9 +17,9 @@ ROOT = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLS
 BELOW = (
     "basicConstraints=critical,CA:TRUE,pathlen:1",
     "keyUsage=critical,keyCertSign,cRLSign",
-    "subjectKeyIdentifier=hash",  # by SHA-1, another than meshtrust's own
     "authorityKeyIdentifier=keyid:always",
-)
+)  # and the subjectKeyIdentifier of the request
+BY_SHA_1 = "subjectKeyIdentifier=hash"  # another than meshtrust's own
 
 
 class Company(unittest.TestCase):
@@ -49,7 +49,7 @@ class Company(unittest.TestCase):
     def sign(self, *extensions, out="root.pem", subject=()):
         (self.folder / "extensions").write_text("\n".join(extensions) + "\n", encoding="utf-8")
         self.openssl("x509", "-req", "-in", "root.csr", "-CA", "corp.pem", "-CAkey", "corp.key", "-days", "3000",
-                     "-out", out, "-extfile", "extensions", *subject)
+                     "-copy_extensions", "copy", "-out", out, "-extfile", "extensions", *subject)
 
     def empty_list(self):
         (self.folder / "ca.cnf").write_text("[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\n"
@@ -82,6 +82,34 @@ class Company(unittest.TestCase):
                      "-untrusted", "east/cert-chain.pem", "east/ca-cert.pem")
         self.meshtrust("verify", "--bundle", "east")
 
+    def test_what_was_imported_before_is_nothing_new(self):
+        self.sign(*BELOW)
+        import_it = ("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        self.meshtrust(*import_it)
+        before = (self.folder / "shop.trust" / "store.db").read_bytes()
+        self.assertIn("that was recorded already: nothing has changed", self.meshtrust(*import_it).stderr)
+        self.assertEqual((self.folder / "shop.trust" / "store.db").read_bytes(), before)
+
+    def test_lists_made_before_are_found_by_the_same_name(self):
+        self.meshtrust("ca", "issue", "east", "--store", "shop.trust", "--out", "east")
+        self.meshtrust("ca", "crl", "--store", "shop.trust", "--out", "east")
+        self.sign(*BELOW)
+        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        self.openssl("verify", "-crl_check_all", "-CAfile", "east/root-cert.pem", "-CRLfile", "east/ca-crl.pem", "east/ca-cert.pem")
+        self.empty_list()
+        self.meshtrust("ca", "crl", "--store", "shop.trust", "--out", "east", "--with", "corp.crl")
+        self.openssl("verify", "-crl_check_all", "-CAfile", "east/root-cert.pem", "-CRLfile", "east/ca-crl.pem", "east/ca-cert.pem")
+
+    def test_an_answer_to_a_request_is_taken_as_that_where_the_root_is_subordinate(self):
+        self.sign(*BELOW)
+        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        (self.folder / "words").write_text("correct horse", encoding="utf-8")
+        words = ("--password-file", "words")
+        self.meshtrust("ca", "request", "local", "--store", "shop.trust", "--out", "local.csr", *words)
+        self.meshtrust("ca", "sign", "local.csr", "--cluster", "local", "--store", "shop.trust", "--out", "local.pem")
+        self.meshtrust("ca", "import", "local.pem", "--store", "shop.trust", "--out", "local", *words)
+        self.meshtrust("verify", "--bundle", "local")
+
     def test_what_a_company_may_have_got_wrong_is_said(self):
         def refused(*files):
             return self.meshtrust("ca", "import", *files, "--store", "shop.trust", code=4).stderr
@@ -90,6 +118,10 @@ class Company(unittest.TestCase):
         self.assertIn("leaves no room for the CAs of clusters", refused("root.pem", "corp.pem"))
         self.sign(*BELOW)
         self.assertIn("is not among the papers", refused("root.pem"))
+        self.sign(*BELOW, BY_SHA_1)
+        told = refused("root.pem", "corp.pem")
+        self.assertRegex(told, "by 'O=Corp,CN=Corp Root' calls its key '[0-9a-f]{40}', wanted '[0-9a-f]{40}' as the root itself does")
+        self.assertIn("hint: ask for the subjectKeyIdentifier to be taken from the request", told)
         self.sign(*BELOW, subject=("-subj", "/O=Corp/CN=Shop Mesh"))
         self.assertIn("wanted 'O=Shop,OU=root", refused("root.pem", "corp.pem"))
 

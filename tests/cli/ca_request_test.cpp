@@ -1,0 +1,263 @@
+#include "pki/request.h"
+#include "tests/cli/program_fixture.h"
+
+#include <algorithm>
+
+namespace meshtrust::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::ProgramTest;
+
+/// A store with a root in clear text, "t", and a site that has none, "site".
+class CaRequestTest : public ProgramTest {
+ protected:
+  CaRequestTest() {
+    EXPECT_EQ(run({"ca", "create", "--store", path("t"), "--no-password", "--insecure"}), kDone)
+        << err.str();
+    password = "correct horse";
+  }
+  int request(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words{"ca",         "request", "east",          "--store",
+                                   path("site"), "--out",   path("east.csr")};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+  int sign(const std::string& to = "east.pem") {
+    return run({"ca", "sign", path("east.csr"), "--cluster", "east", "--store", path("t"), "--out",
+                path(to)});
+  }
+  int import(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words{"ca",         "import", path("east.pem"), "--store",
+                                   path("site"), "--out",  path("east")};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+  void bring_certificate() {
+    ASSERT_EQ(request(), kDone) << err.str();
+    ASSERT_EQ(sign(), kDone) << err.str();
+  }
+  std::string content(const std::string& name) { return test::content_of(folder / name); }
+};
+
+TEST_F(CaRequestTest, TheKeyStaysAtItsSiteWhileTheRequestTravels) {
+  ASSERT_EQ(request(), kDone) << err.str();
+  EXPECT_THAT(content("east.csr"), HasSubstr("BEGIN CERTIFICATE REQUEST"));
+  ASSERT_EQ(sign(), kDone) << err.str();
+  EXPECT_EQ(said(), "meshtrust: next: 'meshtrust ca import DIR/east.pem' where the key waits\n");
+  password = "mist";
+  EXPECT_EQ(import(), kBadInput);
+  EXPECT_THAT(said(), HasSubstr("wrong passphrase"));
+  EXPECT_FALSE(fs::exists(folder / "east"));
+  password = "correct horse";
+  ASSERT_EQ(import(), kDone) << err.str();
+  EXPECT_EQ(test::mode_of(folder / "east/ca-key.pem"), 0600U);
+  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
+
+  // The signer can make no list of a key that it does not have.
+  const std::vector<std::string> crl{"ca", "crl", "--store", path("t"), "--out", path("east")};
+  EXPECT_EQ(run(crl), kRefused);
+  std::vector<std::string> with = crl;
+  with.insert(with.end(), {"--with", path("east/own-crl.pem")});
+  EXPECT_EQ(run(with), kDone) << err.str();
+  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
+}
+
+TEST_F(CaRequestTest, TheSubjectOfSomebodyElsesRequestIsToldAndNotGranted) {
+  ASSERT_EQ(request(), kDone);
+  EXPECT_EQ(run({"ca", "sign", path("east.csr"), "--cluster", "west", "--store", path("t"), "--out",
+                 path("west.pem")}),
+            kDone)
+      << err.str();
+  EXPECT_THAT(said(), HasSubstr("warning: the request also asked for the subject 'CN=east': not "
+                                "granted\n"));
+}
+
+TEST_F(CaRequestTest, ARequestMayBeInDer) {
+  ASSERT_EQ(request(), kDone);
+  const auto made = pki::CertificateRequest::from_pem(content("east.csr"));
+  ASSERT_TRUE(made);
+  test::put_file(folder / "east.csr", base::as_text(made->der()));
+  EXPECT_EQ(sign(), kDone) << err.str();
+  test::put_file(folder / "east.csr", "0 is no request");
+  EXPECT_EQ(sign("other.pem"), kBadInput);
+  EXPECT_THAT(said(), HasSubstr("DIR/east.csr: certificate request does not parse"));
+}
+
+TEST_F(CaRequestTest, NothingIsSignedForAFileThatCannotBeWritten) {
+  ASSERT_EQ(request(), kDone);
+  EXPECT_EQ(run({"ca", "sign", path("east.csr"), "--cluster", "east", "--store", path("t"), "--out",
+                 path("none/east.pem")}),
+            kBadInput);
+  EXPECT_THAT(said(), HasSubstr("'DIR/none/east.pem' cannot be written: "));
+  EXPECT_THAT(said(), HasSubstr("hint: name another file with --out\n"));
+  EXPECT_EQ(run({"ca", "list", "--store", path("t"), "-o", "name"}), kDone);
+  EXPECT_EQ(std::ranges::count(out.str(), '\n'), 1);
+}
+
+TEST_F(CaRequestTest, TheSignerWritesALostCertificateAgain) {
+  bring_certificate();
+  const std::string first = content("east.pem");
+  fs::remove(folder / "east.pem");
+  EXPECT_EQ(sign(), kDone) << err.str();
+  EXPECT_EQ(content("east.pem"), first);
+  EXPECT_EQ(said(),
+            "meshtrust: this request was signed on 2026-11-21: that certificate was written again, "
+            "and nothing was signed now\n"
+            "meshtrust: next: 'meshtrust ca import DIR/east.pem' where the key waits\n");
+  EXPECT_EQ(run({"ca", "list", "--store", path("t"), "-o", "name"}), kDone);
+  EXPECT_EQ(std::ranges::count(out.str(), '\n'), 2);
+}
+
+TEST_F(CaRequestTest, AnOpenRequestIsWrittenAgainForTheSameKey) {
+  EXPECT_EQ(run({"ca", "request", "east", "--store", path("site"), "--out", path("none/x")}),
+            kBadInput);
+  EXPECT_FALSE(fs::exists(folder / "site"));
+  ASSERT_EQ(request({"--key", "rsa-2048"}), kDone) << err.str();
+  const auto key = [this] {
+    return pki::CertificateRequest::from_pem(content("east.csr")).value().facts().key_id;
+  };
+  const std::string first = key();
+  fs::remove(folder / "east.csr");
+  EXPECT_EQ(request({"--key", "ecdsa-p256"}), kRefused);
+  EXPECT_EQ(said(),
+            "meshtrust: error: the request of 'east' is open since 2026-11-21, and its key is "
+            "rsa-2048, not ecdsa-p256\n"
+            "meshtrust: hint: leave out --key, or give the request up with --give-up\n");
+  EXPECT_EQ(request(), kDone) << err.str();
+  EXPECT_EQ(key(), first);
+  EXPECT_THAT(said(), HasSubstr("meshtrust: the request of 'east' is open since 2026-11-21: it was "
+                                "written again, for the key that waits\n"));
+  fs::remove(folder / "east.csr");
+  password = "mist";
+  EXPECT_EQ(request(), kBadInput);
+  EXPECT_THAT(said(), HasSubstr("wrong passphrase"));
+}
+
+TEST_F(CaRequestTest, AKeyIsGivenUpOnlyBySomebodyWhoSaysSo) {
+  const std::vector<std::string> give_up{"ca",      "request",    "east",
+                                         "--store", path("site"), "--give-up"};
+  ASSERT_EQ(request(), kDone);
+  EXPECT_EQ(run(give_up), kUsage);
+  EXPECT_EQ(said(),
+            "meshtrust: error: this removes the only key of 'east', which waits since 2026-11-21 "
+            "and there is no terminal to ask on\n"
+            "meshtrust: hint: say --yes\n");
+  terminal.there = true;
+  EXPECT_EQ(run(give_up), kUsage);
+  EXPECT_THAT(terminal.asked,
+              ElementsAre("remove the only key of 'east', which waits since 2026-11-21?"));
+  EXPECT_EQ(said(), "meshtrust: nothing was removed\n");
+  terminal.answer = true;
+  EXPECT_EQ(run(give_up), kDone);
+  EXPECT_EQ(said(), "meshtrust: the request of 'east' and its key are gone\n");
+  terminal.there = false;
+  fs::remove(folder / "east.csr");
+  ASSERT_EQ(request(), kDone);
+  std::vector<std::string> with_yes = give_up;
+  with_yes.emplace_back("--yes");
+  EXPECT_EQ(run(with_yes), kDone) << err.str();
+  EXPECT_EQ(run(with_yes), kBadInput);
+  EXPECT_EQ(said(), "meshtrust: error: no request of cluster 'east' is open here\n");
+}
+
+TEST_F(CaRequestTest, TheRightKeyIsAskedFor) {
+  password.clear();
+  EXPECT_EQ(request(), kUsage);
+  EXPECT_THAT(said(), HasSubstr("error: the waiting key needs a passphrase and there is no "));
+  EXPECT_EQ(request({"--no-password"}), kUsage);
+  EXPECT_THAT(said(), HasSubstr("error: a clear-text waiting key takes two words\n"));
+  terminal.there = true;
+  terminal.secrets = {"words", "words", "words"};
+  EXPECT_EQ(request(), kDone) << err.str();
+  EXPECT_THAT(terminal.asked,
+              ElementsAre("passphrase for the new waiting key", "the same once more"));
+  fs::remove(folder / "east.csr");
+  terminal.asked.clear();
+  EXPECT_EQ(request(), kDone) << err.str();
+  EXPECT_THAT(terminal.asked, ElementsAre("passphrase of the waiting key"));
+}
+
+TEST_F(CaRequestTest, WhatOnlyOpensAKeyCannotBeToldToKeepItInClear) {
+  ASSERT_EQ(request(), kDone);
+  EXPECT_EQ(run({"ca", "sign", path("east.csr"), "--cluster", "east", "--store", path("t"), "--out",
+                 path("east.pem"), "--no-password", "--insecure"}),
+            kUsage);
+  EXPECT_EQ(run({"ca", "issue", "east", "--store", path("t"), "--out", path("east"),
+                 "--no-password", "--insecure"}),
+            kUsage);
+}
+
+TEST_F(CaRequestTest, AnImportThatWasInterruptedGoesOn) {
+  bring_certificate();
+  fs::copy(folder / "site", folder / "before", fs::copy_options::recursive);
+  ASSERT_EQ(import(), kDone) << err.str();
+  fs::remove_all(folder / "site");
+  fs::rename(folder / "before", folder / "site");
+  // Killed before the key: all else is there.
+  fs::remove(folder / "east/ca-key.pem");
+  const std::string list = content("east/own-crl.pem");
+  EXPECT_EQ(import(), kDone) << err.str();
+  EXPECT_EQ(content("east/own-crl.pem"), list);
+  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
+  EXPECT_EQ(import(), kBadInput);  // the request is closed
+}
+
+TEST_F(CaRequestTest, AnImportThatMissedOnlyTheLedgerClosesTheRequest) {
+  bring_certificate();
+  fs::copy(folder / "site", folder / "before", fs::copy_options::recursive);
+  ASSERT_EQ(import(), kDone) << err.str();
+  fs::remove_all(folder / "site");
+  fs::rename(folder / "before", folder / "site");
+  EXPECT_EQ(import(), kDone) << err.str();
+  EXPECT_EQ(import(), kBadInput);
+}
+
+TEST_F(CaRequestTest, AnImportReplacesNothingElseUnasked) {
+  bring_certificate();
+  for (const std::string name : {"own-crl.pem", "ca-cert.pem", "ca-key.pem"}) {
+    fs::create_directory(folder / "east");
+    test::put_file(folder / "east" / name, "something else\n");
+    EXPECT_EQ(import(), kRefused) << name;
+    EXPECT_EQ(said(), "meshtrust: error: 'DIR/east/" + name +
+                          "' already exists\nmeshtrust: hint: name another folder with --out, or "
+                          "replace it with --force\n");
+    EXPECT_EQ(content("east/" + name), "something else\n");
+    fs::remove_all(folder / "east");
+  }
+}
+
+TEST_F(CaRequestTest, AnImportNeverReplacesTheKeyOfAnother) {
+  bring_certificate();
+  ASSERT_EQ(run({"ca", "issue", "west", "--store", path("t"), "--out", path("east")}), kDone)
+      << err.str();
+  const std::string key = content("east/ca-key.pem");
+  EXPECT_EQ(import({"--force"}), kRefused);
+  EXPECT_THAT(said(), HasSubstr("'DIR/east/ca-key.pem' is the key of 'O=mesh,OU=intermediate "));
+  EXPECT_THAT(said(), HasSubstr("CN=west', and no earlier key of this cluster: it may be the only "
+                                "copy\nmeshtrust: hint: name another folder with --out, or move "
+                                "that file away\n"));
+  EXPECT_EQ(content("east/ca-key.pem"), key);
+  test::put_file(folder / "east/ca-key.pem", "no key\n");
+  EXPECT_EQ(import({"--force"}), kRefused);
+  EXPECT_THAT(said(), HasSubstr("'DIR/east/ca-key.pem' is no key that can be read"));
+}
+
+TEST_F(CaRequestTest, AnImportReplacesAnEarlierKeyOfItsClusterWithForce) {
+  bring_certificate();
+  ASSERT_EQ(import(), kDone) << err.str();
+  const std::string first = content("east/ca-key.pem");
+  fs::remove(folder / "east.csr");
+  fs::remove(folder / "east.pem");
+  bring_certificate();
+  EXPECT_EQ(import(), kRefused);
+  EXPECT_EQ(content("east/ca-key.pem"), first);
+  EXPECT_EQ(import({"--force"}), kDone) << err.str();
+  EXPECT_NE(content("east/ca-key.pem"), first);
+  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
+}
+
+}  // namespace
+}  // namespace meshtrust::cli
