@@ -23,7 +23,6 @@ struct ChainQuestion {
   std::vector<PathCrl> crls;
   bool asks_revocation = false;         ///< then a certificate that no list covers is refused
   bool assumes_leaf_signature = false;  ///< of a certificate that is only imagined
-  std::size_t issuers_of_lists = 0;  ///< how many of them stand between this and the first question
 };
 
 /// The answer of one verifier.

@@ -91,6 +91,10 @@ void read_extensions(const Reading& reading) {
   }
 }
 
+std::string key_of(std::string_view serial, std::size_t issuer) {
+  return std::string(serial) + '@' + std::to_string(issuer);
+}
+
 bool has_unknown_critical(const X509_REVOKED* entry) {
   for (int i = 0; i < X509_REVOKED_get_ext_count(entry); ++i) {
     X509_EXTENSION* one = X509_REVOKED_get_ext(entry, i);
@@ -105,7 +109,8 @@ bool has_unknown_critical(const X509_REVOKED* entry) {
 
 using Enumerated = Handle<ASN1_ENUMERATED, ASN1_ENUMERATED_free>;
 
-void read_entry(const Reading& reading, const X509_REVOKED* revoked, std::string& issuer) {
+/// `issuer` carries on from entry to entry.
+void read_entry(const Reading& reading, const X509_REVOKED* revoked, std::size_t& issuer) {
   CrlFacts& facts = reading.facts;
   CrlEntry entry;
   if (X509_REVOKED_get_ext_count(revoked) > 0) {
@@ -116,7 +121,7 @@ void read_entry(const Reading& reading, const X509_REVOKED* revoked, std::string
         X509_REVOKED_get_ext_d2i(revoked, NID_certificate_issuer, nullptr, nullptr)));
     for (const PathGeneralName& name : path_general_names(names.get())) {
       if (name.form != NameForm::kDirectory) continue;
-      issuer = PathName{.raw = {}, .rdns = name.rdns, .text = {}}.key();
+      issuer = facts.entries.number_of({.raw = {}, .rdns = name.rdns, .text = {}});
       break;
     }
     const Enumerated reason(static_cast<ASN1_ENUMERATED*>(
@@ -124,13 +129,10 @@ void read_entry(const Reading& reading, const X509_REVOKED* revoked, std::string
     entry.removed = reason && ASN1_ENUMERATED_get(reason.get()) == CRL_REASON_REMOVE_FROM_CRL;
     forget_openssl_errors();
   }
-  entry.issuer = issuer;
   const std::string serial = serial_text(X509_REVOKED_get0_serialNumber(revoked));
-  const auto [first, last] = facts.entries.equal_range(serial);
-  const bool repeated = std::any_of(
-      first, last, [&entry](const auto& other) { return other.second.issuer == entry.issuer; });
-  if (repeated) reading.defect("serial " + serial + " twice", "each once");
-  facts.entries.emplace(serial, std::move(entry));
+  if (!facts.entries.add(serial, issuer, entry)) {
+    reading.defect("serial " + serial + " twice", "each once");
+  }
 }
 
 void read_times(const Reading& reading) {
@@ -173,7 +175,7 @@ CrlFacts read_crl(X509_CRL& crl, base::ByteView der) {
   if (flaws_of_der(der).any()) reading.defect("another encoding than DER");
   read_times(reading);
   read_extensions(reading);
-  std::string issuer;  // carried on from entry to entry
+  std::size_t issuer = facts.entries.number_of(facts.issuer);
   const STACK_OF(X509_REVOKED)* entries = X509_CRL_get_REVOKED(&crl);
   facts.entries.reserve(static_cast<std::size_t>(std::max(sk_X509_REVOKED_num(entries), 0)));
   for (int i = 0; i < sk_X509_REVOKED_num(entries); ++i) {
@@ -183,6 +185,21 @@ CrlFacts read_crl(X509_CRL& crl, base::ByteView der) {
 }
 
 }  // namespace
+
+bool CrlEntries::add(std::string_view serial, std::size_t issuer, CrlEntry entry) {
+  return entries_.emplace(key_of(serial, issuer), entry).second;
+}
+
+const CrlEntry* CrlEntries::find(std::string_view serial, const PathName& issuer) const {
+  const auto number = issuers_.find(issuer.rdns);
+  if (number == issuers_.end()) return nullptr;
+  const auto found = entries_.find(key_of(serial, number->second));
+  return found == entries_.end() ? nullptr : &found->second;
+}
+
+std::size_t CrlEntries::number_of(const PathName& issuer) {
+  return issuers_.try_emplace(issuer.rdns, issuers_.size()).first->second;
+}
 
 struct PathCrl::Content {
   RevocationListHandle crl;

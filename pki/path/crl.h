@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "pki/path/path_certificate.h"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,11 +18,24 @@ using X509_CRL = struct X509_crl_st;
 
 namespace meshtrust::pki {
 
-/// An entry of a list. `issuer` is the key of the certificate issuer that an indirect CRL names
-/// (RFC 5280 5.3.3); empty: the list's own.
 struct CrlEntry {
-  std::string issuer;
   bool removed = false;  ///< removeFromCRL, in a delta CRL
+};
+
+/// The entries of a list by serial (hex with sign) and by the issuer of the certificate, which an
+/// indirect CRL names (RFC 5280 5.3.3).
+class CrlEntries {
+ public:
+  /// False when there is one already.
+  bool add(std::string_view serial, std::size_t issuer, CrlEntry entry);
+  const CrlEntry* find(std::string_view serial, const PathName& issuer) const;
+  /// The number that `add` wants for an issuer. Names may be long, and carry on over many entries.
+  std::size_t number_of(const PathName& issuer);
+  void reserve(std::size_t count) { entries_.reserve(count); }
+
+ private:
+  std::map<std::vector<std::string>, std::size_t> issuers_;
+  std::unordered_map<std::string, CrlEntry> entries_;
 };
 
 /// The issuing distribution point (RFC 5280 5.2.5).
@@ -45,7 +59,7 @@ struct CrlFacts {
   std::optional<std::string> authority_key_id;
   std::optional<CrlScope> scope;
   PathSignature signature;
-  std::unordered_multimap<std::string, CrlEntry> entries;  ///< by serial, hex with sign
+  CrlEntries entries;
   std::vector<Defect> defects;
   std::string fingerprint;
 

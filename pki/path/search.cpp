@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <memory>
 
 namespace meshtrust::pki {
 namespace {
@@ -38,12 +39,20 @@ class Search {
         {rules.most_intermediates, question.most_intermediates.value_or(kDeepest), kDeepest});
   }
 
+  /// About somebody who signs lists. What it costs comes on top of what `asker` has spent.
+  Search(const ChainQuestion& question, const Search& asker)
+      : Search(question, asker.rules_, Purpose::kAny) {
+    lists_ = asker.lists_;
+    court_.level = asker.court_.level + 1;
+    take_counts_of(asker);
+  }
+
   ChainVerdict run() {
     verdict_.judge = rules_.name;
     const PathCertificate& leaf = question_.chain.front();
     const bool trusted = std::ranges::find(question_.anchors, leaf) != question_.anchors.end();
     const bool is_anchor = trusted && rules_.leaf_may_be_anchor;
-    leaf_failures_ = check_leaf(leaf, question_, purpose_, Role::kLeaf, rules_);
+    leaf_failures_ = check_leaf(leaf, question_, purpose_, Role::kLeaf, leaf_rules());
     path_ = {&leaf};
     const bool found = !rules_.turns_back ? climb(is_anchor) : is_anchor ? complete() : grow();
     verdict_.candidates = candidates_;
@@ -102,8 +111,9 @@ class Search {
     return !limit_reached_;
   }
 
-  bool take_signature(const PathKey& key) {
-    signatures_ += rules_.signatures_last ? 1 : cost_of(key);
+  bool take_signature(const PathKey& key, std::size_t bytes = 0) {
+    constexpr std::size_t kBytesOfOne = 65'536;  // hashed while one signature is verified
+    signatures_ += rules_.signatures_last ? 1 : cost_of(key) + bytes / kBytesOfOne;
     if (signatures_ > rules_.most_signatures) limit_reached_ = true;
     return !limit_reached_;
   }
@@ -179,26 +189,44 @@ class Search {
 
   std::optional<PathFailure> check_revoked() {
     if (!question_.asks_revocation || &rules_ != &own_rules()) return std::nullopt;
-    return check_revocation(path_, question_, list_issuers_);
+    if (lists_ == nullptr) lists_ = std::make_shared<KnownLists>(question_);
+    return check_revocation(path_, question_.at, *lists_, court_);
   }
 
-  /// Whether the certificate of a CRL issuer is good itself, its own status included (RFC 5280
-  /// 6.3.3 (f)). One that only its own lists speak for is not.
-  bool may_issue_lists(const PathCertificate& issuer) {
-    const auto known = may_issue_.find(&issuer);
-    if (known != may_issue_.end()) return known->second;
+  void take_counts_of(const Search& other) {
+    candidates_ = other.candidates_;
+    signatures_ = other.signatures_;
+    paths_ = other.paths_;
+    limit_reached_ = other.limit_reached_;
+  }
+
+  /// Whoever signs lists need not sign certificates, be it a CA.
+  const Rules& leaf_rules() const {
+    static const Rules kOfSigner = [] {
+      Rules rules = own_rules();
+      rules.places[static_cast<std::size_t>(Check::kCaWithoutCertSign)] = kAtIssuers;
+      return rules;
+    }();
+    return court_.level == 0 ? rules_ : kOfSigner;
+  }
+
+  /// Whether the certificate of a CRL issuer is good itself under `anchor`, its own status included
+  /// (RFC 5280 6.3.3 (f)). One that only its own lists speak for is not.
+  bool may_issue_lists(const PathCertificate& issuer, const PathCertificate& anchor) {
     constexpr std::size_t kDeepestIssuer = 2;
     constexpr std::size_t kMostIssuers = 50;
-    if (question_.issuers_of_lists >= kDeepestIssuer || may_issue_.size() >= kMostIssuers) {
-      return false;
-    }
+    if (court_.level == kDeepestIssuer) return false;
+    if (++lists_->signers_asked > kMostIssuers) limit_reached_ = true;
+    if (limit_reached_) return false;
     ChainQuestion about = question_;
-    about.chain = {issuer};
-    about.chain.insert(about.chain.end(), question_.chain.begin() + 1, question_.chain.end());
-    about.issuers_of_lists = question_.issuers_of_lists + 1;
+    about.chain.front() = issuer;
+    about.anchors = {anchor};
     about.name.reset();
-    about.purpose = Purpose::kAny;
-    return may_issue_[&issuer] = judge_by_rules(about, rules_).accepted;
+    about.assumes_leaf_signature = false;
+    Search search(about, *this);
+    const bool accepted = search.run().accepted;
+    take_counts_of(search);
+    return accepted;
   }
 
   /// Looks at `path_`, which ends in an anchor, as a whole.
@@ -210,6 +238,7 @@ class Search {
     if (!failure && rules_.checks(Check::kPolicy, Role::kLeaf)) failure = check_policies(path_);
     if (!failure && path_.size() == 1) failure = check_usages(path_, false, purpose_, rules_);
     if (!failure) failure = check_revoked();
+    if (limit_reached_) return false;
     if (!failure) return true;
     note(*std::move(failure), 2 * kDeepest + path_.size());
     return false;
@@ -387,10 +416,15 @@ class Search {
   std::size_t paths_ = 0;
   bool limit_reached_ = false;
   std::map<std::pair<const PathCertificate*, std::string>, bool> signed_;
-  ListIssuers list_issuers_{
-      .is_trusted = [this](const PathCertificate& issuer) { return may_issue_lists(issuer); },
-      .verified = {}};
-  std::map<const PathCertificate*, bool> may_issue_;
+  std::shared_ptr<KnownLists> lists_;
+  ListCourt court_{
+      .is_trusted = [this](
+                        const PathCertificate& signer,
+                        const PathCertificate& anchor) { return may_issue_lists(signer, anchor); },
+      .is_signed = [this](const PathCertificate& child,
+                          const PathCertificate& issuer) { return is_signed(child, issuer); },
+      .take_signature = [this](const PathKey& key,
+                               std::size_t bytes) { return take_signature(key, bytes); }};
   std::map<std::pair<const PathCertificate*, const PathCertificate*>,
            std::optional<NameSpace::Violation>>
       violations_;

@@ -16,6 +16,11 @@ using testing::kNow;
 constexpr const char* kLeafSerial = "0123456789abcdef0123456789abcdef";
 constexpr const char* kPoint = "URI:http://crl.example.com/1.crl";
 
+constexpr const char* kIndirect = "critical,DER:30038401ff";
+/// "O=Forge,CN=lists-x".
+constexpr const char* kIssuerX =
+    "critical,DER:3026a4243022310e300c060355040a0c05466f7267653110300e06035504030c076c697374732d78";
+
 /// A good chain with a list of the root and one of east, each of which a case may spoil.
 struct Scene {
   Forgery root;
@@ -92,6 +97,28 @@ INSTANTIATE_TEST_SUITE_P(
                s.of_east.this_update = kNow - base::days(3);
                s.of_east.serials = {kLeafSerial};
              }},
+        Case{"revoked_by_a_later_list_of_the_same_second",
+             [](Scene& s) {
+               CrlForgery later;
+               later.serials = {kLeafSerial};
+               later.extensions = {{"crlNumber", "DER:020108"}};
+               s.more_of_east = {later};
+             },
+             "revoked"},
+        Case{"revoked_by_a_list_of_the_same_number_and_second",
+             [](Scene& s) {
+               s.more_of_east = {s.of_east};
+               s.of_east.serials = {kLeafSerial};
+             },
+             "revoked"},
+        Case{"a_greater_number_on_a_list_of_before",
+             [](Scene& s) {
+               CrlForgery restored;
+               restored.this_update = kNow - base::days(3);
+               restored.extensions = {{"crlNumber", "DER:02020100"}};
+               s.more_of_east = {restored};
+               s.of_east.serials = {kLeafSerial};
+             }},
         Case{"a_list_by_another_key", [](Scene& s) { s.of_east.signing_key = testing::ec_key(); },
              "crl_signature_invalid"},
         Case{"a_list_with_sha1", [](Scene& s) { s.of_east.digest = "SHA1"; },
@@ -110,6 +137,18 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"a_serial_twice",
              [](Scene& s) {
                s.of_east.serials = {"05", "05"};
+             },
+             "crl_unusable"},
+        Case{"a_serial_of_two_issuers",
+             [](Scene& s) {
+               s.of_east.serials = {"05"};
+               s.of_east.serials_of_others = {{"05", kIssuerX}, {kLeafSerial, kIssuerX}};
+               s.of_east.extensions.emplace_back("issuingDistributionPoint", kIndirect);
+             }},
+        Case{"a_serial_twice_of_another_issuer",
+             [](Scene& s) {
+               s.of_east.serials_of_others = {{"05", kIssuerX}, {"05", kIssuerX}};
+               s.of_east.extensions.emplace_back("issuingDistributionPoint", kIndirect);
              },
              "crl_unusable"},
         Case{"an_unknown_critical_extension", east_list("1.2.3.4", "critical,DER:0500"),
@@ -152,6 +191,20 @@ INSTANTIATE_TEST_SUITE_P(
                    "63726c820161");
              },
              "crl_scope"},
+        Case{"a_whole_list_beside_a_point_for_some_reasons",
+             [](Scene& s) {
+               s.leaf.with("2.5.29.31",
+                           "DER:30283026a020a01e861c687474703a2f2f63726c2e6578616d706c652e636f6d2f"
+                           "312e63726c81020640");
+             }},
+        Case{"revoked_on_a_whole_list_beside_a_point_for_some_reasons",
+             [](Scene& s) {
+               s.of_east.serials = {kLeafSerial};
+               s.leaf.with("2.5.29.31",
+                           "DER:30283026a020a01e861c687474703a2f2f63726c2e6578616d706c652e636f6d2f"
+                           "312e63726c81020640");
+             },
+             "revoked"},
         Case{"a_list_for_some_reasons",
              east_list("issuingDistributionPoint", "critical,DER:300483020640"), "crl_scope"},
         Case{
@@ -175,44 +228,6 @@ INSTANTIATE_TEST_SUITE_P(
              [](Scene& s) { s.of_east.extensions.emplace_back("deltaCRL", "critical,DER:020107"); },
              "crl_missing"}),
     [](const auto& test) { return test.param.name; });
-
-// A CA with one key for certificates and another for lists, whose certificate may be revoked.
-TEST(Revocation, IsAskedOfWhoSignsTheLists) {
-  const Identity root = testing::forge_root();
-  const Identity east = testing::forge(testing::intermediate_forgery(), root);
-  Forgery lists = testing::intermediate_forgery();
-  lists.serial = "77";
-  lists.with("basicConstraints", "critical,CA:FALSE").with("keyUsage", "critical,cRLSign");
-  const Identity signer = testing::forge(lists, root);
-  ChainQuestion question;
-  question.chain = {testing::path_of(testing::PathScene::server_forgery(), east),
-                    as_path(east.certificate), as_path(signer.certificate)};
-  question.anchors = {as_path(root.certificate)};
-  question.at = kNow;
-  question.asks_revocation = true;
-  CrlForgery of_root;
-  question.crls = {forge_crl(of_root, root), forge_crl({}, signer)};
-  EXPECT_EQ(answer(question), "accepted");
-  of_root.serials = {"77"};
-  question.crls = {forge_crl(of_root, root), forge_crl({}, signer)};
-  EXPECT_EQ(answer(question), "crl_signature_invalid");
-}
-
-TEST(Revocation, TakesNobodysWordForHimself) {
-  const Identity root = testing::forge_root();
-  const Identity east = testing::forge(testing::intermediate_forgery(), root);
-  Forgery lists = testing::intermediate_forgery();
-  lists.with("basicConstraints", "critical,CA:FALSE").with("keyUsage", "critical,cRLSign");
-  const Identity signer = testing::forge(lists, east);  // which only its own lists speak for
-  ChainQuestion question;
-  question.chain = {testing::path_of(testing::PathScene::server_forgery(), east),
-                    as_path(east.certificate), as_path(signer.certificate)};
-  question.anchors = {as_path(root.certificate)};
-  question.at = kNow;
-  question.asks_revocation = true;
-  question.crls = {forge_crl({}, root), forge_crl({}, signer)};
-  EXPECT_EQ(answer(question), "crl_signature_invalid");
-}
 
 TEST(Revocation, FindsAnotherWayRoundARevokedIntermediate) {
   const Identity root = testing::forge_root();

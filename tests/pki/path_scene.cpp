@@ -47,7 +47,7 @@ PathCrl forge_crl(const CrlForgery& wanted, const Identity& issuer) {
   };
   X509_CRL_set1_lastUpdate(crl.get(), time(wanted.this_update).get());
   if (wanted.next_update) X509_CRL_set1_nextUpdate(crl.get(), time(*wanted.next_update).get());
-  for (const std::string& hex : wanted.serials) {
+  const auto add = [&](const std::string& hex, const std::string& certificate_issuer) {
     BIGNUM* number = nullptr;
     MESHTRUST_CHECK(BN_hex2bn(&number, hex.c_str()) > 0);
     const BigNumber owner(number);
@@ -55,7 +55,19 @@ PathCrl forge_crl(const CrlForgery& wanted, const Identity& issuer) {
     X509_REVOKED* revoked = X509_REVOKED_new();
     X509_REVOKED_set_serialNumber(revoked, serial.get());
     X509_REVOKED_set_revocationDate(revoked, time(wanted.this_update).get());
+    if (!certificate_issuer.empty()) {
+      const Extension extension(
+          X509V3_EXT_nconf(nullptr, nullptr, "2.5.29.29", certificate_issuer.c_str()));
+      MESHTRUST_CHECK(extension != nullptr);
+      X509_REVOKED_add_ext(revoked, extension.get(), -1);
+    }
     MESHTRUST_CHECK(X509_CRL_add0_revoked(crl.get(), revoked) == 1);
+  };
+  for (const std::string& hex : wanted.serials) {
+    add(hex, "");
+  }
+  for (const auto& [hex, certificate_issuer] : wanted.serials_of_others) {
+    add(hex, certificate_issuer);
   }
   X509V3_CTX context;
   X509V3_set_ctx(&context, x509_of(issuer.certificate), nullptr, nullptr, crl.get(), 0);

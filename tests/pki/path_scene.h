@@ -31,6 +31,8 @@ struct CrlForgery {
   base::Instant this_update = kNow - base::days(1);
   std::optional<base::Instant> next_update = kNow + base::days(7);
   std::vector<std::string> serials;  ///< hex
+  /// Serials of certificates of somebody else, each with its certificateIssuer: "DER:3023...".
+  std::vector<std::pair<std::string, std::string>> serials_of_others;
   std::vector<ExtensionText> extensions = {{"crlNumber", "DER:020107"}};
   const char* digest = "SHA256";
   Key signing_key;  ///< another key than the issuer's
