@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <unistd.h>
 
 namespace meshtrust::cli {
 namespace {
@@ -114,6 +115,17 @@ TEST_F(InspectTest, SaysWhereNothingWasFound) {
             "meshtrust: error: 'DIR/d/1/2/3/4/5/6/7/8/9' lies too deep: more than 8 folders down "
             "is not read\n"
             "meshtrust: hint: name that folder itself\n");
+}
+
+TEST_F(InspectTest, SaysThatThereIsNoStandardInput) {
+  const int kept = dup(STDIN_FILENO);
+  close(STDIN_FILENO);
+  EXPECT_EQ(run({"inspect", "-"}), kBadInput);
+  EXPECT_THAT(said(), HasSubstr("meshtrust: error: standard input: cannot read '/dev/stdin': "));
+  EXPECT_THAT(said(), HasSubstr("hint: name a file instead of -, or pipe one in\n"));
+  if (kept < 0) return;
+  dup2(kept, STDIN_FILENO);
+  close(kept);
 }
 
 TEST_F(InspectTest, LooksBehindALinkThatIsNamed) {

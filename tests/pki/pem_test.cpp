@@ -55,6 +55,21 @@ TEST(Pem, RefusesBlocksThatDoNotEnd) {
   EXPECT_EQ(nested.error().message, "pem block 'A' of line 1 has no end line");
 }
 
+TEST(Pem, GoesOnBehindABlockThatDoesNotEnd) {
+  const PemText found = scan_pem(
+      "-----BEGIN A-----\nAAAA\n-----BEGIN B-----\nBBBB\n-----END B-----\n"
+      "-----BEGIN C-----\nCCCC\n-----END D-----\n-----BEGIN E-----\nEEEE\n-----END E-----\n");
+  ASSERT_EQ(found.blocks.size(), 2U);
+  EXPECT_EQ(found.blocks[0].label, "B");
+  EXPECT_EQ(found.blocks[0].line, 3);
+  EXPECT_EQ(found.blocks[0].body, "BBBB\n");
+  EXPECT_EQ(found.blocks[1].label, "E");
+  EXPECT_EQ(found.blocks[1].line, 9);
+  ASSERT_EQ(found.errors.size(), 2U);
+  EXPECT_EQ(found.errors[0].message, "pem block 'A' of line 1 has no end line");
+  EXPECT_EQ(found.errors[1].message, "pem block 'C' of line 6 ends as 'D' in line 8");
+}
+
 TEST(Pem, NeverQuotesABadBody) {
   const auto blocks =
       pem_blocks("-----BEGIN PRIVATE KEY-----\nse*ret\n-----END PRIVATE KEY-----\n");
