@@ -333,11 +333,17 @@ class Judge {
     }
   }
 
-  /// Each CA of the chain against the list of whoever issued it.
+  /// The signing certificate and each CA of the chain against the list of whoever issued it. Lists
+  /// that are not whole may speak of other issuers' certificates, or take entries back.
   void refuse_revoked(const std::vector<pki::RevocationList>& lists) {
-    for (const Certificate& one : chain()) {
+    std::vector<Certificate> authorities = chain();
+    if (std::ranges::find(authorities, parsed().ca_cert) == authorities.end()) {
+      authorities.insert(authorities.begin(), parsed().ca_cert);
+    }
+    for (const Certificate& one : authorities) {
       const Certificate* issuer = issuer_of(one);
       for (const pki::RevocationList& list : lists) {
+        if (list.facts().is_partial || list.facts().is_delta) continue;
         const auto& revoked = list.facts().revoked;
         const bool named = std::ranges::find(revoked, one.facts().serial,
                                              &pki::RevokedCertificate::serial) != revoked.end();
