@@ -222,6 +222,8 @@ TEST_F(ListsTest, OfWhatIsRevokedMakeItsPeersRefuseIt) {
             "critical east [no-mutual-trust]: 'east' does not accept the workloads of 'west'\n"
             "  seen: lists: 'O=Shop,CN=west' is revoked\n");
   EXPECT_EQ(ask("lists-refreshed", scene_),
+            "warning east [crl-differs]: its ca-crl.pem is not what the store would give it\n"
+            "  hint: run 'meshtrust apply'\n"
             "warning west [live-ca-revoked]: its intermediate is revoked: with the lists in place "
             "every peer refuses every workload of it\n"
             "  hint: 'meshtrust ca revoke --undo' takes it off the lists again\n");
