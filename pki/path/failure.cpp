@@ -70,7 +70,8 @@ constexpr std::array kChecks = {
     CheckInfo{Check::kCaAsLeaf, "ca_as_leaf", "rustls-webpki",
               "the certificate in question is not a CA's"},
     CheckInfo{Check::kKeyStrength, "key_not_allowed", "policy: keys",
-              "RSA of 2048 to 16384 bits in whole octets, P-256, P-384, P-521, Ed25519 or Ed448"},
+              "RSA of 2048 to 16384 bits in whole octets with an odd exponent of 2 to 33 bits, "
+              "P-256, P-384, P-521, Ed25519 or Ed448"},
     CheckInfo{Check::kNotYetValid, "not_yet_valid", "RFC 5280 6.1.3 (a)(2)",
               "the validity has begun; its first second belongs to it"},
     CheckInfo{Check::kExpired, "expired", "RFC 5280 6.1.3 (a)(2)",

@@ -224,6 +224,22 @@ PathDistributionPoint path_distribution_point(DIST_POINT_NAME* name,
   return point;
 }
 
+namespace {
+
+/// An exponent of 1 makes forgeries of everybody's scribbles, an even one is no RSA, and a huge one
+/// keeps whoever verifies busy; no verifier of a mesh takes more than 33 bits.
+bool has_sound_exponent(const EVP_PKEY* key) {
+  constexpr int kMostBits = 33;
+  BIGNUM* taken = nullptr;
+  EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &taken);
+  const Handle<BIGNUM, BN_free> exponent(taken);
+  forget_openssl_errors();
+  return exponent && BN_is_odd(exponent.get()) == 1 && BN_is_one(exponent.get()) == 0 &&
+         BN_num_bits(exponent.get()) <= kMostBits;
+}
+
+}  // namespace
+
 PathKey path_key(const X509_PUBKEY* info) {
   PathKey key;
   const base::Bytes der = public_key_info(info);
@@ -239,6 +255,11 @@ PathKey path_key(const X509_PUBKEY* info) {
   key.bits = EVP_PKEY_get_bits(parsed);
   key.text = key.kind == KeyKind::kEc ? ec_text(parsed) : key_type_of(parsed);
   if (key.kind == KeyKind::kRsaPss) key.text += "-" + std::to_string(key.bits);
+  const bool is_rsa = key.kind == KeyKind::kRsa || key.kind == KeyKind::kRsaPss;
+  if (is_rsa && !has_sound_exponent(parsed)) {
+    key.kind = KeyKind::kOther;
+    key.text += " with an unusable exponent";
+  }
   return key;
 }
 
