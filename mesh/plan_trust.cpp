@@ -357,8 +357,9 @@ Planned plan_trust(const Mesh& mesh, const Observation& observation, const PlanO
                                             .at = options.at,
                                             .purpose = writes ? Purpose::kChange : Purpose::kProve,
                                             .allow_unsupported = options.allow_unsupported});
-  if (writes && !planned.is_refused())
+  if (writes && !planned.is_refused()) {
     planned.plan = TrustPlanner(mesh, observation, options.at).plan();
+  }
   return planned;
 }
 

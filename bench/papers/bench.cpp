@@ -48,9 +48,8 @@ Made make_intermediate(const Made& root, int number, base::Random& random) {
 void write_bundle(const std::filesystem::path& folder, const Made& made, const Made& root) {
   base::DiskFiles files;
   std::filesystem::create_directories(folder);
-  const istio::Bundle bundle =
-      istio::make_bundle(std::vector{made.certificate}, std::vector{root.certificate},
-                         made.key.to_pem().value());
+  const istio::Bundle bundle = istio::make_bundle(
+      std::vector{made.certificate}, std::vector{root.certificate}, made.key.to_pem().value());
   const auto put = [&](std::string_view name, const std::string& pem) {
     return files.write(folder / name, pem, base::Access::kPublic, base::Overwrite::kReplace);
   };
@@ -66,8 +65,8 @@ double lint_rate(const std::vector<Made>& all, const Made& root, bool parse) {
   const auto begin = std::chrono::steady_clock::now();
   for (int round = 0; round < kRounds; ++round) {
     for (const Made& made : all) {
-      const auto certificate = parse ? pki::Certificate::from_der(made.certificate.der()).value()
-                                     : made.certificate;
+      const auto certificate =
+          parse ? pki::Certificate::from_der(made.certificate.der()).value() : made.certificate;
       findings += pki::lint({.certificate = certificate,
                              .role = pki::LintRole::kIntermediate,
                              .issuer = &root.certificate,
