@@ -49,8 +49,9 @@ std::string check_not_yet(const ListSubject& subject) {
 
 std::string check_soon(const ListSubject& subject) {
   const auto& end = facts_of(subject).next_update;
-  if (!subject.at || !end || *subject.at > *end || *end - *subject.at >= kListExpiryWarning)
+  if (!subject.at || !end || *subject.at > *end || *end - *subject.at >= kListExpiryWarning) {
     return "";
+  }
   return "ends " + base::format_relative(*end, *subject.at) + ", on " + base::format_date(*end);
 }
 

@@ -33,8 +33,10 @@ CANNOT_EXPRESS = {
     "values compared",
     "values of other programs",
     "versions compared",
+    "what a version can do",
     "what gateways need",
     "what has not been tried",
+    "who makes lists",
 }
 
 
