@@ -218,8 +218,9 @@ std::string roles_of(const pki::Rule& rule) {
 std::optional<Severity> LintReport::worst() const {
   std::optional<Severity> worst;
   for (const LintEntry& entry : entries) {
-    if (entry.waived_because.empty())
+    if (entry.waived_because.empty()) {
       worst = std::max(worst, std::optional(entry.finding.severity));
+    }
   }
   return worst;
 }
