@@ -136,6 +136,7 @@ class Tree {
     for (std::size_t i = 0; i < family_.members.size(); ++i) {
       if (!family_.issuer[i]) tops_.push_back(i);
     }
+    // NOLINTNEXTLINE(modernize-loop-convert): draw() adds what is too deep to be drawn in place
     for (std::size_t i = 0; i < tops_.size(); ++i) {
       draw({.member = tops_[i], .lead = "", .indent = "", .depth = 0});
     }

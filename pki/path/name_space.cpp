@@ -219,12 +219,21 @@ std::optional<bool> NameSpace::within(const Trees& trees,
   }
 }
 
+namespace {
+
+/// Whether this verifier refuses every name of this form below a constraint of its form.
+bool is_closed(NameForm form, const ConstraintRules& rules) {
+  return (form == NameForm::kUri && rules.uri_always_violates) ||
+         (form == NameForm::kDirectory && rules.directory_always_violates) ||
+         (form == NameForm::kEmail && rules.email_always_violates) ||
+         (form == NameForm::kIp && rules.address_always_violates);
+}
+
+}  // namespace
+
 std::optional<NameSpace::Violation> NameSpace::check(const PathGeneralName& name,
                                                      const ConstraintRules& rules) const {
-  const bool closed = (name.form == NameForm::kUri && rules.uri_always_violates) ||
-                      (name.form == NameForm::kDirectory && rules.directory_always_violates) ||
-                      (name.form == NameForm::kEmail && rules.email_always_violates) ||
-                      (name.form == NameForm::kIp && rules.address_always_violates);
+  const bool closed = is_closed(name.form, rules);
   if (name.form == NameForm::kDirectory && !rules.directory_counts) return std::nullopt;
   if (rules.reads_every_name && is_text_form(name.form) && !within(permitted_, name, false)) {
     return Violation{.check = Check::kNameUnsupported,

@@ -19,7 +19,7 @@ PathDistributionPoint path_distribution_point(DIST_POINT_NAME* name,
                                               const GENERAL_NAMES* issuers,
                                               const X509_NAME* crl_issuer);
 
-PathKey path_key(const X509_PUBKEY* key);
+PathKey path_key(const X509_PUBKEY* info);
 PathSignature path_signature(const X509_ALGOR* outer, const X509_ALGOR* inner);
 
 /// Everything in the extensions of `certificate`, and what is wrong with them.

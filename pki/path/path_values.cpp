@@ -188,6 +188,7 @@ PathGeneralName path_general_name(const GENERAL_NAME& name) {
 
 std::vector<PathGeneralName> path_general_names(const GENERAL_NAMES* names) {
   std::vector<PathGeneralName> out;
+  out.reserve(static_cast<std::size_t>(std::max(sk_GENERAL_NAME_num(names), 0)));
   for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
     out.push_back(path_general_name(*sk_GENERAL_NAME_value(names, i)));
   }

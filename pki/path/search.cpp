@@ -42,6 +42,7 @@ class Search {
   /// About somebody who signs lists. What it costs comes on top of what `asker` has spent.
   Search(const ChainQuestion& question, const Search& asker)
       : Search(question, asker.rules_, Purpose::kAny) {
+    // NOLINTNEXTLINE(cppcoreguidelines-prefer-member-initializer): the constructor delegates
     lists_ = asker.lists_;
     court_.level = asker.court_.level + 1;
     take_counts_of(asker);
