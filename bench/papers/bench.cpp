@@ -9,14 +9,16 @@
 #include "pki/lint.h"
 
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <span>
 #include <string>
 #include <vector>
 
-namespace {
+namespace meshtrust {
 
-using namespace meshtrust;
+namespace {
 
 constexpr base::Instant kNow{base::Seconds(1'795'255'200)};
 constexpr int kRounds = 5;
@@ -75,24 +77,29 @@ double lint_rate(const std::vector<Made>& all, const Made& root, bool parse) {
     }
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  if (findings != 0) std::fprintf(stderr, "%zu findings in sound certificates\n", findings);
+  if (findings != 0) std::cerr << findings << " findings in sound certificates\n";
   return static_cast<double>(all.size()) * kRounds / took.count();
 }
 
-}  // namespace
-
-int main(int count, char** words) {
-  const int wanted = count > 1 ? std::stoi(words[1]) : 1000;
+void measure(int wanted, const std::filesystem::path& folder) {
   base::SystemRandom random;
   const Made root = make_root(random);
   std::vector<Made> all;
   for (int i = 0; i < wanted; ++i) {
     all.push_back(make_intermediate(root, i, random));
-    if (count > 2) {
-      write_bundle(std::filesystem::path(words[2]) / std::to_string(i), all.back(), root);
-    }
+    if (!folder.empty()) write_bundle(folder / std::to_string(i), all.back(), root);
   }
-  std::printf("lint %.0f\nparse-and-lint %.0f\n", lint_rate(all, root, false),
-              lint_rate(all, root, true));
+  std::cout << std::fixed << std::setprecision(0) << "lint " << lint_rate(all, root, false)
+            << "\nparse-and-lint " << lint_rate(all, root, true) << '\n';
+}
+
+}  // namespace
+
+}  // namespace meshtrust
+
+int main(int count, char** words) {
+  const std::span<char*> given(words, static_cast<std::size_t>(count));
+  meshtrust::measure(given.size() > 1 ? std::stoi(given[1]) : 1000,
+                     given.size() > 2 ? given[2] : std::filesystem::path());
   return 0;
 }
