@@ -6,12 +6,16 @@
 #include "pki/openssl_values.h"
 
 #include <openssl/core_names.h>
+#include <openssl/decoder.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
 #include <openssl/pkcs12err.h>
 
 #include <array>
+#include <map>
+#include <string>
+#include <utility>
 
 namespace meshtrust::pki {
 namespace {
@@ -33,10 +37,45 @@ constexpr std::string_view kEncryptedPkcs8 = "ENCRYPTED PRIVATE KEY";
 constexpr std::string_view kConvertHint =
     "convert it: openssl pkey -in KEY -out NEW (asks for the passphrase)";
 
+/// Decodes keys of one algorithm. OpenSSL 3.0 needs ten times as long to find its decoders as to
+/// decode a key, and EVP_PKCS82PKEY finds them anew each time.
+class Pkcs8Decoder {
+ public:
+  explicit Pkcs8Decoder(const std::string& algorithm)
+      : context_(OSSL_DECODER_CTX_new_for_pkey(&made_,
+                                               "DER",
+                                               "PrivateKeyInfo",
+                                               algorithm.c_str(),
+                                               EVP_PKEY_KEYPAIR,
+                                               nullptr,
+                                               nullptr)) {}
+
+  /// Null for what is no such key.
+  Pkey decode(base::ByteView der) {
+    const unsigned char* next = der.data();
+    std::size_t left = der.size();
+    const bool decoded =
+        context_ && OSSL_DECODER_from_data(context_.get(), &next, &left) == 1 && left == 0;
+    Pkey key(std::exchange(made_, nullptr));
+    return decoded ? std::move(key) : nullptr;
+  }
+
+ private:
+  EVP_PKEY* made_ = nullptr;
+  Handle<OSSL_DECODER_CTX, OSSL_DECODER_CTX_free> context_;  // writes to `made_`
+};
+
 Pkey key_from_pkcs8(base::ByteView der) {
   const unsigned char* next = der.data();
   const Pkcs8 info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &next, static_cast<long>(der.size())));
   if (!info || next != der.data() + der.size()) return nullptr;
+  const ASN1_OBJECT* algorithm = nullptr;
+  PKCS8_pkey_get0(&algorithm, nullptr, nullptr, nullptr, info.get());
+  if (OBJ_obj2nid(algorithm) != NID_undef) {
+    thread_local std::map<std::string, Pkcs8Decoder> decoders;
+    const std::string name = dotted_text(algorithm);
+    if (Pkey key = decoders.try_emplace(name, name).first->second.decode(der)) return key;
+  }
   return Pkey(EVP_PKCS82PKEY(info.get()));
 }
 
