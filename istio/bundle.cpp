@@ -30,8 +30,6 @@ Result<ParsedBundle> parse_bundle(const PublicBundle& bundle) {
   MESHTRUST_TRY(auto ca_cert, read_file(kCaCertFile, bundle.ca_cert));
   MESHTRUST_TRY(auto cert_chain, read_file(kCertChainFile, bundle.cert_chain));
   MESHTRUST_TRY(auto roots, read_file(kRootCertFile, bundle.root_cert));
-  // One value for what is one certificate: what is found out about it is found out once.
-  if (cert_chain.front() == ca_cert.front()) cert_chain.front() = ca_cert.front();
   // istiod looks at the first certificate of ca-cert.pem and at no other.
   return ParsedBundle{
       .ca_cert = ca_cert.front(), .cert_chain = std::move(cert_chain), .roots = std::move(roots)};

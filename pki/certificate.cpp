@@ -8,7 +8,10 @@
 #include "pki/pem.h"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
+#include <string>
+#include <unordered_map>
 
 namespace meshtrust::pki {
 
@@ -23,11 +26,45 @@ struct Certificate::Content {
   CertificateFacts facts;
   mutable std::once_flag once;
   mutable X509Handle x509;
+
+  class Known;
+};
+
+/// Finds the certificates that are in memory, and the last few, so that one that is read again and
+/// again, like the root in a thousand bundles, is decoded once.
+class Certificate::Content::Known {
+ public:
+  std::shared_ptr<const Content> find(const std::string& fingerprint) {
+    const std::lock_guard guard(mutex_);
+    const auto found = contents_.find(fingerprint);
+    return found == contents_.end() ? nullptr : found->second.lock();
+  }
+
+  void add(const std::shared_ptr<const Content>& content) {
+    const std::lock_guard guard(mutex_);
+    if (contents_.size() >= most_) {
+      std::erase_if(contents_, [](const auto& one) { return one.second.expired(); });
+      most_ = std::max(kFewest, 2 * contents_.size());
+    }
+    contents_.insert_or_assign(content->facts.fingerprint, content);
+    last_[next_++ % last_.size()] = content;
+  }
+
+ private:
+  static constexpr std::size_t kFewest = 1024;
+  std::mutex mutex_;
+  std::size_t most_ = kFewest;
+  std::unordered_map<std::string, std::weak_ptr<const Content>> contents_;
+  std::array<std::shared_ptr<const Content>, 16> last_;  // nobody else may hold them yet
+  std::size_t next_ = 0;
 };
 
 Certificate::Certificate(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
 
 base::Result<Certificate> Certificate::from_der(base::ByteView der) {
+  static Content::Known known;
+  std::string fingerprint = base::to_hex(base::sha256(der));
+  if (auto content = known.find(fingerprint)) return Certificate(std::move(content));
   const unsigned char* next = der.data();
   X509Handle x509 = read_bare_x509(&next, der.size());
   if (!x509) return fail(openssl_error(Code::kInvalidInput, "not a certificate"));
@@ -36,11 +73,12 @@ base::Result<Certificate> Certificate::from_der(base::ByteView der) {
   }
   auto facts = read_facts(*x509);
   if (!facts) return fail(with_context(std::move(facts).error(), "certificate"));
-  facts->fingerprint = base::to_hex(base::sha256(der));
+  facts->fingerprint = std::move(fingerprint);
   auto content = std::make_shared<Content>();
   content->der.assign(der.begin(), der.end());
   content->bare = std::move(x509);
   content->facts = *std::move(facts);
+  known.add(content);
   return Certificate(std::move(content));
 }
 
