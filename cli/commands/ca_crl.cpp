@@ -28,10 +28,13 @@ class CaCrl final : public Command {
         ->option_text("TIME");
     app.add_option("--with", with_, "lists of CAs whose key is elsewhere (PEM)")
         ->option_text("FILE...");
-    passphrase_.declare(app);
+    passphrase_.declare_source(app, "the root key");
   }
 
-  int run(Session& session) override { return report(session, make(session)); }
+  int run(Session& session) override {
+    passphrase_.keep_from_children();
+    return report(session, make(session));
+  }
 
  private:
   Status make(Session& session) {

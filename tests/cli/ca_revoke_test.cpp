@@ -34,8 +34,7 @@ TEST_F(CaRevokeTest, WithForceRevokesWhatAClusterLivesOnAndTakesItBack) {
       run({"ca", "revoke", "east", "--store", path("t"), "--force", "--reason", "keyCompromise"}),
       kDone)
       << err.str();
-  const std::vector<std::string> crl{"ca", "crl",  "--store",       path("t"),
-                                     "-o", "json", "--no-password", "--insecure"};
+  const std::vector<std::string> crl{"ca", "crl", "--store", path("t"), "-o", "json"};
   EXPECT_EQ(run(crl), kDone) << err.str();
   EXPECT_EQ(base::parse_json(out.str(), "set").value()["revoked"], 1);
   EXPECT_EQ(run({"ca", "revoke", "east", "--store", path("t"), "--undo"}), kDone) << err.str();

@@ -246,10 +246,7 @@ TEST_F(VerifyBundleTest, FlagsAboutABundleNeverMeanTheLiveMesh) {
 
 TEST_F(VerifyBundleTest, WantsAListOfEveryCaWhereThereAreLists) {
   make_bundle();
-  ASSERT_EQ(run({"ca", "crl", "--store", path("t"), "--out", path("east"), "--no-password",
-                 "--insecure"}),
-            kDone)
-      << err.str();
+  ASSERT_EQ(run({"ca", "crl", "--store", path("t"), "--out", path("east")}), kDone) << err.str();
   EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
   EXPECT_EQ(run({"verify", "--bundle", path("east"), "--at", "2027-03-01T00:00:00Z"}), kRefused);
   EXPECT_THAT(said(), HasSubstr("[crl-expired]"));
