@@ -160,9 +160,10 @@ void VerifyChain::declare(CLI::App& app) {
          "with --chain: revocation lists; then each certificate needs one (go, boringssl and "
          "webpki are not asked about them)")
       ->option_text("CRLS.pem");
-  app.add_option("--max-depth", max_depth_, "with --chain: most intermediates")
+  app.add_option("--max-depth", max_depth_,
+                 "with --chain: most intermediates (default 100, and never more)")
       ->option_text("N")
-      ->check(CLI::Range(0, 100));
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--dns", dns_, "with --chain: the DNS name it must have")->option_text("NAME");
   app.add_option("--ip", ip_, "with --chain: the address it must have")->option_text("ADDR");
   app.add_option("--email", email_, "with --chain: the mail address it must have")
