@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace meshtrust::istio {
@@ -176,25 +177,39 @@ class Judge {
     judge_path_lengths();
     std::vector<Certificate> shown = chain();
     if (shown.empty()) shown.push_back(parsed().ca_cert);
-    verdict_.chain_verdicts =
-        pki::judge({.chain = std::move(shown), .roots = roots(), .at = question_.at});
-    for (const pki::Verdict& one : verdict_.chain_verdicts) {
-      if (one.accepted) continue;
-      stop("chain-refused", fmt::format("{} under {}: {} says '{}'", kCertChainFile, kRootCertFile,
-                                        one.judge, one.reason));
+    verdict_.chain_verdicts = judge_path(kCertChainFile, std::move(shown));
+  }
+
+  bool has_error() const {
+    return std::ranges::any_of(verdict_.problems, [](const BundleProblem& problem) {
+      return problem.severity == Severity::kError;
+    });
+  }
+
+  /// What we and OpenSSL say; and where Go refuses as well, istiod does not start. Our own words
+  /// would often be those of the lint again.
+  std::vector<pki::Verdict> judge_path(std::string_view file, std::vector<Certificate> path) {
+    static constexpr std::array<std::string_view, 3> kJudges = {"meshtrust", "openssl", "go"};
+    auto verdicts = pki::judge_authority(
+        {.chain = std::move(path), .roots = roots(), .at = question_.at}, kJudges);
+    const bool starts = verdicts.back().accepted;
+    const bool is_told = starts && has_error();
+    verdicts.pop_back();
+    for (const pki::Verdict& one : verdicts) {
+      if (one.accepted || (is_told && one.judge == kJudges.front())) continue;
+      report(
+          "chain-refused",
+          fmt::format("{} under {}: {} refuses it: {}", file, kRootCertFile, one.judge, one.reason),
+          !starts);
     }
+    return verdicts;
   }
 
   /// What istiod verifies is the signing certificate, with the chain file as helpers.
   void refuse_unless_loaded() {
     std::vector<Certificate> path{parsed().ca_cert};
     path.insert(path.end(), chain().begin(), chain().end());
-    for (const pki::Verdict& one :
-         pki::judge({.chain = std::move(path), .roots = roots(), .at = question_.at})) {
-      if (one.accepted) continue;
-      stop("chain-refused", fmt::format("{} under {}: {} says '{}'", kCaCertFile, kRootCertFile,
-                                        one.judge, one.reason));
-    }
+    judge_path(kCaCertFile, std::move(path));
   }
 
   void judge_bridges() {
@@ -360,9 +375,7 @@ class Judge {
     shown.insert(shown.end(), chain().begin(), chain().end());
     const auto said = pki::judge_imagined_workload(
         {.chain = std::move(shown), .roots = roots(), .at = question_.at});
-    const bool is_explained = std::ranges::any_of(verdict_.problems, [](const auto& problem) {
-      return problem.severity == Severity::kError;
-    });
+    const bool is_explained = has_error();
     for (const pki::Verdict& one : said) {
       verdict_.chain_verdicts.push_back(one);
       if (one.accepted || is_explained) continue;
@@ -437,12 +450,11 @@ BundleVerdict judge_incomplete(const std::vector<std::string>& missing, const Ve
 }
 
 KeyMatch match_key(const base::Secret& pem, const std::string& ca_cert) {
-  const auto key = pki::public_key_of(pem);
-  if (!key) return KeyMatch::kUnreadable;
   const auto certificates = pki::certificates_from_pem(ca_cert);
-  if (!certificates) return KeyMatch::kOther;
-  const bool same = pki::key_id(*key) == certificates->front().facts().key_id;
-  return same ? KeyMatch::kMatches : KeyMatch::kOther;
+  if (!certificates) return pki::public_key_of(pem) ? KeyMatch::kOther : KeyMatch::kUnreadable;
+  const auto same = pki::is_for_key(certificates->front(), pem);
+  if (!same) return KeyMatch::kUnreadable;
+  return *same ? KeyMatch::kMatches : KeyMatch::kOther;
 }
 
 base::Status refuse_unless_good(const Bundle& bundle, base::Instant at) {
@@ -450,9 +462,15 @@ base::Status refuse_unless_good(const Bundle& bundle, base::Instant at) {
       judge_bundle({.bundle = bundle.certificates,
                     .key = match_key(bundle.ca_key, bundle.certificates.ca_cert),
                     .at = at});
-  if (verdict.is_good()) return {};
+  if (!verdict.is_good()) {
+    return base::fail(base::Code::kRefused,
+                      "the new bundle is not sound: " + verdict.problems.front().message);
+  }
+  const pki::Verdict botan = pki::judge_with_botan(
+      {.chain = verdict.parsed->cert_chain, .roots = verdict.parsed->roots, .at = at});
+  if (botan.accepted) return {};
   return base::fail(base::Code::kRefused,
-                    "the new bundle is not sound: " + verdict.problems.front().message);
+                    "the new bundle is not sound: botan says '" + botan.reason + "'");
 }
 
 }  // namespace meshtrust::istio

@@ -36,11 +36,11 @@ struct BundleVerdict {
   std::optional<LoadOutcome> reload;          ///< of one that runs with another bundle
   std::vector<BundleProblem> problems;        ///< in the order in which istiod would look
   std::vector<pki::Verdict>
-      chain_verdicts;  ///< both libraries on cert-chain.pem under root-cert.pem, then Go,
-                       ///< BoringSSL and rustls-webpki on workloads below it
+      chain_verdicts;  ///< ours and OpenSSL's on cert-chain.pem under root-cert.pem, then Go's,
+                       ///< BoringSSL's and rustls-webpki's on workloads below it
   std::optional<ParsedBundle> parsed;  ///< where the certificates could be read
 
-  /// istiod starts with it and the mesh works: no error, both libraries accept.
+  /// istiod starts with it and the mesh works: no error, so nobody refuses.
   bool is_good() const;
 };
 
@@ -75,8 +75,8 @@ BundleVerdict judge_incomplete(const std::vector<std::string>& missing, const Ve
 /// Whether `pem` is a private key that istiod can read and that belongs to `ca_cert`.
 KeyMatch match_key(const base::Secret& pem, const std::string& ca_cert);
 
-/// The last look before a new bundle leaves the process: kRefused unless istiod would load it and
-/// the mesh would work with it.
+/// The last look before a new bundle leaves the process: kRefused unless istiod would load it, the
+/// mesh would work with it, and Botan, which shares no code with what made it, accepts it.
 base::Status refuse_unless_good(const Bundle& bundle, base::Instant at);
 
 }  // namespace meshtrust::istio

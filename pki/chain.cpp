@@ -1,5 +1,10 @@
 #include "pki/chain.h"
 
+#include "pki/handle.h"
+#include "pki/key_text.h"
+#include "pki/openssl_error.h"
+#include "pki/openssl_values.h"
+
 #include <algorithm>
 
 namespace meshtrust::pki {
@@ -47,6 +52,13 @@ const Certificate* find_issuer(const Certificate& certificate,
 
 bool is_for_key(const Certificate& certificate, const Signer& key) {
   return certificate.facts().key_id == key_id(key.public_key());
+}
+
+base::Result<bool> is_for_key(const Certificate& certificate, const base::Secret& pem) {
+  MESHTRUST_TRY(const Pkey key, read_clear_key(pem));
+  const bool equal = EVP_PKEY_eq(X509_get0_pubkey(x509_of(certificate)), key.get()) == 1;
+  forget_openssl_errors();
+  return equal;
 }
 
 }  // namespace meshtrust::pki

@@ -19,5 +19,8 @@ const Certificate* find_issuer(const Certificate& certificate,
 
 /// Whether `certificate` is for the key that `key` signs with.
 bool is_for_key(const Certificate& certificate, const Signer& key);
+/// The same of the clear-text key that a PEM text begins with; an error as from `public_key_of`
+/// where there is none.
+base::Result<bool> is_for_key(const Certificate& certificate, const base::Secret& pem);
 
 }  // namespace meshtrust::pki

@@ -71,13 +71,31 @@ std::vector<PathCertificate> as_path(const std::vector<Certificate>& certificate
   return out;
 }
 
-}  // namespace
-
-std::vector<Verdict> judge_imagined_workload(const TrustQuestion& question) {
+ChainQuestion as_question(const TrustQuestion& question) {
   ChainQuestion asked;
   asked.chain = as_path(question.chain);
   asked.anchors = as_path(question.roots);
   asked.at = question.at;
+  return asked;
+}
+
+}  // namespace
+
+std::vector<Verdict> judge_authority(const TrustQuestion& question,
+                                     std::span<const std::string_view> judges) {
+  ChainQuestion asked = as_question(question);
+  asked.purpose = Purpose::kAny;
+  std::vector<Verdict> verdicts;
+  for (const std::string_view judge : judges) {
+    ChainVerdict said = judge_chain(asked, judge);
+    verdicts.push_back(
+        {.judge = std::string(judge), .accepted = said.accepted, .reason = std::move(said.reason)});
+  }
+  return verdicts;
+}
+
+std::vector<Verdict> judge_imagined_workload(const TrustQuestion& question) {
+  ChainQuestion asked = as_question(question);
   asked.assumes_leaf_signature = true;
   std::vector<Verdict> verdicts;
   if (!asked.chain.empty()) {

@@ -29,7 +29,7 @@ class EveryKey(ProgramTest):
                 for file in ("ca-cert.pem", "root-cert.pem"):
                     self.assertIn(name, openssl("x509", "-in", out / file, "-noout", "-text"))
                 verified = self.expect(0, "verify", "--bundle", out)
-                self.assertIn("openssl: accepted\nbotan: accepted\ngo: accepted\nboringssl: accepted\nwebpki: accepted\nthe mesh works with it\n", verified.out)
+                self.assertIn("meshtrust: accepted\nopenssl: accepted\ngo: accepted\nboringssl: accepted\nwebpki: accepted\nthe mesh works with it\n", verified.out)
 
     def test_keys_may_be_mixed(self):
         self.expect(0, "ca", "create", "--key", "rsa-2048")

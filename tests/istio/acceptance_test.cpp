@@ -97,7 +97,7 @@ TEST(JudgeBundle, AsksWhoMeetsInTheMeshAboutItsWorkloads) {
   for (const pki::Verdict& one : judge_bundle({.bundle = sound, .at = kNow}).chain_verdicts) {
     judges += one.judge + (one.accepted ? " " : "! ");
   }
-  EXPECT_EQ(judges, "openssl botan go boringssl webpki ");
+  EXPECT_EQ(judges, "meshtrust openssl go boringssl webpki ");
 }
 
 TEST(JudgeBundle, StopsIstiodForAKeyThatDoesNotFit) {
