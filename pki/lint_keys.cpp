@@ -2,6 +2,7 @@
 #include "pki/lint_rules.h"
 #include "pki/openssl_values.h"
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 
 #include <algorithm>
@@ -45,6 +46,23 @@ std::string check_rsa_cost(const LintSubject& subject) {
   const int bits = rsa_bits(facts_of(subject).key_type);
   if (bits < kSlowRsa || bits > kMostRsa) return "";
   return "key is rsa-" + std::to_string(bits) + ", where ecdsa-p256 would do";
+}
+
+/// What Go, the narrowest, takes: with 1 everybody can sign, and an even one fits no key.
+std::string check_rsa_exponent(const LintSubject& subject) {
+  if (rsa_bits(facts_of(subject).key_type) == 0) return "";
+  EVP_PKEY* key = X509_get0_pubkey(x509_of(subject.certificate));
+  BIGNUM* found = nullptr;
+  if (key == nullptr || EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &found) != 1) return "";
+  const BigNumber exponent(found);
+  constexpr int kMostBits = 31;
+  const bool small = BN_is_one(found) == 1 || BN_is_zero(found) == 1;
+  if (BN_is_odd(found) == 1 && !small && BN_num_bits(found) <= kMostBits) return "";
+  const std::string wanted = ", wanted an odd number from 3 to 31 bits, best 65537";
+  if (BN_num_bits(found) > kMostBits) {
+    return "exponent of the key has " + std::to_string(BN_num_bits(found)) + " bits" + wanted;
+  }
+  return "exponent of the key is " + std::to_string(BN_get_word(found)) + wanted;
 }
 
 std::string check_p521(const LintSubject& subject) {
@@ -127,6 +145,12 @@ constexpr std::array kRules = {
          "is felt when a whole fleet renews at once. ECDSA P-256 is accepted by every verifier of "
          "a mesh and as strong as RSA-3072."},
         check_rsa_cost},
+    CertificateRule{
+        {"key-rsa-exponent", kError, kCertificates, "RFC 8017 3.1, Go crypto/rsa",
+         "the exponent of an RSA key is odd, above 1 and below 2^31", "Go, Envoy, ztunnel",
+         "With the exponent 1 a signature is its own message, so anybody can sign for "
+         "the key. Go refuses more than 31 bits, the others more than 33."},
+        check_rsa_exponent},
     CertificateRule{{"key-p521", kError, kAuthorities, "rustls with ring", "no CA key is on P-521",
                      "ztunnel (built on ring)",
                      "Whether rustls knows P-521 depends on how it was built. Use P-256 or P-384."},
@@ -137,8 +161,9 @@ constexpr std::array kRules = {
                      "test of Istio's own covers it, and FIPS builds refuse it."},
                     check_ed25519},
     CertificateRule{{"uncompressed-point", kError, kCertificates, "RFC 5480 2.2",
-                     "an ECDSA key is an uncompressed point", "Go",
-                     "Go does not read compressed points, so istiod does not load the file."},
+                     "an ECDSA key is an uncompressed point", "Go, ztunnel",
+                     "Go does not read compressed points, so istiod does not load the file; "
+                     "ztunnel verifies nothing with them."},
                     check_uncompressed_point},
     CertificateRule{{"signature-hash", kError, kIntermediates | kWorkloads, "RFC 8017, RFC 5758",
                      "the signature is SHA-2 with RSA (PKCS#1 v1.5) or ECDSA, or Ed25519",

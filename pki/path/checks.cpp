@@ -11,7 +11,7 @@ namespace {
 /// Where a defect is only one for its place: a CA flag that is not critical, an unknown critical
 /// extension that a verifier knows, ...
 bool counts(const Defect& defect, Role role, const Rules& rules) {
-  return rules.checks(defect.check, role) && defect.check != Check::kUnknownCritical;
+  return rules.minds(defect, role) && defect.check != Check::kUnknownCritical;
 }
 
 std::optional<PathFailure> check_critical(const PathCertificate& certificate,
@@ -79,9 +79,14 @@ std::size_t issuers_between(const Path& below, const Rules& rules) {
 bool is_named(const PathFacts& leaf, const ReferenceName& wanted, const Rules& rules) {
   const bool rooted = wanted.form == NameForm::kDns && wanted.value.ends_with('.');
   if (rooted && !rules.rooted_names_match) return false;
-  const bool named =
-      std::ranges::any_of(leaf.alternative_names,
-                          [&wanted](const PathGeneralName& name) { return names(name, wanted); });
+  const std::string_view first_label =
+      std::string_view(wanted.value).substr(0, wanted.value.find('.'));
+  const bool has_underscore = first_label.find('_') != std::string_view::npos;
+  const bool no_wildcard =
+      wanted.form == NameForm::kDns && has_underscore && !rules.wildcards_take_underscores;
+  const bool named = std::ranges::any_of(leaf.alternative_names, [&](const PathGeneralName& name) {
+    return names(name, wanted) && !(no_wildcard && name.value.starts_with('*'));
+  });
   if (named) return true;
   const auto is_short_wildcard = [](const std::string& name) {
     return name.starts_with("*.") && name.find('.', 2) == std::string::npos;
@@ -165,13 +170,16 @@ bool is_readable(const PathCertificate& certificate, Role role, const Rules& rul
                                           Check::kEncodingOfTimes,
                                           Check::kDuplicateExtension,
                                           Check::kExtensionReadable,
-                                          Check::kCriticalFlags,
-                                          Check::kConstraintsForm};
+                                          Check::kCriticalFlags};
   const PathFacts& facts = certificate.facts();
   const auto hinders = [&rules, role](const Defect& defect) {
-    return rules.checks(defect.check, role) &&
-           std::ranges::find(kReading, defect.check) != kReading.end();
+    return rules.minds(defect, role) && std::ranges::find(kReading, defect.check) != kReading.end();
   };
+  if (rules.reads_extensions_late) {
+    const bool sound =
+        std::ranges::find(facts.defects, Check::kVersion, &Defect::check) == facts.defects.end();
+    return sound || !rules.checks(Check::kVersion, role);
+  }
   return rules.unreadable(facts, role).empty() && std::ranges::none_of(facts.defects, hinders);
 }
 

@@ -96,8 +96,6 @@ constexpr std::array kChecks = {
               "the signature algorithm fits the issuer's key"},
     CheckInfo{Check::kSignature, "signature_invalid", "RFC 5280 6.1.3 (a)(1)",
               "the signature verifies with the issuer's key"},
-    CheckInfo{Check::kKeyIdentifiers, "key_identifiers_differ", "OpenSSL, BoringSSL",
-              "the authority key identifier names the issuer's key and certificate"},
     CheckInfo{Check::kNamePermitted, "name_not_permitted", "RFC 5280 6.1.3 (b)",
               "every name lies within the permitted subtrees"},
     CheckInfo{Check::kNameExcluded, "name_excluded", "RFC 5280 6.1.3 (c)",

@@ -55,7 +55,6 @@ enum class Check : std::uint8_t {
   kSignatureAlgorithm,
   kSignatureKeyType,
   kSignature,
-  kKeyIdentifiers,
   kNamePermitted,
   kNameExcluded,
   kNameUnsupported,

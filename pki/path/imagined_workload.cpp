@@ -43,12 +43,11 @@ PathCertificate imagine(const PathFacts& authority, base::Instant at) {
                .bits = 256,
                .text = "ecdsa-p256",
                .info = facts.fingerprint,
-               .readable = true};
+               .point_form = kUncompressedPoint};
   facts.signature = signature_by(authority.key);
   facts.key_usage = kDigitalSignature | kKeyEncipherment;
   facts.extended_usage = PathExtendedUsage{.purposes = kServerAuth | kClientAuth,
                                            .objects = {"1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"}};
-  facts.has_authority_key_id = authority.subject_key_id.has_value();
   facts.authority_key_id = authority.subject_key_id;
   facts.has_alternative_names = true;
   facts.alternative_names_critical = true;

@@ -1,225 +1,19 @@
 #include "pki/path/name_space.h"
 
-#include "base/text.h"
+#include "pki/path/name_trees.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 
 namespace meshtrust::pki {
 namespace {
 
 constexpr std::string_view kCannotCompare = "a name that cannot be compared";
 
-std::string_view behind_first_label(std::string_view name) {
-  const auto dot = name.find('.');
-  return dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
-}
-
-/// Whether `name`, or a parent of it when `include_self` is false, is in `set`.
-bool has_suffix_in(std::string_view name,
-                   const std::unordered_set<std::string>& set,
-                   bool include_self) {
-  if (set.empty()) return false;
-  if (!include_self) name = behind_first_label(name);
-  while (!name.empty()) {
-    if (set.contains(std::string(name))) return true;
-    name = behind_first_label(name);
-  }
-  return false;
-}
-
-/// RFC 4632: ones, then zeros.
-bool is_mask(std::string_view mask) {
-  bool ended = false;
-  for (const char c : mask) {
-    const auto octet = static_cast<unsigned char>(c);
-    for (int bit = 7; bit >= 0; --bit) {
-      const bool one = ((octet >> static_cast<unsigned>(bit)) & 1U) != 0;
-      if (one && ended) return false;
-      ended = ended || !one;
-    }
-  }
-  return true;
-}
-
-std::string masked(std::string_view octets, std::string_view mask) {
-  std::string out(octets);
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] =
-        static_cast<char>(static_cast<unsigned char>(out[i]) & static_cast<unsigned char>(mask[i]));
-  }
-  return out;
-}
-
-/// A constraint of a host, "host" or ".domain".
-bool is_host_constraint(std::string_view text) {
-  if (text.starts_with('.')) text.remove_prefix(1);
-  return is_dns_name(text, false);
-}
-
 bool is_text_form(NameForm form) {
   return form == NameForm::kDns || form == NameForm::kEmail || form == NameForm::kUri;
 }
-
-}  // namespace
-
-std::string NameSpace::Trees::add_text(NameForm form, const std::string& text) {
-  const std::string folded = lower(text);
-  if (form == NameForm::kDns) {
-    has_dns = true;
-    if (folded.empty()) {
-      any_dns = true;
-    } else if (!is_host_constraint(folded)) {
-      return text;
-    } else if (folded.starts_with('.')) {
-      below_dns.insert(folded.substr(1));
-    } else {
-      dns.insert(folded);
-      dns_parents.insert(std::string(behind_first_label(folded)));
-    }
-  } else if (form == NameForm::kUri) {
-    has_uri = true;
-    if (!is_host_constraint(folded)) return text;
-    (folded.starts_with('.') ? below_uri : uri_hosts)
-        .insert(folded.starts_with('.') ? folded.substr(1) : folded);
-  } else {
-    has_email = true;
-    if (const auto box = mailbox_of(text)) {
-      mailboxes.insert(std::string(box->local) + "@" + lower(box->domain));
-      folded_mailboxes.insert(folded);
-      return {};
-    }
-    if (!is_host_constraint(folded)) return text;
-    (folded.starts_with('.') ? below_mail : mail_hosts)
-        .insert(folded.starts_with('.') ? folded.substr(1) : folded);
-  }
-  return {};
-}
-
-std::string NameSpace::Trees::add_ip(const std::string& octets) {
-  has_ip = true;
-  const std::size_t half = octets.size() / 2;
-  const bool sized = octets.size() == 8 || octets.size() == 32;
-  if (!sized || !is_mask(std::string_view(octets).substr(half))) return "iPAddress";
-  const std::string mask = octets.substr(half);
-  masks.insert(mask);
-  networks.emplace(mask, masked(octets.substr(0, half), mask));
-  return {};
-}
-
-/// What is malformed about `subtree`; empty when nothing.
-std::string NameSpace::Trees::add(const PathSubtree& subtree) {
-  const PathGeneralName& base = subtree.base;
-  if (subtree.has_bounds) return "minimum or maximum with " + std::string(name_of(base.form));
-  if (is_text_form(base.form)) return add_text(base.form, base.value);
-  if (base.form == NameForm::kIp) return add_ip(base.value);
-  if (base.form == NameForm::kDirectory) {
-    has_directory = true;
-    const PathName name{.raw = {}, .rdns = base.rdns, .text = {}};
-    any_directory = any_directory || name.empty();
-    directories.insert(name.key());
-    directory_depths.insert(base.rdns.size());
-    return {};
-  }
-  unsupported.insert(base.form);
-  return {};
-}
-
-bool NameSpace::Trees::constrains(NameForm form) const {
-  switch (form) {
-    case NameForm::kDns:
-      return has_dns;
-    case NameForm::kEmail:
-      return has_email;
-    case NameForm::kUri:
-      return has_uri;
-    case NameForm::kIp:
-      return has_ip;
-    case NameForm::kDirectory:
-      return has_directory;
-    default:
-      return unsupported.contains(form);
-  }
-}
-
-bool NameSpace::Trees::matches_dns(const std::string& name, bool excluding) const {
-  if (any_dns || has_suffix_in(name, dns, true) || has_suffix_in(name, below_dns, false)) {
-    return true;
-  }
-  // "*.example.com" also stands for the excluded "www.example.com".
-  return excluding && name.starts_with("*.") && dns_parents.contains(name.substr(2));
-}
-
-bool NameSpace::Trees::matches_email(const std::string& address, bool fold_local) const {
-  const auto box = mailbox_of(address);
-  if (!box) return false;
-  const std::string domain = lower(box->domain);
-  if (mail_hosts.contains(domain) || has_suffix_in(domain, below_mail, false)) return true;
-  if (mailboxes.contains(std::string(box->local) + "@" + domain)) return true;
-  return fold_local && folded_mailboxes.contains(lower(address));
-}
-
-bool NameSpace::Trees::matches_host(const std::string& host) const {
-  return uri_hosts.contains(host) || has_suffix_in(host, below_uri, false);
-}
-
-bool NameSpace::Trees::matches_ip(const std::string& octets) const {
-  return std::ranges::any_of(masks, [this, &octets](const std::string& mask) {
-    return mask.size() == octets.size() && networks.contains({mask, masked(octets, mask)});
-  });
-}
-
-bool NameSpace::Trees::matches_directory(const std::vector<std::string>& rdns) const {
-  if (any_directory) return true;
-  std::string prefix;
-  std::size_t depth = 0;
-  for (const std::string& rdn : rdns) {
-    append_with_length(prefix, rdn);
-    if (directory_depths.contains(++depth) && directories.contains(prefix)) return true;
-  }
-  return false;
-}
-
-NameSpace::NameSpace(const PathConstraints& constraints) {
-  if (constraints.permitted.empty() && constraints.excluded.empty()) malformed_ = "no subtree";
-  const auto take = [this](const std::vector<PathSubtree>& subtrees, Trees& trees) {
-    for (const PathSubtree& subtree : subtrees) {
-      std::string problem = trees.add(subtree);
-      if (malformed_.empty()) malformed_ = std::move(problem);
-      const PathGeneralName& base = subtree.base;
-      if (base.form == NameForm::kDns && base.value.starts_with('.')) dotted_ = base.value;
-    }
-  };
-  take(constraints.permitted, permitted_);
-  take(constraints.excluded, excluded_);
-}
-
-/// Nothing when the name has no form that could be compared.
-std::optional<bool> NameSpace::within(const Trees& trees,
-                                      const PathGeneralName& name,
-                                      bool excluding) {
-  switch (name.form) {
-    case NameForm::kDns:
-      if (!is_dns_name(name.value, true)) return std::nullopt;
-      return trees.matches_dns(lower(name.value), excluding);
-    case NameForm::kEmail:
-      if (!mailbox_of(name.value)) return std::nullopt;
-      return trees.matches_email(name.value, excluding);
-    case NameForm::kUri: {
-      const auto host = constrained_host(name.value);
-      if (!host) return std::nullopt;
-      return trees.matches_host(lower(*host));
-    }
-    case NameForm::kIp:
-      if (name.value.size() != 4 && name.value.size() != 16) return std::nullopt;
-      return trees.matches_ip(name.value);
-    case NameForm::kDirectory:
-      return trees.matches_directory(name.rdns);
-    default:
-      return std::nullopt;
-  }
-}
-
-namespace {
 
 /// Whether this verifier refuses every name of this form below a constraint of its form.
 bool is_closed(NameForm form, const ConstraintRules& rules) {
@@ -229,24 +23,74 @@ bool is_closed(NameForm form, const ConstraintRules& rules) {
          (form == NameForm::kIp && rules.address_always_violates);
 }
 
+NameSpace::Violation unsupported(const std::string& name) {
+  return {.check = Check::kNameUnsupported,
+          .name = name.empty() ? std::string(kCannotCompare) : name};
+}
+
+bool has_form(const PathConstraints& constraints, NameForm form) {
+  const auto is_of_it = [form](const PathSubtree& subtree) { return subtree.base.form == form; };
+  return std::ranges::any_of(constraints.permitted, is_of_it) ||
+         std::ranges::any_of(constraints.excluded, is_of_it);
+}
+
+bool has_bounds(const PathConstraints& constraints) {
+  return std::ranges::any_of(constraints.permitted, &PathSubtree::has_bounds) ||
+         std::ranges::any_of(constraints.excluded, &PathSubtree::has_bounds);
+}
+
 }  // namespace
 
-std::optional<NameSpace::Violation> NameSpace::check(const PathGeneralName& name,
-                                                     const ConstraintRules& rules) const {
+struct NameSpace::Sides {
+  NameTrees permitted;
+  NameTrees excluded;
+
+  Sides(const PathConstraints& constraints, const NameReader& reader)
+      : permitted(constraints.permitted, false, reader),
+        excluded(constraints.excluded, true, reader) {}
+};
+
+struct NameSpace::Indexes {
+  std::mutex making;
+  std::map<const NameReader*, Sides> made;
+};
+
+NameSpace::NameSpace(PathConstraints constraints)
+    : constraints_(std::move(constraints)), indexes_(std::make_shared<Indexes>()) {
+  const Sides& own = sides_for(kOwnNames);
+  malformed_ =
+      own.permitted.malformed().empty() ? own.excluded.malformed() : own.permitted.malformed();
+  if (constraints_.permitted.empty() && constraints_.excluded.empty()) malformed_ = "no subtree";
+  for (const auto* subtrees : {&constraints_.permitted, &constraints_.excluded}) {
+    for (const PathSubtree& subtree : *subtrees) {
+      const PathGeneralName& base = subtree.base;
+      if (base.form == NameForm::kDns && base.value.starts_with('.')) dotted_ = base.value;
+    }
+  }
+}
+
+const NameSpace::Sides& NameSpace::sides_for(const NameReader& reader) const {
+  const std::lock_guard guard(indexes_->making);
+  return indexes_->made.try_emplace(&reader, constraints_, reader).first->second;
+}
+
+std::optional<NameSpace::Violation> NameSpace::check(const Sides& sides,
+                                                     const PathGeneralName& name,
+                                                     const ConstraintRules& rules,
+                                                     bool from_subject) {
   const bool closed = is_closed(name.form, rules);
   if (name.form == NameForm::kDirectory && !rules.directory_counts) return std::nullopt;
-  if (rules.reads_every_name && is_text_form(name.form) && !within(permitted_, name, false)) {
-    return Violation{.check = Check::kNameUnsupported,
-                     .name = name.text.empty() ? std::string(kCannotCompare) : name.text};
+  if (rules.reads_every_name && is_text_form(name.form) &&
+      !sides.permitted.contains(name, from_subject)) {
+    return unsupported(name.text);
   }
   for (const bool excluding : {false, true}) {
-    const Trees& trees = excluding ? excluded_ : permitted_;
+    const NameTrees& trees = excluding ? sides.excluded : sides.permitted;
     if (!trees.constrains(name.form)) continue;
-    const auto inside = within(trees, name, excluding);
-    if (closed || !inside) {
-      return Violation{.check = Check::kNameUnsupported,
-                       .name = name.text.empty() ? std::string(kCannotCompare) : name.text};
-    }
+    if (closed) return unsupported(name.text);
+    const auto inside = trees.contains(name, from_subject);
+    const bool saved = rules.reader->match_ends_the_list && !excluding && inside.value_or(false);
+    if (!inside || (trees.has_unreadable(name.form) && !saved)) return unsupported(name.text);
     if (*inside == excluding) {
       return Violation{.check = excluding ? Check::kNameExcluded : Check::kNamePermitted,
                        .name = name.text};
@@ -255,25 +99,38 @@ std::optional<NameSpace::Violation> NameSpace::check(const PathGeneralName& name
   return std::nullopt;
 }
 
+bool NameSpace::asks_too_much(const PathFacts& certificate, const ConstraintRules& rules) const {
+  const std::size_t of_subject = rules.subject_counts ? certificate.subject.rdns.size() : 1;
+  const std::size_t names = of_subject + certificate.alternative_names.size();
+  const std::size_t trees = constraints_.permitted.size() + constraints_.excluded.size();
+  return trees != 0 && names > rules.most_comparisons / trees;
+}
+
 std::optional<NameSpace::Violation> NameSpace::violation(const PathFacts& certificate,
                                                          const ConstraintRules& rules) const {
-  if (rules.directory_always_violates && (permitted_.has_directory || excluded_.has_directory)) {
-    return Violation{.check = Check::kNameUnsupported, .name = certificate.subject.text};
-  }
+  const bool closed =
+      (rules.directory_always_violates && has_form(constraints_, NameForm::kDirectory)) ||
+      (rules.bounds_always_violate && has_bounds(constraints_)) ||
+      asks_too_much(certificate, rules);
+  if (closed) return unsupported(certificate.subject.text);
+  const Sides& sides = sides_for(*rules.reader);
   if (rules.subject_counts && !certificate.subject.empty()) {
     const PathGeneralName subject{.form = NameForm::kDirectory,
                                   .value = {},
                                   .rdns = certificate.subject.rdns,
                                   .text = certificate.subject.text};
-    if (auto found = check(subject, rules)) return found;
+    if (auto found = check(sides, subject, rules, true)) return found;
+    if (rules.subject_mail_is_ia5 && !certificate.subject_emails_are_ia5) {
+      return unsupported(certificate.subject.text);
+    }
     for (const std::string& email : certificate.subject_emails) {
       const PathGeneralName name{
           .form = NameForm::kEmail, .value = email, .rdns = {}, .text = email};
-      if (auto found = check(name, rules)) return found;
+      if (auto found = check(sides, name, rules, true)) return found;
     }
   }
   for (const PathGeneralName& name : certificate.alternative_names) {
-    if (auto found = check(name, rules)) return found;
+    if (auto found = check(sides, name, rules, false)) return found;
   }
   return std::nullopt;
 }

@@ -1,26 +1,28 @@
 #pragma once
 
+#include "pki/path/name_reader.h"
 #include "pki/path/path_certificate.h"
 
+#include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <string_view>
-#include <unordered_set>
-#include <vector>
 
 namespace meshtrust::pki {
 
 /// Where verifiers part about name constraints.
 struct ConstraintRules {
+  const NameReader* reader = &kOwnNames;   ///< how texts are read and compared
   bool uri_always_violates = false;        ///< rustls-webpki: any URI under any URI constraint
   bool directory_always_violates = false;  ///< rustls-webpki: likewise, even without a subject
   bool email_always_violates = false;      ///< rustls-webpki
   bool address_always_violates = false;    ///< BoringSSL
   bool subject_counts = true;              ///< the subject's own name and mail addresses
+  bool subject_mail_is_ia5 = false;        ///< BoringSSL: one in another string type is refused
   bool directory_counts = true;            ///< false: Go does not compare them at all
   /// Go: under constraints of whatever form, all texts have to be names that could be compared.
   bool reads_every_name = false;
+  bool bounds_always_violate = false;       ///< rustls-webpki: whatever the form of the names
+  std::size_t most_comparisons = SIZE_MAX;  ///< names times constraints
 };
 
 /// The name constraints of one certificate (RFC 5280 4.2.1.10), indexed so that ten thousand
@@ -28,7 +30,7 @@ struct ConstraintRules {
 /// own labels or prefixes, never compared with every constraint.
 class NameSpace {
  public:
-  explicit NameSpace(const PathConstraints& constraints);
+  explicit NameSpace(PathConstraints constraints);
 
   /// What is malformed in the constraints themselves; empty when nothing.
   const std::string& malformed() const { return malformed_; }
@@ -45,48 +47,17 @@ class NameSpace {
                                      const ConstraintRules& rules) const;
 
  private:
-  /// The subtrees of one kind, for one form of name each.
-  struct Trees {
-    bool has_dns = false;
-    bool has_email = false;
-    bool has_uri = false;
-    bool has_ip = false;
-    bool has_directory = false;
-    bool any_dns = false;                              // the empty constraint
-    std::unordered_set<std::string> dns;               // a name and all below it
-    std::unordered_set<std::string> below_dns;         // ".name": only below it
-    std::unordered_set<std::string> dns_parents;       // of `dns`, for wildcards
-    std::unordered_set<std::string> mailboxes;         // "local@domain"
-    std::unordered_set<std::string> folded_mailboxes;  // in lower case
-    std::unordered_set<std::string> mail_hosts;
-    std::unordered_set<std::string> below_mail;
-    std::unordered_set<std::string> uri_hosts;
-    std::unordered_set<std::string> below_uri;
-    std::set<std::pair<std::string, std::string>> networks;  // mask, masked address
-    std::set<std::string> masks;
-    std::unordered_set<std::string> directories;  // prefixes of names, as keys
-    std::set<std::size_t> directory_depths;       // how many RDNs those have
-    bool any_directory = false;
-    std::set<NameForm> unsupported;
+  struct Sides;    // permitted and excluded, as one reader reads them
+  struct Indexes;  // of every reader that asked so far
+  const Sides& sides_for(const NameReader& reader) const;
+  static std::optional<Violation> check(const Sides& sides,
+                                        const PathGeneralName& name,
+                                        const ConstraintRules& rules,
+                                        bool from_subject);
+  bool asks_too_much(const PathFacts& certificate, const ConstraintRules& rules) const;
 
-    std::string add(const PathSubtree& subtree);
-    std::string add_text(NameForm form, const std::string& text);
-    std::string add_ip(const std::string& octets);
-    bool constrains(NameForm form) const;
-    bool matches_dns(const std::string& name, bool excluding) const;
-    bool matches_email(const std::string& address, bool fold_local) const;
-    bool matches_host(const std::string& host) const;
-    bool matches_ip(const std::string& octets) const;
-    bool matches_directory(const std::vector<std::string>& rdns) const;
-  };
-
-  std::optional<Violation> check(const PathGeneralName& name, const ConstraintRules& rules) const;
-  static std::optional<bool> within(const Trees& trees,
-                                    const PathGeneralName& name,
-                                    bool excluding);
-
-  Trees permitted_;
-  Trees excluded_;
+  PathConstraints constraints_;
+  std::shared_ptr<Indexes> indexes_;
   std::string malformed_;
   std::string dotted_;
 };

@@ -23,15 +23,20 @@ using base::fail;
 
 constexpr std::size_t kLongestSerial = 20;
 
-/// RFC 5280 4.1.2.5: "YYMMDDHHMMSSZ" or "YYYYMMDDHHMMSSZ" and nothing else.
-bool is_plain_time(const ASN1_TIME* time) {
+/// What is wrong with the form of a time (RFC 5280 4.1.2.5): "YYMMDDHHMMSSZ" or "YYYYMMDDHHMMSSZ"
+/// and nothing else.
+std::string_view flaw_of_time(const ASN1_TIME* time) {
+  constexpr std::string_view kOtherForm = "a time in another form";
   const std::string_view text = base::as_text(content_of(time));
   constexpr std::size_t kUtc = 13;
   constexpr std::size_t kGeneralized = 15;
-  const std::size_t wanted = ASN1_STRING_type(time) == V_ASN1_UTCTIME ? kUtc : kGeneralized;
-  if (text.size() != wanted || text.back() != 'Z') return false;
-  return std::ranges::all_of(text.substr(0, text.size() - 1),
-                             [](char c) { return c >= '0' && c <= '9'; });
+  const bool is_utc = ASN1_STRING_type(time) == V_ASN1_UTCTIME;
+  const bool plain =
+      text.ends_with('Z') && std::ranges::all_of(text.substr(0, text.size() - 1),
+                                                 [](char c) { return c >= '0' && c <= '9'; });
+  if (!plain) return kOtherForm;
+  if (is_utc && text.size() == kUtc - 2) return kUtcTimeWithoutSeconds;
+  return text.size() == (is_utc ? kUtc : kGeneralized) ? std::string_view() : kOtherForm;
 }
 
 void read_times(const X509& certificate, PathFacts& facts) {
@@ -41,7 +46,8 @@ void read_times(const X509& certificate, PathFacts& facts) {
   const auto read = [&add](const ASN1_TIME* time, base::Instant& out) {
     const auto instant = instant_of(time);
     if (instant) out = *instant;
-    if (!instant || !is_plain_time(time)) add(Check::kEncodingOfTimes, "a time in another form");
+    const std::string_view flaw = instant ? flaw_of_time(time) : "a time that cannot be read";
+    if (!flaw.empty()) add(Check::kEncodingOfTimes, std::string(flaw));
   };
   read(X509_get0_notBefore(&certificate), facts.not_before);
   read(X509_get0_notAfter(&certificate), facts.not_after);
@@ -55,12 +61,15 @@ void read_times(const X509& certificate, PathFacts& facts) {
 void read_subject_attributes(const X509_NAME* subject, PathFacts& facts) {
   const auto read = [subject](int nid, std::vector<std::string>& list) {
     int index = -1;
+    bool all_ia5 = true;
     while ((index = X509_NAME_get_index_by_NID(subject, nid, index)) >= 0) {
-      const X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, index);
-      list.emplace_back(base::as_text(content_of(X509_NAME_ENTRY_get_data(entry))));
+      const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index));
+      list.emplace_back(base::as_text(content_of(value)));
+      all_ia5 = all_ia5 && ASN1_STRING_type(value) == V_ASN1_IA5STRING;
     }
+    return all_ia5;
   };
-  read(NID_pkcs9_emailAddress, facts.subject_emails);
+  facts.subject_emails_are_ia5 = read(NID_pkcs9_emailAddress, facts.subject_emails);
   read(NID_commonName, facts.common_names);
 }
 
@@ -113,16 +122,22 @@ void check_together(PathFacts& facts) {
     add(Check::kCaFlagCritical, "basicConstraints not critical", "critical");
   }
   if (facts.constraints && !facts.is_ca) add(Check::kConstraintsOnLeaf, "nameConstraints");
+  if (facts.policies.inhibit_any.value_or(0) < 0) {
+    add(Check::kExtensionReadable, "inhibitAnyPolicy below zero");
+  }
   if (facts.is_ca) add(Check::kCaAsLeaf, "CA:TRUE");
 }
 
 bool is_allowed_key(const PathKey& key) {
   constexpr int kFewest = 2048;
   constexpr int kMost = 16384;
+  constexpr std::uint64_t kSmallest = 3;  // with 1 everybody can sign
+  constexpr std::uint64_t kLargest = (1ULL << 33U) - 1;
+  const bool sound = key.exponent % 2 == 1 && key.exponent >= kSmallest && key.exponent <= kLargest;
   switch (key.kind) {
     case KeyKind::kRsa:
     case KeyKind::kRsaPss:
-      return key.bits >= kFewest && key.bits <= kMost && key.bits % 8 == 0;
+      return sound && key.bits >= kFewest && key.bits <= kMost && key.bits % 8 == 0;
     case KeyKind::kEc:
       return key.text == "ecdsa-p256" || key.text == "ecdsa-p384" || key.text == "ecdsa-p521";
     case KeyKind::kEd25519:
@@ -131,6 +146,12 @@ bool is_allowed_key(const PathKey& key) {
     default:
       return false;
   }
+}
+
+std::string key_text(const PathKey& key) {
+  if (key.exponent == 0) return key.text;
+  return key.text + " with exponent " +
+         (key.exponent == UINT64_MAX ? "beyond 2^64" : std::to_string(key.exponent));
 }
 
 /// Asked last, because a rollover certificate is self-issued too and names the older key rightly.
@@ -172,7 +193,8 @@ PathFacts read_path_facts(X509& certificate, base::ByteView der) {
   check_together(facts);
   check_own_key(certificate, facts);
   if (!is_allowed_key(facts.key)) {
-    facts.defects.push_back({.check = Check::kKeyStrength, .found = facts.key.text, .wanted = {}});
+    facts.defects.push_back(
+        {.check = Check::kKeyStrength, .found = key_text(facts.key), .wanted = {}});
   }
   return facts;
 }
@@ -250,6 +272,7 @@ PathCertificate PathCertificate::without_extensions() const {
   bare.key = all.key;
   bare.signature = all.signature;
   bare.subject_emails = all.subject_emails;
+  bare.subject_emails_are_ia5 = all.subject_emails_are_ia5;
   bare.common_names = all.common_names;
   std::ranges::copy_if(all.defects, std::back_inserter(bare.defects), [](const Defect& defect) {
     return defect.check < Check::kDuplicateExtension && defect.check != Check::kVersion;
@@ -279,10 +302,6 @@ bool PathCertificate::is_signed_by(const PathCertificate& issuer) const {
 
 X509* x509_of(const PathCertificate& certificate) {
   return certificate.content_->x509.get();
-}
-
-bool PathFacts::has_defect(Check check) const {
-  return std::ranges::find(defects, check, &Defect::check) != defects.end();
 }
 
 base::Result<std::vector<PathCertificate>> path_certificates_from_pem(std::string_view pem) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,12 +25,17 @@ class NameSpace;
 /// Public keys by what a signature algorithm asks of them.
 enum class KeyKind : std::uint8_t { kRsa, kRsaPss, kEc, kEd25519, kEd448, kOther };
 
+constexpr unsigned char kUncompressedPoint = 4;
+
 struct PathKey {
   KeyKind kind = KeyKind::kOther;
   int bits = 0;
   std::string text;  ///< "rsa-2048", "ecdsa-p256", "ecdsa-explicit", ...
   std::string info;  ///< SubjectPublicKeyInfo, DER
-  bool readable = false;
+  /// Of RSA; all ones when it is longer than 64 bits.
+  std::uint64_t exponent = 0;
+  /// Of a curve: the first octet of the point (SEC 1 2.3.3).
+  unsigned char point_form = 0;
 };
 
 enum class Digest : std::uint8_t { kMd5, kSha1, kSha224, kSha256, kSha384, kSha512, kNone, kOther };
@@ -39,8 +45,9 @@ struct PathSignature {
   KeyKind key = KeyKind::kOther;
   Digest digest = Digest::kOther;
   bool is_pss = false;
-  bool pss_regular = true;    ///< MGF1 with the same digest, and a salt of its length
-  bool equals_inner = false;  ///< the algorithm in the signed part is the same
+  bool pss_regular = true;      ///< MGF1 with the same digest, and a salt of its length
+  bool equals_inner = false;    ///< the algorithm in the signed part is the same
+  std::string parameters = {};  ///< of the algorithm, DER; empty where there are none
 };
 
 /// keyUsage bits, the first of RFC 5280 4.2.1.3 as 1 << 0.
@@ -53,7 +60,7 @@ enum : unsigned {
 };
 
 /// Bits of `PathExtendedUsage::purposes`.
-enum : unsigned { kServerAuth = 1U, kClientAuth = 2U, kAnyUsage = 4U, kOtherUsage = 8U };
+enum : unsigned { kServerAuth = 1U, kClientAuth = 2U, kAnyUsage = 4U };
 
 struct PathExtendedUsage {
   unsigned purposes = 0;
@@ -90,12 +97,16 @@ struct PathPolicies {
   std::optional<int> inhibit_any;
 };
 
-/// Something wrong with the certificate itself, whoever uses it for what.
+/// Something wrong with the certificate itself, whoever uses it for what. Where it is wrong with an
+/// extension, `found` begins with the extension's name.
 struct Defect {
   Check check = Check::kDer;
   std::string found;
   std::string wanted;
 };
+
+/// `found` of a time that is well formed but for its seconds.
+constexpr std::string_view kUtcTimeWithoutSeconds = "a UTCTime without seconds";
 
 /// A certificate as path building sees it: read once, as far as it can be read. Whatever does not
 /// parse is a defect and not an error, because a broken certificate in a pool must not hide a good
@@ -120,7 +131,6 @@ struct PathFacts {
   std::optional<unsigned> key_usage;
   std::optional<PathExtendedUsage> extended_usage;
   std::optional<std::string> subject_key_id;
-  bool has_authority_key_id = false;
   std::optional<std::string> authority_key_id;
   std::optional<std::string> authority_serial;  ///< magnitude
   std::optional<PathName> authority_name;
@@ -128,18 +138,17 @@ struct PathFacts {
   bool alternative_names_critical = false;
   std::vector<PathGeneralName> alternative_names;
   std::vector<std::string> subject_emails;
+  bool subject_emails_are_ia5 = true;  ///< as they should be (RFC 5280 4.1.2.6)
   std::vector<std::string> common_names;
   std::optional<PathConstraints> constraints;
   PathPolicies policies;
   std::vector<PathDistributionPoint> distribution_points;
-  bool has_distribution_points = false;
   std::vector<std::string> critical_extensions;  ///< dotted numbers
   std::vector<std::string> extensions;           ///< dotted numbers, in order
   std::string alternative_names_der;             ///< of the extension's value
   std::vector<Defect> defects;                   ///< in the order of `Check`
 
   bool is_self_issued() const { return subject.rdns == issuer.rdns; }
-  bool has_defect(Check check) const;
 };
 
 /// A value, cheap to copy.

@@ -84,7 +84,7 @@ void read_extended_usage(const Reading& reading, const EXTENDED_KEY_USAGE* objec
         usage.purposes |= kAnyUsage;
         break;
       default:
-        usage.purposes |= kOtherUsage;
+        break;
     }
   }
   if (usage.objects.empty()) reading.defect(Check::kExtensionEmpty, "extendedKeyUsage");
@@ -100,7 +100,6 @@ const X509_NAME* directory_of(const GENERAL_NAME* name) {
 
 void read_authority_key(const Reading& reading, const AUTHORITY_KEYID& value) {
   PathFacts& facts = reading.facts;
-  facts.has_authority_key_id = true;
   if (value.keyid != nullptr) {
     facts.authority_key_id = std::string(base::as_text(content_of(value.keyid)));
   }
@@ -143,7 +142,6 @@ bool is_empty(const STACK_OF(GENERAL_SUBTREE) * stack) {
 }
 
 void read_distribution_points(const Reading& reading, const CRL_DIST_POINTS* points) {
-  reading.facts.has_distribution_points = true;
   for (int i = 0; i < sk_DIST_POINT_num(points); ++i) {
     DIST_POINT* point = sk_DIST_POINT_value(points, i);
     const X509_NAME* crl_issuer = X509_get_issuer_name(&reading.certificate);

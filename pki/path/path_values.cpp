@@ -64,6 +64,31 @@ std::string ec_text(const EVP_PKEY* key) {
   return key_type_of(key);
 }
 
+std::uint64_t exponent_of(const EVP_PKEY* key) {
+  BIGNUM* number = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &number) != 1) {
+    forget_openssl_errors();
+    return 0;
+  }
+  const BigNumber owner(number);
+  constexpr int kMostBits = 64;
+  if (BN_num_bits(number) > kMostBits) return UINT64_MAX;
+  std::array<unsigned char, sizeof(std::uint64_t)> octets{};
+  BN_bn2binpad(number, octets.data(), octets.size());
+  std::uint64_t exponent = 0;
+  for (const unsigned char octet : octets) {
+    exponent = (exponent << 8U) | octet;
+  }
+  return exponent;
+}
+
+unsigned char first_octet_of_key(const X509_PUBKEY* info) {
+  const unsigned char* key = nullptr;
+  int size = 0;
+  const int got = X509_PUBKEY_get0_param(nullptr, &key, &size, nullptr, info);
+  return got == 1 && size > 0 ? *key : 0;
+}
+
 KeyKind kind_of(const EVP_PKEY* key) {
   struct Known {
     const char* name;
@@ -100,6 +125,15 @@ Digest digest_of(int nid) {
 int digest_size(Digest digest) {
   if (digest == Digest::kSha256) return 32;
   return digest == Digest::kSha384 ? 48 : 64;
+}
+
+/// What stands behind the object identifier.
+std::string parameters_of(const X509_ALGOR* algorithm) {
+  const base::Bytes der = to_der(i2d_X509_ALGOR, algorithm);
+  const auto whole = first_element(der);
+  const auto object = whole ? first_element(whole->content) : std::nullopt;
+  if (!object) return {};
+  return std::string(base::as_text(whole->content.subspan(object->whole.size())));
 }
 
 using PssParameters = Handle<RSA_PSS_PARAMS, RSA_PSS_PARAMS_free>;
@@ -225,22 +259,6 @@ PathDistributionPoint path_distribution_point(DIST_POINT_NAME* name,
   return point;
 }
 
-namespace {
-
-/// An exponent of 1 makes forgeries of everybody's scribbles, an even one is no RSA, and a huge one
-/// keeps whoever verifies busy; no verifier of a mesh takes more than 33 bits.
-bool has_sound_exponent(const EVP_PKEY* key) {
-  constexpr int kMostBits = 33;
-  BIGNUM* taken = nullptr;
-  EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &taken);
-  const Handle<BIGNUM, BN_free> exponent(taken);
-  forget_openssl_errors();
-  return exponent && BN_is_odd(exponent.get()) == 1 && BN_is_one(exponent.get()) == 0 &&
-         BN_num_bits(exponent.get()) <= kMostBits;
-}
-
-}  // namespace
-
 PathKey path_key(const X509_PUBKEY* info) {
   PathKey key;
   const base::Bytes der = public_key_info(info);
@@ -251,16 +269,12 @@ PathKey path_key(const X509_PUBKEY* info) {
     key.text = "unreadable";
     return key;
   }
-  key.readable = true;
   key.kind = kind_of(parsed);
   key.bits = EVP_PKEY_get_bits(parsed);
   key.text = key.kind == KeyKind::kEc ? ec_text(parsed) : key_type_of(parsed);
   if (key.kind == KeyKind::kRsaPss) key.text += "-" + std::to_string(key.bits);
-  const bool is_rsa = key.kind == KeyKind::kRsa || key.kind == KeyKind::kRsaPss;
-  if (is_rsa && !has_sound_exponent(parsed)) {
-    key.kind = KeyKind::kOther;
-    key.text += " with an unusable exponent";
-  }
+  if (key.kind == KeyKind::kRsa || key.kind == KeyKind::kRsaPss) key.exponent = exponent_of(parsed);
+  if (key.kind == KeyKind::kEc) key.point_form = first_octet_of_key(info);
   return key;
 }
 
@@ -268,6 +282,7 @@ PathSignature path_signature(const X509_ALGOR* outer, const X509_ALGOR* inner) {
   PathSignature signature;
   signature.text = signature_algorithm_text(outer);
   signature.equals_inner = X509_ALGOR_cmp(outer, inner) == 0;
+  signature.parameters = parameters_of(outer);
   const ASN1_OBJECT* object = nullptr;
   X509_ALGOR_get0(&object, nullptr, nullptr, outer);
   const int nid = OBJ_obj2nid(object);

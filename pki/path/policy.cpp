@@ -69,7 +69,8 @@ struct Limits {
     }
   }
   static void lower(std::size_t& limit, const std::optional<int>& to) {
-    if (to) limit = std::min(limit, static_cast<std::size_t>(std::max(*to, 0)));
+    // Below zero is a defect to everybody but Go, which takes no notice of it.
+    if (to.value_or(-1) >= 0) limit = std::min(limit, static_cast<std::size_t>(*to));
   }
 };
 

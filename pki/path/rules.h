@@ -38,11 +38,8 @@ struct Rules {
   std::string_view version;  ///< of the verifier that this was read from
   std::array<Places, kCheckCount> places{};
 
-  bool folds_names = true;            ///< names compare by RFC 5280 7.1; else by their bytes
-  bool turns_back = true;             ///< another issuer is tried when one leads nowhere
-  bool identifiers_bind = false;      ///< an issuer is one only where key identifiers agree
-  bool anchors_may_continue = false;  ///< an anchor below another anchor is followed up
-  bool self_signed_ends = false;      ///< a self-signed certificate is never climbed over
+  bool folds_names = true;  ///< names compare by RFC 5280 7.1; else by their bytes
+  bool turns_back = true;   ///< another issuer is tried when one leads nowhere
   bool leaf_may_be_anchor = true;
   LoopRule loop = LoopRule::kSameNameAndKey;
   bool anchors_may_repeat = false;  ///< as an anchor, what is in the path already may end it
@@ -63,10 +60,12 @@ struct Rules {
   std::size_t labels_behind_wildcard = 2;
   bool old_versions_are_bare = false;  ///< extensions of versions 1 and 2 are not seen
   bool reads_the_whole_chain = false;  ///< an unreadable certificate in it ends everything
+  bool reads_extensions_late = false;  ///< only once the certificate is part of a path
   bool last_second_counts = true;      ///< of the validity (RFC 5280 4.1.2.5)
   /// Where there are name constraints, a leaf without alternative names whose common name could be
   /// a host is refused.
   bool constraints_refuse_lone_common_name = false;
+  bool wildcards_take_underscores = true;
   bool rooted_names_match = true;  ///< "example.com." asks for "example.com"
 
   /// Whether a signature algorithm is verified at all with a key like this.
@@ -75,9 +74,14 @@ struct Rules {
   bool (*understands)(const PathFacts& certificate, const std::string& object) = nullptr;
   /// What else keeps this verifier from reading a certificate at all; empty when nothing.
   std::string (*unreadable)(const PathFacts& certificate, Role role) = nullptr;
+  /// Which defects this verifier does not see, although it makes the check.
+  bool (*overlooks)(const Defect& defect, Role role) = nullptr;
 
   bool checks(Check check, Role role) const {
     return (places[static_cast<std::size_t>(check)] & static_cast<Places>(role)) != 0;
+  }
+  bool minds(const Defect& defect, Role role) const {
+    return checks(defect.check, role) && !overlooks(defect, role);
   }
 };
 

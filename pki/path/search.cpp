@@ -297,7 +297,7 @@ class Search {
     static constexpr std::array kReading = {Check::kVersion, Check::kExtensionReadable,
                                             Check::kDerTags, Check::kDerPadding};
     return std::ranges::none_of(candidate.certificate->facts().defects, [&](const Defect& defect) {
-      return rules_.checks(defect.check, role) &&
+      return rules_.minds(defect, role) &&
              std::ranges::find(kReading, defect.check) != kReading.end();
     });
   }

@@ -80,6 +80,7 @@ COMPANIONS = {
     "unknown-critical-extension": {"chain-refused"},
     "authority-key-id-matches": {"chain-refused"},
     "key-type": {"chain-refused"},
+    "uncompressed-point": {"chain-refused"},
     "signature-hash": {"chain-refused"},
     "key-usage-cert-sign": {"chain-refused"},
     "expired": {"chain-refused"},

@@ -9,6 +9,7 @@
 #include <openssl/conf.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
 #include <algorithm>
@@ -32,9 +33,10 @@ X509Name name_of_text(const std::string& text, int type) {
   for (const std::string& attribute : base::split(text, ',')) {
     const auto equals = attribute.find('=');
     const auto value = base::as_bytes(std::string_view(attribute).substr(equals + 1));
-    MESHTRUST_CHECK(X509_NAME_add_entry_by_txt(name.get(), attribute.substr(0, equals).c_str(),
-                                               type, value.data(), static_cast<int>(value.size()),
-                                               -1, 0) == 1);
+    const std::string key = attribute.substr(0, equals);
+    const int own_type = key == "emailAddress" ? V_ASN1_IA5STRING : type;
+    MESHTRUST_CHECK(X509_NAME_add_entry_by_txt(name.get(), key.c_str(), own_type, value.data(),
+                                               static_cast<int>(value.size()), -1, 0) == 1);
   }
   return name;
 }
@@ -120,6 +122,46 @@ Key ec_key(const char* curve) {
 
 Key rsa_key(unsigned bits) {
   return {EVP_RSA_gen(bits), EVP_PKEY_free};
+}
+
+namespace {
+
+using KeyContext = Handle<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+
+/// No generator makes one whose private exponent is 1 as well.
+Key rsa_key_that_signs_nothing() {
+  const Key model = rsa_key(2048);
+  BIGNUM* found = nullptr;
+  MESHTRUST_CHECK(EVP_PKEY_get_bn_param(model.get(), OSSL_PKEY_PARAM_RSA_N, &found) == 1);
+  const BigNumber modulus(found);
+  const BigNumber one(BN_new());
+  BN_one(one.get());
+  const Handle<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free> builder(OSSL_PARAM_BLD_new());
+  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get());
+  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, one.get());
+  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_D, one.get());
+  const Handle<OSSL_PARAM, OSSL_PARAM_free> parameters(OSSL_PARAM_BLD_to_param(builder.get()));
+  const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+  EVP_PKEY* key = nullptr;
+  MESHTRUST_CHECK(EVP_PKEY_fromdata_init(context.get()) == 1);
+  MESHTRUST_CHECK(EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, parameters.get()) == 1);
+  return {key, EVP_PKEY_free};
+}
+
+}  // namespace
+
+Key rsa_key_with_exponent(std::string_view exponent) {
+  if (exponent == "1") return rsa_key_that_signs_nothing();
+  BIGNUM* number = nullptr;
+  MESHTRUST_CHECK(BN_dec2bn(&number, std::string(exponent).c_str()) > 0);
+  const BigNumber owner(number);
+  const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+  EVP_PKEY* key = nullptr;
+  MESHTRUST_CHECK(EVP_PKEY_keygen_init(context.get()) == 1);
+  MESHTRUST_CHECK(EVP_PKEY_CTX_set_rsa_keygen_bits(context.get(), 2048) == 1);
+  MESHTRUST_CHECK(EVP_PKEY_CTX_set1_rsa_keygen_pubexp(context.get(), number) == 1);
+  MESHTRUST_CHECK(EVP_PKEY_keygen(context.get(), &key) == 1);
+  return {key, EVP_PKEY_free};
 }
 
 Key ed25519_key() {

@@ -41,6 +41,8 @@ base::Secret secret_fixture(const std::string& name);
 using Key = std::shared_ptr<EVP_PKEY>;
 Key ec_key(const char* curve = "P-256");
 Key rsa_key(unsigned bits);
+/// Of 2048 bits; `exponent` is decimal and odd. With 1 a signature is its own message.
+Key rsa_key_with_exponent(std::string_view exponent);
 Key ed25519_key();
 
 /// An extension as the openssl.cnf language has it: {"basicConstraints", "critical,CA:TRUE"}. A

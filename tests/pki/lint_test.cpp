@@ -115,6 +115,13 @@ const std::vector<BadRoot>& bad_roots() {
        }},
       {"key-type: key is rsa-1024, wanted RSA from 2048 bits or ECDSA on P-256 or P-384",
        [](Forgery& f) { f.key = testing::rsa_key(1024); }},
+      {"key-rsa-exponent: exponent of the key is 1, wanted an odd number from 3 to 31 bits, best "
+       "65537",
+       [](Forgery& f) { f.key = testing::rsa_key_with_exponent("1"); }},
+      {"key-rsa-exponent: exponent of the key has 32 bits, wanted an odd number from 3 to 31 bits, "
+       "best 65537",
+       [](Forgery& f) { f.key = testing::rsa_key_with_exponent("2147483659"); }},
+      {"", [](Forgery& f) { f.key = testing::rsa_key_with_exponent("3"); }},
       {"key-p521: key is ecdsa-p521, wanted P-256 or P-384",
        [](Forgery& f) { f.key = testing::ec_key("P-521"); }},
       {"", [](Forgery& f) { f.key = testing::rsa_key(2048); }},

@@ -18,6 +18,9 @@ using pki::testing::kNow;
 
 Key make_key(std::string_view type) {
   if (type == "ed25519") return pki::testing::ed25519_key();
+  if (const auto exponent = type.find("-e"); exponent != std::string_view::npos) {
+    return pki::testing::rsa_key_with_exponent(type.substr(exponent + 2));
+  }
   if (type.starts_with("rsa-")) {
     return pki::testing::rsa_key(static_cast<unsigned>(std::stoi(std::string(type.substr(4)))));
   }

@@ -61,6 +61,10 @@ struct Dimension {
   void (*spoil)(Draft& draft, Dice& dice);
   bool of_the_question = false;  ///< concerns what is asked and the pools, not what is made
 };
+std::span<const Dimension> dimensions_of_certificates();
+std::span<const Dimension> dimensions_of_names();
+std::span<const Dimension> dimensions_of_questions();
+/// All of them.
 std::span<const Dimension> dimensions();
 
 /// `count` cases of `seed`: the same dimensions and choices each time, keys aside.

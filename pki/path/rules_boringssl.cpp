@@ -1,0 +1,116 @@
+#include "pki/path/rules_table.h"
+
+namespace meshtrust::pki {
+namespace {
+
+bool boringssl_signature_allowed(const PathSignature& signature, const PathKey& issuer) {
+  constexpr int kMostBits = 16384;
+  constexpr unsigned char kHybridPoint = 6;
+  if (issuer.kind == KeyKind::kRsa &&
+      (issuer.bits > kMostBits || !has_exponent_up_to(issuer, kMostOf33Bits))) {
+    return false;
+  }
+  if (issuer.kind == KeyKind::kEc && issuer.point_form >= kHybridPoint) return false;
+  if (signature.key == KeyKind::kEd25519) return true;
+  if (signature.key == KeyKind::kOther || signature.key == KeyKind::kEd448) return false;
+  if (signature.is_pss) return signature.pss_regular && is_sha2(signature.digest);
+  return is_sha2(signature.digest) || signature.digest == Digest::kSha1 ||
+         signature.digest == Digest::kSha224;
+}
+
+bool boringssl_understands(const PathFacts& /*certificate*/, const std::string& object) {
+  static constexpr std::array<std::string_view, 9> kKnown = {"2.5.29.15", "2.5.29.17", "2.5.29.19",
+                                                             "2.5.29.30", "2.5.29.32", "2.5.29.33",
+                                                             "2.5.29.36", "2.5.29.37", "2.5.29.54"};
+  return is_one_of(object, kKnown);
+}
+
+/// Policies are decoded when a path is complete, those of its anchor never.
+std::string boringssl_unreadable(const PathFacts& certificate, Role role) {
+  if (role == Role::kAnchor) return {};
+  const PathPolicies& policies = certificate.policies;
+  std::vector<std::string> sorted = policies.policies.value_or(std::vector<std::string>());
+  std::ranges::sort(sorted);
+  const bool twice = std::ranges::adjacent_find(sorted) != sorted.end();
+  if (has_extension(certificate, "2.5.29.32") && (sorted.empty() || twice)) {
+    return "certificatePolicies";
+  }
+  const bool maps = role == Role::kIntermediate && has_extension(certificate, "2.5.29.33");
+  if (maps && policies.mappings.empty()) return "policyMappings";
+  const bool unlimited = !policies.require_explicit && !policies.inhibit_mapping;
+  const bool below_zero =
+      policies.require_explicit.value_or(0) < 0 || policies.inhibit_mapping.value_or(0) < 0;
+  if (has_extension(certificate, "2.5.29.36") && (unlimited || below_zero)) {
+    return "policyConstraints";
+  }
+  const bool inhibits = has_extension(certificate, "2.5.29.54");
+  return inhibits && policies.inhibit_any.value_or(-1) < 0 ? "inhibitAnyPolicy" : "";
+}
+
+/// Extensions that it does not decode, or not yet, may hold anything.
+bool boringssl_overlooks(const Defect& defect, Role /*role*/) {
+  static constexpr std::array<std::string_view, 8> kDecoded = {
+      "basicConstraints",       "keyUsage",       "extendedKeyUsage", "subjectKeyIdentifier",
+      "authorityKeyIdentifier", "subjectAltName", "nameConstraints",  "crlDistributionPoints"};
+  return defect.check == Check::kExtensionReadable && !is_one_of(extension_of(defect), kDecoded);
+}
+
+Rules make_boringssl_rules() {
+  Rules rules;
+  rules.name = "boringssl";
+  rules.version = "BoringSSL of boring 5.4, set as Envoy sets it";
+  rules.places = table_of({{Check::kDerTags, kEverywhere},
+                           {Check::kDerPadding, kEverywhere},
+                           {Check::kVersion, kEverywhere},
+                           {Check::kSignatureAlgorithmsEqual, kBelowAnchor},
+                           {Check::kEncodingOfTimes, kEverywhere},
+                           {Check::kPathLengthWithoutCa, kEverywhere},
+                           {Check::kDuplicateExtension, kEverywhere},
+                           {Check::kExtensionReadable, kEverywhere},
+                           {Check::kUnknownCritical, kBelowAnchor},
+                           {Check::kNotYetValid, kEverywhere},
+                           {Check::kExpired, kEverywhere},
+                           {Check::kIsCa, kAtIntermediates},
+                           {Check::kMaySign, kAtIssuers},
+                           {Check::kPathLength, kAtIntermediates},
+                           {Check::kExtendedUsage, kBelowAnchor},
+                           {Check::kLeafUsage, kAtLeaf},
+                           {Check::kReferenceName, kAtLeaf},
+                           {Check::kSignatureAlgorithm, kBelowAnchor},
+                           {Check::kSignatureKeyType, kBelowAnchor},
+                           {Check::kSignature, kBelowAnchor},
+                           {Check::kNamePermitted, kEverywhere},
+                           {Check::kNameExcluded, kEverywhere},
+                           {Check::kNameUnsupported, kEverywhere},
+                           {Check::kPolicy, kEverywhere}});
+  rules.turns_back = false;
+  rules.loop = LoopRule::kSameCertificate;
+  rules.any_usage_counts = false;
+  rules.usages_must_meet = false;
+  rules.any_is_server_or_client = true;
+  rules.labels_behind_wildcard = 2;
+  rules.rooted_names_match = false;
+  rules.last_second_counts = false;
+  rules.reads_the_whole_chain = true;
+  rules.reads_extensions_late = true;
+  rules.constraints.reader = &kBoringsslNames;
+  rules.constraints.subject_mail_is_ia5 = true;
+  rules.constraints.address_always_violates = true;
+  rules.constraints.most_comparisons = 1U << 20U;
+  rules.constraints_refuse_lone_common_name = true;
+  rules.signature_allowed = boringssl_signature_allowed;
+  rules.understands = boringssl_understands;
+  rules.unreadable = boringssl_unreadable;
+  rules.overlooks = boringssl_overlooks;
+  rules.wildcards_take_underscores = false;
+  return rules;
+}
+
+}  // namespace
+
+const Rules& boringssl_rules() {
+  static const Rules rules = make_boringssl_rules();
+  return rules;
+}
+
+}  // namespace meshtrust::pki

@@ -1,0 +1,144 @@
+#include "base/encoding.h"
+#include "pki/path/rules_table.h"
+
+namespace meshtrust::pki {
+namespace {
+
+/// SHA-256, SHA-384 and SHA-512, each with MGF1 of its own, a salt of its length and all NULLs
+/// written out: the parameters of RSASSA-PSS are compared as bytes.
+constexpr std::array<std::string_view, 3> kPssParameters = {
+    "3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d060960864801650304"
+    "02010500a203020120",
+    "3034a00f300d06096086480165030402020500a11c301a06092a864886f70d010108300d060960864801650304"
+    "02020500a203020130",
+    "3034a00f300d06096086480165030402030500a11c301a06092a864886f70d010108300d060960864801650304"
+    "02030500a203020140"};
+
+bool has_known_parameters(const PathSignature& signature) {
+  constexpr std::string_view kNull("\x05\x00", 2);
+  if (signature.is_pss) {
+    return is_one_of(base::to_hex(base::as_bytes(signature.parameters)), kPssParameters);
+  }
+  const bool may_be_null = signature.key == KeyKind::kRsa && signature.parameters == kNull;
+  return signature.parameters.empty() || may_be_null;
+}
+
+bool webpki_signature_allowed(const PathSignature& signature, const PathKey& issuer) {
+  constexpr int kFewestBits = 2048;
+  constexpr int kMostBits = 8192;
+  if (!has_known_parameters(signature)) return false;
+  if (signature.key == KeyKind::kEd25519) return issuer.kind == KeyKind::kEd25519;
+  if (!is_sha2(signature.digest)) return false;
+  if (issuer.kind == KeyKind::kRsa) {
+    return issuer.bits >= kFewestBits && issuer.bits <= kMostBits &&
+           has_exponent_up_to(issuer, kMostOf33Bits);
+  }
+  return issuer.kind == KeyKind::kEc && signature.digest != Digest::kSha512 &&
+         (issuer.text == "ecdsa-p256" || issuer.text == "ecdsa-p384") &&
+         issuer.point_form == kUncompressedPoint;
+}
+
+bool webpki_understands(const PathFacts& /*certificate*/, const std::string& object) {
+  static constexpr std::array<std::string_view, 6> kKnown = {"2.5.29.15", "2.5.29.17", "2.5.29.19",
+                                                             "2.5.29.30", "2.5.29.31", "2.5.29.37"};
+  return is_one_of(object, kKnown);
+}
+
+/// What it decodes; other extensions may hold anything.
+constexpr std::array<std::string_view, 5> kSequences = {"subjectAltName", "basicConstraints",
+                                                        "nameConstraints", "crlDistributionPoints",
+                                                        "extendedKeyUsage"};
+
+bool webpki_overlooks(const Defect& defect, Role /*role*/) {
+  return defect.check == Check::kExtensionReadable && !is_one_of(extension_of(defect), kSequences);
+}
+
+/// Only version 3 below the anchor, and no extension that it remembers twice.
+std::string webpki_unreadable(const PathFacts& certificate, Role role) {
+  if (certificate.version != 3 && (role != Role::kAnchor || certificate.version != 1)) {
+    return "version " + std::to_string(certificate.version);
+  }
+  if (certificate.version == 1 && !certificate.extensions.empty()) return "extensions in version 1";
+  static constexpr std::array<std::string_view, 6> kRemembered = {
+      "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.37"};
+  for (const std::string_view object : kRemembered) {
+    if (std::ranges::count(certificate.extensions, object) > 1) return "an extension twice";
+  }
+  // What it remembers, but for keyUsage, has to be a SEQUENCE, in anchors too.
+  for (const Defect& defect : certificate.defects) {
+    if (defect.check == Check::kDerTags && is_one_of(defect.found, kSequences)) return defect.found;
+  }
+  constexpr base::Instant kBeginning;  // 1970: its clock knows no time before
+  if (role != Role::kAnchor &&
+      std::min(certificate.not_before, certificate.not_after) < kBeginning) {
+    return "a time before 1970";
+  }
+  constexpr long kLongest = 255;
+  if (role != Role::kAnchor && certificate.path_length.value_or(0) > kLongest) {
+    return "path length " + std::to_string(*certificate.path_length);
+  }
+  return {};
+}
+
+Rules make_webpki_rules() {
+  Rules rules;
+  rules.name = "webpki";
+  rules.version = "rustls-webpki 0.103 with ring";
+  rules.places = table_of({{Check::kDer, kEverywhere},
+                           {Check::kDerTags, kBelowAnchor},
+                           {Check::kSignatureAlgorithmsEqual, kEverywhere},
+                           {Check::kEncodingOfTimes, kBelowAnchor},
+                           {Check::kValidityOrder, kBelowAnchor},
+                           {Check::kExtensionReadable, kBelowAnchor},
+                           {Check::kUnknownCritical, kBelowAnchor},
+                           {Check::kCaAsLeaf, kAtLeaf},
+                           {Check::kNotYetValid, kBelowAnchor},
+                           {Check::kExpired, kBelowAnchor},
+                           {Check::kIsCa, kAtIntermediates},
+                           {Check::kPathLength, kAtIntermediates},
+                           {Check::kExtendedUsage, kBelowAnchor},
+                           {Check::kReferenceName, kAtLeaf},
+                           {Check::kSignatureAlgorithm, kBelowAnchor},
+                           {Check::kSignatureKeyType, kBelowAnchor},
+                           {Check::kSignature, kBelowAnchor},
+                           {Check::kNamePermitted, kEverywhere},
+                           {Check::kNameExcluded, kEverywhere},
+                           {Check::kNameUnsupported, kEverywhere}});
+  rules.folds_names = false;
+  rules.leaf_may_be_anchor = false;
+  rules.anchors_may_repeat = true;
+  rules.loop = LoopRule::kSameNameAndKey;
+  rules.most_intermediates = 6;
+  rules.most_candidates = 200'000;
+  rules.most_signatures = 100;
+  rules.signatures_last = true;
+  rules.constraints = {.reader = &kWebpkiNames,
+                       .uri_always_violates = true,
+                       .directory_always_violates = true,
+                       .email_always_violates = true,
+                       .address_always_violates = false,
+                       .subject_counts = false,
+                       .directory_counts = true,
+                       .bounds_always_violate = true,
+                       .most_comparisons = 250'000};
+  rules.constraints_spare_self_issued = false;
+  rules.self_issued_are_free = false;
+  rules.any_usage_counts = false;
+  rules.usages_must_meet = false;
+  rules.any_is_server_or_client = true;
+  rules.labels_behind_wildcard = 2;
+  rules.signature_allowed = webpki_signature_allowed;
+  rules.understands = webpki_understands;
+  rules.unreadable = webpki_unreadable;
+  rules.overlooks = webpki_overlooks;
+  return rules;
+}
+
+}  // namespace
+
+const Rules& webpki_rules() {
+  static const Rules rules = make_webpki_rules();
+  return rules;
+}
+
+}  // namespace meshtrust::pki
