@@ -93,6 +93,7 @@ void measure(int wanted, const std::filesystem::path& folder) {
   const double linting =
       lint_rate(all.size(), root, [&all](std::size_t i) { return all[i].certificate; });
   std::vector<base::Bytes> ders;
+  ders.reserve(all.size());
   for (const Made& made : all) {
     ders.push_back(made.certificate.der());
   }

@@ -191,27 +191,36 @@ std::optional<MailText> unread_mail(View /*address*/) {
 
 }  // namespace
 
-const NameReader kOwnNames = {.dns = own_dns,
-                              .mail = own_mail,
-                              .uri = own_uri,
-                              .dns_constraint = own_dns_constraint,
-                              .mail_constraint = own_host_constraint,
-                              .uri_constraint = own_host_constraint};
+const NameReader& own_names() {
+  static constexpr NameReader kReader = {.dns = own_dns,
+                                         .mail = own_mail,
+                                         .uri = own_uri,
+                                         .dns_constraint = own_dns_constraint,
+                                         .mail_constraint = own_host_constraint,
+                                         .uri_constraint = own_host_constraint};
+  return kReader;
+}
 
-const NameReader kBoringsslNames = {.dns = boringssl_dns,
-                                    .mail = boringssl_mail,
-                                    .uri = boringssl_uri,
-                                    .dns_constraint = boringssl_dns_constraint,
-                                    .mail_constraint = boringssl_mail_domain,
-                                    .uri_constraint = boringssl_uri_constraint,
-                                    .folds_excluded_mail = false,
-                                    .match_ends_the_list = true};
+const NameReader& boringssl_names() {
+  static constexpr NameReader kReader = {.dns = boringssl_dns,
+                                         .mail = boringssl_mail,
+                                         .uri = boringssl_uri,
+                                         .dns_constraint = boringssl_dns_constraint,
+                                         .mail_constraint = boringssl_mail_domain,
+                                         .uri_constraint = boringssl_uri_constraint,
+                                         .folds_excluded_mail = false,
+                                         .match_ends_the_list = true};
+  return kReader;
+}
 
-const NameReader kWebpkiNames = {.dns = webpki_dns,
-                                 .mail = unread_mail,
-                                 .uri = unread,
-                                 .dns_constraint = webpki_dns_constraint,
-                                 .mail_constraint = unread,
-                                 .uri_constraint = unread};
+const NameReader& webpki_names() {
+  static constexpr NameReader kReader = {.dns = webpki_dns,
+                                         .mail = unread_mail,
+                                         .uri = unread,
+                                         .dns_constraint = webpki_dns_constraint,
+                                         .mail_constraint = unread,
+                                         .uri_constraint = unread};
+  return kReader;
+}
 
 }  // namespace meshtrust::pki

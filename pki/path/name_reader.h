@@ -37,10 +37,10 @@ struct NameReader {
   bool match_ends_the_list = false;
 };
 
-extern const NameReader kOwnNames;
-extern const NameReader kGoNames;
-extern const NameReader kBoringsslNames;
-extern const NameReader kWebpkiNames;
+const NameReader& own_names();
+const NameReader& go_names();
+const NameReader& boringssl_names();
+const NameReader& webpki_names();
 
 /// Whether Go's net/url and crypto/x509 read `uri` as an alternative name at all.
 bool go_reads_uri(std::string_view uri);

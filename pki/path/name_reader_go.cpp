@@ -228,16 +228,19 @@ bool go_reads_uri(View uri) {
   return host && is_go_domain(*host, false);
 }
 
-const NameReader kGoNames = {.dns = go_domain,
-                             .mail = go_mail,
-                             .uri = go_uri,
-                             .dns_constraint = go_constraint,
-                             .mail_constraint = go_constraint,
-                             .uri_constraint = go_uri_constraint,
-                             .hosts_have_subdomains = true,
-                             .empty_hosts_are_all = true,
-                             .wildcard = "*",
-                             .folds_excluded_mail = false,
-                             .counts_bounds = false};
+const NameReader& go_names() {
+  static constexpr NameReader kReader = {.dns = go_domain,
+                                         .mail = go_mail,
+                                         .uri = go_uri,
+                                         .dns_constraint = go_constraint,
+                                         .mail_constraint = go_constraint,
+                                         .uri_constraint = go_uri_constraint,
+                                         .hosts_have_subdomains = true,
+                                         .empty_hosts_are_all = true,
+                                         .wildcard = "*",
+                                         .folds_excluded_mail = false,
+                                         .counts_bounds = false};
+  return kReader;
+}
 
 }  // namespace meshtrust::pki

@@ -57,7 +57,7 @@ struct NameSpace::Indexes {
 
 NameSpace::NameSpace(PathConstraints constraints)
     : constraints_(std::move(constraints)), indexes_(std::make_shared<Indexes>()) {
-  const Sides& own = sides_for(kOwnNames);
+  const Sides& own = sides_for(own_names());
   malformed_ =
       own.permitted.malformed().empty() ? own.excluded.malformed() : own.permitted.malformed();
   if (constraints_.permitted.empty() && constraints_.excluded.empty()) malformed_ = "no subtree";

@@ -11,14 +11,14 @@ namespace meshtrust::pki {
 
 /// Where verifiers part about name constraints.
 struct ConstraintRules {
-  const NameReader* reader = &kOwnNames;   ///< how texts are read and compared
-  bool uri_always_violates = false;        ///< rustls-webpki: any URI under any URI constraint
-  bool directory_always_violates = false;  ///< rustls-webpki: likewise, even without a subject
-  bool email_always_violates = false;      ///< rustls-webpki
-  bool address_always_violates = false;    ///< BoringSSL
-  bool subject_counts = true;              ///< the subject's own name and mail addresses
-  bool subject_mail_is_ia5 = false;        ///< BoringSSL: one in another string type is refused
-  bool directory_counts = true;            ///< false: Go does not compare them at all
+  const NameReader* reader = &own_names();  ///< how texts are read and compared
+  bool uri_always_violates = false;         ///< rustls-webpki: any URI under any URI constraint
+  bool directory_always_violates = false;   ///< rustls-webpki: likewise, even without a subject
+  bool email_always_violates = false;       ///< rustls-webpki
+  bool address_always_violates = false;     ///< BoringSSL
+  bool subject_counts = true;               ///< the subject's own name and mail addresses
+  bool subject_mail_is_ia5 = false;         ///< BoringSSL: one in another string type is refused
+  bool directory_counts = true;             ///< false: Go does not compare them at all
   /// Go: under constraints of whatever form, all texts have to be names that could be compared.
   bool reads_every_name = false;
   bool bounds_always_violate = false;       ///< rustls-webpki: whatever the form of the names

@@ -93,7 +93,7 @@ Rules make_boringssl_rules() {
   rules.last_second_counts = false;
   rules.reads_the_whole_chain = true;
   rules.reads_extensions_late = true;
-  rules.constraints.reader = &kBoringsslNames;
+  rules.constraints.reader = &boringssl_names();
   rules.constraints.subject_mail_is_ia5 = true;
   rules.constraints.address_always_violates = true;
   rules.constraints.most_comparisons = 1U << 20U;

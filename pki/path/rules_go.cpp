@@ -52,8 +52,8 @@ bool go_reads_name(const PathGeneralName& name) {
 
 bool go_reads_constraints(const PathConstraints& constraints) {
   if (constraints.permitted.empty() && constraints.excluded.empty()) return false;
-  return NameTrees(constraints.permitted, false, kGoNames).malformed().empty() &&
-         NameTrees(constraints.excluded, true, kGoNames).malformed().empty();
+  return NameTrees(constraints.permitted, false, go_names()).malformed().empty() &&
+         NameTrees(constraints.excluded, true, go_names()).malformed().empty();
 }
 
 bool go_reads_key(const PathKey& key) {
@@ -139,7 +139,7 @@ Rules make_go_rules() {
   rules.folds_names = false;
   rules.loop = LoopRule::kSameNameKeyAndNames;
   rules.most_candidates = 100;
-  rules.constraints = {.reader = &kGoNames,
+  rules.constraints = {.reader = &go_names(),
                        .uri_always_violates = false,
                        .directory_always_violates = false,
                        .email_always_violates = false,

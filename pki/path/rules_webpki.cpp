@@ -112,7 +112,7 @@ Rules make_webpki_rules() {
   rules.most_candidates = 200'000;
   rules.most_signatures = 100;
   rules.signatures_last = true;
-  rules.constraints = {.reader = &kWebpkiNames,
+  rules.constraints = {.reader = &webpki_names(),
                        .uri_always_violates = true,
                        .directory_always_violates = true,
                        .email_always_violates = true,
