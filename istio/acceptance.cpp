@@ -2,14 +2,13 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
-#include "istio/lint.h"
+#include "istio/acceptance_lists.h"
 #include "istio/names.h"
 #include "istio/reload.h"
 #include "pki/chain.h"
 #include "pki/key.h"
 #include "pki/lint.h"
 #include "pki/path/imagined_workload.h"
-#include "pki/revocation_list.h"
 
 #include <fmt/format.h>
 
@@ -49,14 +48,12 @@ class Judge {
   const std::vector<Certificate>& chain() const { return parsed().cert_chain; }
   const std::vector<Certificate>& roots() const { return parsed().roots; }
 
+  void add(BundleProblem problem) {
+    if (problem.stops_istiod) verdict_.outcome = LoadOutcome::kRefusesToStart;
+    verdict_.problems.push_back(std::move(problem));
+  }
   void report(std::string_view code, std::string message, bool stops = false) {
-    const pki::Rule* rule = find_rule(code);
-    MESHTRUST_CHECK(rule != nullptr);
-    if (stops) verdict_.outcome = LoadOutcome::kRefusesToStart;
-    verdict_.problems.push_back({.code = std::string(code),
-                                 .severity = stops ? Severity::kError : rule->severity,
-                                 .stops_istiod = stops,
-                                 .message = std::move(message)});
+    add(bundle_problem(code, std::move(message), stops));
   }
   void stop(std::string_view code, std::string message) { report(code, std::move(message), true); }
 
@@ -118,7 +115,7 @@ class Judge {
     const auto look = [&](std::string_view file, const Certificate& certificate) {
       if (!seen.insert(certificate.fingerprint()).second) return;
       const bool is_root = certificate.is_self_issued();
-      const Certificate* issuer = is_root ? nullptr : issuer_of(certificate);
+      const Certificate* issuer = is_root ? nullptr : issuer_in(parsed(), certificate);
       for (const pki::LintFinding& finding :
            pki::lint({.certificate = certificate,
            .role = is_root ? pki::LintRole::kRoot : pki::LintRole::kIntermediate,
@@ -136,11 +133,6 @@ class Judge {
     for (const Certificate& one : roots()) {
       look(kRootCertFile, one);
     }
-  }
-
-  const Certificate* issuer_of(const Certificate& certificate) const {
-    const Certificate* found = pki::find_issuer(certificate, chain());
-    return found != nullptr ? found : pki::find_issuer(certificate, roots());
   }
 
   void judge_key() {
@@ -305,67 +297,8 @@ class Judge {
   }
 
   void judge_lists() {
-    const std::string& pem = question_.bundle.ca_crl;
-    if (base::trim(pem).empty()) return;
-    if (!behaviour_of(question_.version).reads_crl || question_.form == BundleForm::kTls) {
-      report("crl-not-read",
-             fmt::format("{} is there, and istiod {}{} does not read it", kCaCrlFile,
-                         question_.version.text(),
-                         question_.form == BundleForm::kTls ? " beside tls.crt" : ""));
-      return;
-    }
-    const auto lists = pki::revocation_lists_from_pem(pem);
-    if (!lists) {
-      stop("unreadable-file", fmt::format("{}: {}", kCaCrlFile, lists.error().message));
-      return;
-    }
-    for (const Certificate& bare : pki::without_list(chain(), *lists, std::nullopt)) {
-      stop("crl-missing", fmt::format("{} holds no list of '{}', which is in {}", kCaCrlFile,
-                                      bare.facts().subject, kCertChainFile));
-    }
-    for (const Certificate& bare : pki::without_list(roots(), *lists, std::nullopt)) {
-      report("crl-missing", fmt::format("{} holds no list of '{}', which Envoy looks up too",
-                                        kCaCrlFile, bare.facts().subject));
-    }
-    for (const pki::RevocationList& list : *lists) {
-      judge_list(list);
-    }
-    refuse_revoked(*lists);
-  }
-
-  /// Lists of other clusters' CAs are there too: their issuers are not known here.
-  void judge_list(const pki::RevocationList& list) {
-    const Certificate* issuer = nullptr;
-    for (const auto* authorities : {&chain(), &roots()}) {
-      for (const Certificate& one : *authorities) {
-        if (list.is_of(one)) issuer = &one;
-      }
-    }
-    for (const pki::LintFinding& finding :
-         pki::lint({.list = list, .issuer = issuer, .at = question_.at})) {
-      report(finding.rule,
-             fmt::format("{}: list of '{}': {}", kCaCrlFile, list.facts().issuer, finding.message));
-    }
-  }
-
-  /// The signing certificate and each CA of the chain against the list of whoever issued it. Lists
-  /// that are not whole may speak of other issuers' certificates, or take entries back.
-  void refuse_revoked(const std::vector<pki::RevocationList>& lists) {
-    std::vector<Certificate> authorities = chain();
-    if (std::ranges::find(authorities, parsed().ca_cert) == authorities.end()) {
-      authorities.insert(authorities.begin(), parsed().ca_cert);
-    }
-    for (const Certificate& one : authorities) {
-      const Certificate* issuer = issuer_of(one);
-      for (const pki::RevocationList& list : lists) {
-        if (list.facts().is_partial || list.facts().is_delta) continue;
-        const auto& revoked = list.facts().revoked;
-        const bool named = std::ranges::find(revoked, one.facts().serial,
-                                             &pki::RevokedCertificate::serial) != revoked.end();
-        if (!named || issuer == nullptr || !list.is_of(*issuer)) continue;
-        report("ca-revoked", fmt::format("{}: '{}' is on the list of '{}'", kCaCrlFile,
-                                         one.facts().subject, issuer->facts().subject));
-      }
+    for (BundleProblem& problem : problems_of_lists(question_, parsed())) {
+      add(std::move(problem));
     }
   }
 
