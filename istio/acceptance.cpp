@@ -178,16 +178,19 @@ class Judge {
     });
   }
 
-  /// What we and OpenSSL say; and where Go refuses as well, istiod does not start. Our own words
-  /// would often be those of the lint again.
+  /// What we and OpenSSL say; and where Go refuses, istiod does not start. Our own words would
+  /// often be those of the lint again, and Go's are needed where nobody else says anything.
   std::vector<pki::Verdict> judge_path(std::string_view file, std::vector<Certificate> path) {
     static constexpr std::array<std::string_view, 3> kJudges = {"meshtrust", "openssl", "go"};
     auto verdicts = pki::judge_authority(
         {.chain = std::move(path), .roots = roots(), .at = question_.at}, kJudges);
-    const bool starts = verdicts.back().accepted;
-    const bool is_told = starts && has_error();
+    const pki::Verdict go = verdicts.back();
     verdicts.pop_back();
-    for (const pki::Verdict& one : verdicts) {
+    const bool starts = go.accepted;
+    const bool is_told = starts && has_error();
+    std::vector<pki::Verdict> told = verdicts;
+    if (pki::all_accept(verdicts)) told.push_back(go);
+    for (const pki::Verdict& one : told) {
       if (one.accepted || (is_told && one.judge == kJudges.front())) continue;
       report(
           "chain-refused",

@@ -23,6 +23,11 @@ class TcpStream final : public ByteStream {
  public:
   TcpStream(Endpoint endpoint, const base::Clock& clock, const base::Cancellation& cancellation)
       : endpoint_(std::move(endpoint)), clock_(clock), cancellation_(cancellation) {}
+  TcpStream(const TcpStream&) = delete;
+  TcpStream(TcpStream&&) = delete;
+  TcpStream& operator=(const TcpStream&) = delete;
+  TcpStream& operator=(TcpStream&&) = delete;
+  ~TcpStream() override { disconnect(); }
 
   Status reach(milliseconds at_most) {
     deadline_ = clock_.steady() + at_most;
@@ -69,11 +74,17 @@ class TcpStream final : public ByteStream {
   }
 
   Status close() override {
-    multi_.reset();
+    disconnect();
     return {};
   }
 
  private:
+  /// libcurl gives a connection of its own kind back only with its handle.
+  void disconnect() {
+    if (multi_) curl_multi_remove_handle(multi_.get(), easy_.get());
+    multi_.reset();
+  }
+
   base::Failure<base::Error> failed(std::string_view why) const {
     return fail(Code::kUnavailable, fmt::format("'{}': {}", endpoint_.authority(), why));
   }
@@ -119,7 +130,7 @@ class TcpStream final : public ByteStream {
   base::Clock::Steady deadline_;
   std::array<char, CURL_ERROR_SIZE> words_{};
   Easy easy_ = make_easy();
-  Multi multi_ = make_multi();  // goes first: it owns the connection
+  Multi multi_ = make_multi();  // owns the connection
   curl_socket_t socket_ = CURL_SOCKET_BAD;
 };
 

@@ -30,8 +30,8 @@ struct Certificate::Content {
   class Known;
 };
 
-/// Finds the certificates that are in memory, and the last few, so that one that is read again and
-/// again, like the root in a thousand bundles, is decoded once.
+/// Finds the certificates that somebody holds, and the last few that were read, so that one that is
+/// read again and again, like the root in a thousand bundles that are compared, is decoded once.
 class Certificate::Content::Known {
  public:
   std::shared_ptr<const Content> find(const std::string& fingerprint) {

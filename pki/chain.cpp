@@ -21,6 +21,16 @@ std::string place(std::size_t index, const Certificate& certificate) {
   return "certificate " + std::to_string(index + 1) + " '" + certificate.facts().subject + "'";
 }
 
+/// Whether the public half that stands in the file of a private key belongs to it. Go makes it
+/// anew, and knows no curve but by its name.
+bool is_own_public_key(EVP_PKEY& key) {
+  if (EVP_PKEY_is_a(&key, "EC") != 1) return true;
+  const PkeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, &key, nullptr));
+  const bool is_own = context && EVP_PKEY_pairwise_check(context.get()) == 1;
+  forget_openssl_errors();
+  return is_own && has_named_curve(key);
+}
+
 }  // namespace
 
 base::Status check_order(std::span<const Certificate> chain) {
@@ -56,9 +66,10 @@ bool is_for_key(const Certificate& certificate, const Signer& key) {
 
 base::Result<bool> is_for_key(const Certificate& certificate, const base::Secret& pem) {
   MESHTRUST_TRY(const Pkey key, read_clear_key(pem));
-  const bool equal = EVP_PKEY_eq(X509_get0_pubkey(x509_of(certificate)), key.get()) == 1;
+  EVP_PKEY* const public_key = X509_get0_pubkey(x509_of(certificate));
+  const bool equal = public_key != nullptr && EVP_PKEY_eq(public_key, key.get()) == 1;
   forget_openssl_errors();
-  return equal;
+  return equal && is_own_public_key(*key);
 }
 
 }  // namespace meshtrust::pki

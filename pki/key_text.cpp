@@ -106,14 +106,6 @@ base::Error not_a_clear_key(const PemBlock& block) {
   return error;
 }
 
-bool has_named_curve(const EVP_PKEY& key) {
-  std::array<char, 32> encoding{};
-  const int got = EVP_PKEY_get_utf8_string_param(&key, OSSL_PKEY_PARAM_EC_ENCODING, encoding.data(),
-                                                 encoding.size(), nullptr);
-  forget_openssl_errors();
-  return got == 1 && std::string_view(encoding.data()) == OSSL_PKEY_EC_ENCODING_GROUP;
-}
-
 /// scrypt or PBKDF2 under PBES2 with a cipher that OpenSSL knows: then a failure to open is the
 /// passphrase's.
 bool is_known_pbes2(const X509_ALGOR* algorithm) {
@@ -155,6 +147,14 @@ base::Result<Encrypted> read_encrypted(std::string_view pem) {
 }
 
 }  // namespace
+
+bool has_named_curve(const EVP_PKEY& key) {
+  std::array<char, 32> encoding{};
+  const int got = EVP_PKEY_get_utf8_string_param(&key, OSSL_PKEY_PARAM_EC_ENCODING, encoding.data(),
+                                                 encoding.size(), nullptr);
+  forget_openssl_errors();
+  return got == 1 && std::string_view(encoding.data()) == OSSL_PKEY_EC_ENCODING_GROUP;
+}
 
 bool is_clear_key(const PemBlock& block) {
   return !block.has_headers &&

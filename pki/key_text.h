@@ -20,6 +20,9 @@ base::Result<Pkey> read_clear_key(const base::Secret& pem);
 
 /// The key in a block that `is_clear_key` is true for.
 base::Result<Pkey> read_clear_key(const PemBlock& block);
+
+/// Whether the curve of an EC key is written by its name.
+bool has_named_curve(const EVP_PKEY& key);
 bool is_clear_key(const PemBlock& block);
 
 /// A key in clear that stands alone as DER, and the PEM label of the form it has.

@@ -42,13 +42,13 @@ std::string usages_text(const PathFacts& facts) {
 
 /// What the extended key usages of a path have in common, for no purpose in particular.
 std::optional<PathFailure> check_common_usage(const Path& path,
-                                              bool ends_in_anchor,
+                                              std::size_t untrusted,
                                               const Rules& rules) {
   std::vector<std::string> common;
   bool limited = false;
   for (std::size_t i = 0; i < path.size(); ++i) {
     const PathFacts& facts = path[i]->facts();
-    const Role role = role_at(i, path.size(), ends_in_anchor);
+    const Role role = role_below(i, untrusted);
     if (!facts.extended_usage || !rules.checks(Check::kExtendedUsage, role)) continue;
     if ((facts.extended_usage->purposes & kAnyUsage) != 0) continue;
     const auto& objects = facts.extended_usage->objects;
@@ -76,31 +76,21 @@ std::size_t issuers_between(const Path& below, const Rules& rules) {
   return count;
 }
 
+/// An IPv4 address in the form of IPv6, if it can be.
+std::string mapped(const std::string& octets) {
+  constexpr std::string_view kPrefix("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+  return octets.size() == 4 ? std::string(kPrefix) + octets : octets;
+}
+
 bool is_named(const PathFacts& leaf, const ReferenceName& wanted, const Rules& rules) {
-  const bool rooted = wanted.form == NameForm::kDns && wanted.value.ends_with('.');
-  if (rooted && !rules.rooted_names_match) return false;
-  const std::string_view first_label =
-      std::string_view(wanted.value).substr(0, wanted.value.find('.'));
-  const bool has_underscore = first_label.find('_') != std::string_view::npos;
-  const bool no_wildcard =
-      wanted.form == NameForm::kDns && has_underscore && !rules.wildcards_take_underscores;
-  const bool named = std::ranges::any_of(leaf.alternative_names, [&](const PathGeneralName& name) {
-    return names(name, wanted) && !(no_wildcard && name.value.starts_with('*'));
-  });
-  if (named) return true;
-  const auto is_short_wildcard = [](const std::string& name) {
-    return name.starts_with("*.") && name.find('.', 2) == std::string::npos;
-  };
-  if (wanted.form == NameForm::kDns && rules.labels_behind_wildcard < 2) {
-    std::string host = lower(wanted.value);
-    if (host.ends_with('.')) host.pop_back();
-    const auto dot = host.find('.');
-    for (const PathGeneralName& name : leaf.alternative_names) {
-      if (name.form != NameForm::kDns || !is_short_wildcard(name.value)) continue;
-      if (dot != std::string::npos && host.substr(dot) == lower(name.value).substr(1)) return true;
+  return std::ranges::any_of(leaf.alternative_names, [&](const PathGeneralName& name) {
+    if (name.form != wanted.form) return false;
+    if (wanted.form == NameForm::kDns) return rules.host_matches(name.value, wanted.value);
+    if (wanted.form == NameForm::kIp && rules.maps_addresses) {
+      return mapped(name.value) == mapped(wanted.value);
     }
-  }
-  return false;
+    return names(name, wanted);
+  });
 }
 
 std::string names_text(const PathFacts& leaf) {
@@ -176,9 +166,11 @@ bool is_readable(const PathCertificate& certificate, Role role, const Rules& rul
     return rules.minds(defect, role) && std::ranges::find(kReading, defect.check) != kReading.end();
   };
   if (rules.reads_extensions_late) {
-    const bool sound =
-        std::ranges::find(facts.defects, Check::kVersion, &Defect::check) == facts.defects.end();
-    return sound || !rules.checks(Check::kVersion, role);
+    return std::ranges::none_of(facts.defects, [&rules, role](const Defect& defect) {
+      const bool is_of_frame =
+          defect.check == Check::kVersion || defect.check == Check::kEncodingOfTimes;
+      return is_of_frame && rules.minds(defect, role);
+    });
   }
   return rules.unreadable(facts, role).empty() && std::ranges::none_of(facts.defects, hinders);
 }
@@ -200,7 +192,8 @@ std::optional<PathFailure> check_as_issuer(const PathCertificate& issuer,
     return failure_of(Check::kIsCa, issuer, role, depth,
                       facts.has_basic_constraints ? "CA:FALSE" : "no basicConstraints", "CA:TRUE");
   }
-  const bool denied = facts.key_usage && (*facts.key_usage & kKeyCertSign) == 0;
+  const bool denied = facts.key_usage && (*facts.key_usage & kKeyCertSign) == 0 &&
+                      (*facts.key_usage != 0 || rules.empty_usage_denies);
   if (rules.checks(Check::kMaySign, role) && denied) {
     return failure_of(Check::kMaySign, issuer, role, depth, "keyUsage without keyCertSign",
                       "keyCertSign");
@@ -216,15 +209,15 @@ std::optional<PathFailure> check_as_issuer(const PathCertificate& issuer,
 }
 
 std::optional<PathFailure> check_usages(const Path& path,
-                                        bool ends_in_anchor,
+                                        std::size_t untrusted,
                                         Purpose purpose,
                                         const Rules& rules) {
   if (purpose == Purpose::kAny) {
-    return rules.usages_must_meet ? check_common_usage(path, ends_in_anchor, rules) : std::nullopt;
+    return rules.usages_must_meet ? check_common_usage(path, untrusted, rules) : std::nullopt;
   }
   for (std::size_t i = 0; i < path.size(); ++i) {
     const PathFacts& facts = path[i]->facts();
-    const Role role = role_at(i, path.size(), ends_in_anchor);
+    const Role role = role_below(i, untrusted);
     if (!facts.extended_usage || !rules.checks(Check::kExtendedUsage, role)) continue;
     const unsigned purposes = facts.extended_usage->purposes;
     const bool any = rules.any_usage_counts && (purposes & kAnyUsage) != 0;

@@ -28,9 +28,10 @@ std::optional<PathFailure> check_as_issuer(const PathCertificate& issuer,
                                            const Path& below,
                                            const Rules& rules);
 
-/// Extended key usages of a whole path, `path.back()` being its last certificate so far.
+/// Extended key usages of a whole path, `path.back()` being its last certificate so far, of which
+/// those from `untrusted` on are anchors.
 std::optional<PathFailure> check_usages(const Path& path,
-                                        bool ends_in_anchor,
+                                        std::size_t untrusted,
                                         Purpose purpose,
                                         const Rules& rules);
 
@@ -61,10 +62,15 @@ PathFailure failure_of(Check check,
                        std::string found = {},
                        std::string wanted = {});
 
+/// The role of the certificate at `depth` in a path of which those from `untrusted` on are anchors.
+inline Role role_below(std::size_t depth, std::size_t untrusted) {
+  if (depth >= untrusted) return Role::kAnchor;
+  return depth == 0 ? Role::kLeaf : Role::kIntermediate;
+}
+
 /// The role of the certificate at `depth` in a path of `size` certificates.
 inline Role role_at(std::size_t depth, std::size_t size, bool ends_in_anchor) {
-  if (ends_in_anchor && depth + 1 == size) return Role::kAnchor;
-  return depth == 0 ? Role::kLeaf : Role::kIntermediate;
+  return role_below(depth, ends_in_anchor ? size - 1 : size);
 }
 
 }  // namespace meshtrust::pki

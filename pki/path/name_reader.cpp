@@ -48,7 +48,8 @@ Text own_uri(View uri) {
 }
 
 Text own_host_constraint(View text) {
-  return is_dns_name(without_dot_before(text), false) ? Text(lower(text)) : std::nullopt;
+  const View host = without_dot_before(text);
+  return is_dns_name(host, false) && !ends_in_number(host) ? Text(lower(text)) : std::nullopt;
 }
 
 Text own_dns_constraint(View text) {

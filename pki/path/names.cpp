@@ -20,28 +20,9 @@ bool is_alphanumeric(char c) {
 
 bool is_label(std::string_view label) {
   return !label.empty() && label.size() <= kLongestLabel && label.front() != '-' &&
-         std::ranges::all_of(label,
-                             [](char c) { return is_alphanumeric(c) || c == '-' || c == '_'; });
-}
-
-/// A last label of digits alone is an address to everybody who resolves it.
-bool ends_in_number(std::string_view host) {
-  const std::string_view last = host.substr(host.rfind('.') + 1);  // npos + 1 is 0
-  return std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-bool dns_matches(std::string_view presented, std::string_view wanted) {
-  if (wanted.ends_with('.')) wanted.remove_suffix(1);
-  const std::string pattern = lower(presented);
-  const std::string host = lower(wanted);
-  if (!is_dns_name(pattern, true) || !is_dns_name(host, false)) return false;
-  if (pattern == host) return true;
-  if (!pattern.starts_with("*.")) return false;
-  const auto dot = host.find('.');
-  if (dot == std::string::npos) return false;
-  const std::string_view behind = std::string_view(pattern).substr(2);
-  return behind.find('.') != std::string_view::npos &&
-         std::string_view(host).substr(dot + 1) == behind;
+         label.back() != '-' && std::ranges::all_of(label, [](char c) {
+           return is_alphanumeric(c) || c == '-' || c == '_';
+         });
 }
 
 bool mail_matches(std::string_view presented, std::string_view wanted) {
@@ -138,6 +119,11 @@ std::string ip_text(std::string_view octets) {
   return base::to_hex(base::as_bytes(octets));
 }
 
+bool ends_in_number(std::string_view host) {
+  const std::string_view last = host.substr(host.rfind('.') + 1);  // npos + 1 is 0
+  return std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; });
+}
+
 bool is_dns_name(std::string_view text, bool wildcard) {
   if (text.empty() || text.size() > kLongestName) return false;
   if (wildcard && text.starts_with("*.")) text.remove_prefix(2);
@@ -191,11 +177,25 @@ std::string normal_uri(std::string_view uri) {
   return out;
 }
 
+bool dns_name_matches(std::string_view presented, std::string_view wanted) {
+  if (wanted.ends_with('.')) wanted.remove_suffix(1);
+  const std::string pattern = lower(presented);
+  const std::string host = lower(wanted);
+  if (!is_dns_name(pattern, true) || !is_dns_name(host, false)) return false;
+  if (pattern == host) return true;
+  if (!pattern.starts_with("*.")) return false;
+  const auto dot = host.find('.');
+  if (dot == std::string::npos) return false;
+  const std::string_view behind = std::string_view(pattern).substr(2);
+  return behind.find('.') != std::string_view::npos &&
+         std::string_view(host).substr(dot + 1) == behind;
+}
+
 bool names(const PathGeneralName& presented, const ReferenceName& wanted) {
   if (presented.form != wanted.form) return false;
   switch (wanted.form) {
     case NameForm::kDns:
-      return dns_matches(presented.value, wanted.value);
+      return dns_name_matches(presented.value, wanted.value);
     case NameForm::kEmail:
       return mail_matches(presented.value, wanted.value);
     case NameForm::kUri:

@@ -19,6 +19,8 @@ struct PathName {
   std::string raw;
   std::vector<std::string> rdns;
   std::string text;  ///< for people: "O=Shop,CN=Shop Mesh Root"
+  /// Whether each value is of a string type that Go knows, and obeys its alphabet (X.680 41.4).
+  bool has_sound_texts = true;
 
   bool empty() const { return rdns.empty(); }
   /// The folded name as one text, for maps.
@@ -59,10 +61,13 @@ std::optional<std::string> ip_octets(std::string_view text);
 /// The inverse; hexadecimal when `octets` are neither 4 nor 16.
 std::string ip_text(std::string_view octets);
 
-/// Whether `text` can be the DNS name in a certificate: labels of letters, digits, '-' and '_',
-/// none empty or longer than 63, at most 253 in all, no dot at the end. With `wildcard` the first
-/// label may be "*" (RFC 6125 6.4.3).
+/// Whether `text` can be the DNS name in a certificate: labels of letters, digits, '_' and
+/// inner '-', none empty or longer than 63, at most 253 in all, no dot at the end. With `wildcard`
+/// the first label may be "*" (RFC 6125 6.4.3).
 bool is_dns_name(std::string_view text, bool wildcard);
+
+/// A last label of digits alone is an address to everybody who resolves it.
+bool ends_in_number(std::string_view host);
 
 /// The parts of "local@domain"; nothing unless there is exactly one '@', both parts are there,
 /// and the domain is a DNS name.
@@ -88,9 +93,12 @@ struct ReferenceName {
   friend bool operator==(const ReferenceName&, const ReferenceName&) = default;
 };
 
-/// Whether `presented` names what `wanted` asks for: DNS names by RFC 9525 (a wildcard is the whole
-/// first label, stands for exactly one, and has at least two labels behind it), addresses by
-/// octets, mail by RFC 5280 7.5, URIs by 7.4.
+/// Whether the DNS name `presented` is the host `wanted` by RFC 9525: a wildcard is the whole first
+/// label, stands for exactly one, and has at least two labels behind it.
+bool dns_name_matches(std::string_view presented, std::string_view wanted);
+
+/// Whether `presented` names what `wanted` asks for: DNS names as above, addresses by octets, mail
+/// by RFC 5280 7.5, URIs by 7.4.
 bool names(const PathGeneralName& presented, const ReferenceName& wanted);
 
 }  // namespace meshtrust::pki

@@ -57,6 +57,16 @@ void read_times(const X509& certificate, PathFacts& facts) {
   }
 }
 
+/// Empty where it is no text.
+std::string utf8_of(const ASN1_STRING* value) {
+  unsigned char* utf8 = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&utf8, value);
+  std::string text(size < 0 ? "" : base::as_text({utf8, static_cast<std::size_t>(size)}));
+  OPENSSL_free(utf8);
+  forget_openssl_errors();
+  return text;
+}
+
 /// Common names and mail addresses, which the subject may hold as attributes.
 void read_subject_attributes(const X509_NAME* subject, PathFacts& facts) {
   const auto read = [subject](int nid, std::vector<std::string>& list) {
@@ -64,7 +74,8 @@ void read_subject_attributes(const X509_NAME* subject, PathFacts& facts) {
     bool all_ia5 = true;
     while ((index = X509_NAME_get_index_by_NID(subject, nid, index)) >= 0) {
       const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index));
-      list.emplace_back(base::as_text(content_of(value)));
+      list.push_back(nid == NID_commonName ? utf8_of(value)
+                                           : std::string(base::as_text(content_of(value))));
       all_ia5 = all_ia5 && ASN1_STRING_type(value) == V_ASN1_IA5STRING;
     }
     return all_ia5;
@@ -87,6 +98,7 @@ void check_frame(const X509& certificate, PathFacts& facts) {
   const ASN1_BIT_STRING* subject_id = nullptr;
   X509_get0_uids(&certificate, &issuer_id, &subject_id);
   const bool identified = issuer_id != nullptr || subject_id != nullptr;
+  facts.has_unique_ids = identified;
   if (facts.version < 1 || facts.version > 3 || (extended && facts.version != 3) ||
       (identified && facts.version < 2)) {
     add(Check::kVersion, "version " + std::to_string(facts.version));
@@ -122,9 +134,6 @@ void check_together(PathFacts& facts) {
     add(Check::kCaFlagCritical, "basicConstraints not critical", "critical");
   }
   if (facts.constraints && !facts.is_ca) add(Check::kConstraintsOnLeaf, "nameConstraints");
-  if (facts.policies.inhibit_any.value_or(0) < 0) {
-    add(Check::kExtensionReadable, "inhibitAnyPolicy below zero");
-  }
   if (facts.is_ca) add(Check::kCaAsLeaf, "CA:TRUE");
 }
 
@@ -133,11 +142,13 @@ bool is_allowed_key(const PathKey& key) {
   constexpr int kMost = 16384;
   constexpr std::uint64_t kSmallest = 3;  // with 1 everybody can sign
   constexpr std::uint64_t kLargest = (1ULL << 33U) - 1;
+  constexpr std::string_view kNull("\x05\x00", 2);  // RFC 3279 2.3.1
   const bool sound = key.exponent % 2 == 1 && key.exponent >= kSmallest && key.exponent <= kLargest;
   switch (key.kind) {
     case KeyKind::kRsa:
     case KeyKind::kRsaPss:
-      return sound && key.bits >= kFewest && key.bits <= kMost && key.bits % 8 == 0;
+      return sound && key.bits >= kFewest && key.bits <= kMost && key.bits % 8 == 0 &&
+             key.has_sound_numbers && (key.kind == KeyKind::kRsaPss || key.parameters == kNull);
     case KeyKind::kEc:
       return key.text == "ecdsa-p256" || key.text == "ecdsa-p384" || key.text == "ecdsa-p521";
     case KeyKind::kEd25519:
@@ -265,6 +276,7 @@ PathCertificate PathCertificate::without_extensions() const {
   bare.serial = all.serial;
   bare.serial_bytes = all.serial_bytes;
   bare.serial_negative = all.serial_negative;
+  bare.has_unique_ids = all.has_unique_ids;
   bare.subject = all.subject;
   bare.issuer = all.issuer;
   bare.not_before = all.not_before;

@@ -30,10 +30,13 @@ constexpr unsigned char kUncompressedPoint = 4;
 struct PathKey {
   KeyKind kind = KeyKind::kOther;
   int bits = 0;
-  std::string text;  ///< "rsa-2048", "ecdsa-p256", "ecdsa-explicit", ...
-  std::string info;  ///< SubjectPublicKeyInfo, DER
+  std::string text;             ///< "rsa-2048", "ecdsa-p256", "ecdsa-explicit", ...
+  std::string info;             ///< SubjectPublicKeyInfo, DER
+  std::string algorithm = {};   ///< dotted numbers
+  std::string parameters = {};  ///< of the algorithm, DER; empty where there are none
   /// Of RSA; all ones when it is longer than 64 bits.
   std::uint64_t exponent = 0;
+  bool has_sound_numbers = true;  ///< of RSA: above zero, and no octet longer than they have to be
   /// Of a curve: the first octet of the point (SEC 1 2.3.3).
   unsigned char point_form = 0;
 };
@@ -71,6 +74,7 @@ struct PathExtendedUsage {
 struct PathDistributionPoint {
   std::vector<PathGeneralName> full_name;
   bool has_name = false;
+  bool has_relative_name = false;  ///< to the issuer
   bool has_reasons = false;
   unsigned reasons = 0;
   std::vector<PathGeneralName> crl_issuer;
@@ -95,6 +99,7 @@ struct PathPolicies {
   std::optional<int> require_explicit;
   std::optional<int> inhibit_mapping;
   std::optional<int> inhibit_any;
+  bool has_huge_number = false;  ///< beyond 2^63
 };
 
 /// Something wrong with the certificate itself, whoever uses it for what. Where it is wrong with an
@@ -108,6 +113,10 @@ struct Defect {
 /// `found` of a time that is well formed but for its seconds.
 constexpr std::string_view kUtcTimeWithoutSeconds = "a UTCTime without seconds";
 
+/// The end of `found` of an extension that something follows in its own octets.
+constexpr std::string_view kBytesBehind = " with bytes behind it";
+constexpr std::string_view kHugePathLength = "basicConstraints with a path length beyond 2^63";
+
 /// A certificate as path building sees it: read once, as far as it can be read. Whatever does not
 /// parse is a defect and not an error, because a broken certificate in a pool must not hide a good
 /// path beside it.
@@ -118,6 +127,9 @@ struct PathFacts {
   std::string serial;        ///< lower-case hex, "-" in front when negative
   std::string serial_bytes;  ///< magnitude
   bool serial_negative = false;
+  std::string
+      odd_anchor_extension;     ///< that is not the SEQUENCE which it has to be; empty for none
+  bool has_unique_ids = false;  ///< issuerUniqueID or subjectUniqueID
   PathName subject;
   PathName issuer;
   base::Instant not_before;

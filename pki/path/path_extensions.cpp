@@ -50,8 +50,10 @@ void read_basic_constraints(const Reading& reading, const BASIC_CONSTRAINTS& val
   }
   constexpr long kMost = 1'000'000;  // more than any chain has
   std::int64_t length = 0;
-  const bool small = ASN1_INTEGER_get_int64(&length, value.pathlen) == 1 && length < kMost;
+  const bool fits = ASN1_INTEGER_get_int64(&length, value.pathlen) == 1;
+  const bool small = fits && length < kMost;
   forget_openssl_errors();
+  if (!fits) reading.defect(Check::kExtensionReadable, std::string(kHugePathLength));
   facts.path_length = small ? static_cast<long>(length) : kMost;
   if (!facts.is_ca) {
     reading.defect(Check::kPathLengthWithoutCa, "CA:FALSE, pathlen:" + std::to_string(length));
@@ -154,12 +156,13 @@ void read_distribution_points(const Reading& reading, const CRL_DIST_POINTS* poi
   }
 }
 
-std::optional<int> small_number(const ASN1_INTEGER* number) {
+std::optional<int> small_number(const ASN1_INTEGER* number, PathPolicies& policies) {
   if (number == nullptr) return std::nullopt;
   constexpr std::int64_t kMost = 1'000'000;
   std::int64_t value = 0;
   const bool fits = ASN1_INTEGER_get_int64(&value, number) == 1;
   forget_openssl_errors();
+  policies.has_huge_number = policies.has_huge_number || !fits;
   return static_cast<int>(fits ? std::clamp<std::int64_t>(value, -1, kMost) : kMost);
 }
 
@@ -180,8 +183,8 @@ void read_policies(const Reading& reading, const CERTIFICATEPOLICIES* policies) 
 
 void read_policy_limits(const Reading& reading, const POLICY_CONSTRAINTS& limits) {
   PathPolicies& policies = reading.facts.policies;
-  policies.require_explicit = small_number(limits.requireExplicitPolicy);
-  policies.inhibit_mapping = small_number(limits.inhibitPolicyMapping);
+  policies.require_explicit = small_number(limits.requireExplicitPolicy, policies);
+  policies.inhibit_mapping = small_number(limits.inhibitPolicyMapping, policies);
   if (policies.require_explicit.value_or(0) < 0 || policies.inhibit_mapping.value_or(0) < 0) {
     reading.defect(Check::kExtensionReadable, "policyConstraints below zero");
   }
@@ -280,7 +283,8 @@ void take(const Reading& reading, int nid, bool critical, void* decoded) {
       read_policy_limits(reading, *PolicyLimits(static_cast<POLICY_CONSTRAINTS*>(decoded)));
       break;
     case NID_inhibit_any_policy:
-      facts.policies.inhibit_any = small_number(Integer(static_cast<ASN1_INTEGER*>(decoded)).get());
+      facts.policies.inhibit_any =
+          small_number(Integer(static_cast<ASN1_INTEGER*>(decoded)).get(), facts.policies);
       if (facts.policies.inhibit_any.value_or(0) < 0) {
         reading.defect(Check::kExtensionReadable, "inhibitAnyPolicy below zero");
       }
@@ -348,6 +352,31 @@ bool is_empty_list(int nid, base::ByteView value) {
   return whole && whole->content.empty() && std::ranges::find(kLists, nid) != kLists.end();
 }
 
+/// Whether what rustls-webpki takes of an anchor is a SEQUENCE, and no more than that but for the
+/// name constraints.
+bool is_one_sequence(int nid, const std::optional<DerElement>& first, base::ByteView value) {
+  static constexpr std::array kTaken = {NID_basic_constraints, NID_subject_alt_name,
+                                        NID_name_constraints, NID_crl_distribution_points,
+                                        NID_ext_key_usage};
+  constexpr std::uint8_t kSequence = 0x30;
+  if (std::ranges::find(kTaken, nid) == kTaken.end()) return true;
+  if (!first || value.front() != kSequence) return false;
+  return nid == NID_name_constraints || first->whole.size() == value.size();
+}
+
+/// Nothing but all of `value`; null for what is malformed.
+void* decode(const X509V3_EXT_METHOD* method, base::ByteView value) {
+  const unsigned char* next = value.data();
+  ASN1_VALUE* decoded =
+      ASN1_item_d2i(nullptr, &next, static_cast<long>(value.size()), ASN1_ITEM_ptr(method->it));
+  forget_openssl_errors();
+  if (decoded != nullptr && (next != value.data() + value.size() || flaws_of_der(value).lengths)) {
+    ASN1_item_free(decoded, ASN1_ITEM_ptr(method->it));
+    return nullptr;
+  }
+  return decoded;
+}
+
 /// Known ones that nothing is taken of are decoded all the same.
 void read_one(const Reading& reading, const X509_EXTENSION* extension) {
   const bool critical = X509_EXTENSION_get_critical(extension) == 1;
@@ -364,7 +393,13 @@ void read_one(const Reading& reading, const X509_EXTENSION* extension) {
   }
   if (flaws.padding) reading.defect(Check::kDerPadding, name);
   if (is_empty_list(nid, value)) reading.defect(Check::kExtensionEmpty, name);
-  void* decoded = decode_to_end(extension);
+  const auto first = first_element(value);
+  if (!is_one_sequence(nid, first, value)) reading.facts.odd_anchor_extension = name;
+  const bool has_more = first && first->whole.size() < value.size();
+  void* decoded = decode(method, has_more ? first->whole : value);
+  if (has_more && decoded != nullptr) {
+    reading.defect(Check::kExtensionReadable, name + std::string(kBytesBehind));
+  }
   if (decoded == nullptr) {
     reading.defect(Check::kExtensionReadable, name);
   } else if (is_taken(nid)) {
@@ -378,17 +413,8 @@ void read_one(const Reading& reading, const X509_EXTENSION* extension) {
 
 void* decode_to_end(const X509_EXTENSION* extension) {
   auto* const mutable_extension = const_cast<X509_EXTENSION*>(extension);  // NOLINT: OpenSSL's API
-  const X509V3_EXT_METHOD* method = X509V3_EXT_get(mutable_extension);
-  const base::ByteView value = content_of(X509_EXTENSION_get_data(mutable_extension));
-  const unsigned char* next = value.data();
-  ASN1_VALUE* decoded =
-      ASN1_item_d2i(nullptr, &next, static_cast<long>(value.size()), ASN1_ITEM_ptr(method->it));
-  forget_openssl_errors();
-  if (decoded != nullptr && (next != value.data() + value.size() || flaws_of_der(value).lengths)) {
-    ASN1_item_free(decoded, ASN1_ITEM_ptr(method->it));
-    return nullptr;
-  }
-  return decoded;
+  return decode(X509V3_EXT_get(mutable_extension),
+                content_of(X509_EXTENSION_get_data(mutable_extension)));
 }
 
 void read_path_extensions(const X509& certificate, PathFacts& facts) {

@@ -53,6 +53,37 @@ std::string attribute_key(const X509_NAME_ENTRY* entry) {
   return key;
 }
 
+/// Of a string type that is still in use, and nothing in it that its alphabet lacks (X.680 41.4).
+bool is_sound_text(const ASN1_STRING* value) {
+  const std::string text = bytes_of(value);
+  const auto all = [&text](auto fits) { return std::ranges::all_of(text, fits); };
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  switch (ASN1_STRING_type(value)) {
+    case V_ASN1_T61STRING:
+      return true;
+    case V_ASN1_IA5STRING:
+      return all([](char c) { return (c & 0x80) == 0; });
+    case V_ASN1_NUMERICSTRING:
+      return all([&](char c) { return is_digit(c) || c == ' '; });
+    case V_ASN1_PRINTABLESTRING:
+      return all([&](char c) {
+        constexpr std::string_view kOthers = " '()+,-./:=?*&";  // the last two by custom
+        return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               kOthers.find(c) != std::string_view::npos;
+      });
+    case V_ASN1_UTF8STRING:
+    case V_ASN1_BMPSTRING: {
+      unsigned char* utf8 = nullptr;
+      const int size = ASN1_STRING_to_UTF8(&utf8, value);
+      OPENSSL_free(utf8);
+      forget_openssl_errors();
+      return size >= 0;
+    }
+    default:
+      return false;
+  }
+}
+
 std::string ec_text(const EVP_PKEY* key) {
   std::array<char, 32> encoding{};
   const int got = EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, encoding.data(),
@@ -80,6 +111,25 @@ std::uint64_t exponent_of(const EVP_PKEY* key) {
     exponent = (exponent << 8U) | octet;
   }
   return exponent;
+}
+
+/// An INTEGER above zero in as few octets as it takes (X.690 8.3.2).
+bool is_sound_number(base::ByteView content) {
+  constexpr unsigned kSign = 0x80;
+  if (content.empty() || (content[0] & kSign) != 0) return false;
+  return content[0] != 0 || (content.size() > 1 && (content[1] & kSign) != 0);
+}
+
+/// Of an RSAPublicKey (RFC 8017 A.1.1).
+bool has_sound_numbers(const X509_PUBKEY* info) {
+  const unsigned char* key = nullptr;
+  int size = 0;
+  X509_PUBKEY_get0_param(nullptr, &key, &size, nullptr, info);
+  const auto whole = first_element({key, static_cast<std::size_t>(std::max(size, 0))});
+  const auto modulus = whole ? first_element(whole->content) : std::nullopt;
+  if (!modulus) return false;
+  const auto exponent = first_element(whole->content.subspan(modulus->whole.size()));
+  return exponent && is_sound_number(modulus->content) && is_sound_number(exponent->content);
 }
 
 unsigned char first_octet_of_key(const X509_PUBKEY* info) {
@@ -163,8 +213,9 @@ void read_pss(const X509_ALGOR* algorithm, PathSignature& signature) {
           : ASN1_item_unpack(pss->maskGenAlgorithm->parameter->value.sequence,
                              ASN1_ITEM_rptr(X509_ALGOR))));
   const long salt = pss->saltLength == nullptr ? 20 : ASN1_INTEGER_get(pss->saltLength);
-  signature.pss_regular = mask && OBJ_obj2nid(mask->algorithm) == hash &&
-                          salt == digest_size(signature.digest) && pss->trailerField == nullptr;
+  signature.pss_regular =
+      mask && OBJ_obj2nid(mask->algorithm) == hash && salt == digest_size(signature.digest) &&
+      (pss->trailerField == nullptr || ASN1_INTEGER_get(pss->trailerField) == 1);
   forget_openssl_errors();
 }
 
@@ -192,6 +243,7 @@ PathName path_name(const X509_NAME* name) {
     if (X509_NAME_ENTRY_set(entry) != last) finish();
     last = X509_NAME_ENTRY_set(entry);
     set.push_back(attribute_key(entry));
+    out.has_sound_texts = out.has_sound_texts && is_sound_text(X509_NAME_ENTRY_get_data(entry));
   }
   finish();
   return out;
@@ -240,7 +292,8 @@ PathDistributionPoint path_distribution_point(DIST_POINT_NAME* name,
     if (name->type == kFullName) {
       // NOLINTNEXTLINE(cppcoreguidelines-pro-type-union-access): OpenSSL's, type looked at
       point.full_name = path_general_names(name->name.fullname);
-    } else if (DIST_POINT_set_dpname(name, crl_issuer) == 1 && name->dpname != nullptr) {
+    } else if (point.has_relative_name = true;
+               DIST_POINT_set_dpname(name, crl_issuer) == 1 && name->dpname != nullptr) {
       PathName whole = path_name(name->dpname);
       point.full_name.push_back({.form = NameForm::kDirectory,
                                  .value = std::move(whole.raw),
@@ -263,6 +316,12 @@ PathKey path_key(const X509_PUBKEY* info) {
   PathKey key;
   const base::Bytes der = public_key_info(info);
   key.info = std::string(base::as_text(der));
+  X509_ALGOR* algorithm = nullptr;
+  X509_PUBKEY_get0_param(nullptr, nullptr, nullptr, &algorithm, info);
+  const ASN1_OBJECT* object = nullptr;
+  X509_ALGOR_get0(&object, nullptr, nullptr, algorithm);
+  key.algorithm = dotted_text(object);
+  key.parameters = parameters_of(algorithm);
   const EVP_PKEY* parsed = X509_PUBKEY_get0(info);
   forget_openssl_errors();
   if (parsed == nullptr) {
@@ -273,7 +332,10 @@ PathKey path_key(const X509_PUBKEY* info) {
   key.bits = EVP_PKEY_get_bits(parsed);
   key.text = key.kind == KeyKind::kEc ? ec_text(parsed) : key_type_of(parsed);
   if (key.kind == KeyKind::kRsaPss) key.text += "-" + std::to_string(key.bits);
-  if (key.kind == KeyKind::kRsa || key.kind == KeyKind::kRsaPss) key.exponent = exponent_of(parsed);
+  if (key.kind == KeyKind::kRsa || key.kind == KeyKind::kRsaPss) {
+    key.exponent = exponent_of(parsed);
+    key.has_sound_numbers = has_sound_numbers(info);
+  }
   if (key.kind == KeyKind::kEc) key.point_form = first_octet_of_key(info);
   return key;
 }

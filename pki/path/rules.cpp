@@ -6,8 +6,13 @@ namespace meshtrust::pki {
 namespace {
 
 bool own_signature_allowed(const PathSignature& signature, const PathKey& /*issuer*/) {
-  if (signature.key == KeyKind::kEd25519 || signature.key == KeyKind::kEd448) return true;
+  if (signature.key == KeyKind::kEd25519 || signature.key == KeyKind::kEd448) {
+    return signature.parameters.empty();
+  }
   if (signature.key == KeyKind::kOther || !is_sha2(signature.digest)) return false;
+  if (!signature.is_pss && !signature.parameters.empty() && signature.parameters != kNull) {
+    return false;
+  }
   return !signature.is_pss || signature.pss_regular;
 }
 
@@ -48,6 +53,7 @@ Rules make_own_rules() {
   set(Check::kSignatureAlgorithm, kBelowAnchor);
   set(Check::kSignatureKeyType, kBelowAnchor);
   set(Check::kSignature, kBelowAnchor);
+  rules.host_matches = dns_name_matches;
   rules.signature_allowed = own_signature_allowed;
   rules.understands = own_understands;
   rules.unreadable = nothing_else;

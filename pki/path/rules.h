@@ -57,17 +57,18 @@ struct Rules {
   bool any_is_server_or_client = false;  ///< asks twice where no purpose is given
   unsigned server_bits = kDigitalSignature | kKeyEncipherment | kKeyAgreement;
   unsigned client_bits = kDigitalSignature | kKeyAgreement;
-  std::size_t labels_behind_wildcard = 2;
+  bool empty_usage_denies = true;      ///< a keyUsage of no bits denies keyCertSign
+  bool maps_addresses = false;         ///< IPv4 addresses are those of IPv6 that map them
   bool old_versions_are_bare = false;  ///< extensions of versions 1 and 2 are not seen
   bool reads_the_whole_chain = false;  ///< an unreadable certificate in it ends everything
   bool reads_extensions_late = false;  ///< only once the certificate is part of a path
   bool last_second_counts = true;      ///< of the validity (RFC 5280 4.1.2.5)
-  /// Where there are name constraints, a leaf without alternative names whose common name could be
-  /// a host is refused.
-  bool constraints_refuse_lone_common_name = false;
-  bool wildcards_take_underscores = true;
-  bool rooted_names_match = true;  ///< "example.com." asks for "example.com"
+  /// Where there are name constraints, a leaf without alternative names is refused for a common
+  /// name (UTF-8) like this; null where none is.
+  bool (*refused_common_name)(std::string_view name) = nullptr;
 
+  /// Whether a dNSName in a certificate is the host that is asked for.
+  bool (*host_matches)(std::string_view presented, std::string_view wanted) = nullptr;
   /// Whether a signature algorithm is verified at all with a key like this.
   bool (*signature_allowed)(const PathSignature& signature, const PathKey& issuer) = nullptr;
   /// Whether a critical extension (dotted numbers) of `certificate` is understood.

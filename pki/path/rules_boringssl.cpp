@@ -1,3 +1,4 @@
+#include "pki/path/host_matching.h"
 #include "pki/path/rules_table.h"
 
 namespace meshtrust::pki {
@@ -6,12 +7,21 @@ namespace {
 bool boringssl_signature_allowed(const PathSignature& signature, const PathKey& issuer) {
   constexpr int kMostBits = 16384;
   constexpr unsigned char kHybridPoint = 6;
+  static constexpr std::array<std::string_view, 4> kCurves = {"ecdsa-secp224r1", "ecdsa-p256",
+                                                              "ecdsa-p384", "ecdsa-p521"};
   if (issuer.kind == KeyKind::kRsa &&
-      (issuer.bits > kMostBits || !has_exponent_up_to(issuer, kMostOf33Bits))) {
+      (issuer.bits > kMostBits || issuer.parameters != kNull || !issuer.has_sound_numbers ||
+       !has_exponent_up_to(issuer, kMostOf33Bits))) {
     return false;
   }
-  if (issuer.kind == KeyKind::kEc && issuer.point_form >= kHybridPoint) return false;
-  if (signature.key == KeyKind::kEd25519) return true;
+  if (issuer.kind == KeyKind::kEc &&
+      (issuer.point_form >= kHybridPoint || !is_one_of(issuer.text, kCurves))) {
+    return false;
+  }
+  if (signature.key == KeyKind::kEd25519) return signature.parameters.empty();
+  if (!signature.is_pss && !signature.parameters.empty() && signature.parameters != kNull) {
+    return false;
+  }
   if (signature.key == KeyKind::kOther || signature.key == KeyKind::kEd448) return false;
   if (signature.is_pss) return signature.pss_regular && is_sha2(signature.digest);
   return is_sha2(signature.digest) || signature.digest == Digest::kSha1 ||
@@ -52,7 +62,14 @@ bool boringssl_overlooks(const Defect& defect, Role /*role*/) {
   static constexpr std::array<std::string_view, 8> kDecoded = {
       "basicConstraints",       "keyUsage",       "extendedKeyUsage", "subjectKeyIdentifier",
       "authorityKeyIdentifier", "subjectAltName", "nameConstraints",  "crlDistributionPoints"};
-  return defect.check == Check::kExtensionReadable && !is_one_of(extension_of(defect), kDecoded);
+  static constexpr std::array<std::string_view, 4> kDecodedLate = {
+      "certificatePolicies", "policyMappings", "policyConstraints", "inhibitAnyPolicy"};
+  const bool is_decoded = is_one_of(extension_of(defect), kDecoded);
+  if (defect.check == Check::kDuplicateExtension) {
+    return !is_decoded && !is_one_of(extension_of(defect), kDecodedLate);
+  }
+  if (defect.found == kHugePathLength) return true;  // none for it
+  return defect.check == Check::kExtensionReadable && !is_decoded;
 }
 
 Rules make_boringssl_rules() {
@@ -88,8 +105,7 @@ Rules make_boringssl_rules() {
   rules.any_usage_counts = false;
   rules.usages_must_meet = false;
   rules.any_is_server_or_client = true;
-  rules.labels_behind_wildcard = 2;
-  rules.rooted_names_match = false;
+  rules.host_matches = boringssl_host_matches;
   rules.last_second_counts = false;
   rules.reads_the_whole_chain = true;
   rules.reads_extensions_late = true;
@@ -97,12 +113,11 @@ Rules make_boringssl_rules() {
   rules.constraints.subject_mail_is_ia5 = true;
   rules.constraints.address_always_violates = true;
   rules.constraints.most_comparisons = 1U << 20U;
-  rules.constraints_refuse_lone_common_name = true;
+  rules.refused_common_name = boringssl_takes_for_host;
   rules.signature_allowed = boringssl_signature_allowed;
   rules.understands = boringssl_understands;
   rules.unreadable = boringssl_unreadable;
   rules.overlooks = boringssl_overlooks;
-  rules.wildcards_take_underscores = false;
   return rules;
 }
 

@@ -1,3 +1,4 @@
+#include "pki/path/host_matching.h"
 #include "pki/path/name_trees.h"
 #include "pki/path/rules_table.h"
 
@@ -62,21 +63,58 @@ bool go_reads_key(const PathKey& key) {
   if (key.kind == KeyKind::kEc) {
     return is_one_of(key.text, kCurves) && key.point_form == kUncompressedPoint;
   }
-  return key.kind != KeyKind::kRsa || (key.exponent > 0 && key.exponent <= INT64_MAX);
+  if (key.kind == KeyKind::kRsa) {
+    return key.exponent > 0 && key.exponent <= INT64_MAX && key.has_sound_numbers &&
+           key.parameters == kNull;
+  }
+  if (key.kind == KeyKind::kEd25519) return key.parameters.empty();
+  // Of those that it knows, what OpenSSL cannot decode, it cannot decode either.
+  static constexpr std::array<std::string_view, 3> kDecoded = {"1.2.840.113549.1.1.1",
+                                                               "1.2.840.10045.2.1", "1.3.101.112"};
+  return key.kind != KeyKind::kOther || !is_one_of(key.algorithm, kDecoded);
+}
+
+/// Its numbers of objects are of 31 bits; a policy's are longer.
+bool go_reads_object(std::string_view dotted) {
+  constexpr std::size_t kMostDigits = 10;
+  constexpr std::string_view kTooLarge = "2147483648";
+  while (true) {
+    const auto dot = dotted.find('.');
+    const std::string_view arc = dotted.substr(0, dot);
+    if (arc.size() > kMostDigits || (arc.size() == kMostDigits && arc >= kTooLarge)) return false;
+    if (dot == std::string_view::npos) return true;
+    dotted.remove_prefix(dot + 1);
+  }
+}
+
+bool go_reads_objects(const PathFacts& certificate) {
+  return std::ranges::all_of(certificate.extensions, go_reads_object) &&
+         (!certificate.extended_usage ||
+          std::ranges::all_of(certificate.extended_usage->objects, go_reads_object));
 }
 
 std::string go_unreadable(const PathFacts& certificate, Role /*role*/) {
-  if (certificate.version > 3) return "version " + std::to_string(certificate.version);
+  if (certificate.version < 1 || certificate.version > 3)
+    return "version " + std::to_string(certificate.version);
   for (const PathGeneralName& name : certificate.alternative_names) {
     if (!go_reads_name(name)) return std::string(name_of(name.form)) + " '" + name.text + "'";
   }
   if (certificate.constraints && !go_reads_constraints(*certificate.constraints)) {
     return "nameConstraints";
   }
+  if (!certificate.issuer.has_sound_texts) return "issuer '" + certificate.issuer.text + "'";
+  if (!certificate.subject.has_sound_texts) return "subject '" + certificate.subject.text + "'";
+  if (std::ranges::any_of(certificate.distribution_points,
+                          &PathDistributionPoint::has_relative_name)) {
+    return "crlDistributionPoints with a name relative to the issuer";
+  }
+  if (certificate.policies.has_huge_number) return "a limit of policies beyond 2^63";
+  if (!go_reads_objects(certificate)) return "an object identifier with a long number";
   return go_reads_key(certificate.key) ? "" : "key " + certificate.key.text;
 }
 
-/// Extensions that it does not decode may hold anything. What is wrong with policies only by their
+/// Extensions that it does not decode may hold anything, and in some that it does decode it looks
+/// at nothing behind the value. What is wrong with policies only by their
 /// numbers or flags is not seen, and a UTCTime may lack its seconds.
 bool go_overlooks(const Defect& defect, Role /*role*/) {
   static constexpr std::array<std::string_view, 13> kDecoded = {"keyUsage",
@@ -94,7 +132,13 @@ bool go_overlooks(const Defect& defect, Role /*role*/) {
                                                                 "authorityInfoAccess"};
   static constexpr std::array<std::string_view, 2> kLimits = {"policyConstraints",
                                                               "inhibitAnyPolicy"};
+  static constexpr std::array<std::string_view, 6> kCutOff = {
+      "keyUsage",         "basicConstraints",       "subjectKeyIdentifier",
+      "extendedKeyUsage", "authorityKeyIdentifier", "crlDistributionPoints"};
   const std::string_view extension = extension_of(defect);
+  if (defect.found.ends_with(kBytesBehind)) {
+    return is_one_of(extension, kCutOff) || !is_one_of(extension, kDecoded);
+  }
   switch (defect.check) {
     case Check::kEncodingOfTimes:
       return defect.found == kUtcTimeWithoutSeconds;
@@ -151,7 +195,9 @@ Rules make_go_rules() {
   rules.constraints_spare_without_names = true;
   rules.self_issued_are_free = false;
   rules.usages_must_meet = false;
-  rules.labels_behind_wildcard = 1;
+  rules.host_matches = go_host_matches;
+  rules.maps_addresses = true;
+  rules.empty_usage_denies = false;
   rules.old_versions_are_bare = true;
   rules.reads_the_whole_chain = true;
   rules.signature_allowed = go_signature_allowed;

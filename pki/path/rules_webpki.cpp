@@ -1,4 +1,5 @@
 #include "base/encoding.h"
+#include "pki/path/host_matching.h"
 #include "pki/path/rules_table.h"
 
 namespace meshtrust::pki {
@@ -15,7 +16,6 @@ constexpr std::array<std::string_view, 3> kPssParameters = {
     "02030500a203020140"};
 
 bool has_known_parameters(const PathSignature& signature) {
-  constexpr std::string_view kNull("\x05\x00", 2);
   if (signature.is_pss) {
     return is_one_of(base::to_hex(base::as_bytes(signature.parameters)), kPssParameters);
   }
@@ -30,8 +30,10 @@ bool webpki_signature_allowed(const PathSignature& signature, const PathKey& iss
   if (signature.key == KeyKind::kEd25519) return issuer.kind == KeyKind::kEd25519;
   if (!is_sha2(signature.digest)) return false;
   if (issuer.kind == KeyKind::kRsa) {
-    return issuer.bits >= kFewestBits && issuer.bits <= kMostBits &&
-           has_exponent_up_to(issuer, kMostOf33Bits);
+    constexpr int kOctet = 8;
+    const int bits = (issuer.bits + kOctet - 1) / kOctet * kOctet;  // as ring counts
+    return bits >= kFewestBits && issuer.bits <= kMostBits && issuer.parameters == kNull &&
+           issuer.has_sound_numbers && has_exponent_up_to(issuer, kMostOf33Bits);
   }
   return issuer.kind == KeyKind::kEc && signature.digest != Digest::kSha512 &&
          (issuer.text == "ecdsa-p256" || issuer.text == "ecdsa-p384") &&
@@ -59,6 +61,7 @@ std::string webpki_unreadable(const PathFacts& certificate, Role role) {
     return "version " + std::to_string(certificate.version);
   }
   if (certificate.version == 1 && !certificate.extensions.empty()) return "extensions in version 1";
+  if (certificate.has_unique_ids) return "unique identifiers";
   static constexpr std::array<std::string_view, 6> kRemembered = {
       "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.37"};
   for (const std::string_view object : kRemembered) {
@@ -67,6 +70,9 @@ std::string webpki_unreadable(const PathFacts& certificate, Role role) {
   // What it remembers, but for keyUsage, has to be a SEQUENCE, in anchors too.
   for (const Defect& defect : certificate.defects) {
     if (defect.check == Check::kDerTags && is_one_of(defect.found, kSequences)) return defect.found;
+  }
+  if (role == Role::kAnchor && !certificate.odd_anchor_extension.empty()) {
+    return certificate.odd_anchor_extension;
   }
   constexpr base::Instant kBeginning;  // 1970: its clock knows no time before
   if (role != Role::kAnchor &&
@@ -126,7 +132,7 @@ Rules make_webpki_rules() {
   rules.any_usage_counts = false;
   rules.usages_must_meet = false;
   rules.any_is_server_or_client = true;
-  rules.labels_behind_wildcard = 2;
+  rules.host_matches = webpki_host_matches;
   rules.signature_allowed = webpki_signature_allowed;
   rules.understands = webpki_understands;
   rules.unreadable = webpki_unreadable;

@@ -170,8 +170,10 @@ class Search {
       return failure;
     }
     if (auto failure = check_as_issuer(issuer, role, path_, rules_)) return failure;
+    const std::size_t untrusted =
+        candidate.is_anchor ? untrusted_.value_or(path_.size()) : SIZE_MAX;
     path_.push_back(&issuer);
-    auto usages = check_usages(path_, candidate.is_anchor, purpose_, rules_);
+    auto usages = check_usages(path_, untrusted, purpose_, rules_);
     path_.pop_back();
     if (usages) return usages;
     if (!rules_.signatures_last) {
@@ -237,7 +239,7 @@ class Search {
     std::optional<PathFailure> failure;
     if (rules_.signatures_last) failure = check_all_signatures();
     if (!failure && rules_.checks(Check::kPolicy, Role::kLeaf)) failure = check_policies(path_);
-    if (!failure && path_.size() == 1) failure = check_usages(path_, false, purpose_, rules_);
+    if (!failure && path_.size() == 1) failure = check_usages(path_, SIZE_MAX, purpose_, rules_);
     if (!failure) failure = check_revoked();
     if (limit_reached_) return false;
     if (!failure) return true;
@@ -363,11 +365,11 @@ class Search {
     const bool constrained =
         std::any_of(path_.begin() + 1, path_.end(),
                     [](const PathCertificate* one) { return one->name_space() != nullptr; });
-    if (!rules_.constraints_refuse_lone_common_name || !constrained || leaf.has_alternative_names) {
+    if (rules_.refused_common_name == nullptr || !constrained || leaf.has_alternative_names) {
       return std::nullopt;
     }
     for (const std::string& name : leaf.common_names) {
-      if (!is_dns_name(name, true)) continue;
+      if (!rules_.refused_common_name(name)) continue;
       return failure_of(Check::kNameUnsupported, *path_.front(), Role::kLeaf, 0, name,
                         "alternative names");
     }
@@ -387,6 +389,7 @@ class Search {
   /// The path that `climb` made: each certificate at its place, and then the whole.
   bool is_good(std::size_t untrusted) {
     const Path whole = path_;
+    untrusted_ = untrusted;
     std::optional<PathFailure> failure;
     path_.resize(1);
     for (std::size_t i = 1; i < whole.size() && !failure; ++i) {
@@ -406,6 +409,7 @@ class Search {
   Purpose purpose_;
   Pools pools_;
   std::size_t most_intermediates_ = 0;
+  std::optional<std::size_t> untrusted_;  // certificates below the first anchor of a made path
 
   Path path_;
   ChainVerdict verdict_;

@@ -86,11 +86,13 @@ base::Bytes make_der(const Forgery& wanted, const Identity* issuer) {
   X509_set_issuer_name(x509.get(), issuer_name(wanted, issuer).get());
   ASN1_TIME_set(X509_getm_notBefore(x509.get()), wanted.not_before.time_since_epoch().count());
   ASN1_TIME_set(X509_getm_notAfter(x509.get()), wanted.not_after.time_since_epoch().count());
-  if (wanted.compressed_point) {
+  const auto write_points = [&wanted](const char* form) {
     EVP_PKEY_set_utf8_string_param(wanted.key.get(), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
-                                   "compressed");
-  }
+                                   form);
+  };
+  if (wanted.compressed_point) write_points("compressed");
   X509_set_pubkey(x509.get(), wanted.key.get());
+  if (wanted.compressed_point) write_points("uncompressed");  // others use the key as well
   add_extensions(x509.get(), wanted, issuer == nullptr ? x509.get() : x509_of(issuer->certificate));
   const Key& own_or_issuer = issuer == nullptr ? wanted.key : issuer->key;
   const Key& signing = wanted.signing_key ? wanted.signing_key : own_or_issuer;

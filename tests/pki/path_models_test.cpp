@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
         Split{"star_in_a_host", under("permitted;DNS:good.com", "DNS:a.*.good.com"),
               "go boringssl"},
         Split{"hyphen_behind_a_label", under("permitted;DNS:good.com", "DNS:x-.good.com"),
-              "meshtrust go boringssl"},
+              "go boringssl"},
         Split{"address_as_a_host", under("excluded;DNS:good.com", "DNS:1.2.3.4"),
               "meshtrust go boringssl"},
         Split{"subdomain_of_a_mail_host", under("permitted;email:good.com", "email:a@x.good.com"),
