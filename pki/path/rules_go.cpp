@@ -94,8 +94,9 @@ bool go_reads_objects(const PathFacts& certificate) {
 }
 
 std::string go_unreadable(const PathFacts& certificate, Role /*role*/) {
-  if (certificate.version < 1 || certificate.version > 3)
+  if (certificate.version < 1 || certificate.version > 3) {
     return "version " + std::to_string(certificate.version);
+  }
   for (const PathGeneralName& name : certificate.alternative_names) {
     if (!go_reads_name(name)) return std::string(name_of(name.form)) + " '" + name.text + "'";
   }

@@ -2,9 +2,12 @@
 
 #include "base/encoding.h"
 #include "pki/chain.h"
+#include "pki/handle.h"
 #include "tests/pki/forge.h"
 
 #include <gmock/gmock.h>
+#include <openssl/core_names.h>
+#include <openssl/pem.h>
 
 #include <algorithm>
 
@@ -179,6 +182,25 @@ TEST(Chain, MatchesAKeyWithItsCertificate) {
   const auto root = certificates_from_pem(fixture("objects/root.pem"))->front();
   EXPECT_TRUE(is_for_key(root, *key));
   EXPECT_FALSE(is_for_key(root, *other));
+}
+
+base::Secret pem_of(EVP_PKEY* key) {
+  const Handle<BIO, BIO_free_all> text(BIO_new(BIO_s_mem()));
+  PEM_write_bio_PrivateKey(text.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
+  const char* begin = nullptr;
+  const long size = BIO_get_mem_data(text.get(), &begin);
+  return base::Secret(std::string(begin, static_cast<std::size_t>(size)));
+}
+
+TEST(Chain, MatchesAKeyFileAsGoReadsIt) {
+  const auto root = forge_root();
+  EXPECT_TRUE(is_for_key(root.certificate, pem_of(root.key.get())).value());
+  EXPECT_FALSE(is_for_key(root.certificate, pem_of(testing::ec_key().get())).value());
+  const Pkey spelt(EVP_PKEY_dup(root.key.get()));
+  EVP_PKEY_set_utf8_string_param(spelt.get(), OSSL_PKEY_PARAM_EC_ENCODING,
+                                 OSSL_PKEY_EC_ENCODING_EXPLICIT);
+  EXPECT_FALSE(is_for_key(root.certificate, pem_of(spelt.get())).value());
+  EXPECT_FALSE(is_for_key(root.certificate, base::Secret("no key")));
 }
 
 }  // namespace

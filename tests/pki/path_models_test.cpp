@@ -12,6 +12,15 @@ using testing::answer;
 using testing::ask;
 using testing::PathScene;
 
+std::string takers_of(const ChainQuestion& question) {
+  std::string takers;
+  for (const std::string_view judge : {"meshtrust", "go", "boringssl", "webpki"}) {
+    if (answer(question, judge) == "accepted") takers += std::string(judge) + " ";
+  }
+  if (!takers.empty()) takers.pop_back();
+  return takers;
+}
+
 /// What spoils a good chain, and who takes it all the same.
 struct Split {
   std::string name;
@@ -26,12 +35,7 @@ TEST_P(Models, Part) {
   GetParam().spoil(scene);
   ChainQuestion question = ask(scene);
   question.purpose = Purpose::kServer;
-  std::string takers;
-  for (const std::string_view judge : {"meshtrust", "go", "boringssl", "webpki"}) {
-    if (answer(question, judge) == "accepted") takers += std::string(judge) + " ";
-  }
-  if (!takers.empty()) takers.pop_back();
-  EXPECT_EQ(takers, GetParam().takers);
+  EXPECT_EQ(takers_of(question), GetParam().takers);
 }
 
 std::function<void(PathScene&)> with_exponent(const std::string& exponent) {
@@ -126,12 +130,52 @@ INSTANTIATE_TEST_SUITE_P(
               "go boringssl webpki"}),
     name_of_case);
 
-TEST(Boringssl, TakesNoWildcardForALabelWithAnUnderscore) {
-  ChainQuestion question = ask(PathScene{});
-  question.name = ReferenceName{.form = NameForm::kDns, .value = "_a.apps.example.com"};
-  EXPECT_EQ(answer(question, "boringssl"), "name_mismatch");
-  EXPECT_EQ(answer(question, "go"), "accepted");
+/// Who finds the host that is asked for in the one name that the leaf has.
+struct Reference {
+  std::string name;
+  std::string presented;
+  std::string wanted;
+  std::string takers;
+};
+
+class References : public ::testing::TestWithParam<Reference> {};
+
+TEST_P(References, Part) {
+  PathScene scene;
+  scene.leaf.with("subjectAltName", GetParam().presented);
+  ChainQuestion question = ask(scene);
+  const auto octets = ip_octets(GetParam().wanted);
+  question.name = ReferenceName{.form = octets ? NameForm::kIp : NameForm::kDns,
+                                .value = octets.value_or(GetParam().wanted)};
+  EXPECT_EQ(takers_of(question), GetParam().takers);
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Verifiers,
+    References,
+    ::testing::Values(
+        Reference{"equal", "DNS:web.example.com", "WEB.example.com",
+                  "meshtrust go boringssl webpki"},
+        Reference{"a_wildcard", "DNS:*.example.com", "web.example.com",
+                  "meshtrust go boringssl webpki"},
+        Reference{"a_wildcard_for_two_labels", "DNS:*.example.com", "a.web.example.com", ""},
+        Reference{"a_wildcard_before_one_label", "DNS:*.example", "web.example", "go"},
+        Reference{"a_dot_behind_what_is_asked_for", "DNS:web.example.com", "web.example.com.",
+                  "meshtrust go webpki"},
+        Reference{"a_dot_behind_both", "DNS:web.example.com.", "web.example.com.", "go boringssl"},
+        Reference{"two_dots_in_both", "DNS:web..example.com", "web..example.com", "go boringssl"},
+        Reference{"an_underscore_for_the_star", "DNS:*.example.com", "_web.example.com",
+                  "meshtrust go webpki"},
+        Reference{"an_underscore_behind_the_star", "DNS:*.my_ns.example.com",
+                  "web.my_ns.example.com", "meshtrust go webpki"},
+        Reference{"a_hyphen_for_the_star", "DNS:*.example.com", "-web.example.com", "boringssl"},
+        Reference{"a_hyphen_behind_a_label", "DNS:web-.example.com", "web-.example.com",
+                  "go boringssl"},
+        Reference{"a_host_that_ends_in_a_number", "DNS:example.123", "example.123",
+                  "meshtrust go boringssl"},
+        Reference{"an_address", "IP:10.0.0.5", "10.0.0.5", "meshtrust go boringssl webpki"},
+        Reference{"an_address_mapped_into_another", "IP:10.0.0.5", "::ffff:10.0.0.5", "go"}),
+    [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace meshtrust::pki
