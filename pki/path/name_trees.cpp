@@ -37,8 +37,11 @@ bool is_text_form(NameForm form) {
   return form == NameForm::kDns || form == NameForm::kEmail || form == NameForm::kUri;
 }
 
+/// Either part may hold an '@'.
 std::string joined(const MailText& mail) {
-  return mail.local + "@" + mail.domain;
+  std::string text;
+  append_with_length(text, mail.local);
+  return text + mail.domain;
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ class NameTrees {
   HostTrees dns_;
   HostTrees uris_;
   HostTrees mail_hosts_;
-  std::unordered_set<std::string> mailboxes_;               // "local@domain"
+  std::unordered_set<std::string> mailboxes_;               // see `joined`
   std::unordered_set<std::string> folded_mailboxes_;        // in lower case
   std::set<std::pair<std::string, std::string>> networks_;  // mask, masked address
   std::set<std::string> masks_;

@@ -386,6 +386,17 @@ class Search {
     return check_names(issuer, role);
   }
 
+  /// What is decoded late is decoded of trusted certificates too, but for the last.
+  std::optional<PathFailure> check_readable_below_the_end() const {
+    for (std::size_t i = 0; i + 1 < path_.size(); ++i) {
+      const Role role = i == 0 ? Role::kLeaf : Role::kIntermediate;
+      std::string problem = rules_.unreadable(path_[i]->facts(), role);
+      if (problem.empty()) continue;
+      return failure_of(Check::kExtensionReadable, *path_[i], role, i, std::move(problem));
+    }
+    return std::nullopt;
+  }
+
   /// The path that `climb` made: each certificate at its place, and then the whole.
   bool is_good(std::size_t untrusted) {
     const Path whole = path_;
@@ -398,6 +409,7 @@ class Search {
       path_.push_back(whole[i]);
     }
     path_ = whole;
+    if (!failure) failure = check_readable_below_the_end();
     if (!failure) failure = check_lone_common_name();
     if (!failure) failure = check_policies(path_);
     if (failure) note(*std::move(failure), path_.size());
