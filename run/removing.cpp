@@ -69,6 +69,10 @@ Outcome remove_object(k8s::ApiClient& client, const k8s::ObjectRef& ref) {
   if (!*found) return Done{.changed = false, .detail = {}};
   if (!(*found)->going) {
     const auto removed = client.remove(ref, {.uid = (*found)->uid});
+    if (!removed && removed.error().code == base::Code::kConflict) {
+      // By a controller, between our look and our word: istiod does so with what is a gateway's.
+      return NotYet{.why = ref.describe() + " was made anew meanwhile"};
+    }
     if (!removed) return Failed{removed.error()};
     if (removed->state != k8s::Removed::State::kHeld && ref.resource != "namespaces") {
       return Done{};

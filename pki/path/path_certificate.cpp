@@ -287,7 +287,12 @@ PathCertificate PathCertificate::without_extensions() const {
   bare.subject_emails_are_ia5 = all.subject_emails_are_ia5;
   bare.common_names = all.common_names;
   std::ranges::copy_if(all.defects, std::back_inserter(bare.defects), [](const Defect& defect) {
-    return defect.check < Check::kDuplicateExtension && defect.check != Check::kVersion;
+    // Of an extension's encoding what is found is its name.
+    const bool is_extensions =
+        (defect.check == Check::kDerTags || defect.check == Check::kDerPadding) &&
+        defect.found.find(' ') == std::string::npos;
+    return defect.check < Check::kDuplicateExtension && defect.check != Check::kVersion &&
+           !is_extensions;
   });
   return PathCertificate(
       std::make_shared<const Content>(content_->x509, std::move(bare), std::nullopt));
