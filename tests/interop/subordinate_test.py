@@ -68,7 +68,7 @@ class Company(unittest.TestCase):
         self.openssl("verify", "-x509_strict", "-CAfile", "east/root-cert.pem", "-untrusted", "east/cert-chain.pem", "east/ca-cert.pem")
         judged = json.loads(self.meshtrust("verify", "--bundle", "east", "-o", "json").stdout)
         self.assertEqual({v["judge"]: v["accepted"] for v in judged["verdicts"]},
-                         dict.fromkeys(("openssl", "botan", "go", "boringssl", "webpki"), True))
+                         dict.fromkeys(("meshtrust", "openssl", "go", "boringssl", "webpki"), True))
 
     def test_lists_want_one_of_the_company(self):
         self.sign(*BELOW)
