@@ -186,16 +186,16 @@ class Judge {
         {.chain = std::move(path), .roots = roots(), .at = question_.at}, kJudges);
     const pki::Verdict go = verdicts.back();
     verdicts.pop_back();
-    const bool starts = go.accepted;
-    const bool is_told = starts && has_error();
-    std::vector<pki::Verdict> told = verdicts;
-    if (pki::all_accept(verdicts)) told.push_back(go);
-    for (const pki::Verdict& one : told) {
-      if (one.accepted || (is_told && one.judge == kJudges.front())) continue;
+    const auto refused = [&](const pki::Verdict& by) {
       report(
           "chain-refused",
-          fmt::format("{} under {}: {} refuses it: {}", file, kRootCertFile, one.judge, one.reason),
-          !starts);
+          fmt::format("{} under {}: {} refuses it: {}", file, kRootCertFile, by.judge, by.reason),
+          !go.accepted);
+    };
+    if (!go.accepted && pki::all_accept(verdicts)) refused(go);
+    const bool is_told = go.accepted && has_error();
+    for (const pki::Verdict& one : verdicts) {
+      if (!one.accepted && !(is_told && one.judge == kJudges.front())) refused(one);
     }
     return verdicts;
   }

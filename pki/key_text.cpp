@@ -50,6 +50,12 @@ class Pkcs8Decoder {
                                                nullptr,
                                                nullptr)) {}
 
+  Pkcs8Decoder(const Pkcs8Decoder&) = delete;
+  Pkcs8Decoder(Pkcs8Decoder&&) = delete;
+  Pkcs8Decoder& operator=(const Pkcs8Decoder&) = delete;
+  Pkcs8Decoder& operator=(Pkcs8Decoder&&) = delete;
+  ~Pkcs8Decoder() = default;
+
   /// Null for what is no such key.
   Pkey decode(base::ByteView der) {
     const unsigned char* next = der.data();

@@ -129,7 +129,7 @@ std::optional<PathFailure> check_alone(const PathCertificate& certificate,
                                        base::Instant at,
                                        const Rules& rules) {
   const PathFacts& facts = certificate.facts();
-  if (std::string problem = rules.unreadable(facts, role); !problem.empty()) {
+  if (std::string problem = rules.unreadable(certificate, role); !problem.empty()) {
     return failure_of(Check::kExtensionReadable, certificate, role, depth, std::move(problem));
   }
   for (const Defect& defect : facts.defects) {
@@ -172,7 +172,8 @@ bool is_readable(const PathCertificate& certificate, Role role, const Rules& rul
       return is_of_frame && rules.minds(defect, role);
     });
   }
-  return rules.unreadable(facts, role).empty() && std::ranges::none_of(facts.defects, hinders);
+  return rules.unreadable(certificate, role).empty() &&
+         std::ranges::none_of(facts.defects, hinders);
 }
 
 std::optional<PathFailure> check_as_issuer(const PathCertificate& issuer,

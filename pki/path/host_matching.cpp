@@ -11,15 +11,6 @@ namespace {
 
 using View = std::string_view;
 
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-View without_dot_behind(View name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  return name;
-}
-
 bool is_go_label(View label) {
   return !label.empty() && label.front() != '-' && std::ranges::all_of(label, [](char c) {
     return is_alphanumeric(c) || c == '-' || c == '_';

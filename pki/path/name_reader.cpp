@@ -8,21 +8,8 @@ namespace {
 using Text = std::optional<std::string>;
 using View = std::string_view;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool is_alphanumeric(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 bool is_hexadecimal(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-View without_dot_behind(View name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  return name;
 }
 
 View without_dot_before(View name) {
@@ -117,7 +104,6 @@ bool is_boringssl_host(View host) {
 }
 
 bool is_scheme(View scheme) {
-  const auto is_letter = [](char c) { return is_alphanumeric(c) && !is_digit(c); };
   return !scheme.empty() && is_letter(scheme.front()) && std::ranges::all_of(scheme, [](char c) {
     return is_alphanumeric(c) || c == '+' || c == '-' || c == '.';
   });

@@ -11,14 +11,6 @@ namespace {
 using Text = std::optional<std::string>;
 using View = std::string_view;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 bool is_one_of(char c, View set) {
   return set.find(c) != View::npos;
 }

@@ -57,16 +57,19 @@ struct NameSpace::Indexes {
 
 NameSpace::NameSpace(PathConstraints constraints)
     : constraints_(std::move(constraints)), indexes_(std::make_shared<Indexes>()) {
-  const Sides& own = sides_for(own_names());
-  malformed_ =
-      own.permitted.malformed().empty() ? own.excluded.malformed() : own.permitted.malformed();
-  if (constraints_.permitted.empty() && constraints_.excluded.empty()) malformed_ = "no subtree";
   for (const auto* subtrees : {&constraints_.permitted, &constraints_.excluded}) {
     for (const PathSubtree& subtree : *subtrees) {
       const PathGeneralName& base = subtree.base;
       if (base.form == NameForm::kDns && base.value.starts_with('.')) dotted_ = base.value;
     }
   }
+}
+
+std::string NameSpace::malformed(const NameReader& reader) const {
+  if (constraints_.permitted.empty() && constraints_.excluded.empty()) return "no subtree";
+  const Sides& sides = sides_for(reader);
+  const std::string& permitted = sides.permitted.malformed();
+  return permitted.empty() ? sides.excluded.malformed() : permitted;
 }
 
 const NameSpace::Sides& NameSpace::sides_for(const NameReader& reader) const {

@@ -32,8 +32,8 @@ class NameSpace {
  public:
   explicit NameSpace(PathConstraints constraints);
 
-  /// What is malformed in the constraints themselves; empty when nothing.
-  const std::string& malformed() const { return malformed_; }
+  /// What is malformed in the constraints themselves, as `reader` reads them; empty when nothing.
+  std::string malformed(const NameReader& reader) const;
 
   /// A DNS constraint that begins with a dot, which everybody takes for "below"; empty when none.
   const std::string& dotted() const { return dotted_; }
@@ -58,7 +58,6 @@ class NameSpace {
 
   PathConstraints constraints_;
   std::shared_ptr<Indexes> indexes_;
-  std::string malformed_;
   std::string dotted_;
 };
 

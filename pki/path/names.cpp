@@ -14,10 +14,6 @@ namespace {
 constexpr std::size_t kLongestLabel = 63;
 constexpr std::size_t kLongestName = 253;
 
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 bool is_label(std::string_view label) {
   return !label.empty() && label.size() <= kLongestLabel && label.front() != '-' &&
          label.back() != '-' && std::ranges::all_of(label, [](char c) {
@@ -121,7 +117,7 @@ std::string ip_text(std::string_view octets) {
 
 bool ends_in_number(std::string_view host) {
   const std::string_view last = host.substr(host.rfind('.') + 1);  // npos + 1 is 0
-  return std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; });
+  return std::ranges::all_of(last, is_digit);
 }
 
 bool is_dns_name(std::string_view text, bool wildcard) {
@@ -153,7 +149,7 @@ std::optional<std::string_view> constrained_host(std::string_view uri) {
   std::string_view host = parts->authority;
   if (const auto colon = host.find(':'); colon != std::string_view::npos) {
     const std::string_view port = host.substr(colon + 1);
-    if (!std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; })) {
+    if (!std::ranges::all_of(port, is_digit)) {
       return std::nullopt;
     }
     host = host.substr(0, colon);
@@ -178,9 +174,8 @@ std::string normal_uri(std::string_view uri) {
 }
 
 bool dns_name_matches(std::string_view presented, std::string_view wanted) {
-  if (wanted.ends_with('.')) wanted.remove_suffix(1);
   const std::string pattern = lower(presented);
-  const std::string host = lower(wanted);
+  const std::string host = lower(without_dot_behind(wanted));
   if (!is_dns_name(pattern, true) || !is_dns_name(host, false)) return false;
   if (pattern == host) return true;
   if (!pattern.starts_with("*.")) return false;

@@ -53,6 +53,23 @@ struct PathGeneralName {
   friend bool operator==(const PathGeneralName&, const PathGeneralName&) = default;
 };
 
+/// Of ASCII, whatever the locale is.
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+constexpr bool is_alphanumeric(char c) {
+  return is_letter(c) || is_digit(c);
+}
+
+/// A host without the dot of the root, which may stand at its end.
+constexpr std::string_view without_dot_behind(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return host;
+}
+
 /// ASCII letters in lower case; other bytes as they are.
 std::string lower(std::string_view text);
 

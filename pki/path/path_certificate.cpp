@@ -57,16 +57,6 @@ void read_times(const X509& certificate, PathFacts& facts) {
   }
 }
 
-/// Empty where it is no text.
-std::string utf8_of(const ASN1_STRING* value) {
-  unsigned char* utf8 = nullptr;
-  const int size = ASN1_STRING_to_UTF8(&utf8, value);
-  std::string text(size < 0 ? "" : base::as_text({utf8, static_cast<std::size_t>(size)}));
-  OPENSSL_free(utf8);
-  forget_openssl_errors();
-  return text;
-}
-
 /// Common names and mail addresses, which the subject may hold as attributes.
 void read_subject_attributes(const X509_NAME* subject, PathFacts& facts) {
   const auto read = [subject](int nid, std::vector<std::string>& list) {
@@ -74,7 +64,7 @@ void read_subject_attributes(const X509_NAME* subject, PathFacts& facts) {
     bool all_ia5 = true;
     while ((index = X509_NAME_get_index_by_NID(subject, nid, index)) >= 0) {
       const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index));
-      list.push_back(nid == NID_commonName ? utf8_of(value)
+      list.push_back(nid == NID_commonName ? utf8_of(value).value_or("")
                                            : std::string(base::as_text(content_of(value))));
       all_ia5 = all_ia5 && ASN1_STRING_type(value) == V_ASN1_IA5STRING;
     }
@@ -142,13 +132,12 @@ bool is_allowed_key(const PathKey& key) {
   constexpr int kMost = 16384;
   constexpr std::uint64_t kSmallest = 3;  // with 1 everybody can sign
   constexpr std::uint64_t kLargest = (1ULL << 33U) - 1;
-  constexpr std::string_view kNull("\x05\x00", 2);  // RFC 3279 2.3.1
   const bool sound = key.exponent % 2 == 1 && key.exponent >= kSmallest && key.exponent <= kLargest;
   switch (key.kind) {
     case KeyKind::kRsa:
     case KeyKind::kRsaPss:
       return sound && key.bits >= kFewest && key.bits <= kMost && key.bits % 8 == 0 &&
-             key.has_sound_numbers && (key.kind == KeyKind::kRsaPss || key.parameters == kNull);
+             key.has_sound_numbers && (key.kind == KeyKind::kRsaPss || key.parameters == kDerNull);
     case KeyKind::kEc:
       return key.text == "ecdsa-p256" || key.text == "ecdsa-p384" || key.text == "ecdsa-p521";
     case KeyKind::kEd25519:
@@ -249,9 +238,9 @@ std::shared_ptr<const PathCertificate::Content> PathCertificate::read_content(
   std::optional<NameSpace> space;
   if (facts.constraints) {
     space.emplace(*facts.constraints);
-    if (!space->malformed().empty()) {
+    if (std::string found = space->malformed(own_names()); !found.empty()) {
       facts.defects.push_back(
-          {.check = Check::kConstraintsForm, .found = space->malformed(), .wanted = {}});
+          {.check = Check::kConstraintsForm, .found = std::move(found), .wanted = {}});
     }
     if (!space->dotted().empty()) {
       facts.defects.push_back({.check = Check::kConstraintsDotted,

@@ -26,6 +26,8 @@ class NameSpace;
 enum class KeyKind : std::uint8_t { kRsa, kRsaPss, kEc, kEd25519, kEd448, kOther };
 
 constexpr unsigned char kUncompressedPoint = 4;
+/// The parameters that RSA writes where others leave them out (RFC 3279 2.3.1).
+constexpr std::string_view kDerNull("\x05\x00", 2);
 
 struct PathKey {
   KeyKind kind = KeyKind::kOther;

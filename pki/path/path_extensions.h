@@ -19,6 +19,8 @@ PathDistributionPoint path_distribution_point(DIST_POINT_NAME* name,
                                               const GENERAL_NAMES* issuers,
                                               const X509_NAME* crl_issuer);
 
+/// Nothing where it is no text, or not well formed.
+std::optional<std::string> utf8_of(const ASN1_STRING* value);
 PathKey path_key(const X509_PUBKEY* info);
 PathSignature path_signature(const X509_ALGOR* outer, const X509_ALGOR* inner);
 

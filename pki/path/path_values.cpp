@@ -41,44 +41,31 @@ bool is_text_type(int type) {
 std::string attribute_key(const X509_NAME_ENTRY* entry) {
   const ASN1_STRING* value = X509_NAME_ENTRY_get_data(entry);
   std::string key = dotted_text(X509_NAME_ENTRY_get_object(entry));
-  unsigned char* utf8 = nullptr;
   const int type = ASN1_STRING_type(value);
-  const int size = is_text_type(type) ? ASN1_STRING_to_UTF8(&utf8, value) : -1;
-  if (size < 0) {
-    forget_openssl_errors();
-    return key + "#" + std::to_string(type) + ":" + bytes_of(value);
-  }
-  key += "=" + fold(base::as_text({utf8, static_cast<std::size_t>(size)}));
-  OPENSSL_free(utf8);
-  return key;
+  const auto text = is_text_type(type) ? utf8_of(value) : std::nullopt;
+  if (!text) return key + "#" + std::to_string(type) + ":" + bytes_of(value);
+  return key + "=" + fold(*text);
 }
 
 /// Of a string type that is still in use, and nothing in it that its alphabet lacks (X.680 41.4).
 bool is_sound_text(const ASN1_STRING* value) {
   const std::string text = bytes_of(value);
   const auto all = [&text](auto fits) { return std::ranges::all_of(text, fits); };
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   switch (ASN1_STRING_type(value)) {
     case V_ASN1_T61STRING:
       return true;
     case V_ASN1_IA5STRING:
       return all([](char c) { return (c & 0x80) == 0; });
     case V_ASN1_NUMERICSTRING:
-      return all([&](char c) { return is_digit(c) || c == ' '; });
+      return all([](char c) { return is_digit(c) || c == ' '; });
     case V_ASN1_PRINTABLESTRING:
-      return all([&](char c) {
+      return all([](char c) {
         constexpr std::string_view kOthers = " '()+,-./:=?*&";  // the last two by custom
-        return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-               kOthers.find(c) != std::string_view::npos;
+        return is_alphanumeric(c) || kOthers.find(c) != std::string_view::npos;
       });
     case V_ASN1_UTF8STRING:
-    case V_ASN1_BMPSTRING: {
-      unsigned char* utf8 = nullptr;
-      const int size = ASN1_STRING_to_UTF8(&utf8, value);
-      OPENSSL_free(utf8);
-      forget_openssl_errors();
-      return size >= 0;
-    }
+    case V_ASN1_BMPSTRING:
+      return utf8_of(value).has_value();
     default:
       return false;
   }
@@ -220,6 +207,16 @@ void read_pss(const X509_ALGOR* algorithm, PathSignature& signature) {
 }
 
 }  // namespace
+
+std::optional<std::string> utf8_of(const ASN1_STRING* value) {
+  unsigned char* utf8 = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&utf8, value);
+  forget_openssl_errors();
+  if (size < 0) return std::nullopt;
+  std::string text(base::as_text({utf8, static_cast<std::size_t>(size)}));
+  OPENSSL_free(utf8);
+  return text;
+}
 
 PathName path_name(const X509_NAME* name) {
   PathName out;

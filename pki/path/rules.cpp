@@ -10,9 +10,7 @@ bool own_signature_allowed(const PathSignature& signature, const PathKey& /*issu
     return signature.parameters.empty();
   }
   if (signature.key == KeyKind::kOther || !is_sha2(signature.digest)) return false;
-  if (!signature.is_pss && !signature.parameters.empty() && signature.parameters != kNull) {
-    return false;
-  }
+  if (!signature.is_pss && !has_no_parameters(signature)) return false;
   return !signature.is_pss || signature.pss_regular;
 }
 
@@ -21,7 +19,7 @@ bool own_understands(const PathFacts& /*certificate*/, const std::string& /*obje
   return true;
 }
 
-std::string nothing_else(const PathFacts& /*certificate*/, Role /*role*/) {
+std::string nothing_else(const PathCertificate& /*certificate*/, Role /*role*/) {
   return {};
 }
 

@@ -74,7 +74,7 @@ struct Rules {
   /// Whether a critical extension (dotted numbers) of `certificate` is understood.
   bool (*understands)(const PathFacts& certificate, const std::string& object) = nullptr;
   /// What else keeps this verifier from reading a certificate at all; empty when nothing.
-  std::string (*unreadable)(const PathFacts& certificate, Role role) = nullptr;
+  std::string (*unreadable)(const PathCertificate& certificate, Role role) = nullptr;
   /// Which defects this verifier does not see, although it makes the check.
   bool (*overlooks)(const Defect& defect, Role role) = nullptr;
 

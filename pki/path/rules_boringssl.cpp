@@ -10,7 +10,7 @@ bool boringssl_signature_allowed(const PathSignature& signature, const PathKey& 
   static constexpr std::array<std::string_view, 4> kCurves = {"ecdsa-secp224r1", "ecdsa-p256",
                                                               "ecdsa-p384", "ecdsa-p521"};
   if (issuer.kind == KeyKind::kRsa &&
-      (issuer.bits > kMostBits || issuer.parameters != kNull || !issuer.has_sound_numbers ||
+      (issuer.bits > kMostBits || issuer.parameters != kDerNull || !issuer.has_sound_numbers ||
        !has_exponent_up_to(issuer, kMostOf33Bits))) {
     return false;
   }
@@ -19,9 +19,7 @@ bool boringssl_signature_allowed(const PathSignature& signature, const PathKey& 
     return false;
   }
   if (signature.key == KeyKind::kEd25519) return signature.parameters.empty();
-  if (!signature.is_pss && !signature.parameters.empty() && signature.parameters != kNull) {
-    return false;
-  }
+  if (!signature.is_pss && !has_no_parameters(signature)) return false;
   if (signature.key == KeyKind::kOther || signature.key == KeyKind::kEd448) return false;
   if (signature.is_pss) return signature.pss_regular && is_sha2(signature.digest);
   return is_sha2(signature.digest) || signature.digest == Digest::kSha1 ||
@@ -36,24 +34,25 @@ bool boringssl_understands(const PathFacts& /*certificate*/, const std::string& 
 }
 
 /// Policies are decoded when a path is complete, those of its anchor never.
-std::string boringssl_unreadable(const PathFacts& certificate, Role role) {
+std::string boringssl_unreadable(const PathCertificate& certificate, Role role) {
+  const PathFacts& facts = certificate.facts();
   if (role == Role::kAnchor) return {};
-  const PathPolicies& policies = certificate.policies;
+  const PathPolicies& policies = facts.policies;
   std::vector<std::string> sorted = policies.policies.value_or(std::vector<std::string>());
   std::ranges::sort(sorted);
   const bool twice = std::ranges::adjacent_find(sorted) != sorted.end();
-  if (has_extension(certificate, "2.5.29.32") && (sorted.empty() || twice)) {
+  if (has_extension(facts, "2.5.29.32") && (sorted.empty() || twice)) {
     return "certificatePolicies";
   }
-  const bool maps = role == Role::kIntermediate && has_extension(certificate, "2.5.29.33");
+  const bool maps = role == Role::kIntermediate && has_extension(facts, "2.5.29.33");
   if (maps && policies.mappings.empty()) return "policyMappings";
   const bool unlimited = !policies.require_explicit && !policies.inhibit_mapping;
   const bool below_zero =
       policies.require_explicit.value_or(0) < 0 || policies.inhibit_mapping.value_or(0) < 0;
-  if (has_extension(certificate, "2.5.29.36") && (unlimited || below_zero)) {
+  if (has_extension(facts, "2.5.29.36") && (unlimited || below_zero)) {
     return "policyConstraints";
   }
-  const bool inhibits = has_extension(certificate, "2.5.29.54");
+  const bool inhibits = has_extension(facts, "2.5.29.54");
   return inhibits && policies.inhibit_any.value_or(-1) < 0 ? "inhibitAnyPolicy" : "";
 }
 

@@ -1,5 +1,4 @@
 #include "pki/path/host_matching.h"
-#include "pki/path/name_trees.h"
 #include "pki/path/rules_table.h"
 
 namespace meshtrust::pki {
@@ -51,12 +50,6 @@ bool go_reads_name(const PathGeneralName& name) {
   return name.form != NameForm::kIp || name.value.size() == 4 || name.value.size() == 16;
 }
 
-bool go_reads_constraints(const PathConstraints& constraints) {
-  if (constraints.permitted.empty() && constraints.excluded.empty()) return false;
-  return NameTrees(constraints.permitted, false, go_names()).malformed().empty() &&
-         NameTrees(constraints.excluded, true, go_names()).malformed().empty();
-}
-
 bool go_reads_key(const PathKey& key) {
   static constexpr std::array<std::string_view, 4> kCurves = {"ecdsa-secp224r1", "ecdsa-p256",
                                                               "ecdsa-p384", "ecdsa-p521"};
@@ -65,7 +58,7 @@ bool go_reads_key(const PathKey& key) {
   }
   if (key.kind == KeyKind::kRsa) {
     return key.exponent > 0 && key.exponent <= INT64_MAX && key.has_sound_numbers &&
-           key.parameters == kNull;
+           key.parameters == kDerNull;
   }
   if (key.kind == KeyKind::kEd25519) return key.parameters.empty();
   // Of those that it knows, what OpenSSL cannot decode, it cannot decode either.
@@ -93,30 +86,29 @@ bool go_reads_objects(const PathFacts& certificate) {
           std::ranges::all_of(certificate.extended_usage->objects, go_reads_object));
 }
 
-std::string go_unreadable(const PathFacts& certificate, Role /*role*/) {
-  if (certificate.version < 1 || certificate.version > 3) {
-    return "version " + std::to_string(certificate.version);
+std::string go_unreadable(const PathCertificate& certificate, Role /*role*/) {
+  const PathFacts& facts = certificate.facts();
+  if (facts.version < 1 || facts.version > 3) {
+    return "version " + std::to_string(facts.version);
   }
-  for (const PathGeneralName& name : certificate.alternative_names) {
+  for (const PathGeneralName& name : facts.alternative_names) {
     if (!go_reads_name(name)) return std::string(name_of(name.form)) + " '" + name.text + "'";
   }
-  if (certificate.constraints && !go_reads_constraints(*certificate.constraints)) {
-    return "nameConstraints";
-  }
-  if (!certificate.issuer.has_sound_texts) return "issuer '" + certificate.issuer.text + "'";
-  if (!certificate.subject.has_sound_texts) return "subject '" + certificate.subject.text + "'";
-  if (std::ranges::any_of(certificate.distribution_points,
-                          &PathDistributionPoint::has_relative_name)) {
+  const NameSpace* space = certificate.name_space();
+  if (space != nullptr && !space->malformed(go_names()).empty()) return "nameConstraints";
+  if (!facts.issuer.has_sound_texts) return "issuer '" + facts.issuer.text + "'";
+  if (!facts.subject.has_sound_texts) return "subject '" + facts.subject.text + "'";
+  if (std::ranges::any_of(facts.distribution_points, &PathDistributionPoint::has_relative_name)) {
     return "crlDistributionPoints with a name relative to the issuer";
   }
-  if (certificate.policies.has_huge_number) return "a limit of policies beyond 2^63";
-  if (!go_reads_objects(certificate)) return "an object identifier with a long number";
-  return go_reads_key(certificate.key) ? "" : "key " + certificate.key.text;
+  if (facts.policies.has_huge_number) return "a limit of policies beyond 2^63";
+  if (!go_reads_objects(facts)) return "an object identifier with a long number";
+  return go_reads_key(facts.key) ? "" : "key " + facts.key.text;
 }
 
 /// Extensions that it does not decode may hold anything, and in some that it does decode it looks
-/// at nothing behind the value. What is wrong with policies only by their
-/// numbers or flags is not seen, and a UTCTime may lack its seconds.
+/// at nothing behind the value. What is wrong with policies only by their numbers or flags is not
+/// seen, and a UTCTime may lack its seconds.
 bool go_overlooks(const Defect& defect, Role /*role*/) {
   static constexpr std::array<std::string_view, 13> kDecoded = {"keyUsage",
                                                                 "basicConstraints",
@@ -185,10 +177,6 @@ Rules make_go_rules() {
   rules.loop = LoopRule::kSameNameKeyAndNames;
   rules.most_candidates = 100;
   rules.constraints = {.reader = &go_names(),
-                       .uri_always_violates = false,
-                       .directory_always_violates = false,
-                       .email_always_violates = false,
-                       .address_always_violates = false,
                        .subject_counts = false,
                        .directory_counts = false,
                        .reads_every_name = true};

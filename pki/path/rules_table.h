@@ -52,8 +52,10 @@ inline bool has_exponent_up_to(const PathKey& key, std::uint64_t most) {
   return key.exponent % 2 == 1 && key.exponent > 1 && key.exponent <= most;
 }
 
-/// The NULL that RSA writes where others leave parameters out.
-constexpr std::string_view kNull("\x05\x00", 2);
+/// Of an algorithm that has none: left out, or NULL, as is usual with RSA.
+inline bool has_no_parameters(const PathSignature& signature) {
+  return signature.parameters.empty() || signature.parameters == kDerNull;
+}
 
 constexpr std::uint64_t kMostOf33Bits = (1ULL << 33U) - 1;
 

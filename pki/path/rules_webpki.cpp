@@ -19,7 +19,7 @@ bool has_known_parameters(const PathSignature& signature) {
   if (signature.is_pss) {
     return is_one_of(base::to_hex(base::as_bytes(signature.parameters)), kPssParameters);
   }
-  const bool may_be_null = signature.key == KeyKind::kRsa && signature.parameters == kNull;
+  const bool may_be_null = signature.key == KeyKind::kRsa && signature.parameters == kDerNull;
   return signature.parameters.empty() || may_be_null;
 }
 
@@ -32,7 +32,7 @@ bool webpki_signature_allowed(const PathSignature& signature, const PathKey& iss
   if (issuer.kind == KeyKind::kRsa) {
     constexpr int kOctet = 8;
     const int bits = (issuer.bits + kOctet - 1) / kOctet * kOctet;  // as ring counts
-    return bits >= kFewestBits && issuer.bits <= kMostBits && issuer.parameters == kNull &&
+    return bits >= kFewestBits && issuer.bits <= kMostBits && issuer.parameters == kDerNull &&
            issuer.has_sound_numbers && has_exponent_up_to(issuer, kMostOf33Bits);
   }
   return issuer.kind == KeyKind::kEc && signature.digest != Digest::kSha512 &&
@@ -56,32 +56,32 @@ bool webpki_overlooks(const Defect& defect, Role /*role*/) {
 }
 
 /// Only version 3 below the anchor, and no extension that it remembers twice.
-std::string webpki_unreadable(const PathFacts& certificate, Role role) {
-  if (certificate.version != 3 && (role != Role::kAnchor || certificate.version != 1)) {
-    return "version " + std::to_string(certificate.version);
+std::string webpki_unreadable(const PathCertificate& certificate, Role role) {
+  const PathFacts& facts = certificate.facts();
+  if (facts.version != 3 && (role != Role::kAnchor || facts.version != 1)) {
+    return "version " + std::to_string(facts.version);
   }
-  if (certificate.version == 1 && !certificate.extensions.empty()) return "extensions in version 1";
-  if (certificate.has_unique_ids) return "unique identifiers";
+  if (facts.version == 1 && !facts.extensions.empty()) return "extensions in version 1";
+  if (facts.has_unique_ids) return "unique identifiers";
   static constexpr std::array<std::string_view, 6> kRemembered = {
       "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.37"};
   for (const std::string_view object : kRemembered) {
-    if (std::ranges::count(certificate.extensions, object) > 1) return "an extension twice";
+    if (std::ranges::count(facts.extensions, object) > 1) return "an extension twice";
   }
   // What it remembers, but for keyUsage, has to be a SEQUENCE, in anchors too.
-  for (const Defect& defect : certificate.defects) {
+  for (const Defect& defect : facts.defects) {
     if (defect.check == Check::kDerTags && is_one_of(defect.found, kSequences)) return defect.found;
   }
-  if (role == Role::kAnchor && !certificate.odd_anchor_extension.empty()) {
-    return certificate.odd_anchor_extension;
+  if (role == Role::kAnchor && !facts.odd_anchor_extension.empty()) {
+    return facts.odd_anchor_extension;
   }
   constexpr base::Instant kBeginning;  // 1970: its clock knows no time before
-  if (role != Role::kAnchor &&
-      std::min(certificate.not_before, certificate.not_after) < kBeginning) {
+  if (role != Role::kAnchor && std::min(facts.not_before, facts.not_after) < kBeginning) {
     return "a time before 1970";
   }
   constexpr long kLongest = 255;
-  if (role != Role::kAnchor && certificate.path_length.value_or(0) > kLongest) {
-    return "path length " + std::to_string(*certificate.path_length);
+  if (role != Role::kAnchor && facts.path_length.value_or(0) > kLongest) {
+    return "path length " + std::to_string(*facts.path_length);
   }
   return {};
 }
@@ -122,9 +122,7 @@ Rules make_webpki_rules() {
                        .uri_always_violates = true,
                        .directory_always_violates = true,
                        .email_always_violates = true,
-                       .address_always_violates = false,
                        .subject_counts = false,
-                       .directory_counts = true,
                        .bounds_always_violate = true,
                        .most_comparisons = 250'000};
   rules.constraints_spare_self_issued = false;

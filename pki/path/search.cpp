@@ -387,10 +387,10 @@ class Search {
   }
 
   /// What is decoded late is decoded of trusted certificates too, but for the last.
-  std::optional<PathFailure> check_readable_below_the_end() const {
-    for (std::size_t i = 0; i + 1 < path_.size(); ++i) {
+  std::optional<PathFailure> check_readable_below_the_end(std::size_t untrusted) const {
+    for (std::size_t i = untrusted; i + 1 < path_.size(); ++i) {
       const Role role = i == 0 ? Role::kLeaf : Role::kIntermediate;
-      std::string problem = rules_.unreadable(path_[i]->facts(), role);
+      std::string problem = rules_.unreadable(*path_[i], role);
       if (problem.empty()) continue;
       return failure_of(Check::kExtensionReadable, *path_[i], role, i, std::move(problem));
     }
@@ -409,7 +409,7 @@ class Search {
       path_.push_back(whole[i]);
     }
     path_ = whole;
-    if (!failure) failure = check_readable_below_the_end();
+    if (!failure) failure = check_readable_below_the_end(untrusted);
     if (!failure) failure = check_lone_common_name();
     if (!failure) failure = check_policies(path_);
     if (failure) note(*std::move(failure), path_.size());

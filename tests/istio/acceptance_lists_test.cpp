@@ -1,8 +1,6 @@
 // What is said of a bundle for the revocation lists in it.
-#include "base/random.h"
 #include "istio/acceptance.h"
-#include "pki/issue.h"
-#include "pki/issue_list.h"
+#include "tests/pki/list_authority.h"
 
 #include <gtest/gtest.h>
 #include <openssl/pem.h>
@@ -18,32 +16,12 @@ namespace {
 
 constexpr base::Instant kNow{base::Seconds(1'795'255'200)};
 
-/// A CA of its own, whose lists tests can make.
-struct Authority {
-  Authority(const std::string& name, const Authority* issuer)
-      : key(pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value()),
-        certificate(issue(name, issuer)) {}
-
-  pki::Certificate issue(const std::string& name, const Authority* issuer) const {
-    const pki::CaTemplate wanted{
-        .subject = {.attributes = {{"O", "Shop"}, {"CN", name}}},
-        .not_before = kNow - base::days(1),
-        .not_after = kNow + (issuer == nullptr ? base::days(3650) : base::days(700))};
-    base::SystemRandom random;
-    return issuer == nullptr ? pki::issue_root(wanted, key, random).value()
-                             : pki::issue_intermediate(wanted, key.public_key(),
-                                                       issuer->certificate, issuer->key, random)
-                                   .value();
-  }
+/// One that also makes lists as they may come from elsewhere.
+struct Authority : pki::testing::ListAuthority {
+  Authority(const std::string& name, const Authority* issuer) : ListAuthority(name, issuer, kNow) {}
 
   std::string list(const std::vector<std::string>& revoked = {}) const {
-    pki::ListTemplate wanted{.this_update = kNow - base::days(1) + base::Seconds{1},
-                             .next_update = kNow + base::days(50),
-                             .revoked = {}};
-    for (const std::string& serial : revoked) {
-      wanted.revoked.push_back({.serial = serial, .at = kNow, .reason = "keyCompromise"});
-    }
-    return pki::issue_list(wanted, certificate, key).value().pem();
+    return ListAuthority::list(base::days(50), revoked);
   }
 
   /// The same with one more extension: such lists are not made, but may come from elsewhere.
@@ -73,10 +51,6 @@ struct Authority {
   }
 
   std::string pem() const { return certificate.pem(); }
-  const std::string& serial() const { return certificate.facts().serial; }
-
-  pki::PrivateKey key;
-  pki::Certificate certificate;
 };
 
 bool is_called_revoked(const PublicBundle& bundle) {

@@ -1,13 +1,11 @@
 // What is planned, and what is said, about revocation lists in the live `cacerts` of a mesh.
 #include "mesh/lists.h"
 
-#include "base/random.h"
 #include "mesh/plan.h"
 #include "mesh/trust.h"
-#include "pki/issue.h"
-#include "pki/issue_list.h"
 #include "profiles/trust_objects.h"
 #include "tests/mesh/trust_builder.h"
+#include "tests/pki/list_authority.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -24,38 +22,9 @@ using ::testing::IsEmpty;
 
 constexpr const char* kAsked = "crl: {lifetime: 60d, refresh: nightly job}";
 
-/// A CA of its own, whose lists tests can make.
-struct Authority {
-  Authority(const std::string& name, const Authority* issuer)
-      : key(pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value()),
-        certificate(issue(name, issuer)) {}
-
-  pki::Certificate issue(const std::string& name, const Authority* issuer) const {
-    const pki::CaTemplate wanted{
-        .subject = {.attributes = {{"O", "Shop"}, {"CN", name}}},
-        .not_before = kNow - base::days(1),
-        .not_after = kNow + (issuer == nullptr ? base::days(3650) : base::days(700))};
-    base::SystemRandom random;
-    return issuer == nullptr ? pki::issue_root(wanted, key, random).value()
-                             : pki::issue_intermediate(wanted, key.public_key(),
-                                                       issuer->certificate, issuer->key, random)
-                                   .value();
-  }
-
-  std::string list(base::Seconds life, const std::vector<std::string>& revoked = {}) const {
-    pki::ListTemplate wanted{.this_update = kNow - base::days(1) + base::Seconds{1},
-                             .next_update = kNow + life,
-                             .revoked = {}};
-    for (const std::string& serial : revoked) {
-      wanted.revoked.push_back({.serial = serial, .at = kNow, .reason = "keyCompromise"});
-    }
-    return pki::issue_list(wanted, certificate, key).value().pem();
-  }
-
-  const std::string& serial() const { return certificate.facts().serial; }
-
-  pki::PrivateKey key;
-  pki::Certificate certificate;
+/// At the time of the scene.
+struct Authority : pki::testing::ListAuthority {
+  Authority(const std::string& name, const Authority* issuer) : ListAuthority(name, issuer, kNow) {}
 };
 
 class ListsTest : public ::testing::Test {
