@@ -37,23 +37,24 @@ class Snapshot(MeshTest):
             for form in (key.splitlines()[1], base64.b64encode(key.encode()).decode()[40:80], der.hex()[40:80]):
                 self.assertNotIn(form, text)
 
+    def here_and_there(self, command):
+        """What `command` says of the live clusters and of the snapshot, asked for the same second."""
+        at = ("--at", json.loads(self.snapshot.read_text())["at"])
+        here = self.expect(0, command, *at, password=None)
+        there = self.expect(0, command, "--from", "s.json", *at, password=None, environment=NOWHERE)
+        self.assertEqual(here.out, there.out)
+        return there
+
     def test_verify_says_elsewhere_what_it_says_here(self):
-        here = self.expect(0, "verify", password=None).out
-        there = self.expect(0, "verify", "--from", "s.json", password=None, environment=NOWHERE)
-        self.assertEqual(here, there.out)
-        self.assert_told("verify_from", there.err)
+        self.assert_told("verify_from", self.here_and_there("verify").err)
 
     def test_status_says_elsewhere_what_it_says_here(self):
-        here = self.expect(0, "status", password=None).out
-        there = self.expect(0, "status", "--from", "s.json", password=None, environment=NOWHERE).out
-        self.assertEqual(here, there)
+        self.here_and_there("status")
 
     def test_plan_says_elsewhere_what_it_says_here(self):
         self.write_mesh("east", "west", "central")
-        here = self.expect(0, "plan", password=None).out
         self.take()
-        there = self.expect(0, "plan", "--from", "s.json", password=None, environment=NOWHERE).out
-        self.assertEqual(here, there)
+        self.here_and_there("plan")
 
     def test_an_unreachable_cluster_is_in_it_as_unknown(self):
         broken = self.rig.kubeconfig.read_text().replace(str(self.west.api._address.port), "1")
