@@ -199,9 +199,9 @@ TEST(PrivateKey, TellsAWrongPassphraseFromAThingThatIsNoKey) {
   }
   const auto wrong = PrivateKey::decrypt(pem, base::Secret("wrong"));
   ASSERT_FALSE(wrong);
-  EXPECT_EQ(wrong.error(), (base::Error{.code = base::Code::kInvalidInput,
-                                        .message = "wrong passphrase",
-                                        .hints = {"give the passphrase of this very key"}}));
+  EXPECT_EQ(wrong.error().code, base::Code::kInvalidInput);
+  EXPECT_EQ(wrong.error().message, "wrong passphrase");
+  EXPECT_EQ(wrong.error().hints, (std::vector<std::string>{"give the passphrase of this very key"}));
 }
 
 struct Garbage {
