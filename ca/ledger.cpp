@@ -34,6 +34,7 @@ constexpr std::array kEvents{
     NamedEvent{Event::kRevoked, "revoked"},
     NamedEvent{Event::kUnrevoked, "unrevoked"},
     NamedEvent{Event::kListMade, "list-made"},
+    NamedEvent{Event::kListGiven, "list-given"},
     NamedEvent{Event::kRequested, "requested"},
     NamedEvent{Event::kRequestClosed, "request-closed"},
     NamedEvent{Event::kSubordinated, "subordinated"},
@@ -67,13 +68,24 @@ Result<std::vector<pki::Certificate>> above_from(std::string_view text) {
   return pki::certificates_from_pem(base::as_text(pem));
 }
 
-/// The detail of such a line is the key's name, a blank, and the digest of its file.
+/// The words before and after the first blank.
+std::pair<std::string, std::string> two_words(const std::string& text) {
+  const std::size_t blank = std::min(text.find(' '), text.size());
+  return {text.substr(0, blank), text.substr(std::min(blank + 1, text.size()))};
+}
+
+/// The detail of such a line is the key's name and the digest of its file.
 PendingRequest requested_key(const Action& action) {
-  const std::size_t blank = std::min(action.detail.find(' '), action.detail.size());
-  return {.key_name = action.detail.substr(0, blank),
+  auto [name, digest] = two_words(action.detail);
+  return {.key_name = std::move(name),
           .cluster = action.cluster,
           .since = action.at,
-          .file_digest = action.detail.substr(std::min(blank + 1, action.detail.size()))};
+          .file_digest = std::move(digest)};
+}
+
+/// The fingerprint of the CA, and the list in base64.
+std::pair<std::string, std::string> given_list(const Action& action) {
+  return two_words(action.detail);
 }
 
 Failure<base::Error> corrupt(std::string_view message) {
@@ -209,6 +221,7 @@ Status Ledger::may_append(const Action& action, const pki::Certificate* certific
   if (is_minting(action.event)) return may_mint(action, certificate);
   if (is_delivery(action.event)) return may_deliver(action);
   if (is_about_lists(action.event)) return may_revoke(action);
+  if (action.event == Event::kListGiven) return may_be_given(action);
   if (is_about_requests(action.event)) return may_request(action);
   if (action.event == Event::kSubordinated) return may_subordinate(action);
   const bool planned = std::count(planned_keys_.begin(), planned_keys_.end(), action.detail) != 0;
@@ -259,6 +272,14 @@ Status Ledger::may_deliver(const Action& action) const {
                             action.fingerprint, name_of(entry->state)));
   }
   return {};
+}
+
+Status Ledger::may_be_given(const Action& action) const {
+  const LedgerEntry* root = find(action.fingerprint);
+  const std::string authority = given_list(action).first;
+  const auto is_it = [&authority](const auto& one) { return one.fingerprint() == authority; };
+  if (root != nullptr && std::any_of(root->above.begin(), root->above.end(), is_it)) return {};
+  return fail(Code::kNotFound, fmt::format("'{}' stands above no root of this ledger", authority));
 }
 
 Status Ledger::may_revoke(const Action& action) const {
@@ -323,6 +344,10 @@ void Ledger::append(Action action, const pki::Certificate* certificate) {
     } else {
       entry.newest_list = action.detail;
     }
+  } else if (action.event == Event::kListGiven) {
+    auto [authority, list] = given_list(action);
+    auto& kept = entries_[position_.find(action.fingerprint)->second].lists_above;
+    kept.insert_or_assign(std::move(authority), std::move(list));
   } else if (action.event == Event::kSubordinated) {
     entries_[position_.find(action.fingerprint)->second].above = *above_from(action.detail);
   } else if (action.event == Event::kRequested) {
@@ -357,6 +382,10 @@ void Ledger::mint(const Action& action, const pki::Certificate& certificate) {
 
 std::string above_text(const std::vector<pki::Certificate>& above) {
   return base::to_base64(base::as_bytes(pki::to_pem(above)));
+}
+
+std::string given_text(const pki::Certificate& authority, const base::Bytes& list) {
+  return authority.fingerprint() + " " + base::to_base64(list);
 }
 
 std::string key_name(std::string_view key_id) {

@@ -48,6 +48,7 @@ enum class Event {
   kRevoked,    ///< on every list of its issuer from now on; `detail` is the reason
   kUnrevoked,  ///< no more
   kListMade,   ///< a revocation list of the certificate, its DER in base64 in `detail`
+  kListGiven,  ///< of a CA above the root that it is about; `detail` is `given_text`
   kRequested,  ///< a key waits in the store for a certificate from elsewhere; `detail` is its name
                ///< and the SHA-256 of its file
   kRequestClosed,  ///< it waits no more: imported, or given up
@@ -94,6 +95,9 @@ struct LedgerEntry {
   /// Of a root below another organisation's CA: its own certificate by that CA, then what is above
   /// it, the self-signed one last. Empty for a root that stands by itself.
   std::vector<pki::Certificate> above = {};
+  /// Of the CAs in `above`, by fingerprint, the last list that was given of them, like
+  /// `newest_list`.
+  std::map<std::string, std::string, std::less<>> lists_above = {};
 
   const std::string& fingerprint() const { return certificate.fingerprint(); }
 };
@@ -108,6 +112,9 @@ struct PendingRequest {
 
 /// `above` as the ledger keeps it, in one line.
 std::string above_text(const std::vector<pki::Certificate>& above);
+
+/// How the ledger keeps a list of a CA above a root: the fingerprint of that CA, and the list.
+std::string given_text(const pki::Certificate& authority, const base::Bytes& list);
 
 /// What a key is called, in the ledger and on disk: the first 16 digits of its key id.
 std::string key_name(std::string_view key_id);
@@ -151,6 +158,7 @@ class Ledger {
   base::Status may_mint(const Action& action, const pki::Certificate* certificate) const;
   base::Status may_deliver(const Action& action) const;
   base::Status may_revoke(const Action& action) const;
+  base::Status may_be_given(const Action& action) const;
   base::Status may_request(const Action& action) const;
   base::Status may_subordinate(const Action& action) const;
   /// The entry that signed `certificate`, by name and key identifier; null when there is none.

@@ -40,16 +40,32 @@ bool is_live(const LedgerEntry& entry, Instant at) {
          is_in_force(entry.certificate, at);
 }
 
+/// The list of `authority` that the ledger keeps as `base64`.
+Result<RevocationList> read_kept(const std::string& base64, const Certificate& authority) {
+  const auto der = base::from_base64(base64);
+  auto list = der ? RevocationList::from_der(*der) : Result<RevocationList>(fail(der.error()));
+  if (list) return list;
+  return fail(Code::kCorrupt, fmt::format("the ledger's list of '{}' can no longer be read",
+                                          authority.facts().subject));
+}
+
 Result<std::vector<RevocationList>> lists_made_of(const LedgerEntry& entry) {
   std::vector<RevocationList> lists;
   if (entry.newest_list.empty()) return lists;
-  const auto der = base::from_base64(entry.newest_list);
-  auto list = der ? RevocationList::from_der(*der) : Result<RevocationList>(fail(der.error()));
-  if (!list) {
-    return fail(Code::kCorrupt, fmt::format("the ledger's list of '{}' can no longer be read",
-                                            entry.certificate.facts().subject));
+  MESHTRUST_TRY(RevocationList list, read_kept(entry.newest_list, entry.certificate));
+  lists.push_back(std::move(list));
+  return lists;
+}
+
+/// Those given of the CAs that stand above the root.
+Result<std::vector<RevocationList>> lists_given_above(const LedgerEntry& root) {
+  std::vector<RevocationList> lists;
+  for (const Certificate& authority : root.above) {
+    const auto kept = root.lists_above.find(authority.fingerprint());
+    if (kept == root.lists_above.end()) continue;
+    MESHTRUST_TRY(RevocationList list, read_kept(kept->second, authority));
+    lists.push_back(std::move(list));
   }
-  lists.push_back(*std::move(list));
   return lists;
 }
 
@@ -184,6 +200,9 @@ Result<ListSet> newest_lists(const TrustStore& store) {
     if (!signs) set.authorities.push_back(entry.certificate);
     MESHTRUST_TRY(const auto made, lists_made_of(entry));
     set.lists.insert(signs ? set.lists.begin() : set.lists.end(), made.begin(), made.end());
+    if (!signs) continue;
+    MESHTRUST_TRY(const auto given, lists_given_above(entry));
+    set.lists.insert(set.lists.end(), given.begin(), given.end());
   }
   return set;
 }
@@ -225,6 +244,7 @@ std::pair<std::size_t, std::string> order_of(const RevocationList& list) {
 /// Puts `supplied` into `set`, in place of older ones. What is to be kept in the ledger is
 /// returned.
 Result<std::vector<Action>> take_supplied(const std::vector<RevocationList>& supplied,
+                                          const Root& root,
                                           const std::vector<LedgerEntry>& entries,
                                           ListSet& set,
                                           const Who& who) {
@@ -257,12 +277,18 @@ Result<std::vector<Action>> take_supplied(const std::vector<RevocationList>& sup
     const auto entry = std::find_if(entries.begin(), entries.end(), [&issuer](const auto& one) {
       return one.fingerprint() == issuer->fingerprint();
     });
-    if (entry == entries.end()) continue;
-    kept.push_back({.who = who,
-                    .event = Event::kListMade,
-                    .fingerprint = entry->fingerprint(),
-                    .cluster = entry->cluster,
-                    .detail = base::to_base64(list.der())});
+    if (entry == entries.end()) {
+      kept.push_back({.who = who,
+                      .event = Event::kListGiven,
+                      .fingerprint = root.fingerprint(),
+                      .detail = given_text(*issuer, list.der())});
+    } else {
+      kept.push_back({.who = who,
+                      .event = Event::kListMade,
+                      .fingerprint = entry->fingerprint(),
+                      .cluster = entry->cluster,
+                      .detail = base::to_base64(list.der())});
+    }
   }
   return kept;
 }
@@ -332,7 +358,8 @@ Result<ListSet> make_lists(TrustStore& store,
   // The one before, if any, stands first.
   if (!own->newest_list.empty()) set.lists.erase(set.lists.begin());
   set.lists.insert(set.lists.begin(), list);
-  MESHTRUST_TRY(const std::vector<Action> kept, take_supplied(request.supplied, entries, set, who));
+  MESHTRUST_TRY(const std::vector<Action> kept,
+                take_supplied(request.supplied, *root, entries, set, who));
   MESHTRUST_TRY_DO(refuse_gaps(set, now));
   MESHTRUST_TRY_DO(refuse_surprises(set, entries));
   if (const std::size_t size = pki::to_pem(set.lists).size(); size > kLargestFile) {

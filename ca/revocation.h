@@ -33,7 +33,8 @@ base::Result<LedgerEntry> find_issued(const TrustStore& store,
 
 struct ListRequest {
   base::Seconds lifetime = base::days(90);  ///< of the root's list; the others end with their CA
-  /// Of CAs whose key is elsewhere. Those of CAs that this store signed are kept in its ledger.
+  /// Of CAs whose key is elsewhere: of this store's issue, or above its root. The ledger keeps
+  /// them.
   std::vector<pki::RevocationList> supplied;
 };
 
@@ -46,13 +47,13 @@ struct ListSet {
   const pki::RevocationList& first_to_end() const;
 };
 
-/// The CAs of this store that some chain may hold and of which it knows no list in force, but for
-/// the root, whose list can be made.
+/// The CAs of this store, or above it, that some chain may hold and of which it knows no list in
+/// force, but for the root, whose list can be made.
 base::Result<std::vector<pki::Certificate>> lacking_a_list(const TrustStore& store);
 
 /// The newest list of every CA that some chain of the mesh may hold, as far as this store has made
-/// one: the root's first, then those of intermediates, oldest first; a CA that has ended is left
-/// out. Makes nothing, and says nothing about gaps.
+/// or been given one: the root's first, then those of CAs above it and those of intermediates,
+/// oldest first; a CA that has ended is left out. Makes nothing, and says nothing about gaps.
 base::Result<ListSet> newest_lists(const TrustStore& store);
 
 /// kRefused, naming every CA, when one of `set` is without a list in force: Envoy would refuse its

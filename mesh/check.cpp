@@ -3,6 +3,7 @@
 #include "mesh/check/identity.h"
 #include "mesh/check/installation.h"
 #include "mesh/check/material.h"
+#include "mesh/check/roots.h"
 
 #include <array>
 

@@ -33,6 +33,8 @@ struct CheckSubject {
   bool allow_unsupported = false;  ///< go on with versions that nobody here has tried
   const BaseFiles* files = nullptr;
 
+  /// Whether the trust of this mesh is meshtrust's to make.
+  bool is_managed() const { return mesh.trust.mode == profiles::TrustMode::kManaged; }
   const ClusterObservation* observed(const profiles::Cluster& cluster) const {
     return observation.find(cluster.name);
   }

@@ -74,11 +74,10 @@ std::optional<pki::Verdict> judge_by_lists(const std::vector<pki::Certificate>& 
 
 std::vector<std::string> revoked_at(const StoreFacts& store, base::Instant at) {
   std::vector<std::string> serials;
-  if (!store.root) return serials;
-  const auto root = pki::certificates_from_pem(*store.root);
+  const auto root = root_of(store);
   if (!root) return serials;
   for (const IssuedFacts& issued : store.issued) {
-    const bool is_below = !issued.is_root && issued.issuer == root->front().fingerprint();
+    const bool is_below = !issued.is_root && issued.issuer == root->certificate.fingerprint();
     if (is_below && issued.revoked && issued.not_after >= at) serials.push_back(issued.serial);
   }
   return serials;
@@ -88,17 +87,16 @@ std::string why_next_list(const StoreFacts* store,
                           const profiles::CrlProfile& crl,
                           base::Instant at) {
   const std::string none = "the root has none yet";
-  if (store == nullptr || !store->root) return none;
-  const auto root = pki::certificates_from_pem(*store->root);
+  const auto root = store == nullptr ? std::nullopt : root_of(*store);
   if (!root) return none;
-  const auto list = list_of_root(*store, root->front());
+  const auto list = list_of_root(*store, root->issuer());
   if (!list) return none;
   if (!names_the_revoked(*list, *store, at)) {
     return "since the last one something was revoked or reinstated";
   }
   // A list never outlives its root, however often it is made anew.
   const base::Instant end = list->facts().next_update.value_or(at);
-  const bool is_as_long_as_can_be = end >= root->front().facts().not_after;
+  const bool is_as_long_as_can_be = end >= root->issuer().facts().not_after;
   if (is_as_long_as_can_be || end - at >= crl.lifetime / 2) return {};
   return fmt::format("the last one {} {} ({})", end <= at ? "ended" : "ends",
                      base::format_relative(end, at), base::format_date(end));

@@ -135,6 +135,7 @@ void read(const Json& json, IssuedFacts& issued) {
 Json write(const StoreFacts& store) {
   Json json = {{"declaredSubject", store.declared_subject},
                {"keyIsEncrypted", store.key_is_encrypted},
+               {"above", store.above},
                {"roots", store.roots},
                {"lists", store.lists},
                {"withoutList", store.without_list},
@@ -149,6 +150,7 @@ void read(const Json& json, StoreFacts& store) {
   if (json.contains("root")) store.root = value<std::string>(json, "root");
   store.declared_subject = value<std::string>(json, "declaredSubject");
   store.key_is_encrypted = value<bool>(json, "keyIsEncrypted");
+  store.above = value<std::string>(json, "above");
   store.roots = value<std::vector<std::string>>(json, "roots");
   store.lists = value<std::string>(json, "lists");
   store.without_list = value<std::vector<std::string>>(json, "withoutList");

@@ -84,12 +84,15 @@ struct IssuedFacts {
 /// The trust store without its secrets.
 struct StoreFacts {
   std::optional<std::string> root;  ///< PEM of the root that signs; none before it is minted
-  std::string declared_subject;     ///< as it was asked for
+  /// PEM of what stands above it where another organisation's CA has certified it: that certificate
+  /// of it first, what workloads trust last. Empty for a root that stands by itself.
+  std::string above = {};
+  std::string declared_subject;  ///< as it was asked for
   bool key_is_encrypted = true;
   std::vector<IssuedFacts> issued;
   std::vector<std::string> roots;  ///< PEM of every root ever, oldest first
   /// PEM of the newest revocation list of every CA that may be in use; the root's, where one was
-  /// ever made, comes first.
+  /// ever made, comes first, and those of CAs above it follow.
   std::string lists;
   std::vector<std::string> without_list;  ///< subjects of CAs of which there is none in force
 };

@@ -28,15 +28,18 @@ std::string shown(std::string_view text) {
   return std::string(text);
 }
 
-/// The names of certificates in a PEM text, for a diff that people can read.
+/// By name, for a diff that people can read.
+std::string shown_certificate(const pki::Certificate& certificate) {
+  return fmt::format("{} (sha256 {})", certificate.facts().subject,
+                     base::group_hex(certificate.fingerprint().substr(0, 16)));
+}
+
 std::string shown_certificates(std::string_view pem) {
   const auto certificates = pki::certificates_from_pem(pem);
   if (!certificates) return shown(pem);
   std::vector<std::string> names;
-  for (const auto& certificate : *certificates) {
-    names.push_back(fmt::format("{} (sha256 {})", certificate.facts().subject,
-                                base::group_hex(certificate.fingerprint().substr(0, 16))));
-  }
+  std::transform(certificates->begin(), certificates->end(), std::back_inserter(names),
+                 shown_certificate);
   return base::join(names, "; ");
 }
 
@@ -220,7 +223,7 @@ class TrustPlanner {
                               pki::name_of(profile.key), base::format_duration(profile.lifetime)),
                   fmt::format("+ {}: <secret, made and forgotten during the push>",
                               istio::kCaKeyFile),
-                  fmt::format("+ {}: the intermediate", istio::kCertChainFile),
+                  fmt::format("+ {}: the intermediate{}", istio::kCertChainFile, shown_between()),
                   fmt::format("+ {}: {}", istio::kRootCertFile, shown_root())},
          .action = PushTrust{.namespace_name = system_namespace(),
                              .key = profile.key,
@@ -255,9 +258,26 @@ class TrustPlanner {
          .action = PushLists{.namespace_name = system_namespace()}});
   }
 
+  std::optional<StoreRoot> root() const {
+    const StoreFacts* store = observation_.store.found();
+    return store == nullptr ? std::nullopt : root_of(*store);
+  }
+
   std::string shown_root() const {
-    if (!has_root()) return fmt::format("(known after {})", kRootStep);
-    return shown_certificates(*observation_.store.found()->root);
+    const auto found = root();
+    if (!found) return fmt::format("(known after {})", kRootStep);
+    return shown_certificate(found->anchor());
+  }
+
+  /// Of a root below another organisation's CA what a chain holds above the intermediate.
+  std::string shown_between() const {
+    std::string shown;
+    const auto found = root();
+    if (!found) return shown;
+    for (std::size_t i = 0; i + 1 < found->above.size(); ++i) {
+      shown += "; " + shown_certificate(found->above[i]);
+    }
+    return shown;
   }
 
   void plan_twin(const Cluster& cluster, const ClusterObservation& seen) {

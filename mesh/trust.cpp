@@ -111,6 +111,18 @@ PairVerdict judge_pair(Materials& materials,
 
 }  // namespace
 
+std::optional<StoreRoot> root_of(const StoreFacts& store) {
+  if (!store.root) return std::nullopt;
+  const auto root = pki::certificates_from_pem(*store.root);
+  if (!root) return std::nullopt;
+  StoreRoot found{.certificate = root->front()};
+  if (store.above.empty()) return found;
+  auto above = pki::certificates_from_pem(store.above);
+  if (!above) return std::nullopt;
+  found.above = *std::move(above);
+  return found;
+}
+
 Observed<Material> material_of(const ClusterObservation& cluster) {
   if (const CacertsFacts* cacerts = cluster.cacerts.found()) {
     return Material{.certificates = cacerts->certificates, .source = Source::kCacerts};

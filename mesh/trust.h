@@ -7,10 +7,25 @@
 #include "pki/verify.h"
 #include "profiles/mesh.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace meshtrust::mesh {
+
+/// The root of a store, and what stands above it where another organisation's CA has certified it.
+struct StoreRoot {
+  pki::Certificate certificate;              ///< as it was minted, self-signed
+  std::vector<pki::Certificate> above = {};  ///< see `StoreFacts`
+
+  /// What intermediates are issued by.
+  const pki::Certificate& issuer() const { return above.empty() ? certificate : above.front(); }
+  /// What workloads trust.
+  const pki::Certificate& anchor() const { return above.empty() ? certificate : above.back(); }
+};
+
+/// Nothing while there is none, or none that can be read.
+std::optional<StoreRoot> root_of(const StoreFacts& store);
 
 /// Where the certificates of a cluster were seen.
 enum class Source {

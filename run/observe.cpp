@@ -187,16 +187,7 @@ mesh::ClusterObservation observe_cluster(const profiles::Mesh& mesh,
 
 Observed<mesh::StoreFacts> observe_store(const World& world) {
   const auto store = ca::TrustStore::open(world.environment, world.store);
-  if (store) {
-    const auto root = store->root();
-    if (!root || root->above.empty()) return facts_of(*store);
-    return Observed<mesh::StoreFacts>::unknown(
-        {.code = base::Code::kRefused,
-         .message = "the root of trust store '" + world.store.string() + "' stands below '" +
-                    root->anchor().facts().subject +
-                    "', and rolling such bundles out to clusters is not built",
-         .hints = {"'meshtrust ca issue' makes the files for each cluster"}});
-  }
+  if (store) return facts_of(*store);
   if (store.error().code == base::Code::kNotFound) return Absent{};
   return Observed<mesh::StoreFacts>::unknown(store.error());
 }
@@ -211,6 +202,7 @@ mesh::StoreFacts facts_of(const ca::TrustStore& store) {
   mesh::StoreFacts facts;
   if (const auto root = store.root()) {
     facts.root = root->certificate.pem();
+    facts.above = pki::to_pem(root->above);
     facts.declared_subject = root->declared_subject;
     facts.key_is_encrypted = root->key_is_encrypted;
   }

@@ -94,8 +94,8 @@ class CaImport final : public Command {
       return {};
     }
     session.console().say(
-        "bundles made from now on reach up to that root and trust it; those made before do not: "
-        "make them anew. 'meshtrust apply' does not roll such bundles out yet");
+        "bundles made from now on reach up to that root and trust it; those made before trust the "
+        "store's root itself: 'meshtrust apply' adds no cluster to a mesh that lives on them");
     return {};
   }
 

@@ -26,6 +26,14 @@ std::vector<Certificate> authorities_of(const istio::PublicBundle& bundle) {
   return found;
 }
 
+/// Whether it stands above the store's root, so that its lists are made elsewhere.
+bool is_from_above(const CheckSubject& subject, const Certificate& authority) {
+  const StoreFacts* store = subject.observation.store.found();
+  const auto root = store == nullptr ? std::nullopt : root_of(*store);
+  return root && !root->above.empty() && authority != root->issuer() &&
+         std::find(root->above.begin(), root->above.end(), authority) != root->above.end();
+}
+
 /// The refresh that the mesh file promises did not come.
 void report_late_refresh(const CheckSubject& subject,
                          const std::string& cluster,
@@ -53,7 +61,10 @@ void report_late_refresh(const CheckSubject& subject,
                                 list.facts().issuer, base::format_relative(*end, subject.at),
                                 base::format_date(*end)),
          .evidence = {fmt::format("the mesh file says that it is refreshed by: {}", crl.refresh)},
-         .hints = {"run 'meshtrust apply', and see why nobody did"}});
+         .hints = {is_from_above(subject, *issuer)
+                       ? "give the next one, which that CA makes, to 'meshtrust ca crl --with "
+                         "FILE', then run 'meshtrust apply'"
+                       : "run 'meshtrust apply', and see why nobody did"}});
   }
 }
 
@@ -115,20 +126,16 @@ void report_difference(const CheckSubject& subject,
 /// Nothing can be pushed while a CA is without a list.
 void report_lacking(const CheckSubject& subject, Answer& answer) {
   const StoreFacts* store = subject.observation.store.found();
-  if (store == nullptr) return;
-  for (const std::string& authority : store->without_list) {
-    answer.findings.push_back(
-        {.code = "crl-lacking",
-         .cluster = {},
-         .message =
-             fmt::format("the store issued '{}' and knows no revocation list in force of it: "
-                         "lists without it would cut every workload below off",
-                         authority),
-         .hints = {
-             "'meshtrust ca crl --with FILE' takes the list that whoever has its key has made",
-             "'meshtrust ca revoke FINGERPRINT --unused' notes that nothing uses it any "
-             "more"}});
-  }
+  if (store == nullptr || store->without_list.empty()) return;
+  answer.findings.push_back(
+      {.code = "crl-lacking",
+       .cluster = {},
+       .message = fmt::format("the store knows no revocation list in force of '{}': lists without "
+                              "it would cut every workload below off",
+                              base::join(store->without_list, "', '")),
+       .hints = {"'meshtrust ca crl --with FILE' takes the list that whoever has the key has made",
+                 "of a CA that the store issued and nothing uses any more, 'meshtrust ca revoke "
+                 "FINGERPRINT --unused' notes that"}});
 }
 
 }  // namespace

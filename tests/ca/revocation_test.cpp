@@ -9,6 +9,8 @@ namespace meshtrust::ca {
 namespace {
 
 using base::Code;
+using ::testing::_;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -185,6 +187,52 @@ TEST_F(RevocationTest, RefusesListsThatItDidNotAskFor) {
   EXPECT_THAT(make({.lifetime = base::days(90), .supplied = {list_of(*stranger, *key, {})}}),
               test::FailsWith(Code::kRefused,
                               "a list of 'O=Else,CN=Root' was given, which is no CA of this mesh"));
+}
+
+TEST_F(RevocationTest, KeepsWhatWasGivenOfACaAboveTheRoot) {
+  const auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value();
+  const auto wanted = [this](const std::string& subject) {
+    return pki::CaTemplate{.subject = pki::DistinguishedName::parse(subject).value(),
+                           .not_before = clock.time - base::days(1),
+                           .not_after = clock.time + base::days(3000)};
+  };
+  const auto company = pki::issue_root(wanted("O=Corp,CN=Corp Root"), key, random).value();
+  const auto certified = pki::issue_intermediate(wanted(root.root.certificate.facts().subject),
+                                                 root.signer->public_key(), company, key, random);
+  ASSERT_THAT(
+      note(root.root.certificate, Event::kSubordinated, above_text({certified.value(), company})),
+      test::Succeeds());
+  const auto list_of_company = [&](std::uint64_t number,
+                                   std::vector<pki::RevokedCertificate> revoked) {
+    return pki::issue_list({.this_update = clock.time,
+                            .next_update = clock.time + base::days(100),
+                            .number = number,
+                            .revoked = std::move(revoked)},
+                           company, key)
+        .value();
+  };
+  const auto give = [&](const pki::RevocationList& list) {
+    return make({.lifetime = base::days(90), .supplied = {list}});
+  };
+  EXPECT_THAT(make(),
+              test::FailsWith(Code::kRefused,
+                              "there would be no revocation list in force of 'O=Corp,CN=Corp "
+                              "Root': Envoy would refuse every workload below"));
+  const auto ninth = list_of_company(9, {});
+  EXPECT_THAT(give(ninth), test::Succeeds());
+  const auto again = newest_lists(open());
+  ASSERT_THAT(again, test::Succeeds());
+  EXPECT_THAT(again->lists, ElementsAre(_, ninth));
+  EXPECT_THAT(make(), test::Succeeds()) << "what was given once is kept";
+  EXPECT_THAT(give(list_of_company(8, {})),
+              test::FailsWith(Code::kRefused, HasSubstr("has number 08")));
+  EXPECT_THAT(
+      give(list_of_company(
+          10,
+          {{.serial = certified->facts().serial, .at = clock.time, .reason = "keyCompromise"}})),
+      test::FailsWith(Code::kRefused, HasSubstr("every workload below would be refused")));
+  EXPECT_THAT(note(root.root.certificate, Event::kListGiven, "0123 QUJD"),
+              test::FailsWith(Code::kNotFound, "'0123' stands above no root of this ledger"));
 }
 
 }  // namespace

@@ -144,6 +144,14 @@ const CheckCase kCases[] = {
        s = fresh_scene({"east", "west"});
        s.cluster("west").workload_roots = pem("other-root");
      }},
+    {"live-roots-agree", "cluster-to-add-below-a-company",
+     [](Scene& s) {
+       change_store(
+           s, [](StoreFacts& facts) { facts.above = pem("root-by-company") + pem("company"); });
+       EXPECT_EQ(ask("live-roots-agree", s), "") << "it lives on below the root itself";
+       s.cluster("east").workload_roots = pem("root");
+       s.cluster("west") = bare("west");
+     }},
     {"live-roots-agree", "forbidden", [](Scene& s) { forbid(s.cluster("west").workload_roots); }},
     {"trust-domain-agrees", "in-the-mesh-configuration",
      [](Scene& s) { s.cluster("west").trust_domain = std::string("old.example"); }},

@@ -1,0 +1,204 @@
+#include "mesh/check/roots.h"
+
+#include "istio/names.h"
+#include "mesh/check/material.h"
+#include "mesh/trust.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace meshtrust::mesh {
+namespace {
+
+using base::Error;
+using profiles::Cluster;
+
+/// The store's root, or nothing while there is none.
+std::optional<StoreRoot> store_root(const CheckSubject& subject) {
+  const StoreFacts* store = subject.observation.store.found();
+  return store == nullptr ? std::nullopt : root_of(*store);
+}
+
+/// Whether a change would push an intermediate.
+bool is_any_cacerts_absent(const CheckSubject& subject) {
+  return std::any_of(subject.mesh.clusters.begin(), subject.mesh.clusters.end(),
+                     [&subject](const Cluster& cluster) {
+                       const ClusterObservation* seen = subject.observed(cluster);
+                       return cluster.runs_istiod() && seen != nullptr && seen->cacerts.is_absent();
+                     });
+}
+
+std::string describe_anchor(const StoreRoot& root) {
+  return fmt::format("the store's root {} {}", root.above.empty() ? "is" : "stands below",
+                     describe(root.anchor()));
+}
+
+/// An intermediate that would outlive its root is not minted; that is told before anything is
+/// begun.
+void check_room_for_intermediates(const CheckSubject& subject,
+                                  const std::optional<StoreRoot>& root,
+                                  Answer& answer) {
+  if (subject.purpose != Purpose::kChange || !is_any_cacerts_absent(subject)) return;
+  const auto& trust = subject.mesh.trust;
+  const base::Instant end =
+      root ? root->issuer().facts().not_after : subject.at + trust.root.lifetime;
+  // A run takes a while: what is minted at its end has to fit as well.
+  constexpr base::Seconds kRun = std::chrono::minutes(10);
+  const base::Seconds margin = root ? kRun : base::Seconds{1};
+  if (subject.at + trust.intermediate.lifetime + margin <= end) return;
+  answer.findings.push_back(
+      {.code = "root-ends-too-soon",
+       .cluster = {},
+       .message =
+           fmt::format("the root ends on {}, too soon for an intermediate of {}",
+                       base::format_date(end), base::format_duration(trust.intermediate.lifetime)),
+       .hints = {"write a shorter 'intermediate.lifetime' in the mesh file"},
+       .place = trust.intermediate.place});
+}
+
+/// The roots of a live cluster, and where they were seen.
+struct LiveRoots {
+  std::string what;  ///< "its workloads trust"
+  std::string evidence;
+  std::vector<pki::Certificate> roots = {};
+};
+
+/// Whether what the store issues from now on would be accepted. A mesh that trusts the root itself
+/// goes on without the CA that has certified it, until an intermediate is made below that.
+bool is_root_among(const std::vector<pki::Certificate>& live,
+                   const StoreRoot& root,
+                   bool will_be_issued) {
+  const auto is_there = [&live](const pki::Certificate& one) {
+    return std::find(live.begin(), live.end(), one) != live.end();
+  };
+  return is_there(root.anchor()) || (!will_be_issued && is_there(root.certificate));
+}
+
+/// What an istiod has published; what stands in the way of knowing that is told.
+std::optional<LiveRoots> roots_of_workloads(const CheckSubject& subject,
+                                            const Cluster& cluster,
+                                            const ClusterObservation& seen,
+                                            Answer& answer) {
+  // Where a control plane is hosted for others nobody has its roots: the one of the gateway
+  // beside it, which has a CA of its own, publishes that in every namespace.
+  if (cluster.role == profiles::Role::kExternal) return std::nullopt;
+  if (const Error* why = seen.workload_roots.why_unknown();
+      why != nullptr && subject.purpose == Purpose::kChange && !seen.server.is_unknown()) {
+    answer.unknowns.push_back(with_context(*why, cluster.name));
+  }
+  const std::string* pem = seen.workload_roots.found();
+  if (pem == nullptr) return std::nullopt;
+  const std::string place =
+      fmt::format("ConfigMap '{}/{}'", subject.mesh.istio.system_namespace, istio::kRootConfigMap);
+  auto roots = pki::certificates_from_pem(*pem);
+  if (!roots) {
+    answer.findings.push_back(
+        {.code = "live-root-unreadable",
+         .cluster = cluster.name,
+         .message = fmt::format("the roots that its workloads trust ({}) cannot be read: {}", place,
+                                roots.error().message)});
+    return std::nullopt;
+  }
+  return LiveRoots{.what = "its workloads trust", .evidence = place, .roots = *std::move(roots)};
+}
+
+/// Of a `cacerts` that this store issued.
+std::optional<LiveRoots> roots_in_cacerts(const CheckSubject& subject,
+                                          const Cluster& cluster,
+                                          const ClusterObservation& seen) {
+  const CacertsFacts* cacerts = seen.cacerts.found();
+  if (cacerts == nullptr ||
+      ownership_of(*cacerts, cluster.name, subject.observation.store) != Ownership::kOurs) {
+    return std::nullopt;
+  }
+  // One that cannot be read is told of as such.
+  auto roots = pki::certificates_from_pem(cacerts->certificates.root_cert);
+  if (!roots || roots->empty()) return std::nullopt;
+  return LiveRoots{.what = "its cacerts trusts",
+                   .evidence = fmt::format("{} in secret '{}/{}'", istio::kRootCertFile,
+                                           subject.mesh.istio.system_namespace, istio::kCaSecret),
+                   .roots = *std::move(roots)};
+}
+
+/// What to do about a root that workloads trust and the store does not have. What an istiod that is
+/// gone left behind is nobody's.
+std::vector<std::string> hints_for_live_root(const Cluster& cluster,
+                                             const ClusterObservation& seen) {
+  std::vector<std::string> hints{
+      "a live root is never replaced by apply: workloads that still trust the old one would refuse "
+      "every new certificate"};
+  if (seen.istiod.is_absent() && seen.cacerts.is_absent()) {
+    hints.push_back(fmt::format(
+        "no istiod and no cacerts are there: if nothing else in the cluster is of that mesh, take "
+        "away what it left with 'kubectl --context {} delete configmap -A -l istio.io/config=true'",
+        cluster.context));
+  }
+  return hints;
+}
+
+}  // namespace
+
+void check_root_agrees(const CheckSubject& subject, Answer& answer) {
+  if (!subject.is_managed()) return;
+  if (const Error* why = subject.observation.store.why_unknown()) {
+    answer.unknowns.push_back(*why);
+    return;
+  }
+  const auto root = store_root(subject);
+  check_room_for_intermediates(subject, root, answer);
+  if (!root) return;
+  const auto& wanted = subject.mesh.trust.root;
+  const auto report = [&](std::string_view what, std::string_view live, std::string_view file,
+                          const base::Place& place) {
+    answer.findings.push_back(
+        {.code = "root-differs",
+         .cluster = {},
+         .message = fmt::format("the {} of the store's root is '{}', the mesh file says '{}'", what,
+                                live, file),
+         .evidence = {"the root is " + describe(root->certificate)},
+         .hints =
+             {"write the old value into the mesh file: a live root is never replaced by apply"},
+         .place = place});
+  };
+  const std::string& declared = subject.observation.store.found()->declared_subject;
+  if (declared != wanted.subject.text()) {
+    report("subject", declared, wanted.subject.text(), wanted.subject_place);
+  }
+  const std::string& key = root->certificate.facts().key_type;
+  if (key != pki::name_of(wanted.key)) {
+    report("key", key, pki::name_of(wanted.key), wanted.key_place);
+  }
+  if (const base::Instant end = root->issuer().facts().not_after; end <= subject.at) {
+    answer.findings.push_back(
+        {.code = "root-expired",
+         .cluster = {},
+         .message = fmt::format("the store's root expired on {}", base::format_date(end))});
+  }
+}
+
+void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
+  if (!subject.is_managed()) return;
+  const auto& store = subject.observation.store;
+  if (store.is_unknown() || (subject.purpose == Purpose::kProve && !store.is_found())) return;
+  const auto root = store_root(subject);
+  const bool will_be_issued = subject.purpose == Purpose::kChange && is_any_cacerts_absent(subject);
+  for (const Cluster& cluster : subject.mesh.clusters) {
+    const ClusterObservation* seen = subject.observed(cluster);
+    if (seen == nullptr) continue;
+    for (const auto& live : {roots_of_workloads(subject, cluster, *seen, answer),
+                             roots_in_cacerts(subject, cluster, *seen)}) {
+      if (!live || (root && is_root_among(live->roots, *root, will_be_issued))) continue;
+      answer.findings.push_back(
+          {.code = "live-root-differs",
+           .cluster = cluster.name,
+           .message = fmt::format("{} {}, {}", live->what, describe(live->roots.front()),
+                                  root ? describe_anchor(*root) : "the store has no root yet"),
+           .evidence = {live->evidence},
+           .hints = hints_for_live_root(cluster, *seen)});
+      break;
+    }
+  }
+}
+
+}  // namespace meshtrust::mesh

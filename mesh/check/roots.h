@@ -1,0 +1,12 @@
+#pragma once
+
+#include "mesh/check.h"
+
+// Checks about the root: of the store, of the mesh file, and of live clusters.
+
+namespace meshtrust::mesh {
+
+void check_root_agrees(const CheckSubject& subject, Answer& answer);
+void check_live_roots_agree(const CheckSubject& subject, Answer& answer);
+
+}  // namespace meshtrust::mesh
