@@ -1,8 +1,7 @@
 #include "istio/acceptance.h"
 
-#include "base/bytes.h"
 #include "base/text.h"
-#include "istio/acceptance_lists.h"
+#include "istio/acceptance_parts.h"
 #include "istio/names.h"
 #include "istio/reload.h"
 #include "pki/chain.h"
@@ -19,7 +18,6 @@
 namespace meshtrust::istio {
 namespace {
 
-using base::Instant;
 using pki::Certificate;
 using pki::Severity;
 
@@ -35,9 +33,8 @@ class Judge {
     judge_by_lint();
     judge_key();
     judge_chain();
-    judge_roots();
-    judge_times();
-    judge_lists();
+    add_all(problems_of_roots(question_, parsed()));
+    add_all(problems_of_lists(question_, parsed()));
     judge_workloads();
     judge_reload();
     return std::move(verdict_);
@@ -51,6 +48,9 @@ class Judge {
   void add(BundleProblem problem) {
     if (problem.stops_istiod) verdict_.outcome = LoadOutcome::kRefusesToStart;
     verdict_.problems.push_back(std::move(problem));
+  }
+  void add_all(std::vector<BundleProblem> problems) {
+    std::ranges::for_each(problems, [this](BundleProblem& each) { add(std::move(each)); });
   }
   void report(std::string_view code, std::string message, bool stops = false) {
     add(bundle_problem(code, std::move(message), stops));
@@ -165,8 +165,7 @@ class Judge {
                          parsed().ca_cert.facts().subject));
       refuse_unless_loaded();
     }
-    judge_bridges();
-    judge_path_lengths();
+    add_all(problems_of_chain(question_, parsed()));
     std::vector<Certificate> shown = chain();
     if (shown.empty()) shown.push_back(parsed().ca_cert);
     verdict_.chain_verdicts = judge_path(kCertChainFile, std::move(shown));
@@ -205,104 +204,6 @@ class Judge {
     std::vector<Certificate> path{parsed().ca_cert};
     path.insert(path.end(), chain().begin(), chain().end());
     judge_path(kCaCertFile, std::move(path));
-  }
-
-  void judge_bridges() {
-    for (std::size_t i = 0; i < chain().size(); ++i) {
-      const Certificate& one = chain()[i];
-      if (one.facts().not_after < question_.at && i > 0) {
-        report("chain-holds-expired",
-               fmt::format("{}: '{}' ended on {}", kCertChainFile, one.facts().subject,
-                           base::format_date(one.facts().not_after)));
-      }
-      const bool has_bridge_behind =
-          one.is_self_issued() &&
-          std::any_of(chain().begin() + static_cast<std::ptrdiff_t>(i), chain().end(),
-                      [&one](const Certificate& other) {
-                        return other.facts().subject_der == one.facts().subject_der &&
-                               !other.is_self_issued();
-                      });
-      if (has_bridge_behind) {
-        report("root-before-bridge",
-               fmt::format("{}: the self-signed '{}' stands before its bridge", kCertChainFile,
-                           one.facts().subject));
-      }
-    }
-  }
-
-  /// The signing certificate is judged as the end of a path here, while in use it has workloads
-  /// below it: whether every CA above leaves room for it has to be counted.
-  void judge_path_lengths() {
-    if (chain().empty()) return;
-    constexpr std::ptrdiff_t kMost = 6;
-    const auto between = std::ranges::count_if(
-        chain(), [](const Certificate& one) { return !one.is_self_issued(); });
-    if (between > kMost) {
-      report(
-          "chain-too-long",
-          fmt::format("{}: {} between a workload and the root, wanted at most {}", kCertChainFile,
-                      base::count_of(static_cast<std::size_t>(between), "CA"), kMost));
-    }
-    for (std::size_t above = 1; above < chain().size(); ++above) {
-      check_room(chain()[above], above);
-    }
-    for (const Certificate& root : roots()) {
-      const bool issues = chain().back().facts().issuer_der == root.facts().subject_der;
-      if (issues && chain().back() != root) check_room(root, chain().size());
-    }
-  }
-
-  void check_room(const Certificate& authority, std::size_t authorities_below) {
-    const auto& constraints = authority.facts().basic_constraints;
-    if (!constraints || !constraints->path_length) return;
-    if (*constraints->path_length >= static_cast<int>(authorities_below)) return;
-    report("path-too-long",
-           fmt::format("'{}' allows {} below it, found {}", authority.facts().subject,
-                       base::count_of(static_cast<std::size_t>(*constraints->path_length), "CA"),
-                       authorities_below));
-  }
-
-  void judge_roots() {
-    std::set<std::string_view> names;
-    std::set<std::string> seen;
-    for (const Certificate& root : roots()) {
-      if (!seen.insert(root.fingerprint()).second) continue;  // a repeated root is harmless
-      if (names.insert(base::as_text(root.facts().subject_der)).second) continue;
-      report("equal-root-subjects",
-             fmt::format("{}: several roots are called '{}'", kRootCertFile, root.facts().subject));
-    }
-  }
-
-  void judge_times() {
-    warn_soon(kCaCertFile, parsed().ca_cert);
-    for (const Certificate& root : roots()) {
-      warn_soon(kRootCertFile, root);
-    }
-    const Certificate& last = chain().empty() ? parsed().ca_cert : chain().back();
-    const auto issuer = std::find_if(roots().begin(), roots().end(), [&last](const auto& root) {
-      return last.facts().issuer_der == root.facts().subject_der;
-    });
-    if (issuer == roots().end()) return;
-    if (parsed().ca_cert.facts().not_after > issuer->facts().not_after) {
-      report("outlives-its-root",
-             fmt::format("{} is valid until {}, longer than its root ({})", kCaCertFile,
-                         base::format_date(parsed().ca_cert.facts().not_after),
-                         base::format_date(issuer->facts().not_after)));
-    }
-  }
-
-  void warn_soon(std::string_view file, const Certificate& certificate) {
-    const Instant end = certificate.facts().not_after;
-    if (end <= question_.at || end - question_.at >= question_.warn_before) return;
-    report("expires-soon",
-           fmt::format("{}: '{}' expires {} ({})", file, certificate.facts().subject,
-                       base::format_relative(end, question_.at), base::format_date(end)));
-  }
-
-  void judge_lists() {
-    for (BundleProblem& problem : problems_of_lists(question_, parsed())) {
-      add(std::move(problem));
-    }
   }
 
   /// What the other verifiers say of workloads; told where nothing else has told it already.

@@ -1,6 +1,5 @@
-#include "istio/acceptance_lists.h"
-
 #include "base/text.h"
+#include "istio/acceptance_parts.h"
 #include "istio/lint.h"
 #include "istio/names.h"
 #include "pki/chain.h"

@@ -79,9 +79,10 @@ constexpr std::array kBundleRules = {
          "no two roots have one name", "Envoy, OpenSSL, without key identifiers",
          "Where key identifiers are missing, only chains of the root listed first verify, and the "
          "agent sorts the list, so which one that is is chance. Name roots by their generation."},
-    Rule{"outlives-its-root", kWarning, kBundles, "mesh policy: validity nests in the issuer's",
-         "the signing certificate ends before its root", "",
-         "When the root ends, everything ends, whatever the intermediate says."},
+    Rule{
+        "outlives-its-root", kWarning, kBundles, "mesh policy: validity nests in the issuer's",
+        "the signing certificate ends before every CA above it", "",
+        "When one of those ends, everything below it ends, whatever the signing certificate says."},
     Rule{"crl-not-read", kWarning, kBundles, "istiod: ca-crl.pem",
          "a revocation list is read by this version and form", "",
          "ca-crl.pem is read from 1.27 on, beside ca-cert.pem, and not beside tls.crt. Nothing is "

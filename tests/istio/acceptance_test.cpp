@@ -63,6 +63,10 @@ std::vector<Case> cases() {
       {"no keyCertSign", under("no-cert-sign", "root"), LoadOutcome::kLoads, "key-usage-cert-sign"},
       {"outlives its root", under("outlives-root", "root"), LoadOutcome::kLoads,
        "outlives-its-root"},
+      {"a CA in between ends sooner",
+       {pem("east"), pem("east") + pem("short-bridge"), pem("company")},
+       LoadOutcome::kLoads,
+       "expires-soon outlives-its-root"},
   };
 }
 
