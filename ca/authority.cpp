@@ -5,6 +5,7 @@
 #include "ca/custody.h"
 #include "ca/folder.h"
 #include "ca/subject.h"
+#include "pki/chain.h"
 #include "pki/issue.h"
 #include "pki/issue_list.h"
 
@@ -73,22 +74,24 @@ std::string file_digest_of(const TrustStore& store, const Root& root) {
   return {};
 }
 
-/// The validity of an intermediate, nested in its root's; never shortened to fit.
-Status check_fits(const pki::CertificateFacts& root, Seconds lifetime, Instant now) {
-  if (now < root.not_before || now >= root.not_after) {
+/// The validity of an intermediate, nested in its root's and all above; never shortened to fit.
+Status check_fits(const Root& root, Seconds lifetime, Instant now) {
+  const pki::CertificateFacts& first = pki::first_to_end(root.issuer(), root.above).facts();
+  const std::string name = root.above.empty() ? "the root" : fmt::format("'{}'", first.subject);
+  if (now < root.issuer().facts().not_before || now >= first.not_after) {
     return fail(Code::kRefused,
-                fmt::format("the root is valid from {} to {}, and it is {}",
-                            base::format_rfc3339(root.not_before),
-                            base::format_rfc3339(root.not_after), base::format_rfc3339(now)));
+                fmt::format("{} is valid from {} to {}, and it is {}", name,
+                            base::format_rfc3339(root.issuer().facts().not_before),
+                            base::format_rfc3339(first.not_after), base::format_rfc3339(now)));
   }
-  if (now + lifetime <= root.not_after) return {};
-  const Seconds possible = root.not_after - now;
+  if (now + lifetime <= first.not_after) return {};
+  const Seconds possible = first.not_after - now;
   // Somebody who reads this types the duration some minutes later: whole days, or whole minutes.
   const Seconds unit = possible > base::days(1) ? base::days(1) : Seconds(60);
   return fail(
       Code::kRefused,
-      fmt::format("lifetime '{}' would outlive the root, which ends on {}",
-                  base::format_duration(lifetime), base::format_rfc3339(root.not_after)),
+      fmt::format("lifetime '{}' would outlive {}, which ends on {}",
+                  base::format_duration(lifetime), name, base::format_rfc3339(first.not_after)),
       fmt::format("at most {} is possible", base::format_duration(possible - possible % unit)));
 }
 
@@ -126,7 +129,7 @@ Result<pki::Certificate> issue_below(const TrustStore& store,
   const Environment& environment = store.environment();
   const pki::CertificateFacts& issuer = root.issuer().facts();
   const Instant now = environment.clock.now();
-  MESHTRUST_TRY_DO(check_fits(issuer, child.lifetime, now));
+  MESHTRUST_TRY_DO(check_fits(root, child.lifetime, now));
   MESHTRUST_TRY(
       const pki::DistinguishedName subject,
       intermediate_subject(issuer.subject, child.cluster,
@@ -247,8 +250,7 @@ Result<Intermediate> mint_intermediate(TrustStore& store,
   MESHTRUST_TRY_DO(check_cluster(request.cluster));
   MESHTRUST_TRY_DO(check_lifetime(request.lifetime));
   MESHTRUST_TRY(const Root root, root_of(store));
-  MESHTRUST_TRY_DO(
-      check_fits(root.issuer().facts(), request.lifetime, store.environment().clock.now()));
+  MESHTRUST_TRY_DO(check_fits(root, request.lifetime, store.environment().clock.now()));
   MESHTRUST_TRY(pki::PrivateKey key, pki::PrivateKey::generate(request.key));
   MESHTRUST_TRY(const pki::Certificate certificate, issue_below(store, root, root_key,
                                                                 {.cluster = request.cluster,

@@ -145,6 +145,11 @@ std::optional<Event> event_from_name(std::string_view name) {
   return std::nullopt;
 }
 
+bool LedgerEntry::may_be_in_use(base::Instant at) const {
+  return kind == AuthorityKind::kIntermediate && state != Delivery::kAbandoned &&
+         at <= certificate.facts().not_after;
+}
+
 std::string chain_digest(std::string_view previous, const Action& action) {
   const std::array fields{std::string(previous),
                           std::to_string(action.sequence),
@@ -278,7 +283,10 @@ Status Ledger::may_be_given(const Action& action) const {
   const LedgerEntry* root = find(action.fingerprint);
   const std::string authority = given_list(action).first;
   const auto is_it = [&authority](const auto& one) { return one.fingerprint() == authority; };
-  if (root != nullptr && std::any_of(root->above.begin(), root->above.end(), is_it)) return {};
+  const bool is_above = std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    return std::any_of(entry.above.begin(), entry.above.end(), is_it);
+  });
+  if (root != nullptr && root->kind == AuthorityKind::kRoot && is_above) return {};
   return fail(Code::kNotFound, fmt::format("'{}' stands above no root of this ledger", authority));
 }
 
@@ -366,17 +374,17 @@ void Ledger::append(Action action, const pki::Certificate* certificate) {
 void Ledger::mint(const Action& action, const pki::Certificate& certificate) {
   const bool is_root = action.event == Event::kRootMinted;
   position_.emplace(action.fingerprint, entries_.size());
-  entries_.push_back(
-      LedgerEntry{.certificate = certificate,
-                  .kind = is_root ? AuthorityKind::kRoot : AuthorityKind::kIntermediate,
-                  .cluster = action.cluster,
-                  .issuer = is_root ? action.fingerprint : issuer_of(certificate)->fingerprint(),
-                  .minted_at = action.at,
-                  .state = Delivery::kMinted,
-                  .state_since = action.at,
-                  .revoked = {},
-                  .newest_list = is_root ? std::string() : action.detail,
-                  .above = {}});
+  entries_.push_back(LedgerEntry{
+      .certificate = certificate,
+      .kind = is_root ? AuthorityKind::kRoot : AuthorityKind::kIntermediate,
+      .cluster = action.cluster,
+      .issuer = is_root ? action.fingerprint : issuer_of(certificate)->fingerprint(),
+      .minted_at = action.at,
+      .state = Delivery::kMinted,
+      .state_since = action.at,
+      .revoked = {},
+      .newest_list = is_root ? std::string() : action.detail,
+      .above = is_root ? std::vector<pki::Certificate>() : issuer_of(certificate)->above});
   if (is_root) std::erase(planned_keys_, key_name(certificate));
 }
 

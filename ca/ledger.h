@@ -48,7 +48,7 @@ enum class Event {
   kRevoked,    ///< on every list of its issuer from now on; `detail` is the reason
   kUnrevoked,  ///< no more
   kListMade,   ///< a revocation list of the certificate, its DER in base64 in `detail`
-  kListGiven,  ///< of a CA above the root that it is about; `detail` is `given_text`
+  kListGiven,  ///< of a CA that stands above the root, or did; `detail` is `given_text`
   kRequested,  ///< a key waits in the store for a certificate from elsewhere; `detail` is its name
                ///< and the SHA-256 of its file
   kRequestClosed,  ///< it waits no more: imported, or given up
@@ -93,13 +93,16 @@ struct LedgerEntry {
   std::optional<Revocation> revoked = {};
   std::string newest_list = {};  ///< DER of the last list made of this CA, in base64; or empty
   /// Of a root below another organisation's CA: its own certificate by that CA, then what is above
-  /// it, the self-signed one last. Empty for a root that stands by itself.
+  /// it, the self-signed one last. Empty for a root that stands by itself. Of an intermediate what
+  /// stood above its root when it was minted, which is what its cluster presents and trusts.
   std::vector<pki::Certificate> above = {};
-  /// Of the CAs in `above`, by fingerprint, the last list that was given of them, like
-  /// `newest_list`.
+  /// Of a root: the last list that was given of CAs that stand above it or did, by fingerprint of
+  /// the CA, like `newest_list`.
   std::map<std::string, std::string, std::less<>> lists_above = {};
 
   const std::string& fingerprint() const { return certificate.fingerprint(); }
+  /// Whether it is an intermediate that some chain may still hold.
+  bool may_be_in_use(base::Instant at) const;
 };
 
 /// A key that waits in the store until somebody elsewhere has signed its request.

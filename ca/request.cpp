@@ -1,5 +1,6 @@
 #include "ca/request.h"
 
+#include "base/encoding.h"
 #include "base/text.h"
 #include "ca/custody.h"
 #include "ca/folder.h"
@@ -10,9 +11,11 @@
 #include "pki/verify.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 namespace meshtrust::ca {
 namespace {
@@ -131,17 +134,63 @@ Status check_may_sign_authorities(const Root& root, const Certificate& certified
   return {};
 }
 
+/// Whether every CA above leaves room for the root, and for the CA of a cluster below that.
+Status check_room_above(const Path& path) {
+  std::vector<Certificate> above = path.chain;
+  above.push_back(path.roots.front());
+  for (std::size_t i = 1; i < above.size(); ++i) {
+    const auto& constraints = above[i].facts().basic_constraints;
+    const std::size_t wanted = i + 1;
+    if (!constraints || !constraints->path_length) continue;
+    if (static_cast<std::size_t>(*constraints->path_length) >= wanted) continue;
+    return fail(
+        Code::kRefused,
+        fmt::format(
+            "'{}' allows {} below it, wanted {} for the CAs of clusters", above[i].facts().subject,
+            base::count_of(static_cast<std::size_t>(*constraints->path_length), "CA"), wanted),
+        "have the root certified by a CA with a longer path length, or without one");
+  }
+  return {};
+}
+
+/// What was made for clusters has told their workloads what to trust, and nobody here can tell them
+/// of something else.
+Status refuse_another_anchor(const TrustStore& store,
+                             const Root& root,
+                             const Certificate& anchor,
+                             base::Instant at) {
+  std::set<std::string> clusters;
+  for (const LedgerEntry& entry : store.issued()) {
+    if (!entry.may_be_in_use(at) || entry.issuer != root.fingerprint()) continue;
+    const Certificate& trusted = entry.above.empty() ? root.certificate : entry.above.back();
+    if (trusted != anchor) clusters.insert(entry.cluster);
+  }
+  if (clusters.empty()) return {};
+  return fail(base::Error{
+      .code = Code::kRefused,
+      .message =
+          fmt::format("what was made for '{}' trusts '{}', and would refuse what is made "
+                      "below '{}' (sha256 {})",
+                      fmt::join(clusters, "', '"), root.anchor().facts().subject,
+                      anchor.facts().subject, base::group_hex(anchor.fingerprint().substr(0, 16))),
+      .hints = {"have the root of a new store certified, before the first cluster gets its CA",
+                "where nothing uses them, 'meshtrust ca revoke FINGERPRINT --unused' notes that"}});
+}
+
 Status refuse_unsound(const Path& path, base::Instant at) {
   const Certificate& own = path.chain.front();
-  const Certificate& issuer = path.chain.size() > 1 ? path.chain[1] : path.roots.front();
-  for (const pki::LintFinding& finding : pki::lint({.certificate = own,
-                                         .role = pki::LintRole::kIntermediate,
-                                         .issuer = &issuer,
-                                         .at = at})) {
-    if (finding.severity != pki::Severity::kError) continue;
-    return fail(Code::kRefused,
-                fmt::format("'{}' is no CA for a mesh: {} ({}, {})", own.facts().subject,
-                            finding.message, finding.rule, finding.source));
+  for (std::size_t i = 0; i < path.chain.size(); ++i) {
+    const Certificate& one = path.chain[i];
+    const Certificate& issuer = i + 1 < path.chain.size() ? path.chain[i + 1] : path.roots.front();
+    for (const pki::LintFinding& finding : pki::lint({.certificate = one,
+                                           .role = pki::LintRole::kIntermediate,
+                                           .issuer = &issuer,
+                                           .at = at})) {
+      if (finding.severity != pki::Severity::kError) continue;
+      return fail(Code::kRefused,
+                  fmt::format("'{}' is no CA for a mesh: {} ({}, {})", one.facts().subject,
+                              finding.message, finding.rule, finding.source));
+    }
   }
   for (const pki::Verdict& verdict :
        pki::judge({.chain = path.chain, .roots = path.roots, .at = at})) {
@@ -225,6 +274,8 @@ Result<Root> subordinate_root(TrustStore& store,
   MESHTRUST_TRY_DO(check_may_sign_authorities(*root, *certified));
   MESHTRUST_TRY(Path path, path_of(*certified, papers));
   MESHTRUST_TRY_DO(refuse_unsound(path, at));
+  MESHTRUST_TRY_DO(check_room_above(path));
+  MESHTRUST_TRY_DO(refuse_another_anchor(store, *root, path.roots.front(), at));
   std::vector<Certificate> above = std::move(path.chain);
   above.insert(above.end(), path.roots.begin(), path.roots.end());
   if (above == root->above) return *root;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <tuple>
 
 namespace meshtrust::ca {
 namespace {
@@ -27,12 +28,6 @@ constexpr std::size_t kLargestFile = 900U << 10U;
 
 bool is_in_force(const Certificate& certificate, Instant at) {
   return certificate.facts().not_before <= at && at <= certificate.facts().not_after;
-}
-
-/// Whether some chain may still hold it.
-bool may_be_in_use(const LedgerEntry& entry, Instant at) {
-  return entry.kind == AuthorityKind::kIntermediate && entry.state != Delivery::kAbandoned &&
-         at <= entry.certificate.facts().not_after;
 }
 
 bool is_live(const LedgerEntry& entry, Instant at) {
@@ -57,16 +52,49 @@ Result<std::vector<RevocationList>> lists_made_of(const LedgerEntry& entry) {
   return lists;
 }
 
-/// Those given of the CAs that stand above the root.
-Result<std::vector<RevocationList>> lists_given_above(const LedgerEntry& root) {
+/// Which of two lists of one CA is the newer: the longer number, then the larger, then the date,
+/// for a CA that numbers its lists in no way.
+std::tuple<std::size_t, std::string, Instant> age_of(const RevocationList& list) {
+  const std::string digits = list.facts().number.value_or("");
+  return {digits.size(), digits, list.facts().this_update};
+}
+
+/// The newest that was given of each of `authorities`, of which one may have several certificates.
+Result<std::vector<RevocationList>> lists_given(const LedgerEntry& root,
+                                                const std::vector<Certificate>& authorities) {
   std::vector<RevocationList> lists;
-  for (const Certificate& authority : root.above) {
-    const auto kept = root.lists_above.find(authority.fingerprint());
-    if (kept == root.lists_above.end()) continue;
-    MESHTRUST_TRY(RevocationList list, read_kept(kept->second, authority));
-    lists.push_back(std::move(list));
+  for (const auto& [fingerprint, base64] : root.lists_above) {
+    MESHTRUST_TRY(RevocationList list, read_kept(base64, root.certificate));
+    const auto issuer = std::find_if(authorities.begin(), authorities.end(),
+                                     [&list](const Certificate& one) { return list.is_of(one); });
+    if (issuer == authorities.end()) continue;
+    const auto other = std::find_if(lists.begin(), lists.end(),
+                                    [&issuer](const auto& one) { return one.is_of(*issuer); });
+    if (other == lists.end()) {
+      lists.push_back(std::move(list));
+    } else if (age_of(*other) < age_of(list)) {
+      *other = std::move(list);
+    }
   }
   return lists;
+}
+
+/// What stands above the root, and what stood there when a CA was minted that may be in use.
+std::vector<Certificate> authorities_above(const Root& root,
+                                           const std::vector<LedgerEntry>& entries,
+                                           Instant at) {
+  std::vector<Certificate> found;
+  const auto take = [&](const std::vector<Certificate>& above) {
+    for (std::size_t i = 1; i < above.size(); ++i) {  // the first is the root's own
+      const bool is_known = std::find(found.begin(), found.end(), above[i]) != found.end();
+      if (!is_known && at <= above[i].facts().not_after) found.push_back(above[i]);
+    }
+  };
+  take(root.above);
+  for (const LedgerEntry& entry : entries) {
+    if (entry.may_be_in_use(at)) take(entry.above);
+  }
+  return found;
 }
 
 /// One more than the number of the last list of the root; 1 for the first.
@@ -107,7 +135,7 @@ std::vector<std::string> revocation_reasons() {
 }
 
 bool is_last_of_its_cluster(const TrustStore& store, const LedgerEntry& entry, Instant at) {
-  if (!may_be_in_use(entry, at)) return false;
+  if (!entry.may_be_in_use(at)) return false;
   const auto all = store.issued();
   return std::none_of(all.begin(), all.end(), [&](const LedgerEntry& other) {
     return other.cluster == entry.cluster && other.fingerprint() != entry.fingerprint() &&
@@ -190,19 +218,18 @@ Result<ListSet> newest_lists(const TrustStore& store) {
   const auto root = store.root();
   if (!root) return set;
   const Instant now = store.environment().clock.now();
-  set.authorities.push_back(root->issuer());
-  if (!root->above.empty()) {
-    set.authorities.insert(set.authorities.end(), root->above.begin() + 1, root->above.end());
-  }
-  for (const LedgerEntry& entry : store.issued()) {
-    const bool signs = entry.fingerprint() == root->fingerprint();
-    if (!signs && !may_be_in_use(entry, now)) continue;
-    if (!signs) set.authorities.push_back(entry.certificate);
+  const std::vector<LedgerEntry> entries = store.issued();
+  set.authorities = authorities_above(*root, entries, now);
+  set.authorities.insert(set.authorities.begin(), root->issuer());
+  const LedgerEntry own = *store.find(root->fingerprint());
+  MESHTRUST_TRY(set.lists, lists_made_of(own));
+  MESHTRUST_TRY(const auto given, lists_given(own, set.authorities));
+  set.lists.insert(set.lists.end(), given.begin(), given.end());
+  for (const LedgerEntry& entry : entries) {
+    if (!entry.may_be_in_use(now)) continue;
+    set.authorities.push_back(entry.certificate);
     MESHTRUST_TRY(const auto made, lists_made_of(entry));
-    set.lists.insert(signs ? set.lists.begin() : set.lists.end(), made.begin(), made.end());
-    if (!signs) continue;
-    MESHTRUST_TRY(const auto given, lists_given_above(entry));
-    set.lists.insert(set.lists.end(), given.begin(), given.end());
+    set.lists.insert(set.lists.end(), made.begin(), made.end());
   }
   return set;
 }
@@ -235,12 +262,6 @@ Result<std::vector<Certificate>> lacking_a_list(const TrustStore& store) {
 
 namespace {
 
-/// The number of a list, longer ones being larger.
-std::pair<std::size_t, std::string> order_of(const RevocationList& list) {
-  const std::string digits = list.facts().number.value_or("");
-  return {digits.size(), digits};
-}
-
 /// Puts `supplied` into `set`, in place of older ones. What is to be kept in the ledger is
 /// returned.
 Result<std::vector<Action>> take_supplied(const std::vector<RevocationList>& supplied,
@@ -263,14 +284,15 @@ Result<std::vector<Action>> take_supplied(const std::vector<RevocationList>& sup
     }
     const auto known = std::find_if(set.lists.begin(), set.lists.end(),
                                     [&issuer](const auto& one) { return one.is_of(*issuer); });
-    if (known != set.lists.end() && order_of(*known) >= order_of(list)) {
+    if (known != set.lists.end() && age_of(*known) >= age_of(list)) {
       if (*known == list) continue;
       return fail(
           Code::kRefused,
           fmt::format("the list of '{}' that was given has number {}, and there is one with "
                       "number {}",
                       list.facts().issuer, list.facts().number.value_or("none"),
-                      known->facts().number.value_or("none")));
+                      known->facts().number.value_or("none")),
+          "ask whoever made it for the newest one");
     }
     if (known != set.lists.end()) set.lists.erase(known);
     set.lists.push_back(list);
@@ -373,7 +395,7 @@ Result<ListSet> make_lists(TrustStore& store,
                                              .event = Event::kListMade,
                                              .fingerprint = root->fingerprint(),
                                              .detail = base::to_base64(list.der())}));
-  return set;
+  return newest_lists(store);
 }
 
 }  // namespace meshtrust::ca

@@ -60,6 +60,15 @@ const Certificate* find_issuer(const Certificate& certificate,
   return found == candidates.end() ? nullptr : &*found;
 }
 
+const Certificate& first_to_end(const Certificate& certificate,
+                                std::span<const Certificate> above) {
+  const Certificate* first = &certificate;
+  for (const Certificate& one : above) {
+    if (one.facts().not_after < first->facts().not_after) first = &one;
+  }
+  return *first;
+}
+
 bool is_for_key(const Certificate& certificate, const Signer& key) {
   return certificate.facts().key_id == key_id(key.public_key());
 }

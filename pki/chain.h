@@ -17,6 +17,9 @@ base::Status check_order(std::span<const Certificate> chain);
 const Certificate* find_issuer(const Certificate& certificate,
                                std::span<const Certificate> candidates);
 
+/// Of `certificate` and what is above it the one that ends first; where several do, the lowest.
+const Certificate& first_to_end(const Certificate& certificate, std::span<const Certificate> above);
+
 /// Whether `certificate` is for the key that `key` signs with.
 bool is_for_key(const Certificate& certificate, const Signer& key);
 /// The same of the clear-text key that a PEM text begins with; an error as from `public_key_of`

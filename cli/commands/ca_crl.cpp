@@ -1,3 +1,4 @@
+#include "base/bytes.h"
 #include "base/text.h"
 #include "ca/revocation.h"
 #include "cli/commands/ca.h"
@@ -26,7 +27,8 @@ class CaCrl final : public Command {
     app.add_option("--out", out_, "folder for ca-crl.pem (default: print it)")->option_text("DIR");
     app.add_option("--lifetime", lifetime_, "of the root's list (default 90d)")
         ->option_text("TIME");
-    app.add_option("--with", with_, "lists of CAs whose key is elsewhere (PEM)")
+    app.add_option("--with", with_,
+                   "lists of CAs whose key is elsewhere (PEM or DER); they are kept")
         ->option_text("FILE...");
     passphrase_.declare_source(app, "the root key");
   }
@@ -42,7 +44,7 @@ class CaCrl final : public Command {
     MESHTRUST_TRY(request.lifetime, parse_lifetime(lifetime_));
     for (const std::string& file : with_) {
       MESHTRUST_TRY(const std::string pem, session.around.files.read(file, 1U << 20U));
-      auto lists = pki::revocation_lists_from_pem(pem);
+      auto lists = read_lists(pem);
       if (!lists) return base::fail(with_context(std::move(lists).error(), file));
       if (lists->empty()) {
         return base::fail(Code::kInvalidInput, fmt::format("{}: found no revocation list", file));
@@ -62,6 +64,14 @@ class CaCrl final : public Command {
     }
     tell(session, set, pem);
     return {};
+  }
+
+  /// CAs publish theirs in DER, which begins with a sequence.
+  static base::Result<std::vector<pki::RevocationList>> read_lists(const std::string& content) {
+    const bool is_pem = content.find("-----BEGIN ") != std::string::npos;
+    if (is_pem || !content.starts_with('0')) return pki::revocation_lists_from_pem(content);
+    MESHTRUST_TRY(pki::RevocationList list, pki::RevocationList::from_der(base::as_bytes(content)));
+    return std::vector{std::move(list)};
   }
 
   fs::path file() const { return fs::path(out_) / istio::kCaCrlFile; }
@@ -122,22 +132,24 @@ class CaCrl final : public Command {
 }  // namespace
 
 CommandEntry ca_crl_command() {
-  return {.name = "ca crl",
-          .group = kCaGroup,
-          .summary = "make ca-crl.pem for all clusters of a mesh",
-          .details =
-              "Makes a new list of the root, its number growing, and puts beside it one of every "
-              "intermediate that some chain may hold: Envoy looks up each CA of a chain, the root "
-              "too, and refuses the connection where a list is missing or has ended. Those of "
-              "intermediates are empty, were made when the intermediate was minted, and end with "
-              "it; a CA whose key is elsewhere needs its list given with --with. A set that would "
-              "be an outage is refused.",
-          .examples = {{"For all clusters", "meshtrust ca crl --store shop.trust --out lists"},
-                       {"With the list of a CA made elsewhere",
-                        "meshtrust ca crl --out lists --with site.crl.pem"},
-                       {"Look at it", "meshtrust inspect lists/ca-crl.pem"}},
-          .files = {kStoreFile, "DIR  ca-crl.pem, replaced"},
-          .make = make_command<CaCrl>};
+  return {
+      .name = "ca crl",
+      .group = kCaGroup,
+      .summary = "make ca-crl.pem for all clusters of a mesh",
+      .details =
+          "Makes a new list of the root, its number growing, and puts beside it one of every "
+          "intermediate that some chain may hold: Envoy looks up each CA of a chain, the root "
+          "too, and refuses the connection where a list is missing or has ended. Those of "
+          "intermediates are empty, were made when the intermediate was minted, and end with "
+          "it; a CA whose key is elsewhere, at a site or above the root, needs its list given with "
+          "--with, which the store then keeps until there is a newer one. A set that would be "
+          "an outage is refused.",
+      .examples = {{"For all clusters", "meshtrust ca crl --store shop.trust --out lists"},
+                   {"With the list of a CA made elsewhere",
+                    "meshtrust ca crl --out lists --with site.crl.pem"},
+                   {"Look at it", "meshtrust inspect lists/ca-crl.pem"}},
+      .files = {kStoreFile, "DIR  ca-crl.pem, replaced"},
+      .make = make_command<CaCrl>};
 }
 
 }  // namespace meshtrust::cli

@@ -72,6 +72,7 @@ class CaImport final : public Command {
                          const std::vector<pki::Certificate>& papers) const {
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
     const std::size_t lines = store.log().size();
+    MESHTRUST_TRY(const ca::Root before, ca::root_of(store));
     MESHTRUST_TRY(const ca::Root root,
                   ca::subordinate_root(store, lock, papers, session.now(), session.who()));
     const auto& facts = root.issuer().facts();
@@ -94,8 +95,10 @@ class CaImport final : public Command {
       return {};
     }
     session.console().say(
-        "bundles made from now on reach up to that root and trust it; those made before trust the "
-        "store's root itself: 'meshtrust apply' adds no cluster to a mesh that lives on them");
+        before.above.empty()
+            ? "what is made for clusters from now on reaches up to that root and trusts it"
+            : "what is made for clusters from now on has the new certificates in its chain; what "
+              "was made before keeps the old ones until it is replaced");
     return {};
   }
 

@@ -3,6 +3,7 @@
 #include "cli/commands/ca.h"
 #include "cli/commands/commands.h"
 #include "cli/proof.h"
+#include "pki/chain.h"
 #include "pki/revocation_list.h"
 
 #include <CLI/App.hpp>
@@ -52,6 +53,7 @@ class CaShow final : public Command {
                        {"notAfter", base::format_rfc3339(facts.not_after)},
                        {"intermediates", intermediates},
                        {"below", root.above.empty() ? "" : facts_above(root).issuer},
+                       {"trusts", root.anchor().fingerprint()},
                        {"undelivered", store.undelivered().size()}};
     std::string list_text;
     if (list) {
@@ -90,8 +92,12 @@ class CaShow final : public Command {
 
   static std::string below_text(const Session& session, const ca::Root& root) {
     if (root.above.empty()) return "";
-    return fmt::format("below:    {}, until {}\n", base::printable(facts_above(root).issuer),
-                       expiry_text(facts_above(root).not_after, session.now()));
+    const auto& first = pki::first_to_end(root.issuer(), root.above).facts();
+    const auto& anchor = root.anchor().facts();
+    return fmt::format("below:    {}, until {}\ntrusts:   {} (sha256 {})\n",
+                       base::printable(facts_above(root).issuer),
+                       expiry_text(first.not_after, session.now()), base::printable(anchor.subject),
+                       base::group_hex(anchor.fingerprint));
   }
 
   std::string store_{kDefaultStore};

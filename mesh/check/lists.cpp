@@ -26,12 +26,15 @@ std::vector<Certificate> authorities_of(const istio::PublicBundle& bundle) {
   return found;
 }
 
-/// Whether it stands above the store's root, so that its lists are made elsewhere.
+/// Whether it is the list of a CA that this store neither is nor issued, so that it is made
+/// elsewhere.
 bool is_from_above(const CheckSubject& subject, const Certificate& authority) {
   const StoreFacts* store = subject.observation.store.found();
   const auto root = store == nullptr ? std::nullopt : root_of(*store);
-  return root && !root->above.empty() && authority != root->issuer() &&
-         std::find(root->above.begin(), root->above.end(), authority) != root->above.end();
+  if (!root || root->above.empty()) return false;
+  const auto& own = root->certificate.facts();
+  const bool is_root = authority.facts().subject_der == own.subject_der;
+  return !is_root && authority.facts().issuer_der != own.subject_der;
 }
 
 /// The refresh that the mesh file promises did not come.
@@ -53,18 +56,28 @@ void report_late_refresh(const CheckSubject& subject,
     const base::Seconds left = *end - subject.at;
     // What is nearly over is reported as such by the bundle's own judgement.
     if (left < pki::kListExpiryWarning || left >= crl.lifetime / kLate) continue;
-    answer.findings.push_back(
-        {.code = "crl-refresh-late",
-         .severity = Severity::kWarning,
-         .cluster = cluster,
-         .message = fmt::format("the list of '{}' ends {} ({}), and then every connection fails",
-                                list.facts().issuer, base::format_relative(*end, subject.at),
-                                base::format_date(*end)),
-         .evidence = {fmt::format("the mesh file says that it is refreshed by: {}", crl.refresh)},
-         .hints = {is_from_above(subject, *issuer)
-                       ? "give the next one, which that CA makes, to 'meshtrust ca crl --with "
-                         "FILE', then run 'meshtrust apply'"
-                       : "run 'meshtrust apply', and see why nobody did"}});
+    const bool is_given = is_from_above(subject, *issuer);
+    // Those that are made here are about to be.
+    if (subject.purpose == Purpose::kChange && !is_given) continue;
+    Finding finding{
+        .code = "crl-refresh-late",
+        .severity = Severity::kWarning,
+        .cluster = cluster,
+        .message = fmt::format("the list of '{}' ends {} ({}), and then every connection fails",
+                               list.facts().issuer, base::format_relative(*end, subject.at),
+                               base::format_date(*end)),
+        .evidence = {},
+        .hints = {}};
+    if (is_given) {
+      finding.hints.emplace_back(
+          "give the next one, which that CA makes, to 'meshtrust ca crl --with FILE', then run "
+          "'meshtrust apply'");
+    } else {
+      finding.evidence.push_back(
+          fmt::format("the mesh file says that it is refreshed by: {}", crl.refresh));
+      finding.hints.emplace_back("run 'meshtrust apply', and see why nobody did");
+    }
+    answer.findings.push_back(std::move(finding));
   }
 }
 
@@ -153,8 +166,8 @@ void check_revocation_lists(const CheckSubject& subject, Answer& answer) {
       continue;
     }
     report_revoked(subject, cluster.name, bundle, answer);
-    if (subject.purpose == Purpose::kChange) continue;  // which replaces the lists
     report_late_refresh(subject, cluster.name, bundle, answer);
+    if (subject.purpose == Purpose::kChange) continue;  // which replaces the lists
     report_difference(subject, cluster.name, bundle, answer);
   }
 }

@@ -3,6 +3,7 @@
 #include "istio/names.h"
 #include "mesh/check/material.h"
 #include "mesh/trust.h"
+#include "pki/chain.h"
 
 #include <fmt/format.h>
 
@@ -29,6 +30,22 @@ bool is_any_cacerts_absent(const CheckSubject& subject) {
                      });
 }
 
+/// The root, or what stands above it, that ends first; and what to call it.
+struct FirstEnd {
+  base::Instant at;
+  std::string name = "the store's root";
+};
+
+FirstEnd first_end_of(const StoreRoot& root) {
+  const pki::CertificateFacts& first = pki::first_to_end(root.issuer(), root.above).facts();
+  if (root.above.empty()) return {.at = first.not_after};
+  return {.at = first.not_after,
+          .name = fmt::format("'{}' (by '{}')", first.subject, first.issuer)};
+}
+
+constexpr const char* kHowToRenew =
+    "have it renewed ('meshtrust ca request --root' for the root), then 'meshtrust ca import'";
+
 std::string describe_anchor(const StoreRoot& root) {
   return fmt::format("the store's root {} {}", root.above.empty() ? "is" : "stands below",
                      describe(root.anchor()));
@@ -41,18 +58,18 @@ void check_room_for_intermediates(const CheckSubject& subject,
                                   Answer& answer) {
   if (subject.purpose != Purpose::kChange || !is_any_cacerts_absent(subject)) return;
   const auto& trust = subject.mesh.trust;
-  const base::Instant end =
-      root ? root->issuer().facts().not_after : subject.at + trust.root.lifetime;
+  const FirstEnd end = root ? first_end_of(*root)
+                            : FirstEnd{.at = subject.at + trust.root.lifetime, .name = "the root"};
   // A run takes a while: what is minted at its end has to fit as well.
   constexpr base::Seconds kRun = std::chrono::minutes(10);
   const base::Seconds margin = root ? kRun : base::Seconds{1};
-  if (subject.at + trust.intermediate.lifetime + margin <= end) return;
+  if (subject.at + trust.intermediate.lifetime + margin <= end.at) return;
   answer.findings.push_back(
       {.code = "root-ends-too-soon",
        .cluster = {},
-       .message =
-           fmt::format("the root ends on {}, too soon for an intermediate of {}",
-                       base::format_date(end), base::format_duration(trust.intermediate.lifetime)),
+       .message = fmt::format("{} ends on {}, too soon for an intermediate of {}", end.name,
+                              base::format_date(end.at),
+                              base::format_duration(trust.intermediate.lifetime)),
        .hints = {"write a shorter 'intermediate.lifetime' in the mesh file"},
        .place = trust.intermediate.place});
 }
@@ -63,17 +80,6 @@ struct LiveRoots {
   std::string evidence;
   std::vector<pki::Certificate> roots = {};
 };
-
-/// Whether what the store issues from now on would be accepted. A mesh that trusts the root itself
-/// goes on without the CA that has certified it, until an intermediate is made below that.
-bool is_root_among(const std::vector<pki::Certificate>& live,
-                   const StoreRoot& root,
-                   bool will_be_issued) {
-  const auto is_there = [&live](const pki::Certificate& one) {
-    return std::find(live.begin(), live.end(), one) != live.end();
-  };
-  return is_there(root.anchor()) || (!will_be_issued && is_there(root.certificate));
-}
 
 /// What an istiod has published; what stands in the way of knowing that is told.
 std::optional<LiveRoots> roots_of_workloads(const CheckSubject& subject,
@@ -169,11 +175,13 @@ void check_root_agrees(const CheckSubject& subject, Answer& answer) {
   if (key != pki::name_of(wanted.key)) {
     report("key", key, pki::name_of(wanted.key), wanted.key_place);
   }
-  if (const base::Instant end = root->issuer().facts().not_after; end <= subject.at) {
-    answer.findings.push_back(
-        {.code = "root-expired",
-         .cluster = {},
-         .message = fmt::format("the store's root expired on {}", base::format_date(end))});
+  if (const FirstEnd end = first_end_of(*root); end.at <= subject.at) {
+    Finding finding{
+        .code = "root-expired",
+        .cluster = {},
+        .message = fmt::format("{} expired on {}", end.name, base::format_date(end.at))};
+    if (!root->above.empty()) finding.hints.emplace_back(kHowToRenew);
+    answer.findings.push_back(std::move(finding));
   }
 }
 
@@ -182,13 +190,14 @@ void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
   const auto& store = subject.observation.store;
   if (store.is_unknown() || (subject.purpose == Purpose::kProve && !store.is_found())) return;
   const auto root = store_root(subject);
-  const bool will_be_issued = subject.purpose == Purpose::kChange && is_any_cacerts_absent(subject);
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr) continue;
     for (const auto& live : {roots_of_workloads(subject, cluster, *seen, answer),
                              roots_in_cacerts(subject, cluster, *seen)}) {
-      if (!live || (root && is_root_among(live->roots, *root, will_be_issued))) continue;
+      if (!live) continue;
+      const auto& trusted = live->roots;
+      if (root && std::ranges::find(trusted, root->anchor()) != trusted.end()) continue;
       answer.findings.push_back(
           {.code = "live-root-differs",
            .cluster = cluster.name,

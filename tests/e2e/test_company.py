@@ -48,11 +48,11 @@ class Company:
         openssl("x509", "-req", "-in", request, *signer, "-days", days, "-copy_extensions", "copy", "-out", self.path(f"{name}.pem"),
                 "-extfile", self.path("extensions"))
 
-    def lists(self):
-        """An empty list of each of the two, in one file."""
+    def lists(self, *names):
+        """An empty list of each, in one file."""
         made = self.path("lists.pem")
         made.write_text("")
-        for name in ("root", "issuing"):
+        for name in names or ("root", "issuing"):
             one = self.path(f"{name}.crl")
             openssl("ca", "-config", self.path("openssl.cnf"), "-gencrl", "-keyfile", self.path(f"{name}.key"), "-cert",
                     self.path(f"{name}.pem"), "-crldays", "60", "-out", one)
@@ -68,12 +68,12 @@ class BelowACompany(MeshTest):
     def create(self):
         self.expect(0, "ca", "create", "--store", self.store, "--subject", "O=mesh,CN=mesh Root CA")
 
-    def subordinate(self):
-        request = self.folder / "root.csr"
+    def subordinate(self, issuing="issuing", code=0):
+        request = self.folder / f"{issuing}.csr"
         self.expect(0, "ca", "request", "--root", "--store", self.store, "--out", request)
-        self.company.sign(request, "mesh", BELOW, 3000, "issuing")
-        papers = [self.company.path(f"{name}.pem") for name in ("mesh", "issuing", "root")]
-        return self.expect(0, "ca", "import", *papers, "--store", self.store, password=None)
+        self.company.sign(request, "mesh", BELOW, 3000, issuing)
+        papers = [self.company.path(f"{name}.pem") for name in ("mesh", issuing, "root")]
+        return self.expect(code, "ca", "import", *papers, "--store", self.store, password=None)
 
     def pem(self, name):
         """A certificate of the company as meshtrust writes it."""
@@ -122,16 +122,34 @@ class BelowACompany(MeshTest):
         trusted.write_text(files["root-cert.pem"] + files["ca-crl.pem"])
         openssl("verify", "-crl_check_all", "-CAfile", trusted, "-untrusted", self.folder / "cert-chain.pem", self.folder / "ca-cert.pem")
 
-    def test_a_mesh_that_trusts_the_root_itself_gets_no_cluster_below_the_company(self):
+    def test_a_mesh_that_trusts_the_root_itself_goes_on_doing_so(self):
         self.create()
         self.apply_all()
-        self.subordinate()
+        store = self.contents(self.store)
+        self.assert_told("company_too_late", self.subordinate(code=4).err)
+        self.assertEqual(store, self.contents(self.store))
         self.expect(0, "verify", password=None)
         with self.nothing_written():
             self.assertEqual(0, self.apply(password=None).code)
-        self.write_mesh("east", "west", "central")
-        self.assert_apply_refused("company_root_differs", 4)
 
+    def test_another_issuing_ca_of_the_company_takes_over_while_the_mesh_is_live(self):
+        self.create()
+        self.subordinate()
+        self.write_mesh(trust=LISTED)
+        self.expect(0, "ca", "crl", "--store", self.store, "--with", self.company.lists())
+        self.assertEqual(0, self.apply().code)
+        self.company.make("second", "/O=Corp/CN=Corp Issuing 2", BELOW, 5000, "root")
+        self.subordinate("second")
+        self.write_mesh("east", "west", "central", trust=LISTED)
+        self.assert_apply_refused("company_second_list_missing", 4)
+        self.expect(0, "ca", "crl", "--store", self.store, "--with", self.company.lists("root", "issuing", "second"))
+        done = self.apply()
+        self.assertEqual(0, done.code, done.err)
+        self.assertIn(self.pem("second"), self.live_files(self.central)["cert-chain.pem"])
+        for cluster in self.all_clusters:
+            self.assertEqual(7, self.live_files(cluster)["ca-crl.pem"].count("-----BEGIN X509 CRL-----"))
+            self.assert_looked_up(self.live_files(cluster))
+        self.expect(0, "verify", password=None)
 
 if __name__ == "__main__":
     unittest.main()

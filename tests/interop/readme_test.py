@@ -84,7 +84,7 @@ class Readme(unittest.TestCase):
                         prepare()
                 with self.subTest(line):
                     self.run_it(line)
-        self.run_it("meshtrust ca issue west --store shop.trust --out west")
+        self.run_it("meshtrust ca issue west --store corp.trust --out west")
         self.assertEqual((self.folder / "corp-root.pem").read_text(), (self.folder / "west" / "root-cert.pem").read_text())
 
 

@@ -46,9 +46,9 @@ class Company(unittest.TestCase):
         self.assertEqual(done.returncode, code, done.stderr)
         return done
 
-    def sign(self, *extensions, out="root.pem", subject=()):
+    def sign(self, *extensions, out="root.pem", subject=(), by="corp"):
         (self.folder / "extensions").write_text("\n".join(extensions) + "\n", encoding="utf-8")
-        self.openssl("x509", "-req", "-in", "root.csr", "-CA", "corp.pem", "-CAkey", "corp.key", "-days", "3000",
+        self.openssl("x509", "-req", "-in", "root.csr", "-CA", f"{by}.pem", "-CAkey", f"{by}.key", "-days", "3000",
                      "-copy_extensions", "copy", "-out", out, "-extfile", "extensions", *subject)
 
     def empty_list(self):
@@ -90,15 +90,30 @@ class Company(unittest.TestCase):
         self.assertIn("that was recorded already: nothing has changed", self.meshtrust(*import_it).stderr)
         self.assertEqual((self.folder / "shop.trust" / "store.db").read_bytes(), before)
 
-    def test_lists_made_before_are_found_by_the_same_name(self):
+    def test_what_clusters_trust_does_not_change_any_more(self):
         self.meshtrust("ca", "issue", "east", "--store", "shop.trust", "--out", "east")
-        self.meshtrust("ca", "crl", "--store", "shop.trust", "--out", "east")
         self.sign(*BELOW)
-        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
-        self.openssl("verify", "-crl_check_all", "-CAfile", "east/root-cert.pem", "-CRLfile", "east/ca-crl.pem", "east/ca-cert.pem")
-        self.empty_list()
-        self.meshtrust("ca", "crl", "--store", "shop.trust", "--out", "east", "--with", "corp.crl")
-        self.openssl("verify", "-crl_check_all", "-CAfile", "east/root-cert.pem", "-CRLfile", "east/ca-crl.pem", "east/ca-cert.pem")
+        import_it = ("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        before = (self.folder / "shop.trust" / "store.db").read_bytes()
+        told = self.meshtrust(*import_it, code=4).stderr
+        self.assertRegex(told, "what was made for 'east' trusts 'O=Shop,.*', and would refuse what is made below 'O=Corp,CN=Corp Root'")
+        self.assertEqual((self.folder / "shop.trust" / "store.db").read_bytes(), before)
+        (east,) = json.loads(self.meshtrust("ca", "list", "--store", "shop.trust", "-o", "json").stdout)["items"][1:]
+        self.meshtrust("ca", "revoke", east["fingerprint"], "--unused", "--store", "shop.trust", "--force")
+        self.meshtrust(*import_it)
+
+    def test_a_ca_above_that_no_cluster_could_live_below_is_refused(self):
+        for extensions, told in ((("pathlen:1",), "'O=Corp,CN=Issuing' allows 1 CA below it, wanted 2"),
+                                 ((), "'O=Corp,CN=Issuing' is no CA for a mesh: ")):
+            ca = ",".join(("basicConstraints=critical,CA:TRUE", *extensions))
+            usage = () if extensions else ("extendedKeyUsage=codeSigning",)
+            self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes", "-keyout", "issuing.key",
+                         "-out", "issuing.pem", "-CA", "corp.pem", "-CAkey", "corp.key", "-days", "5000", "-subj", "/O=Corp/CN=Issuing",
+                         *(w for e in (ca, *ROOT[1:], *usage) for w in ("-addext", e)))
+            self.sign(*BELOW, by="issuing")
+            with self.subTest(told):
+                files = ("root.pem", "issuing.pem", "corp.pem")
+                self.assertIn(told, self.meshtrust("ca", "import", *files, "--store", "shop.trust", code=4).stderr)
 
     def test_an_answer_to_a_request_is_taken_as_that_where_the_root_is_subordinate(self):
         self.sign(*BELOW)

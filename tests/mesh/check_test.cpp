@@ -97,6 +97,18 @@ const CheckCase kCases[] = {
        s.observation.store = Observed<StoreFacts>::unknown(
            {.code = base::Code::kCorrupt, .message = "line 3 of the ledger was changed"});
      }},
+    {"root-agrees", "ends-too-soon-below-a-company",
+     [](Scene& s) {
+       change_store(s,
+                    [](StoreFacts& facts) { facts.above = pem("short-bridge") + pem("company"); });
+       s.cluster("west") = bare("west");
+     }},
+    {"root-agrees", "expired-below-a-company",
+     [](Scene& s) {
+       change_store(s,
+                    [](StoreFacts& facts) { facts.above = pem("short-bridge") + pem("company"); });
+       s.at = base::parse_rfc3339("2026-12-20T00:00:00Z").value();
+     }},
     {"root-agrees", "another-subject",
      [](Scene& s) {
        change_store(s, [](StoreFacts& facts) { facts.declared_subject = "O=Old,CN=Old"; });
@@ -144,13 +156,11 @@ const CheckCase kCases[] = {
        s = fresh_scene({"east", "west"});
        s.cluster("west").workload_roots = pem("other-root");
      }},
-    {"live-roots-agree", "cluster-to-add-below-a-company",
+    {"live-roots-agree", "root-itself-below-a-company",
      [](Scene& s) {
        change_store(
            s, [](StoreFacts& facts) { facts.above = pem("root-by-company") + pem("company"); });
-       EXPECT_EQ(ask("live-roots-agree", s), "") << "it lives on below the root itself";
        s.cluster("east").workload_roots = pem("root");
-       s.cluster("west") = bare("west");
      }},
     {"live-roots-agree", "forbidden", [](Scene& s) { forbid(s.cluster("west").workload_roots); }},
     {"trust-domain-agrees", "in-the-mesh-configuration",
