@@ -201,7 +201,8 @@ TEST(PrivateKey, TellsAWrongPassphraseFromAThingThatIsNoKey) {
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code, base::Code::kInvalidInput);
   EXPECT_EQ(wrong.error().message, "wrong passphrase");
-  EXPECT_EQ(wrong.error().hints, (std::vector<std::string>{"give the passphrase of this very key"}));
+  EXPECT_EQ(wrong.error().hints,
+            (std::vector<std::string>{"give the passphrase of this very key"}));
 }
 
 struct Garbage {
