@@ -206,7 +206,8 @@ const NameReader& webpki_names() {
                                          .uri = unread,
                                          .dns_constraint = webpki_dns_constraint,
                                          .mail_constraint = unread,
-                                         .uri_constraint = unread};
+                                         .uri_constraint = unread,
+                                         .networks = NetworkSearch::kInTurn};
   return kReader;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pki/path/names.h"
+#include "pki/path/networks.h"
 
 #include <optional>
 #include <string>
@@ -33,7 +34,9 @@ struct NameReader {
   std::string_view wildcard = "*.";    ///< what a name that stands for others begins with
   bool folds_excluded_mail = true;     ///< the local part of an address too
   bool counts_bounds = true;           ///< a minimum or maximum makes a subtree unreadable
-  /// A permitted subtree that a name lies in saves it from the unreadable ones that follow.
+  NetworkSearch networks = NetworkSearch::kByMask;
+  /// A permitted subtree that a name lies in saves it from the unreadable ones that follow, but for
+  /// those with a minimum or maximum.
   bool match_ends_the_list = false;
 };
 

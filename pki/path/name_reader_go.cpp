@@ -98,15 +98,24 @@ int hex_value(char c) {
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/// `text` with its %XX decoded. Hosts may hold them only for what is not ASCII, and for "%" itself.
-Text unescaped(View text, bool is_host) {
+enum class Part { kHost, kZone, kOther };
+
+/// Whether %XX may stand for `c` there. In hosts it does for what is not ASCII, and for "%" itself.
+bool may_be_escaped(char c, Part part) {
+  constexpr View kOfZones = " !\"$&'()*+,-.:;<=>[]_~%";
+  if (part == Part::kOther || c == '%' || (part == Part::kHost && (c & 0x80) != 0)) return true;
+  return part == Part::kZone && (is_alphanumeric(c) || is_one_of(c, kOfZones));
+}
+
+/// `text` with its %XX decoded.
+Text unescaped(View text, Part part) {
   constexpr View kOfHosts = "!\"$&'()*+,-.:;<=>[]_~";
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c != '%') {
       const bool ascii = (c & 0x80) == 0;
-      if (is_host && ascii && !is_letter(c) && !is_digit(c) && !is_one_of(c, kOfHosts)) {
+      if (part != Part::kOther && ascii && !is_alphanumeric(c) && !is_one_of(c, kOfHosts)) {
         return std::nullopt;
       }
       out += c;
@@ -115,11 +124,10 @@ Text unescaped(View text, bool is_host) {
     if (i + 2 >= text.size()) return std::nullopt;
     const int high = hex_value(text[i + 1]);
     const int low = hex_value(text[i + 2]);
-    constexpr int kFirstBeyondAscii = 8;
     if (high < 0 || low < 0) return std::nullopt;
-    if (is_host && high < kFirstBeyondAscii && text.substr(i, 3) != "%25") return std::nullopt;
     constexpr int kHalf = 16;
     out += static_cast<char>(high * kHalf + low);
+    if (!may_be_escaped(out.back(), part)) return std::nullopt;
     i += 2;
   }
   return out;
@@ -129,7 +137,7 @@ bool is_optional_port(View text) {
   return text.empty() || (text.front() == ':' && std::ranges::all_of(text.substr(1), is_digit));
 }
 
-/// An address in brackets; a zone behind "%25" is left alone.
+/// An address of IPv6 in brackets, perhaps with a zone behind "%25", and a port.
 Text bracketed_host(View host) {
   const auto close = host.rfind(']');
   if (close == View::npos || !is_optional_port(host.substr(close + 1))) return std::nullopt;
@@ -137,7 +145,9 @@ Text bracketed_host(View host) {
   const View address = inside.substr(0, inside.find("%25"));
   const auto octets = ip_octets(address);
   if (!octets || octets->size() == 4) return std::nullopt;
-  return std::string(host);
+  const auto zone = unescaped(inside.substr(address.size()), Part::kZone);
+  if (!zone || *zone == "%") return std::nullopt;
+  return "[" + std::string(address) + *zone + "]" + std::string(host.substr(close + 1));
 }
 
 Text host_of(View scheme, View host) {
@@ -147,7 +157,7 @@ Text host_of(View scheme, View host) {
   const bool strict = lower(scheme) == "http" || lower(scheme) == "https";
   if (colon != View::npos && !strict) colon = host.rfind(':');
   if (colon != View::npos && !is_optional_port(host.substr(colon))) return std::nullopt;
-  return unescaped(host, true);
+  return unescaped(host, Part::kHost);
 }
 
 Text authority_host(View scheme, View authority) {
@@ -159,7 +169,8 @@ Text authority_host(View scheme, View authority) {
   });
   const View name = user.substr(0, user.find(':'));
   const View password = name.size() == user.size() ? View() : user.substr(name.size() + 1);
-  if (!valid || !unescaped(name, false) || !unescaped(password, false)) return std::nullopt;
+  const bool decodes = unescaped(name, Part::kOther) && unescaped(password, Part::kOther);
+  if (!valid || !decodes) return std::nullopt;
   return host_of(scheme, authority.substr(at + 1));
 }
 
@@ -177,7 +188,7 @@ std::optional<View> scheme_of(View uri) {
 /// url.Parse: the host with its port, empty where there is none; nothing when it does not parse.
 Text parsed_host(View uri) {
   const auto hash = uri.find('#');
-  if (hash != View::npos && !unescaped(uri.substr(hash + 1), false)) return std::nullopt;
+  if (hash != View::npos && !unescaped(uri.substr(hash + 1), Part::kOther)) return std::nullopt;
   uri = uri.substr(0, hash);
   if (std::ranges::any_of(uri, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; })) {
     return std::nullopt;
@@ -190,14 +201,14 @@ Text parsed_host(View uri) {
   if (!rest.starts_with('/')) {
     if (!scheme->empty()) return "";
     const bool confusing = rest.substr(0, rest.find('/')).find(':') != View::npos;
-    return confusing || !unescaped(rest, false) ? std::nullopt : Text("");
+    return confusing || !unescaped(rest, Part::kOther) ? std::nullopt : Text("");
   }
   const bool has_authority =
       rest.starts_with("//") && (!scheme->empty() || !rest.starts_with("///"));
-  if (!has_authority) return unescaped(rest, false) ? Text("") : std::nullopt;
+  if (!has_authority) return unescaped(rest, Part::kOther) ? Text("") : std::nullopt;
   rest.remove_prefix(2);
   const View authority = rest.substr(0, rest.find('/'));
-  if (!unescaped(rest.substr(authority.size()), false)) return std::nullopt;
+  if (!unescaped(rest.substr(authority.size()), Part::kOther)) return std::nullopt;
   return authority_host(*scheme, authority);
 }
 
@@ -231,7 +242,8 @@ const NameReader& go_names() {
                                          .empty_hosts_are_all = true,
                                          .wildcard = "*",
                                          .folds_excluded_mail = false,
-                                         .counts_bounds = false};
+                                         .counts_bounds = false,
+                                         .networks = NetworkSearch::kSorted};
   return kReader;
 }
 

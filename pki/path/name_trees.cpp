@@ -10,29 +10,6 @@ std::string_view behind_first_label(std::string_view name) {
   return dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
 }
 
-/// RFC 4632: ones, then zeros.
-bool is_mask(std::string_view mask) {
-  bool ended = false;
-  for (const char c : mask) {
-    const auto octet = static_cast<unsigned char>(c);
-    for (int bit = 7; bit >= 0; --bit) {
-      const bool one = ((octet >> static_cast<unsigned>(bit)) & 1U) != 0;
-      if (one && ended) return false;
-      ended = ended || !one;
-    }
-  }
-  return true;
-}
-
-std::string masked(std::string_view octets, std::string_view mask) {
-  std::string out(octets);
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] =
-        static_cast<char>(static_cast<unsigned char>(out[i]) & static_cast<unsigned char>(mask[i]));
-  }
-  return out;
-}
-
 bool is_text_form(NameForm form) {
   return form == NameForm::kDns || form == NameForm::kEmail || form == NameForm::kUri;
 }
@@ -80,10 +57,11 @@ bool HostTrees::contains_child_of(std::string_view domain) const {
 NameTrees::NameTrees(const std::vector<PathSubtree>& subtrees,
                      bool excluding,
                      const NameReader& reader)
-    : reader_(&reader), excluding_(excluding) {
+    : reader_(&reader), excluding_(excluding), networks_(reader.networks) {
   for (const PathSubtree& subtree : subtrees) {
     const NameForm form = subtree.base.form;
     forms_.insert(form);
+    if (subtree.has_bounds) bounded_.insert(form);
     const bool is_over = reader.match_ends_the_list && !excluding && has_unreadable(form);
     if (is_over) continue;
     std::string problem = add(subtree);
@@ -91,6 +69,7 @@ NameTrees::NameTrees(const std::vector<PathSubtree>& subtrees,
     unreadable_.insert(form);
     if (malformed_.empty()) malformed_ = std::move(problem);
   }
+  networks_.finish();
 }
 
 std::string NameTrees::add_text(NameForm form, const std::string& text) {
@@ -120,16 +99,6 @@ std::string NameTrees::add_text(NameForm form, const std::string& text) {
   return {};
 }
 
-std::string NameTrees::add_ip(const std::string& octets) {
-  const std::size_t half = octets.size() / 2;
-  const bool sized = octets.size() == 8 || octets.size() == 32;
-  if (!sized || !is_mask(std::string_view(octets).substr(half))) return "iPAddress";
-  const std::string mask = octets.substr(half);
-  masks_.insert(mask);
-  networks_.emplace(mask, masked(octets.substr(0, half), mask));
-  return {};
-}
-
 /// What is malformed about `subtree`; empty when nothing.
 std::string NameTrees::add(const PathSubtree& subtree) {
   const PathGeneralName& base = subtree.base;
@@ -137,7 +106,7 @@ std::string NameTrees::add(const PathSubtree& subtree) {
     return "minimum or maximum with " + std::string(name_of(base.form));
   }
   if (is_text_form(base.form)) return add_text(base.form, base.value);
-  if (base.form == NameForm::kIp) return add_ip(base.value);
+  if (base.form == NameForm::kIp) return networks_.add(base.value) ? "" : "iPAddress";
   if (base.form == NameForm::kDirectory) {
     const PathName name{.raw = {}, .rdns = base.rdns, .text = {}};
     any_directory_ = any_directory_ || name.empty();
@@ -158,12 +127,6 @@ bool NameTrees::contains_mail(const MailText& mail, bool from_subject) const {
   if (contains_host(mail_hosts_, mail.domain) || mailboxes_.contains(joined(mail))) return true;
   const bool folds = excluding_ && (from_subject || reader_->folds_excluded_mail);
   return folds && folded_mailboxes_.contains(lower(joined(mail)));
-}
-
-bool NameTrees::contains_ip(const std::string& octets) const {
-  return std::ranges::any_of(masks_, [this, &octets](const std::string& mask) {
-    return mask.size() == octets.size() && networks_.contains({mask, masked(octets, mask)});
-  });
 }
 
 bool NameTrees::contains_directory(const std::vector<std::string>& rdns) const {
@@ -196,7 +159,7 @@ std::optional<bool> NameTrees::contains(const PathGeneralName& name, bool from_s
     }
     case NameForm::kIp:
       if (name.value.size() != 4 && name.value.size() != 16) return std::nullopt;
-      return contains_ip(name.value);
+      return networks_.contain(name.value);
     case NameForm::kDirectory:
       return contains_directory(name.rdns);
     default:

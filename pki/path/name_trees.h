@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pki/path/name_reader.h"
+#include "pki/path/networks.h"
 #include "pki/path/path_certificate.h"
 
 #include <optional>
@@ -8,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
-#include <utility>
 #include <vector>
 
 namespace meshtrust::pki {
@@ -39,16 +39,16 @@ class NameTrees {
   bool constrains(NameForm form) const { return forms_.contains(form); }
   /// Whether a subtree of this form could not be read.
   bool has_unreadable(NameForm form) const { return unreadable_.contains(form); }
+  /// Whether a subtree of this form has a minimum or maximum.
+  bool has_bounds(NameForm form) const { return bounded_.contains(form); }
   /// Nothing when the name has no form that could be compared.
   std::optional<bool> contains(const PathGeneralName& name, bool from_subject) const;
 
  private:
   std::string add(const PathSubtree& subtree);
   std::string add_text(NameForm form, const std::string& text);
-  std::string add_ip(const std::string& octets);
   bool contains_host(const HostTrees& hosts, const std::string& host) const;
   bool contains_mail(const MailText& mail, bool from_subject) const;
-  bool contains_ip(const std::string& octets) const;
   bool contains_directory(const std::vector<std::string>& rdns) const;
 
   const NameReader* reader_;
@@ -56,13 +56,13 @@ class NameTrees {
   std::string malformed_;
   std::set<NameForm> forms_;
   std::set<NameForm> unreadable_;
+  std::set<NameForm> bounded_;
   HostTrees dns_;
   HostTrees uris_;
   HostTrees mail_hosts_;
-  std::unordered_set<std::string> mailboxes_;               // see `joined`
-  std::unordered_set<std::string> folded_mailboxes_;        // in lower case
-  std::set<std::pair<std::string, std::string>> networks_;  // mask, masked address
-  std::set<std::string> masks_;
+  std::unordered_set<std::string> mailboxes_;         // see `joined`
+  std::unordered_set<std::string> folded_mailboxes_;  // in lower case
+  Networks networks_;
   std::unordered_set<std::string> directories_;  // prefixes of names, as keys
   std::set<std::size_t> directory_depths_;       // how many RDNs those have
   bool any_directory_ = false;
