@@ -83,6 +83,10 @@ std::string mapped(const std::string& octets) {
 }
 
 bool is_named(const PathFacts& leaf, const ReferenceName& wanted, const Rules& rules) {
+  if (wanted.form == NameForm::kDns && rules.address_in != nullptr) {
+    const auto octets = rules.address_in(wanted.value);
+    if (octets) return is_named(leaf, {.form = NameForm::kIp, .value = *octets}, rules);
+  }
   return std::ranges::any_of(leaf.alternative_names, [&](const PathGeneralName& name) {
     if (name.form != wanted.form) return false;
     if (wanted.form == NameForm::kDns) return rules.host_matches(name.value, wanted.value);
@@ -165,6 +169,7 @@ bool is_readable(const PathCertificate& certificate, Role role, const Rules& rul
   const auto hinders = [&rules, role](const Defect& defect) {
     return rules.minds(defect, role) && std::ranges::find(kReading, defect.check) != kReading.end();
   };
+  if (rules.reads_names != nullptr && !rules.reads_names(facts)) return false;
   if (rules.reads_extensions_late) {
     return std::ranges::none_of(facts.defects, [&rules, role](const Defect& defect) {
       const bool is_of_frame =

@@ -4,7 +4,6 @@
 #include "pki/path/names.h"
 
 #include <algorithm>
-#include <string>
 
 namespace meshtrust::pki {
 namespace {
@@ -63,6 +62,13 @@ bool go_host_matches(View presented, View wanted) {
   if (!pattern.starts_with("*.")) return bare == pattern;
   const auto dot = bare.find('.');
   return dot != View::npos && bare.substr(dot) == View(pattern).substr(1);
+}
+
+std::optional<std::string> go_address_in(View host) {
+  if (host.size() >= 3 && host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  }
+  return ip_octets(host);
 }
 
 bool boringssl_host_matches(View presented, View wanted) {

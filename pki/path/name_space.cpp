@@ -90,7 +90,8 @@ std::optional<NameSpace::Violation> NameSpace::check(const Sides& sides,
   for (const bool excluding : {false, true}) {
     const NameTrees& trees = excluding ? sides.excluded : sides.permitted;
     if (!trees.constrains(name.form)) continue;
-    if (closed) return unsupported(name.text);
+    const bool bounded = rules.reader->counts_bounds && trees.has_bounds(name.form);
+    if (closed || bounded) return unsupported(name.text);
     const auto inside = trees.contains(name, from_subject);
     const bool saved = rules.reader->match_ends_the_list && !excluding && inside.value_or(false);
     if (!inside || (trees.has_unreadable(name.form) && !saved)) return unsupported(name.text);
@@ -102,11 +103,11 @@ std::optional<NameSpace::Violation> NameSpace::check(const Sides& sides,
   return std::nullopt;
 }
 
-bool NameSpace::asks_too_much(const PathFacts& certificate, const ConstraintRules& rules) const {
+std::size_t NameSpace::comparisons(const PathFacts& certificate,
+                                   const ConstraintRules& rules) const {
   const std::size_t of_subject = rules.subject_counts ? certificate.subject.rdns.size() : 1;
   const std::size_t names = of_subject + certificate.alternative_names.size();
-  const std::size_t trees = constraints_.permitted.size() + constraints_.excluded.size();
-  return trees != 0 && names > rules.most_comparisons / trees;
+  return names * (constraints_.permitted.size() + constraints_.excluded.size());
 }
 
 std::optional<NameSpace::Violation> NameSpace::violation(const PathFacts& certificate,
@@ -114,7 +115,8 @@ std::optional<NameSpace::Violation> NameSpace::violation(const PathFacts& certif
   const bool closed =
       (rules.directory_always_violates && has_form(constraints_, NameForm::kDirectory)) ||
       (rules.bounds_always_violate && has_bounds(constraints_)) ||
-      asks_too_much(certificate, rules);
+      certificate.alternative_names_break_off ||
+      comparisons(certificate, rules) > rules.most_comparisons;
   if (closed) return unsupported(certificate.subject.text);
   const Sides& sides = sides_for(*rules.reader);
   if (rules.subject_counts && !certificate.subject.empty()) {

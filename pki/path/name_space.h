@@ -22,7 +22,7 @@ struct ConstraintRules {
   /// Go: under constraints of whatever form, all texts have to be names that could be compared.
   bool reads_every_name = false;
   bool bounds_always_violate = false;       ///< rustls-webpki: whatever the form of the names
-  std::size_t most_comparisons = SIZE_MAX;  ///< names times constraints
+  std::size_t most_comparisons = SIZE_MAX;  ///< names times constraints, for one pair
 };
 
 /// The name constraints of one certificate (RFC 5280 4.2.1.10), indexed so that ten thousand
@@ -42,6 +42,8 @@ class NameSpace {
     Check check = Check::kNamePermitted;
     std::string name;
   };
+  /// How often a name of `certificate` meets a constraint.
+  std::size_t comparisons(const PathFacts& certificate, const ConstraintRules& rules) const;
   /// The first name of `certificate` that may not stand below these constraints.
   std::optional<Violation> violation(const PathFacts& certificate,
                                      const ConstraintRules& rules) const;
@@ -54,7 +56,6 @@ class NameSpace {
                                         const PathGeneralName& name,
                                         const ConstraintRules& rules,
                                         bool from_subject);
-  bool asks_too_much(const PathFacts& certificate, const ConstraintRules& rules) const;
 
   PathConstraints constraints_;
   std::shared_ptr<Indexes> indexes_;

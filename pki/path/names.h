@@ -23,6 +23,7 @@ struct PathName {
   bool has_sound_texts = true;
 
   bool empty() const { return rdns.empty(); }
+  bool has_empty_rdn = false;  ///< an RDN of no attribute, which `rdns` leaves out
   /// The folded name as one text, for maps.
   std::string key() const;
 };

@@ -28,15 +28,22 @@ constexpr std::size_t kLongestSerial = 20;
 std::string_view flaw_of_time(const ASN1_TIME* time) {
   constexpr std::string_view kOtherForm = "a time in another form";
   const std::string_view text = base::as_text(content_of(time));
-  constexpr std::size_t kUtc = 13;
-  constexpr std::size_t kGeneralized = 15;
+  constexpr std::size_t kUtc = 12;
+  constexpr std::size_t kGeneralized = 14;
+  const std::size_t size = text.find_first_not_of("0123456789");
+  if (size == std::string_view::npos) return kOtherForm;
+  const std::string_view zone = text.substr(size);
   const bool is_utc = ASN1_STRING_type(time) == V_ASN1_UTCTIME;
-  const bool plain =
-      text.ends_with('Z') && std::ranges::all_of(text.substr(0, text.size() - 1),
-                                                 [](char c) { return c >= '0' && c <= '9'; });
-  if (!plain) return kOtherForm;
-  if (is_utc && text.size() == kUtc - 2) return kUtcTimeWithoutSeconds;
-  return text.size() == (is_utc ? kUtc : kGeneralized) ? std::string_view() : kOtherForm;
+  const bool is_short = is_utc && size == kUtc - 2;
+  if (!is_short && size != (is_utc ? kUtc : kGeneralized)) return kOtherForm;
+  if (zone == "Z") return is_short ? kUtcTimeWithoutSeconds : std::string_view();
+  constexpr std::size_t kOffset = 5;
+  const bool is_offset = zone.size() == kOffset && (zone[0] == '+' || zone[0] == '-') &&
+                         std::ranges::all_of(zone.substr(1), is_digit);
+  if (!is_offset) return kOtherForm;
+  const bool is_zero = zone.substr(1) == "0000";
+  if (is_utc && !is_short) return is_zero ? kUtcTimeWithNoOffset : kUtcTimeWithOffset;
+  return is_zero ? kOtherForm : kTimeWithOffset;
 }
 
 void read_times(const X509& certificate, PathFacts& facts) {
@@ -235,6 +242,11 @@ PathCertificate PathCertificate::from(const Certificate& certificate) {
 std::shared_ptr<const PathCertificate::Content> PathCertificate::read_content(
     std::shared_ptr<X509> x509, base::ByteView der) {
   PathFacts facts = read_path_facts(*x509, der);
+  return content_of_facts(std::move(x509), std::move(facts));
+}
+
+std::shared_ptr<const PathCertificate::Content> PathCertificate::content_of_facts(
+    std::shared_ptr<X509> x509, PathFacts facts) {
   std::optional<NameSpace> space;
   if (facts.constraints) {
     space.emplace(*facts.constraints);
@@ -285,6 +297,32 @@ PathCertificate PathCertificate::without_extensions() const {
   });
   return PathCertificate(
       std::make_shared<const Content>(content_->x509, std::move(bare), std::nullopt));
+}
+
+PathCertificate PathCertificate::seen_through(ExtensionView view) const {
+  const auto is_of_extension = [](const Defect& defect) {
+    return defect.check == Check::kExtensionReadable || defect.check == Check::kDerTags ||
+           defect.check == Check::kDerPadding;
+  };
+  if (content_->x509 == nullptr || std::ranges::none_of(facts().defects, is_of_extension)) {
+    return *this;
+  }
+  const X509Handle copy(X509_dup(content_->x509.get()));
+  if (!copy) return *this;
+  bool breaks_off = false;
+  for (int i = 0; i < X509_get_ext_count(copy.get()); ++i) {
+    X509_EXTENSION* extension = X509_get_ext(copy.get(), i);
+    const auto seen = view(dotted_text(X509_EXTENSION_get_object(extension)),
+                           content_of(X509_EXTENSION_get_data(extension)));
+    if (!seen) continue;
+    breaks_off = breaks_off || seen->breaks_off;
+    ASN1_STRING_set(X509_EXTENSION_get_data(extension), seen->value.data(),
+                    static_cast<int>(seen->value.size()));
+  }
+  PathFacts read = read_path_facts(*copy, facts().der);
+  read.alternative_names_break_off = breaks_off;
+  read.alternative_names_der = facts().alternative_names_der;
+  return PathCertificate(content_of_facts(content_->x509, std::move(read)));
 }
 
 const PathFacts& PathCertificate::facts() const {

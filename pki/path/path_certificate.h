@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "pki/path/extension_views.h"
 #include "pki/path/failure.h"
 #include "pki/path/names.h"
 
@@ -29,6 +30,9 @@ constexpr unsigned char kUncompressedPoint = 4;
 /// The parameters that RSA writes where others leave them out (RFC 3279 2.3.1).
 constexpr std::string_view kDerNull("\x05\x00", 2);
 
+/// The text of a key that OpenSSL cannot decode.
+constexpr std::string_view kUnreadableKey = "unreadable";
+
 struct PathKey {
   KeyKind kind = KeyKind::kOther;
   int bits = 0;
@@ -39,6 +43,7 @@ struct PathKey {
   /// Of RSA; all ones when it is longer than 64 bits.
   std::uint64_t exponent = 0;
   bool has_sound_numbers = true;  ///< of RSA: above zero, and no octet longer than they have to be
+  bool is_whole_octets = true;    ///< no bit of the last octet is unused
   /// Of a curve: the first octet of the point (SEC 1 2.3.3).
   unsigned char point_form = 0;
 };
@@ -115,6 +120,11 @@ struct Defect {
 /// `found` of a time that is well formed but for its seconds.
 constexpr std::string_view kUtcTimeWithoutSeconds = "a UTCTime without seconds";
 
+/// The same of one that is well formed but for its offset from UTC: a UTCTime, or another one.
+constexpr std::string_view kUtcTimeWithOffset = "a UTCTime with an offset";
+constexpr std::string_view kUtcTimeWithNoOffset = "a UTCTime with an offset of zero";
+constexpr std::string_view kTimeWithOffset = "a time with an offset";
+
 /// The end of `found` of an extension that something follows in its own octets.
 constexpr std::string_view kBytesBehind = " with bytes behind it";
 constexpr std::string_view kHugePathLength = "basicConstraints with a path length beyond 2^63";
@@ -129,8 +139,7 @@ struct PathFacts {
   std::string serial;        ///< lower-case hex, "-" in front when negative
   std::string serial_bytes;  ///< magnitude
   bool serial_negative = false;
-  std::string
-      odd_anchor_extension;     ///< that is not the SEQUENCE which it has to be; empty for none
+  std::string odd_extension;    ///< that is not the SEQUENCE which it has to be; empty for none
   bool has_unique_ids = false;  ///< issuerUniqueID or subjectUniqueID
   PathName subject;
   PathName issuer;
@@ -151,6 +160,7 @@ struct PathFacts {
   bool has_alternative_names = false;
   bool alternative_names_critical = false;
   std::vector<PathGeneralName> alternative_names;
+  bool alternative_names_break_off = false;  ///< see `ViewedExtension`
   std::vector<std::string> subject_emails;
   bool subject_emails_are_ia5 = true;  ///< as they should be (RFC 5280 4.1.2.6)
   std::vector<std::string> common_names;
@@ -183,6 +193,9 @@ class PathCertificate {
   /// The same as somebody sees it who looks for extensions in version 3 alone.
   PathCertificate without_extensions() const;
 
+  /// The same as somebody sees it who makes something else of extensions that are not well formed.
+  PathCertificate seen_through(ExtensionView view) const;
+
   /// The name constraints made ready for many names; null where there are none.
   const NameSpace* name_space() const;
   /// Whether the signature verifies with the key of `issuer`. Costs what it costs: ask once.
@@ -199,6 +212,8 @@ class PathCertificate {
   explicit PathCertificate(std::shared_ptr<const Content> content);
   static std::shared_ptr<const Content> read_content(std::shared_ptr<X509> x509,
                                                      base::ByteView der);
+  static std::shared_ptr<const Content> content_of_facts(std::shared_ptr<X509> x509,
+                                                         PathFacts facts);
   std::shared_ptr<const Content> content_;
 };
 

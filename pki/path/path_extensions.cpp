@@ -5,6 +5,7 @@
 #include "pki/der.h"
 #include "pki/openssl_error.h"
 #include "pki/openssl_values.h"
+#include "pki/path/der_reader.h"
 
 #include <algorithm>
 #include <array>
@@ -127,9 +128,8 @@ std::vector<PathSubtree> subtrees_of(const STACK_OF(GENERAL_SUBTREE) * stack) {
   std::vector<PathSubtree> out;
   for (int i = 0; i < sk_GENERAL_SUBTREE_num(stack); ++i) {
     const GENERAL_SUBTREE* subtree = sk_GENERAL_SUBTREE_value(stack, i);
-    const bool above_zero = subtree->minimum != nullptr && ASN1_INTEGER_get(subtree->minimum) != 0;
     PathSubtree tree{.base = path_general_name(*subtree->base),
-                     .has_bounds = above_zero || subtree->maximum != nullptr};
+                     .has_bounds = subtree->minimum != nullptr || subtree->maximum != nullptr};
     if (tree.base.form == NameForm::kIp) {
       tree.base.text = base::to_hex(base::as_bytes(tree.base.value));
     }
@@ -352,16 +352,59 @@ bool is_empty_list(int nid, base::ByteView value) {
   return whole && whole->content.empty() && std::ranges::find(kLists, nid) != kLists.end();
 }
 
-/// Whether what rustls-webpki takes of an anchor is a SEQUENCE, and no more than that but for the
-/// name constraints.
+/// Whether what rustls-webpki remembers of a certificate is one SEQUENCE and no more.
 bool is_one_sequence(int nid, const std::optional<DerElement>& first, base::ByteView value) {
-  static constexpr std::array kTaken = {NID_basic_constraints, NID_subject_alt_name,
-                                        NID_name_constraints, NID_crl_distribution_points,
-                                        NID_ext_key_usage};
-  constexpr std::uint8_t kSequence = 0x30;
-  if (std::ranges::find(kTaken, nid) == kTaken.end()) return true;
-  if (!first || value.front() != kSequence) return false;
-  return nid == NID_name_constraints || first->whole.size() == value.size();
+  static constexpr std::array kRemembered = {NID_basic_constraints, NID_subject_alt_name,
+                                             NID_name_constraints, NID_crl_distribution_points,
+                                             NID_ext_key_usage};
+  if (std::ranges::find(kRemembered, nid) == kRemembered.end()) return true;
+  return first && value.front() == kSequenceTag && first->whole.size() == value.size();
+}
+
+/// Whether a list in a distribution point says that it is primitive.
+bool has_primitive_point(base::ByteView value) {
+  constexpr unsigned kConstructedBit = 0x20;
+  const auto whole = first_element(value);
+  DerReader points(whole ? whole->content : base::ByteView());
+  while (const auto point = points.take(kSequenceTag)) {
+    DerReader parts(point->content);
+    while (const auto part = parts.take()) {
+      if (part->whole.front() == kContextTag || part->whole.front() == (kContextTag | 2U)) {
+        return true;
+      }
+      const auto name = DerReader(part->content).take();
+      const bool is_name = part->whole.front() == kConstructedContextTag && name;
+      if (is_name && (name->whole.front() & kConstructedBit) == 0) return true;
+    }
+  }
+  return false;
+}
+
+/// Whether a name that is a text or address says that it is made of parts (X.690 10.2).
+bool is_in_parts(const DerElement& name) {
+  constexpr unsigned kNumber = 0x1f;
+  const unsigned tag = name.whole.front();
+  const auto form = static_cast<NameForm>(tag & kNumber);
+  const bool is_plain = form == NameForm::kEmail || form == NameForm::kDns ||
+                        form == NameForm::kUri || form == NameForm::kIp ||
+                        form == NameForm::kRegisteredId;
+  return (tag & ~kNumber) == kConstructedContextTag && is_plain;
+}
+
+/// Whether one is among the alternative names, or the bases of constraints.
+bool has_name_in_parts(int nid, base::ByteView value) {
+  const auto whole = first_element(value);
+  DerReader outer(whole ? whole->content : base::ByteView());
+  while (const auto part = outer.take()) {
+    if (nid == NID_subject_alt_name && is_in_parts(*part)) return true;
+    if (nid != NID_name_constraints) continue;
+    DerReader trees(part->content);
+    while (const auto tree = trees.take()) {
+      const auto base = DerReader(tree->content).take();
+      if (base && is_in_parts(*base)) return true;
+    }
+  }
+  return false;
 }
 
 /// Nothing but all of `value`; null for what is malformed.
@@ -370,7 +413,9 @@ void* decode(const X509V3_EXT_METHOD* method, base::ByteView value) {
   ASN1_VALUE* decoded =
       ASN1_item_d2i(nullptr, &next, static_cast<long>(value.size()), ASN1_ITEM_ptr(method->it));
   forget_openssl_errors();
-  if (decoded != nullptr && (next != value.data() + value.size() || flaws_of_der(value).lengths)) {
+  const DerFlaws flaws = flaws_of_der(value);
+  const bool is_whole = next == value.data() + value.size();
+  if (decoded != nullptr && (!is_whole || flaws.lengths || flaws.contents)) {
     ASN1_item_free(decoded, ASN1_ITEM_ptr(method->it));
     return nullptr;
   }
@@ -388,13 +433,15 @@ void read_one(const Reading& reading, const X509_EXTENSION* extension) {
   if (method == nullptr || method->it == nullptr) return;
   const base::ByteView value = content_of(X509_EXTENSION_get_data(mutable_extension));
   const DerFlaws flaws = flaws_of_der(value);
-  if (flaws.tags || (nid == NID_name_constraints && has_primitive_part(value))) {
+  if (flaws.tags || (nid == NID_name_constraints && has_primitive_part(value)) ||
+      (nid == NID_crl_distribution_points && has_primitive_point(value)) ||
+      has_name_in_parts(nid, value)) {
     reading.defect(Check::kDerTags, name);
   }
   if (flaws.padding) reading.defect(Check::kDerPadding, name);
   if (is_empty_list(nid, value)) reading.defect(Check::kExtensionEmpty, name);
   const auto first = first_element(value);
-  if (!is_one_sequence(nid, first, value)) reading.facts.odd_anchor_extension = name;
+  if (!is_one_sequence(nid, first, value)) reading.facts.odd_extension = name;
   const bool has_more = first && first->whole.size() < value.size();
   void* decoded = decode(method, has_more ? first->whole : value);
   if (has_more && decoded != nullptr) {

@@ -37,6 +37,8 @@ struct DerFlaws {
   bool lengths = false;
   bool tags = false;  ///< a SEQUENCE or SET that says it is primitive, or a string in parts (10.2)
   bool padding = false;  ///< a BIT STRING whose unused bits are not zero, or too many (11.2.1)
+  /// What no value of its type looks like: a UTF8String of something else, an RDN of no attribute.
+  bool contents = false;
 
   bool any() const { return lengths || tags || padding; }
 };

@@ -126,6 +126,15 @@ unsigned char first_octet_of_key(const X509_PUBKEY* info) {
   return got == 1 && size > 0 ? *key : 0;
 }
 
+/// The octet before a key counts the bits of the last one that do not belong to it.
+bool is_whole_octets(base::ByteView info) {
+  const auto whole = first_element(info);
+  const auto algorithm = whole ? first_element(whole->content) : std::nullopt;
+  if (!algorithm) return false;
+  const auto key = first_element(whole->content.subspan(algorithm->whole.size()));
+  return key && !key->content.empty() && key->content.front() == 0;
+}
+
 KeyKind kind_of(const EVP_PKEY* key) {
   struct Known {
     const char* name;
@@ -206,6 +215,16 @@ void read_pss(const X509_ALGOR* algorithm, PathSignature& signature) {
   forget_openssl_errors();
 }
 
+bool has_empty_rdn(base::ByteView name) {
+  const auto whole = first_element(name);
+  base::ByteView rest = whole ? whole->content : base::ByteView();
+  while (const auto rdn = first_element(rest)) {
+    if (rdn->content.empty()) return true;
+    rest = rest.subspan(rdn->whole.size());
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<std::string> utf8_of(const ASN1_STRING* value) {
@@ -222,6 +241,7 @@ PathName path_name(const X509_NAME* name) {
   PathName out;
   const base::Bytes der = to_der(i2d_X509_NAME, name);
   out.raw = std::string(base::as_text(der));
+  out.has_empty_rdn = has_empty_rdn(der);
   out.text = text_of(name);
   std::vector<std::string> set;
   int last = -1;
@@ -319,10 +339,11 @@ PathKey path_key(const X509_PUBKEY* info) {
   X509_ALGOR_get0(&object, nullptr, nullptr, algorithm);
   key.algorithm = dotted_text(object);
   key.parameters = parameters_of(algorithm);
+  key.is_whole_octets = is_whole_octets(der);
   const EVP_PKEY* parsed = X509_PUBKEY_get0(info);
   forget_openssl_errors();
   if (parsed == nullptr) {
-    key.text = "unreadable";
+    key.text = kUnreadableKey;
     return key;
   }
   key.kind = kind_of(parsed);

@@ -15,7 +15,12 @@ constexpr std::string_view kAnyPolicy = "2.5.29.32.0";
 class ValidPolicies {
  public:
   bool empty() const { return valid_.empty(); }
-  void drop() { valid_.clear(); }
+  /// A certificate without policies was met.
+  bool dropped() const { return dropped_; }
+  void drop() {
+    valid_.clear();
+    dropped_ = true;
+  }
 
   /// 6.1.3 (d): what `policies` of the next certificate leave.
   void descend(const std::vector<std::string>& policies, bool any_counts) {
@@ -53,6 +58,7 @@ class ValidPolicies {
   void remove(const std::string& policy) { valid_.erase(policy); }
 
  private:
+  bool dropped_ = false;
   std::map<std::string, std::set<std::string>> valid_{
       {std::string(kAnyPolicy), {std::string(kAnyPolicy)}}};
 };
@@ -74,11 +80,16 @@ struct Limits {
   }
 };
 
-/// False when a mapping names anyPolicy (6.1.4 (a)).
-bool apply_mappings(ValidPolicies& valid, const PathPolicies& policies, const Limits& limits) {
+/// False when a mapping names anyPolicy (6.1.4 (a)), which counts `always` or where it would be
+/// applied.
+bool apply_mappings(ValidPolicies& valid,
+                    const PathPolicies& policies,
+                    const Limits& limits,
+                    bool always) {
+  const bool refused = always || (limits.mapping > 0 && !valid.dropped());
   std::map<std::string, std::set<std::string>> mapped;
   for (const auto& [from, to] : policies.mappings) {
-    if (from == kAnyPolicy || to == kAnyPolicy) return false;
+    if (refused && (from == kAnyPolicy || to == kAnyPolicy)) return false;
     mapped[from].insert(to);
   }
   if (valid.empty()) return true;
@@ -94,7 +105,7 @@ bool apply_mappings(ValidPolicies& valid, const PathPolicies& policies, const Li
 
 }  // namespace
 
-std::optional<PathFailure> check_policies(const Path& path) {
+std::optional<PathFailure> check_policies(const Path& path, const Rules& rules) {
   if (path.size() < 2) return std::nullopt;
   const std::size_t count = path.size() - 1;
   ValidPolicies valid;
@@ -117,7 +128,7 @@ std::optional<PathFailure> check_policies(const Path& path) {
       return refuse("no policy that is valid so far", "one, as an issuer demands");
     }
     if (is_leaf) break;
-    if (!apply_mappings(valid, policies, limits)) {
+    if (!apply_mappings(valid, policies, limits, rules.idle_mappings_count)) {
       return refuse("a policy mapping of anyPolicy", "none");
     }
     if (!facts.is_self_issued()) limits.step();

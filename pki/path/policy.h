@@ -10,7 +10,7 @@ namespace meshtrust::pki {
 /// (h) to (j), 6.1.5 (a), (b), (g), as RFC 9618 rewrites them: a graph of bounded size instead of a
 /// tree that can grow without bound). Inputs are the defaults of 6.1.1: any policy, nothing
 /// demanded at first. The anchor is not looked at. `Check::kPolicy` when an explicit policy is
-/// demanded by the path and none is valid, or a mapping names anyPolicy.
-std::optional<PathFailure> check_policies(const Path& path);
+/// demanded by the path and none is valid, or a mapping names anyPolicy (see `Rules`).
+std::optional<PathFailure> check_policies(const Path& path, const Rules& rules);
 
 }  // namespace meshtrust::pki

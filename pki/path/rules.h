@@ -1,5 +1,6 @@
 #pragma once
 
+#include "pki/path/extension_views.h"
 #include "pki/path/name_space.h"
 #include "pki/path/path_certificate.h"
 
@@ -46,14 +47,18 @@ struct Rules {
   std::size_t most_intermediates = 100;
   std::size_t most_candidates = 100'000;  ///< issuers looked at in one question
   std::size_t most_signatures = 4'000;    ///< weighed by what they cost
-  bool signatures_last = false;           ///< verified from the anchor down, on whole paths
+  /// Names times constraints, in one question; `ConstraintRules` may bound them for one pair.
+  std::size_t most_comparisons = SIZE_MAX;
+  /// Signatures, and then names, are looked at from the anchor down, on whole paths.
+  bool signatures_last = false;
 
   ConstraintRules constraints;
   bool constraints_spare_self_issued = true;     ///< but for the leaf (RFC 5280 6.1.3 (b))
   bool constraints_spare_without_names = false;  ///< certificates without a subjectAltName
   bool self_issued_are_free = true;              ///< in path lengths
-  bool any_usage_counts = true;                  ///< anyExtendedKeyUsage allows every purpose
-  bool usages_must_meet = true;  ///< for any purpose, the usages of a path have one in common
+  bool idle_mappings_count = true;  ///< one of anyPolicy is refused though nothing is mapped
+  bool any_usage_counts = true;     ///< anyExtendedKeyUsage allows every purpose
+  bool usages_must_meet = true;     ///< for any purpose, the usages of a path have one in common
   bool any_is_server_or_client = false;  ///< asks twice where no purpose is given
   unsigned server_bits = kDigitalSignature | kKeyEncipherment | kKeyAgreement;
   unsigned client_bits = kDigitalSignature | kKeyAgreement;
@@ -73,6 +78,12 @@ struct Rules {
   bool (*signature_allowed)(const PathSignature& signature, const PathKey& issuer) = nullptr;
   /// Whether a critical extension (dotted numbers) of `certificate` is understood.
   bool (*understands)(const PathFacts& certificate, const std::string& object) = nullptr;
+  /// How extensions look that are not as they should be; null where they are as they are.
+  ExtensionView view = nullptr;
+  /// Whether the names in a certificate, its frame, can be read; null where OpenSSL's word counts.
+  bool (*reads_names)(const PathFacts& certificate) = nullptr;
+  /// The address (octets) that a host which is asked for is taken for; null where none is.
+  std::optional<std::string> (*address_in)(std::string_view host) = nullptr;
   /// What else keeps this verifier from reading a certificate at all; empty when nothing.
   std::string (*unreadable)(const PathCertificate& certificate, Role role) = nullptr;
   /// Which defects this verifier does not see, although it makes the check.

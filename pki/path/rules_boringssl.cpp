@@ -1,3 +1,4 @@
+#include "pki/path/der_reader.h"
 #include "pki/path/host_matching.h"
 #include "pki/path/rules_table.h"
 
@@ -33,9 +34,45 @@ bool boringssl_understands(const PathFacts& /*certificate*/, const std::string& 
   return is_one_of(object, kKnown);
 }
 
-/// Policies are decoded when a path is complete, those of its anchor never.
+constexpr std::array<std::string_view, 4> kDecodedLate = {"certificatePolicies", "policyMappings",
+                                                          "policyConstraints", "inhibitAnyPolicy"};
+
+/// Policies are decoded when a path is complete, those of its anchor never, and mappings of issuers
+/// alone.
+bool is_ever_decoded(std::string_view late, Role role) {
+  return role == Role::kIntermediate || (role == Role::kLeaf && late != "policyMappings");
+}
+
+/// A time that it decodes, and cannot compare.
+bool is_odd_time(const Defect& defect) {
+  return defect.found == kUtcTimeWithOffset || defect.found == kUtcTimeWithNoOffset;
+}
+
+/// What BoringSSL takes for a truth value, crypto/asn1/tasn_dec.cc: any octet but zero is true.
+std::optional<ViewedExtension> boringssl_view(std::string_view object, base::ByteView value) {
+  if (object != "2.5.29.19") return std::nullopt;
+  DerReader reader(value);
+  const auto whole = reader.take(kSequenceTag);
+  const auto flag = whole ? DerReader(whole->content).take(kBooleanTag) : std::nullopt;
+  if (!flag || flag->content.size() != 1) return std::nullopt;
+  base::Bytes seen(value.begin(), value.end());
+  std::uint8_t& truth = seen[static_cast<std::size_t>(flag->content.data() - value.data())];
+  truth = truth == 0 ? 0 : 0xff;
+  return ViewedExtension{.value = std::move(seen)};
+}
+
+/// An RDN of no attribute is none (X.501 9.2).
+bool boringssl_reads_names(const PathFacts& certificate) {
+  return !certificate.subject.has_empty_rdn && !certificate.issuer.has_empty_rdn;
+}
+
 std::string boringssl_unreadable(const PathCertificate& certificate, Role role) {
   const PathFacts& facts = certificate.facts();
+  for (const Defect& defect : facts.defects) {
+    const std::string_view extension = extension_of(defect);
+    const bool is_late = is_one_of(extension, kDecodedLate) && is_ever_decoded(extension, role);
+    if ((is_late && is_undecodable(defect)) || is_odd_time(defect)) return defect.found;
+  }
   if (role == Role::kAnchor) return {};
   const PathPolicies& policies = facts.policies;
   std::vector<std::string> sorted = policies.policies.value_or(std::vector<std::string>());
@@ -57,18 +94,19 @@ std::string boringssl_unreadable(const PathCertificate& certificate, Role role) 
 }
 
 /// Extensions that it does not decode, or not yet, may hold anything.
-bool boringssl_overlooks(const Defect& defect, Role /*role*/) {
+bool boringssl_overlooks(const Defect& defect, Role role) {
   static constexpr std::array<std::string_view, 8> kDecoded = {
       "basicConstraints",       "keyUsage",       "extendedKeyUsage", "subjectKeyIdentifier",
       "authorityKeyIdentifier", "subjectAltName", "nameConstraints",  "crlDistributionPoints"};
-  static constexpr std::array<std::string_view, 4> kDecodedLate = {
-      "certificatePolicies", "policyMappings", "policyConstraints", "inhibitAnyPolicy"};
-  const bool is_decoded = is_one_of(extension_of(defect), kDecoded);
+  const std::string_view extension = extension_of(defect);
+  const bool is_decoded = is_one_of(extension, kDecoded);
+  const bool is_late = is_one_of(extension, kDecodedLate) && is_ever_decoded(extension, role);
   if (defect.check == Check::kDuplicateExtension) {
-    return !is_decoded && !is_one_of(extension_of(defect), kDecodedLate);
+    return !is_decoded && !is_one_of(extension, kDecodedLate);
   }
-  if (defect.found == kHugePathLength) return true;  // none for it
-  return defect.check == Check::kExtensionReadable && !is_decoded;
+  if (defect.found == kHugePathLength || is_odd_time(defect)) return true;  // or later
+  if (defect.check == Check::kExtensionReadable) return !is_decoded;
+  return is_about_an_extension(defect) && !is_decoded && !is_late;
 }
 
 Rules make_boringssl_rules() {
@@ -115,6 +153,8 @@ Rules make_boringssl_rules() {
   rules.refused_common_name = boringssl_takes_for_host;
   rules.signature_allowed = boringssl_signature_allowed;
   rules.understands = boringssl_understands;
+  rules.view = boringssl_view;
+  rules.reads_names = boringssl_reads_names;
   rules.unreadable = boringssl_unreadable;
   rules.overlooks = boringssl_overlooks;
   return rules;

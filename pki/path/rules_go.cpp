@@ -53,6 +53,15 @@ bool go_reads_name(const PathGeneralName& name) {
 bool go_reads_key(const PathKey& key) {
   static constexpr std::array<std::string_view, 4> kCurves = {"ecdsa-secp224r1", "ecdsa-p256",
                                                               "ecdsa-p384", "ecdsa-p521"};
+  constexpr std::string_view kDsa = "1.2.840.10040.4.1";
+  constexpr char kSequence = 0x30;
+  // Of those that it knows, what OpenSSL cannot decode, it cannot decode either.
+  static constexpr std::array<std::string_view, 4> kDecoded = {
+      "1.2.840.113549.1.1.1", "1.2.840.10045.2.1", "1.3.101.112", kDsa};
+  if (!key.is_whole_octets && is_one_of(key.algorithm, kDecoded)) return false;
+  if (key.algorithm == kDsa) {
+    return key.parameters.starts_with(kSequence) && key.text != kUnreadableKey;
+  }
   if (key.kind == KeyKind::kEc) {
     return is_one_of(key.text, kCurves) && key.point_form == kUncompressedPoint;
   }
@@ -61,9 +70,6 @@ bool go_reads_key(const PathKey& key) {
            key.parameters == kDerNull;
   }
   if (key.kind == KeyKind::kEd25519) return key.parameters.empty();
-  // Of those that it knows, what OpenSSL cannot decode, it cannot decode either.
-  static constexpr std::array<std::string_view, 3> kDecoded = {"1.2.840.113549.1.1.1",
-                                                               "1.2.840.10045.2.1", "1.3.101.112"};
   return key.kind != KeyKind::kOther || !is_one_of(key.algorithm, kDecoded);
 }
 
@@ -106,9 +112,8 @@ std::string go_unreadable(const PathCertificate& certificate, Role /*role*/) {
   return go_reads_key(facts.key) ? "" : "key " + facts.key.text;
 }
 
-/// Extensions that it does not decode may hold anything, and in some that it does decode it looks
-/// at nothing behind the value. What is wrong with policies only by their numbers or flags is not
-/// seen, and a UTCTime may lack its seconds.
+/// Extensions that it does not decode may hold anything. What is wrong with policies only by their
+/// numbers or flags is not seen, a UTCTime may lack its seconds, and times may have an offset.
 bool go_overlooks(const Defect& defect, Role /*role*/) {
   static constexpr std::array<std::string_view, 13> kDecoded = {"keyUsage",
                                                                 "basicConstraints",
@@ -125,21 +130,17 @@ bool go_overlooks(const Defect& defect, Role /*role*/) {
                                                                 "authorityInfoAccess"};
   static constexpr std::array<std::string_view, 2> kLimits = {"policyConstraints",
                                                               "inhibitAnyPolicy"};
-  static constexpr std::array<std::string_view, 6> kCutOff = {
-      "keyUsage",         "basicConstraints",       "subjectKeyIdentifier",
-      "extendedKeyUsage", "authorityKeyIdentifier", "crlDistributionPoints"};
+  static constexpr std::array kTimes = {kUtcTimeWithoutSeconds, kUtcTimeWithOffset,
+                                        kTimeWithOffset};
   const std::string_view extension = extension_of(defect);
-  if (defect.found.ends_with(kBytesBehind)) {
-    return is_one_of(extension, kCutOff) || !is_one_of(extension, kDecoded);
-  }
+  if (is_about_an_extension(defect) && !is_one_of(extension, kDecoded)) return true;
   switch (defect.check) {
     case Check::kEncodingOfTimes:
-      return defect.found == kUtcTimeWithoutSeconds;
+      return is_one_of(defect.found, kTimes);
     case Check::kCriticalFlags:
-      return is_one_of(extension, kLimits) || !is_one_of(extension, kDecoded);
+      return is_one_of(extension, kLimits);
     case Check::kExtensionReadable:
-      return is_undecodable(defect) ? !is_one_of(extension, kDecoded)
-                                    : is_one_of(extension, kLimits);
+      return !is_undecodable(defect) && is_one_of(extension, kLimits);
     default:
       return false;
   }
@@ -184,13 +185,16 @@ Rules make_go_rules() {
   rules.constraints_spare_without_names = true;
   rules.self_issued_are_free = false;
   rules.usages_must_meet = false;
+  rules.idle_mappings_count = false;
   rules.host_matches = go_host_matches;
+  rules.address_in = go_address_in;
   rules.maps_addresses = true;
   rules.empty_usage_denies = false;
   rules.old_versions_are_bare = true;
   rules.reads_the_whole_chain = true;
   rules.signature_allowed = go_signature_allowed;
   rules.understands = go_understands;
+  rules.view = go_view;
   rules.unreadable = go_unreadable;
   rules.overlooks = go_overlooks;
   return rules;

@@ -38,9 +38,18 @@ inline std::string_view extension_of(const Defect& defect) {
   return std::string_view(defect.found).substr(0, defect.found.find(' '));
 }
 
-/// Whether the extension cannot be decoded at all, and not only says what it may not say.
+/// Whether it is about the flag of an extension, or about how its value is encoded.
+inline bool is_about_an_extension(const Defect& defect) {
+  if (defect.check == Check::kDerTags || defect.check == Check::kDerPadding) {
+    return extension_of(defect) == defect.found;  // else it is about the frame
+  }
+  return defect.check == Check::kExtensionReadable || defect.check == Check::kCriticalFlags;
+}
+
+/// Whether the extension cannot be decoded to its end, and not only says what it may not say.
 inline bool is_undecodable(const Defect& defect) {
-  return defect.check == Check::kExtensionReadable && extension_of(defect) == defect.found;
+  return defect.check == Check::kExtensionReadable &&
+         (extension_of(defect) == defect.found || defect.found.ends_with(kBytesBehind));
 }
 
 inline bool has_extension(const PathFacts& facts, std::string_view object) {

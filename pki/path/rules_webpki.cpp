@@ -51,8 +51,12 @@ constexpr std::array<std::string_view, 5> kSequences = {"subjectAltName", "basic
                                                         "nameConstraints", "crlDistributionPoints",
                                                         "extendedKeyUsage"};
 
-bool webpki_overlooks(const Defect& defect, Role /*role*/) {
-  return defect.check == Check::kExtensionReadable && !is_one_of(extension_of(defect), kSequences);
+/// Constraints of a leaf bind nobody.
+bool webpki_overlooks(const Defect& defect, Role role) {
+  const std::string_view extension = extension_of(defect);
+  const bool is_read =
+      is_one_of(extension, kSequences) && (role != Role::kLeaf || extension != "nameConstraints");
+  return is_about_an_extension(defect) && !is_read;
 }
 
 /// Only version 3 below the anchor, and no extension that it remembers twice.
@@ -69,11 +73,12 @@ std::string webpki_unreadable(const PathCertificate& certificate, Role role) {
     if (std::ranges::count(facts.extensions, object) > 1) return "an extension twice";
   }
   // What it remembers, but for keyUsage, has to be a SEQUENCE, in anchors too.
+  if (!facts.odd_extension.empty()) return facts.odd_extension;
   for (const Defect& defect : facts.defects) {
-    if (defect.check == Check::kDerTags && is_one_of(defect.found, kSequences)) return defect.found;
-  }
-  if (role == Role::kAnchor && !facts.odd_anchor_extension.empty()) {
-    return facts.odd_anchor_extension;
+    const bool is_unread = is_undecodable(defect) || defect.check == Check::kDerTags;
+    if (role == Role::kAnchor && is_unread && defect.found == "nameConstraints") {
+      return defect.found;
+    }
   }
   constexpr base::Instant kBeginning;  // 1970: its clock knows no time before
   if (role != Role::kAnchor && std::min(facts.not_before, facts.not_after) < kBeginning) {
@@ -117,22 +122,24 @@ Rules make_webpki_rules() {
   rules.most_intermediates = 6;
   rules.most_candidates = 200'000;
   rules.most_signatures = 100;
+  rules.most_comparisons = 250'000;
   rules.signatures_last = true;
   rules.constraints = {.reader = &webpki_names(),
                        .uri_always_violates = true,
                        .directory_always_violates = true,
                        .email_always_violates = true,
                        .subject_counts = false,
-                       .bounds_always_violate = true,
-                       .most_comparisons = 250'000};
+                       .bounds_always_violate = true};
   rules.constraints_spare_self_issued = false;
   rules.self_issued_are_free = false;
   rules.any_usage_counts = false;
   rules.usages_must_meet = false;
   rules.any_is_server_or_client = true;
   rules.host_matches = webpki_host_matches;
+  rules.address_in = ip_octets;
   rules.signature_allowed = webpki_signature_allowed;
   rules.understands = webpki_understands;
+  rules.view = webpki_view;
   rules.unreadable = webpki_unreadable;
   rules.overlooks = webpki_overlooks;
   return rules;

@@ -148,6 +148,8 @@ class Search {
       const PathFacts& facts = path_[i]->facts();
       if (i != 0 && rules_.constraints_spare_self_issued && facts.is_self_issued()) continue;
       if (rules_.constraints_spare_without_names && !facts.has_alternative_names) continue;
+      comparisons_ += holder.name_space()->comparisons(facts, rules_.constraints);
+      if (comparisons_ > rules_.most_comparisons) limit_reached_ = true;
       const auto key = std::make_pair(path_[i], &holder);
       auto known = violations_.find(key);
       if (known == violations_.end()) {
@@ -176,9 +178,8 @@ class Search {
     auto usages = check_usages(path_, untrusted, purpose_, rules_);
     path_.pop_back();
     if (usages) return usages;
-    if (!rules_.signatures_last) {
-      if (auto failure = check_signature(path_.size() - 1, issuer)) return failure;
-    }
+    if (rules_.signatures_last) return std::nullopt;
+    if (auto failure = check_signature(path_.size() - 1, issuer)) return failure;
     return check_names(issuer, role);
   }
 
@@ -188,6 +189,19 @@ class Search {
       if (auto failure = check_signature(i, *path_[i + 1])) return failure;
     }
     return std::nullopt;
+  }
+
+  std::optional<PathFailure> check_all_names() {
+    const Path whole = path_;
+    std::optional<PathFailure> failure;
+    while (path_.size() > 1 && !failure) {
+      const PathCertificate& holder = *path_.back();
+      const Role role = path_.size() == whole.size() ? Role::kAnchor : Role::kIntermediate;
+      path_.pop_back();
+      failure = check_names(holder, role);
+    }
+    path_ = whole;
+    return failure;
   }
 
   std::optional<PathFailure> check_revoked() {
@@ -200,6 +214,7 @@ class Search {
     candidates_ = other.candidates_;
     signatures_ = other.signatures_;
     paths_ = other.paths_;
+    comparisons_ = other.comparisons_;
     limit_reached_ = other.limit_reached_;
   }
 
@@ -238,7 +253,10 @@ class Search {
     if (limit_reached_) return false;
     std::optional<PathFailure> failure;
     if (rules_.signatures_last) failure = check_all_signatures();
-    if (!failure && rules_.checks(Check::kPolicy, Role::kLeaf)) failure = check_policies(path_);
+    if (rules_.signatures_last && !failure) failure = check_all_names();
+    if (!failure && rules_.checks(Check::kPolicy, Role::kLeaf)) {
+      failure = check_policies(path_, rules_);
+    }
     if (!failure && path_.size() == 1) failure = check_usages(path_, SIZE_MAX, purpose_, rules_);
     if (!failure) failure = check_revoked();
     if (limit_reached_) return false;
@@ -411,7 +429,7 @@ class Search {
     path_ = whole;
     if (!failure) failure = check_readable_below_the_end(untrusted);
     if (!failure) failure = check_lone_common_name();
-    if (!failure) failure = check_policies(path_);
+    if (!failure) failure = check_policies(path_, rules_);
     if (failure) note(*std::move(failure), path_.size());
     return !best_;
   }
@@ -431,6 +449,7 @@ class Search {
   std::size_t candidates_ = 0;
   std::size_t signatures_ = 0;
   std::size_t paths_ = 0;
+  std::size_t comparisons_ = 0;
   bool limit_reached_ = false;
   std::map<std::pair<const PathCertificate*, std::string>, bool> signed_;
   std::shared_ptr<KnownLists> lists_;
@@ -451,11 +470,10 @@ class Search {
 base::Result<ChainQuestion, PathFailure> as_seen(const ChainQuestion& question,
                                                  const Rules& rules) {
   ChainQuestion seen = question;
-  if (rules.old_versions_are_bare) {
-    for (auto* pool : {&seen.chain, &seen.anchors}) {
-      for (PathCertificate& one : *pool) {
-        if (one.facts().version < 3) one = one.without_extensions();
-      }
+  for (auto* pool : {&seen.chain, &seen.anchors}) {
+    for (PathCertificate& one : *pool) {
+      const bool is_bare = rules.old_versions_are_bare && one.facts().version < 3;
+      one = is_bare ? one.without_extensions() : one.seen_through(rules.view);
     }
   }
   if (!rules.reads_the_whole_chain) return seen;
@@ -489,7 +507,7 @@ ChainVerdict judge_by_rules(const ChainQuestion& question, const Rules& rules) {
                        .failures = {},
                        .reason = "there is no certificate to judge"};
   if (question.chain.empty()) return refused;
-  if (!rules.old_versions_are_bare && !rules.reads_the_whole_chain) return search(question, rules);
+  if (rules.view == nullptr) return search(question, rules);  // ours
   const auto seen = as_seen(question, rules);
   if (seen) return search(*seen, rules);
   refused.failures = {seen.error()};

@@ -1,4 +1,5 @@
-#include "pki/der.h"
+#include "base/utf8.h"
+#include "pki/path/der_reader.h"
 #include "pki/path/path_extensions.h"
 
 namespace meshtrust::pki {
@@ -8,16 +9,6 @@ constexpr unsigned kConstructedBit = 0x20;
 constexpr unsigned kClassMask = 0xc0;
 constexpr int kDeepest = 32;
 constexpr int kEmbeddedValue = 11;  ///< EMBEDDED PDV
-
-/// The length that DER needs for `size`, as octets.
-std::size_t shortest_length(std::size_t size) {
-  std::size_t octets = 1;
-  if (size < 0x80) return octets;
-  for (std::size_t left = size; left != 0; left >>= 8U) {
-    ++octets;
-  }
-  return octets;
-}
 
 bool is_boolean(base::ByteView content) {
   return content.size() == 1 && (content[0] == 0 || content[0] == 0xff);
@@ -39,6 +30,22 @@ bool has_clean_padding(base::ByteView bits) {
   return (bits.back() & ((1U << unused) - 1U)) == 0;
 }
 
+bool is_utf8(base::ByteView octets) {
+  return base::find_non_utf8(base::as_text(octets)) == std::string_view::npos;
+}
+
+/// Of a universal type.
+void look_at_value(const DerElement& element, bool constructed, DerFlaws& flaws) {
+  if (constructed != is_made_of_others(element.tag)) flaws.tags = true;
+  if (element.tag == V_ASN1_BOOLEAN && !is_boolean(element.content)) flaws.lengths = true;
+  if (element.tag == V_ASN1_BIT_STRING && !has_clean_padding(element.content)) {
+    flaws.padding = true;
+  }
+  const bool is_text = element.tag == V_ASN1_UTF8STRING && !constructed;
+  if (is_text && !is_utf8(element.content)) flaws.contents = true;
+  if (element.tag == V_ASN1_SET && element.content.empty()) flaws.contents = true;
+}
+
 void look(base::ByteView der, int depth, DerFlaws& flaws) {
   while (!der.empty()) {
     const auto element = first_element(der);
@@ -49,16 +56,9 @@ void look(base::ByteView der, int depth, DerFlaws& flaws) {
       flaws.lengths = true;
       return;
     }
-    const std::size_t header = element->whole.size() - element->content.size();
-    if (header != 1 + shortest_length(element->content.size())) flaws.lengths = true;
+    if (!has_shortest_length(*element)) flaws.lengths = true;
     const bool constructed = (first & kConstructedBit) != 0;
-    if ((first & kClassMask) == 0) {
-      if (constructed != is_made_of_others(element->tag)) flaws.tags = true;
-      if (element->tag == V_ASN1_BOOLEAN && !is_boolean(element->content)) flaws.lengths = true;
-      if (element->tag == V_ASN1_BIT_STRING && !has_clean_padding(element->content)) {
-        flaws.padding = true;
-      }
-    }
+    if ((first & kClassMask) == 0) look_at_value(*element, constructed, flaws);
     if (constructed) look(element->content, depth + 1, flaws);
     der = der.subspan(element->whole.size());
   }

@@ -53,6 +53,12 @@ std::function<void(PathScene&)> under(const std::string& constraints, const std:
   };
 }
 
+/// Of addresses and their masks, as DER.
+std::function<void(PathScene&)> under_network(const std::string& subtrees,
+                                              const std::string& address) {
+  return under("DER:" + subtrees, "IP:" + address);
+}
+
 std::string name_of_case(const ::testing::TestParamInfo<Split>& test) {
   return test.param.name;
 }
@@ -126,6 +132,22 @@ INSTANTIATE_TEST_SUITE_P(
         Split{"an_unread_constraint_behind_a_match",
               under("permitted;email:good.com,permitted;email:a_b.com", "email:a@good.com"),
               "meshtrust go boringssl"},
+        Split{"a_minimum_behind_a_match",
+              under("DER:301CA01A300A8208676F6F642E636F6D300C82076261642E636F6D800101",
+                    "DNS:good.com"),
+              "go"},
+        Split{"a_minimum_of_zero",
+              under("DER:3011A00F300D8208676F6F642E636F6D800100", "DNS:good.com"), "go"},
+        Split{"a_mask_with_a_hole_elsewhere",
+              under_network("300EA10C300A87080A000000FF00FF00", "11.0.0.1"), "webpki"},
+        Split{"a_mask_with_a_hole", under_network("300EA10C300A87080A000000FF00FF00", "10.0.0.1"),
+              ""},
+        Split{"host_bits_behind_another_network",
+              under_network("301AA018300A870809000000FF000000300A87080A000005FF000000", "10.0.0.1"),
+              "meshtrust webpki"},
+        Split{"an_address_of_ipv4_below_all_of_ipv6",
+              under_network("3026A02430228720" + std::string(64, '0'), "::ffff:10.0.0.1"),
+              "meshtrust webpki"},
         Split{"an_empty_uri_constraint", under("DER:3006A10430028600", "DNS:good.com"),
               "go boringssl webpki"}),
     name_of_case);
@@ -174,6 +196,7 @@ INSTANTIATE_TEST_SUITE_P(
         Reference{"a_host_that_ends_in_a_number", "DNS:example.123", "example.123",
                   "meshtrust go boringssl"},
         Reference{"an_address", "IP:10.0.0.5", "10.0.0.5", "meshtrust go boringssl webpki"},
+        Reference{"an_address_in_brackets", "IP:::1", "[::1]", "go"},
         Reference{"an_address_mapped_into_another", "IP:10.0.0.5", "::ffff:10.0.0.5", "go"}),
     [](const auto& test) { return test.param.name; });
 
