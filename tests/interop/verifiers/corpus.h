@@ -62,6 +62,8 @@ struct Dimension {
   bool of_the_question = false;  ///< concerns what is asked and the pools, not what is made
 };
 std::span<const Dimension> dimensions_of_certificates();
+std::span<const Dimension> dimensions_of_constraints();
+std::span<const Dimension> dimensions_of_encodings();
 std::span<const Dimension> dimensions_of_names();
 std::span<const Dimension> dimensions_of_questions();
 /// All of them.

@@ -132,7 +132,12 @@ const std::vector<Dimension>& table() {
        }},
       {"root serial",
        [](Draft& d, Dice& r) {
-         d.root().serial = pick(r, Values{"00", "-05"});
+         d.root().serial = pick(r, Values{"00", "-05", "7f" + std::string(44, '1')});
+       }},
+      {"intermediate serial",
+       [](Draft& d, Dice& r) {
+         d.middle(r).serial = pick(
+             r, Values{"00", "-05", "ff" + std::string(38, '1'), "7f" + std::string(300, '1')});
        }},
       {"unknown critical extension of the leaf",
        [](Draft& d, Dice&) { d.leaf().with("1.2.3.4", std::string(kUnknown)); }},

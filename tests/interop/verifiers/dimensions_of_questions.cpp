@@ -78,6 +78,51 @@ const std::vector<Dimension>& table() {
          d.question.dns.clear();
        },
        true},
+      {"odd name that is asked for",
+       [](Draft& d, Dice& r) {
+         d.question.dns = pick(r, Values{"*.apps.example.com",
+                                         "*",
+                                         "web..example.com",
+                                         "web.example.com..",
+                                         ".web.example.com",
+                                         ".",
+                                         "web_1.example.com",
+                                         "-web.example.com",
+                                         "web-.example.com",
+                                         "we b",
+                                         "web.example.com:443",
+                                         "xn--x.example.com",
+                                         "web.1",
+                                         "1.2.3",
+                                         "10.0.0.1",
+                                         "10.0.0.1.",
+                                         "010.0.0.1",
+                                         "0x0a.0.0.1",
+                                         "[10.0.0.1]",
+                                         "::1",
+                                         "[::1]",
+                                         "[::1",
+                                         "[fe80::1%25eth0]",
+                                         "fe80::1%eth0",
+                                         "::ffff:10.0.0.1",
+                                         "0:0::0:1",
+                                         "WEB.EXAMPLE.COM",
+                                         "[web.example.com]"});
+         d.question.ip.clear();
+         if (roll(r, 2) == 0) return;
+         d.leaf().with("subjectAltName", "IP:10.0.0.1,IP:::1,IP:fe80::1,DNS:*,DNS:" +
+                                             (roll(r, 3) == 0 ? "*.example.com" : d.question.dns));
+       },
+       true},
+      {"address that is asked for in another form",
+       [](Draft& d, Dice& r) {
+         d.question.ip = pick(r, Values{"::ffff:10.0.0.1", "0:0::0:1", "::FFFF:a00:1", "10.0.0.01",
+                                        "10.0.1", "::1%lo", "fe80::1", "[::1]", "::1:"});
+         d.question.dns.clear();
+         set(d.leaf(), r, "subjectAltName",
+             {"IP:10.0.0.1,IP:::1,IP:fe80::1", "IP:::ffff:10.0.0.1", "DNS:web.example.com"});
+       },
+       true},
       {"root in the chain",
        [](Draft& d, Dice&) {
          d.afterwards.emplace_back([](Case& q, const std::vector<Identity>& made) {
@@ -229,7 +274,8 @@ std::span<const Dimension> dimensions() {
   static const std::vector<Dimension> all = [] {
     std::vector<Dimension> joined;
     for (const auto& some :
-         {dimensions_of_certificates(), dimensions_of_names(), dimensions_of_questions()}) {
+         {dimensions_of_certificates(), dimensions_of_encodings(), dimensions_of_names(),
+          dimensions_of_constraints(), dimensions_of_questions()}) {
       joined.insert(joined.end(), some.begin(), some.end());
     }
     return joined;

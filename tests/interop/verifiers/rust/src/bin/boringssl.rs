@@ -55,11 +55,12 @@ unsafe fn judge_for(case: &Case, purpose: &str) -> Result<(), String> {
         ffi::X509_VERIFY_PARAM_set_hostflags(param, ffi::X509_CHECK_FLAG_NEVER_CHECK_SUBJECT as _);
         ffi::X509_VERIFY_PARAM_set1_host(param, case.dns.as_ptr().cast(), case.dns.len());
     }
+    let mut readable = true; // the address that is asked for
     if !case.ip.is_empty() {
         let ip = CString::new(case.ip.as_str()).expect("an address");
-        ffi::X509_VERIFY_PARAM_set1_ip_asc(param, ip.as_ptr());
+        readable = ffi::X509_VERIFY_PARAM_set1_ip_asc(param, ip.as_ptr()) == 1;
     }
-    let accepted = ffi::X509_verify_cert(context) == 1;
+    let accepted = readable && ffi::X509_verify_cert(context) == 1;
     let error = ffi::X509_STORE_CTX_get_error(context);
     ffi::ERR_clear_error();
     ffi::X509_STORE_CTX_free(context);
