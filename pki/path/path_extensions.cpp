@@ -361,23 +361,23 @@ bool is_one_sequence(int nid, const std::optional<DerElement>& first, base::Byte
   return first && value.front() == kSequenceTag && first->whole.size() == value.size();
 }
 
-/// Whether a list in a distribution point says that it is primitive.
-bool has_primitive_point(base::ByteView value) {
+/// What the tags inside of distribution points hide from `flaws_of_der`: lists that say they are
+/// primitive, and the padding of reasons.
+void look_at_points(base::ByteView value, DerFlaws& flaws) {
   constexpr unsigned kConstructedBit = 0x20;
   const auto whole = first_element(value);
   DerReader points(whole ? whole->content : base::ByteView());
   while (const auto point = points.take(kSequenceTag)) {
     DerReader parts(point->content);
     while (const auto part = parts.take()) {
-      if (part->whole.front() == kContextTag || part->whole.front() == (kContextTag | 2U)) {
-        return true;
-      }
+      const unsigned tag = part->whole.front();
+      if (tag == kContextTag || tag == (kContextTag | 2U)) flaws.tags = true;
+      if (tag == (kContextTag | 1U) && !has_clean_padding(part->content)) flaws.padding = true;
       const auto name = DerReader(part->content).take();
-      const bool is_name = part->whole.front() == kConstructedContextTag && name;
-      if (is_name && (name->whole.front() & kConstructedBit) == 0) return true;
+      const bool is_name = tag == kConstructedContextTag && name;
+      if (is_name && (name->whole.front() & kConstructedBit) == 0) flaws.tags = true;
     }
   }
-  return false;
 }
 
 /// Whether a name that is a text or address says that it is made of parts (X.690 10.2).
@@ -432,9 +432,9 @@ void read_one(const Reading& reading, const X509_EXTENSION* extension) {
   const X509V3_EXT_METHOD* method = X509V3_EXT_get(mutable_extension);
   if (method == nullptr || method->it == nullptr) return;
   const base::ByteView value = content_of(X509_EXTENSION_get_data(mutable_extension));
-  const DerFlaws flaws = flaws_of_der(value);
+  DerFlaws flaws = flaws_of_der(value);
+  if (nid == NID_crl_distribution_points) look_at_points(value, flaws);
   if (flaws.tags || (nid == NID_name_constraints && has_primitive_part(value)) ||
-      (nid == NID_crl_distribution_points && has_primitive_point(value)) ||
       has_name_in_parts(nid, value)) {
     reading.defect(Check::kDerTags, name);
   }

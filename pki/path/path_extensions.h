@@ -43,6 +43,9 @@ struct DerFlaws {
   bool any() const { return lengths || tags || padding; }
 };
 
+/// Whether the unused bits of a BIT STRING's content are zero, and seven at most.
+bool has_clean_padding(base::ByteView bits);
+
 /// Looks into constructed elements alone.
 DerFlaws flaws_of_der(base::ByteView der);
 

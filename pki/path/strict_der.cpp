@@ -20,16 +20,6 @@ bool is_made_of_others(int tag) {
          tag == kEmbeddedValue;
 }
 
-/// The first octet counts the bits of the last that do not belong to it; they are zero (X.690
-/// 11.2.1).
-bool has_clean_padding(base::ByteView bits) {
-  constexpr unsigned kMostUnused = 7;
-  if (bits.empty() || bits.front() > kMostUnused) return false;
-  const unsigned unused = bits.front();
-  if (bits.size() == 1) return unused == 0;
-  return (bits.back() & ((1U << unused) - 1U)) == 0;
-}
-
 bool is_utf8(base::ByteView octets) {
   return base::find_non_utf8(base::as_text(octets)) == std::string_view::npos;
 }
@@ -65,6 +55,16 @@ void look(base::ByteView der, int depth, DerFlaws& flaws) {
 }
 
 }  // namespace
+
+/// The first octet counts the bits of the last that do not belong to it; they are zero (X.690
+/// 11.2.1).
+bool has_clean_padding(base::ByteView bits) {
+  constexpr unsigned kMostUnused = 7;
+  if (bits.empty() || bits.front() > kMostUnused) return false;
+  const unsigned unused = bits.front();
+  if (bits.size() == 1) return unused == 0;
+  return (bits.back() & ((1U << unused) - 1U)) == 0;
+}
 
 DerFlaws flaws_of_der(base::ByteView der) {
   DerFlaws flaws;
