@@ -20,35 +20,6 @@ base::Bytes octets_of(const std::string& hex) {
   return *base::from_hex(hex);
 }
 
-/// Well formed, to be changed.
-const std::vector<Written>& sound_extensions() {
-  static const std::vector<Written> all = {
-      {"2.5.29.14", "0403616263"},
-      {"2.5.29.15", "03020106"},
-      {"2.5.29.15", "030205A0"},
-      {"2.5.29.17", "301B820F7765622E6578616D706C652E636F6D87040A00000188022A03"},
-      {"2.5.29.17",
-       "3032820F7765622E6578616D706C652E636F6D81056140622E63A011060A2B06010401823714"
-       "0203A0030C0178A505A1030C0178"},
-      {"2.5.29.19", "30060101FF020101"},
-      {"2.5.29.19", "3000"},
-      {"2.5.29.30", "3011A00F300D820B6578616D706C652E636F6D"},
-      {"2.5.29.30",
-       "302EA01B300D820B6578616D706C652E636F6D300A87080A000000FF000000A10F300488022A"
-       "033007A505A1030C0178"},
-      {"2.5.29.31", "30183016A010A00E860C687474703A2F2F782F63726C81020106"},
-      {"2.5.29.32",
-       "303B303906032A03043032301406082B060105050702011608687474703A2F2F78301A06082B"
-       "06010505070202300E30080C016130030201010C026869"},
-      {"2.5.29.33", "300C300A06032A030406032A0305"},
-      {"2.5.29.35", "30058003616263"},
-      {"2.5.29.36", "3006800105810105"},
-      {"2.5.29.37", "301406082B0601050507030106082B06010505070302"},
-      {"2.5.29.54", "020105"},
-      {"1.3.6.1.5.5.7.1.1", "3016301406082B060105050730018608687474703A2F2F78"}};
-  return all;
-}
-
 /// With more or less in them than belongs there, and what somebody looks at before he gives up.
 const std::vector<Written>& odd_extensions() {
   static const std::vector<Written> all = {
@@ -92,13 +63,6 @@ std::size_t any_depth(const Draft& draft, Dice& dice) {
   return roll(dice, draft.levels.size());
 }
 
-void change_extension(Draft& draft, std::size_t depth, Dice& dice) {
-  const Written& model = pick(dice, sound_extensions());
-  base::Bytes value = changed_in_one_place(octets_of(model.hex), dice);
-  if (roll(dice, 3) == 0) value = changed_in_one_place(value, dice);
-  rework(draft, depth, [=](X509& x509) { set_extension(x509, model.object, value); });
-}
-
 /// As it stands in the certificate: "YYMMDD..." or "YYYYMMDD...".
 void set_time(ASN1_TIME* time, const std::string& text) {
   constexpr std::size_t kShorterThanGeneralized = 14;
@@ -119,12 +83,6 @@ void set_key_parameters(X509& x509, bool null) {
 
 const std::vector<Dimension>& table() {
   static const std::vector<Dimension> all = {
-      {"extension of the leaf changed in one place",
-       [](Draft& d, Dice& r) { change_extension(d, 0, r); }},
-      {"extension of an intermediate changed in one place",
-       [](Draft& d, Dice& r) { change_extension(d, 1, r); }},
-      {"extension of the root changed in one place",
-       [](Draft& d, Dice& r) { change_extension(d, d.levels.size() - 1, r); }},
       {"extension with more or less in it",
        [](Draft& d, Dice& r) {
          const Written& odd = pick(r, odd_extensions());

@@ -3,7 +3,6 @@
 #include "base/check.h"
 #include "pki/der.h"
 #include "pki/handle.h"
-#include "pki/path/der_reader.h"
 
 #include <openssl/x509v3.h>
 
@@ -14,7 +13,6 @@ namespace {
 
 using base::Bytes;
 using base::ByteView;
-using pki::DerReader;
 using pki::testing::Identity;
 using pki::testing::Key;
 
@@ -79,54 +77,6 @@ void replace(Draft& draft, std::size_t depth, const Signing& signing) {
   });
 }
 
-/// A tree of elements, to be changed and written again.
-struct Node {
-  unsigned tag = 0;
-  Bytes content;  ///< of one that is primitive
-  std::vector<Node> parts;
-  bool constructed = false;
-};
-
-std::vector<Node> nodes_of(ByteView der) {
-  std::vector<Node> nodes;
-  DerReader reader(der);
-  while (const auto element = reader.take()) {
-    constexpr unsigned kConstructed = 0x20;
-    Node node;
-    node.tag = element->whole.front();
-    node.constructed = (node.tag & kConstructed) != 0;
-    node.content.assign(element->content.begin(), element->content.end());
-    if (node.constructed) node.parts = nodes_of(element->content);
-    nodes.push_back(std::move(node));
-  }
-  return nodes;
-}
-
-Bytes written(const std::vector<Node>& nodes) {
-  Bytes der;
-  for (const Node& node : nodes) {
-    const Bytes one =
-        pki::der_element(node.tag, node.constructed ? written(node.parts) : node.content);
-    der.insert(der.end(), one.begin(), one.end());
-  }
-  return der;
-}
-
-/// Lists of elements, each with where one of them stands.
-void places_in(std::vector<Node>& nodes,
-               std::vector<std::pair<std::vector<Node>*, std::size_t>>& out) {
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    out.emplace_back(&nodes, i);
-    places_in(nodes[i].parts, out);
-  }
-}
-
-Node odd_node(Dice& dice) {
-  static const std::vector<unsigned> tags = {0x01, 0x02, 0x04, 0x05, 0x06, 0x16, 0x80, 0x81, 0x89};
-  static const std::vector<Bytes> contents = {{}, {0}, {1}, {0xff}, {'a', 'b', 'c'}};
-  return {.tag = pick(dice, tags), .content = pick(dice, contents), .parts = {}};
-}
-
 }  // namespace
 
 void rework(Draft& draft, std::size_t depth, const std::function<void(X509&)>& change) {
@@ -156,39 +106,6 @@ void set_extension(X509& certificate, const std::string& object, const Bytes& va
   const pki::Extension extension(
       X509_EXTENSION_create_by_OBJ(nullptr, id.get(), critical ? 1 : 0, text.get()));
   X509_add_ext(&certificate, extension.get(), at);
-}
-
-Bytes changed_in_one_place(ByteView der, Dice& dice) {
-  std::vector<Node> tree = nodes_of(der);
-  std::vector<std::pair<std::vector<Node>*, std::size_t>> places;
-  places_in(tree, places);
-  if (places.empty()) return {};
-  const auto [list, at] = places[roll(dice, places.size())];
-  Node& node = (*list)[at];
-  const auto position = list->begin() + static_cast<std::ptrdiff_t>(at);
-  switch (roll(dice, 6)) {
-    case 0:
-      node.tag ^= 1U << pick(dice, std::vector<unsigned>{0, 1, 2, 3, 5, 6, 7});
-      break;
-    case 1:
-      list->insert(position + 1, odd_node(dice));
-      break;
-    case 2:
-      list->erase(position);
-      break;
-    case 3:
-      list->insert(position, Node(node));
-      break;
-    case 4:
-      node.content = odd_node(dice).content;
-      break;
-    default:
-      node.parts.push_back(odd_node(dice));
-      if (!node.content.empty()) {
-        node.content[roll(dice, node.content.size())] = static_cast<std::uint8_t>(dice());
-      }
-  }
-  return written(tree);
 }
 
 }  // namespace meshtrust::interop

@@ -18,7 +18,4 @@ void rework_signature(Draft& draft, std::size_t depth, const std::string& parame
 /// Gives an extension (dotted numbers) this value.
 void set_extension(X509& certificate, const std::string& object, const base::Bytes& value);
 
-/// `der` with one element changed: its tag or content, or one more or less.
-base::Bytes changed_in_one_place(base::ByteView der, Dice& dice);
-
 }  // namespace meshtrust::interop
