@@ -262,6 +262,13 @@ Result<std::vector<Certificate>> lacking_a_list(const TrustStore& store) {
 
 namespace {
 
+/// "number 1f, of 2026-11-22T10:00:00Z".
+std::string edition_of(const RevocationList& list) {
+  const auto& number = list.facts().number;
+  return fmt::format("{}, of {}", number ? "number " + *number : "without a number",
+                     base::format_rfc3339(list.facts().this_update));
+}
+
 /// Puts `supplied` into `set`, in place of older ones. What is to be kept in the ledger is
 /// returned.
 Result<std::vector<Action>> take_supplied(const std::vector<RevocationList>& supplied,
@@ -286,13 +293,11 @@ Result<std::vector<Action>> take_supplied(const std::vector<RevocationList>& sup
                                     [&issuer](const auto& one) { return one.is_of(*issuer); });
     if (known != set.lists.end() && age_of(*known) >= age_of(list)) {
       if (*known == list) continue;
-      return fail(
-          Code::kRefused,
-          fmt::format("the list of '{}' that was given has number {}, and there is one with "
-                      "number {}",
-                      list.facts().issuer, list.facts().number.value_or("none"),
-                      known->facts().number.value_or("none")),
-          "ask whoever made it for the newest one");
+      return fail(Code::kRefused,
+                  fmt::format("the list of '{}' that was given ({}) is no newer than the one that "
+                              "is there ({})",
+                              list.facts().issuer, edition_of(list), edition_of(*known)),
+                  "ask whoever made it for the newest one");
     }
     if (known != set.lists.end()) set.lists.erase(known);
     set.lists.push_back(list);

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -51,8 +52,8 @@ class Company(unittest.TestCase):
         self.openssl("x509", "-req", "-in", "root.csr", "-CA", f"{by}.pem", "-CAkey", f"{by}.key", "-days", "3000",
                      "-copy_extensions", "copy", "-out", out, "-extfile", "extensions", *subject)
 
-    def empty_list(self):
-        (self.folder / "ca.cnf").write_text("[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\n"
+    def empty_list(self, numbered="crlnumber=number\n"):
+        (self.folder / "ca.cnf").write_text(f"[ca]\ndefault_ca=d\n[d]\ndatabase=index\n{numbered}default_md=sha256\n"
                                             "crl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid:always\n", encoding="utf-8")
         (self.folder / "index").write_text("", encoding="utf-8")
         (self.folder / "number").write_text("01\n", encoding="utf-8")
@@ -81,6 +82,19 @@ class Company(unittest.TestCase):
         self.openssl("verify", "-crl_check_all", "-CAfile", "east/root-cert.pem", "-CRLfile", "east/ca-crl.pem",
                      "-untrusted", "east/cert-chain.pem", "east/ca-cert.pem")
         self.meshtrust("verify", "--bundle", "east")
+
+    def test_lists_in_der_and_without_a_number_follow_each_other_by_date(self):
+        self.sign(*BELOW)
+        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        take_it = ("ca", "crl", "--store", "shop.trust", "--with")
+        for day in range(1, 4):
+            self.empty_list(numbered="")
+            self.openssl("crl", "-in", "corp.crl", "-outform", "DER", "-out", f"{day}.crl")
+            time.sleep(1.1)  # openssl ca dates lists by the second, and by no other clock
+        self.meshtrust(*take_it, "2.crl")
+        self.meshtrust(*take_it, "2.crl")
+        self.assertIn("ask whoever made it for the newest one", self.meshtrust(*take_it, "1.crl", code=4).stderr)
+        self.meshtrust(*take_it, "3.crl")
 
     def test_what_was_imported_before_is_nothing_new(self):
         self.sign(*BELOW)
