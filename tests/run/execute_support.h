@@ -13,15 +13,13 @@ namespace meshtrust::run::testing {
 class JumpingClock final : public base::Clock {
  public:
   explicit JumpingClock(std::chrono::milliseconds jump = std::chrono::milliseconds(0))
-      : jump_(jump) {}
+      : jump_(jump.count()) {}
   base::Instant now() const override { return base::Instant(base::Seconds(1'795'255'200)); }
-  void jump_by(std::chrono::milliseconds jump) { jump_ = jump; }
-  Steady steady() const override {
-    return Steady(std::chrono::milliseconds(looks_ += jump_.count()));
-  }
+  void jump_by(std::chrono::milliseconds jump) { jump_ = jump.count(); }
+  Steady steady() const override { return Steady(std::chrono::milliseconds(looks_ += jump_)); }
 
  private:
-  std::chrono::milliseconds jump_;
+  std::atomic<long> jump_;
   mutable std::atomic<long> looks_{0};
 };
 
