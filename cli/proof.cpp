@@ -50,20 +50,21 @@ std::string certificates_table(const profiles::Mesh& mesh,
       continue;
     }
     const mesh::ClusterObservation* seen = observation.find(cluster.name);
-    const auto material = seen == nullptr ? mesh::Observed<mesh::Material>() : material_of(*seen);
-    const auto bundle = material.is_found()
-                            ? pki::certificates_from_pem(material.found()->certificates.ca_cert)
+    const auto observed = seen == nullptr ? mesh::Observed<mesh::Material>() : material_of(*seen);
+    const mesh::Material* material = observed.found(mesh::Unknown::kTold);
+    const auto bundle = material != nullptr
+                            ? pki::certificates_from_pem(material->certificates.ca_cert)
                             : base::Result<std::vector<pki::Certificate>>(
                                   base::fail(base::Code::kNotFound, "none"));
     if (!bundle) {
-      rows.push_back({cluster.name, material.is_absent() ? "none" : "unknown"});
+      rows.push_back({cluster.name, observed.is_absent() ? "none" : "unknown"});
       continue;
     }
     const auto& facts = bundle->front().facts();
     rows.push_back({cluster.name, facts.subject,
                     base::group_hex(facts.fingerprint.substr(0, 16)) + " ...",
                     expiry_text(facts.not_after, at),
-                    material.found()->source == mesh::Source::kTwin ? "public twin" : "cacerts"});
+                    material->source == mesh::Source::kTwin ? "public twin" : "cacerts"});
   }
   return table(rows);
 }

@@ -31,7 +31,7 @@ std::optional<std::string> server_for_peers(const profiles::Cluster& cluster,
                                             const Observation& observation) {
   if (cluster.api_server) return cluster.api_server;
   const ClusterObservation* seen = observation.find(cluster.name);
-  const ServerFacts* server = seen == nullptr ? nullptr : seen->server.found();
+  const ServerFacts* server = seen == nullptr ? nullptr : seen->server.found(Unknown::kTold);
   if (server == nullptr) return std::nullopt;
   return server->url;
 }
@@ -48,7 +48,7 @@ AccessState state_of(const profiles::Mesh& mesh,
     if (why != nullptr) return unknown(*why);
   }
   const profiles::RemoteSecret wanted = profiles::remote_secret(mesh, intent);
-  const auto* secrets = target->live.remote_secrets.found();
+  const auto* secrets = target->live.remote_secrets.found(Unknown::kTold);
   if (secrets == nullptr) return {.kind = Kind::kAbsent, .why = "it does not exist"};
   const auto live = std::find_if(secrets->begin(), secrets->end(), [&wanted](const auto& one) {
     return one.name == wanted.name && one.namespace_name == wanted.namespace_name;
@@ -70,7 +70,7 @@ AccessState state_of(const profiles::Mesh& mesh,
     return {.kind = Kind::kDiffers,
             .why = fmt::format("it leads to {}, wanted {}", entry->server, *server)};
   }
-  const auto* tokens = source->live.tokens.found();
+  const auto* tokens = source->live.tokens.found(Unknown::kTold);
   const TokenSecretFacts* token =
       tokens == nullptr ? nullptr : token_of(*tokens, profiles::service_account_of(mesh, intent));
   if (token == nullptr) return {.kind = Kind::kDiffers, .why = "its token no longer exists"};

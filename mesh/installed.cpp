@@ -53,7 +53,8 @@ Json destination(const Installation& installation, const Json& service, const Ob
                 {"endpoints", Json::array()}};
   const std::string name = istio::istiod_name(installation.revision);
   const auto slices = objects.list(kEndpointSlices);
-  for (const Json& slice : slices.is_found() ? *slices.found() : Objects::List()) {
+  const auto* found = slices.found(Unknown::kTold);
+  for (const Json& slice : found != nullptr ? *found : Objects::List()) {
     const Json& metadata = base::at_path(slice, {"metadata"});
     if (base::string_at(metadata, "namespace") != installation.namespace_name ||
         base::string_at(base::at_path(metadata, {"labels"}), "kubernetes.io/service-name") !=
@@ -65,6 +66,18 @@ Json destination(const Installation& installation, const Json& service, const Ob
   return facts;
 }
 
+/// What is unknown of the kinds that an installation is judged by, beside the object with the mark,
+/// or null. The functions here that look such objects up go by its having been asked.
+const base::Error* why_unjudged(const Installation& installation, const Objects& objects) {
+  std::vector<std::string_view> kinds{kMutatingWebhooks, kClusterRoles, kClusterRoleBindings,
+                                      kConfigMaps};
+  if (!has_istiod(installation)) kinds.push_back(kEndpointSlices);
+  for (const auto kind : kinds) {
+    if (const auto* why = objects.why_unknown(kind)) return why;
+  }
+  return nullptr;
+}
+
 /// What else an installer makes that a mesh does not work without, and nobody but it brings back:
 /// the injection webhook, and the role under which other istiods read the cluster.
 Json surroundings(const Installation& installation, const Objects& objects) {
@@ -74,9 +87,13 @@ Json surroundings(const Installation& installation, const Objects& objects) {
   const auto role = objects.find(kClusterRoles, {}, reader);
   const auto binding = objects.find(kClusterRoleBindings, {}, reader);
   Json facts = Json::object();
-  facts["webhook"] = objects.find(kMutatingWebhooks, {}, webhook).is_found();
-  if (role.is_found()) facts["role"] = base::at_path(*role.found(), {"rules"});
-  if (binding.is_found()) facts["bound"] = base::at_path(*binding.found(), {"subjects"});
+  facts["webhook"] = !objects.find(kMutatingWebhooks, {}, webhook).is_absent();
+  if (const Json* live = role.found(Unknown::kTold)) {
+    facts["role"] = base::at_path(*live, {"rules"});
+  }
+  if (const Json* live = binding.found(Unknown::kTold)) {
+    facts["bound"] = base::at_path(*live, {"subjects"});
+  }
   return facts;
 }
 
@@ -104,7 +121,8 @@ InstallState foreign(const profiles::Mesh& mesh,
       state.evidence.push_back(fmt::format("it has the label {}={}", label, value));
     }
   }
-  if (const auto* istiod = seen.istiod.found(); istiod != nullptr && !istiod->image.empty()) {
+  if (const auto* istiod = seen.istiod.found(Unknown::kTold);
+      istiod != nullptr && !istiod->image.empty()) {
     state.evidence.push_back("its image is " + istiod->image);
   }
   return state;
@@ -128,17 +146,20 @@ std::string installing_marker(const Installation& installation) {
 
 std::optional<std::string> fingerprint_of_live(const Installation& installation,
                                                const Objects& objects) {
+  if (why_unjudged(installation, objects) != nullptr) return std::nullopt;
   const profiles::Object marked = marked_object(installation);
-  const auto live = objects.find(resource_of(marked), marked.namespace_name, marked.name);
-  if (!live.is_found()) return std::nullopt;
+  const auto observed = objects.find(resource_of(marked), marked.namespace_name, marked.name);
+  const Json* live = observed.found(Unknown::kTold);
+  if (live == nullptr) return std::nullopt;
   const auto values =
       objects.find(kConfigMaps, installation.namespace_name, values_config_map(installation));
-  if (values.is_unknown()) return std::nullopt;
   Json facts = Json::object();
-  if (values.is_found()) facts["values"] = base::at_path(*values.found(), {"data"});
+  if (const Json* map = values.found(Unknown::kTold)) {
+    facts["values"] = base::at_path(*map, {"data"});
+  }
   facts["live"] = has_istiod(installation)
-                      ? without_restarts(base::at_path(*live.found(), {"spec", "template"}))
-                      : destination(installation, *live.found(), objects);
+                      ? without_restarts(base::at_path(*live, {"spec", "template"}))
+                      : destination(installation, *live, objects);
   facts["surroundings"] = surroundings(installation, objects);
   return hash(facts);
 }
@@ -158,41 +179,36 @@ InstallState state_of(const profiles::Mesh& mesh,
   using Kind = InstallState::Kind;
   const Objects& objects = seen.live.objects;
   const profiles::Object marked = marked_object(installation);
-  const auto live = objects.find(resource_of(marked), marked.namespace_name, marked.name);
-  const auto marker =
-      objects.find(kConfigMaps, installation.namespace_name, installing_marker(installation));
-  for (const auto* fact : {&live, &marker}) {
-    if (const auto* why = fact->why_unknown()) return unknown(*why);
-  }
-  for (const auto kind : {kMutatingWebhooks, kClusterRoles, kClusterRoleBindings}) {
-    const auto list = objects.list(kind);
-    if (const auto* why = list.why_unknown()) return unknown(*why);
-  }
+  const auto observed = objects.find(resource_of(marked), marked.namespace_name, marked.name);
+  if (const auto* why = observed.why_unknown()) return unknown(*why);
+  if (const auto* why = why_unjudged(installation, objects)) return unknown(*why);
+  const bool is_begun =
+      !objects.find(kConfigMaps, installation.namespace_name, installing_marker(installation))
+           .is_absent();
   const InstallState unfinished{.kind = Kind::kUnfinished,
                                 .why = "an earlier installation did not come to its end"};
-  if (live.is_absent()) {
-    if (marker.is_found()) return unfinished;
+  const Json* live = observed.found(Unknown::kTold);
+  if (live == nullptr) {
+    if (is_begun) return unfinished;
     return {.kind = Kind::kAbsent, .why = "it is not installed yet"};
   }
 
-  const bool ours = annotation(*live.found(), kMeshAnnotation) == mesh.name;
-  if (!ours && marker.is_absent()) return foreign(mesh, marked, *live.found(), seen);
-  const std::string version = annotation(*live.found(), kIstioVersionAnnotation);
-  if (marker.is_found() && (version.empty() || version == installation.version.text())) {
-    return unfinished;
-  }
+  const bool ours = annotation(*live, kMeshAnnotation) == mesh.name;
+  if (!ours && !is_begun) return foreign(mesh, marked, *live, seen);
+  const std::string version = annotation(*live, kIstioVersionAnnotation);
+  if (is_begun && (version.empty() || version == installation.version.text())) return unfinished;
   if (version != installation.version.text()) {
     return {.kind = Kind::kOtherVersion,
             .why = fmt::format("the live control plane is Istio {}, the mesh file says {}", version,
                                installation.version.text())};
   }
   const auto digest = profiles::digest_of(installation);
-  if (!digest || annotation(*live.found(), kInstallationAnnotation) != *digest) {
+  if (!digest || annotation(*live, kInstallationAnnotation) != *digest) {
     return {.kind = Kind::kDiffers, .why = "what the mesh file wants has changed"};
   }
   const auto as = fingerprint_of_live(installation, objects);
   if (!as) return {.kind = Kind::kDiffers, .why = "a part of it is missing"};
-  if (annotation(*live.found(), kInstalledAsAnnotation) != *as) {
+  if (annotation(*live, kInstalledAsAnnotation) != *as) {
     return {.kind = Kind::kDiffers, .why = "somebody changed it after it was installed"};
   }
   return {.kind = Kind::kAsWanted, .why = "installed"};

@@ -18,7 +18,7 @@ template <class T>
 Observed<Address> address_in(const Observed<Json>& object, T read) {
   if (const base::Error* why = object.why_unknown()) return Observed<Address>::unknown(*why);
   if (object.is_absent()) return Absent{};
-  if (auto address = read(*object.found())) return *std::move(address);
+  if (auto address = read(*object.found(Unknown::kTold))) return *std::move(address);
   return Absent{};
 }
 
@@ -32,8 +32,9 @@ std::optional<std::string> pinned_address(const Mesh& mesh,
     if (seen == nullptr || !cluster.gateway.pin_hostname) continue;
     const auto slice =
         seen->live.objects.find(kEndpointSlices, mesh.istio.system_namespace, service);
-    if (!slice.is_found()) continue;
-    const Json& endpoints = base::at_path(*slice.found(), {"endpoints"});
+    const Json* found = slice.found(Unknown::kNothingFollows);
+    if (found == nullptr) continue;
+    const Json& endpoints = base::at_path(*found, {"endpoints"});
     if (!endpoints.is_array() || endpoints.empty()) continue;
     const Json& addresses = base::at_path(endpoints.front(), {"addresses"});
     if (addresses.is_array() && !addresses.empty() && addresses.front().is_string()) {
@@ -111,14 +112,15 @@ profiles::Lookup known_values(const profiles::Mesh& mesh, const Observation& obs
       Observed<Address> address = Absent{};
       if (name == profiles::gateway_address(cluster.name)) {
         address = east_west_address(mesh, cluster, seen->live.objects);
-        if (address.is_found() && address.found()->is_hostname &&
-            profiles::exposes_istiod(mesh, cluster)) {
+        const Address* gateway = address.found(Unknown::kNothingFollows);
+        if (gateway != nullptr && gateway->is_hostname && profiles::exposes_istiod(mesh, cluster)) {
           return pinned_address(mesh, cluster, observation);
         }
       } else if (name == profiles::ingress_address(cluster.name)) {
         address = hosting_address(mesh, seen->live.objects);
       }
-      if (address.is_found()) return address.found()->text;
+      // What is unknown is waited for, like what is not there yet.
+      if (const Address* known = address.found(Unknown::kNothingFollows)) return known->text;
     }
     return std::nullopt;
   };

@@ -33,8 +33,9 @@ void Objects::add(std::string_view resource, Observed<List> found) {
     known->second = std::move(found);
     return;
   }
-  List all = *known->second.found();
-  all.insert(all.end(), found.found()->begin(), found.found()->end());
+  List all = *known->second.found(Unknown::kTold);
+  const List& more = *found.found(Unknown::kTold);
+  all.insert(all.end(), more.begin(), more.end());
   known->second = std::move(all);
 }
 
@@ -45,7 +46,7 @@ Observed<Json> Objects::find(std::string_view resource,
   if (known == lists_.end()) return {};
   if (const base::Error* why = known->second.why_unknown()) return Observed<Json>::unknown(*why);
   if (known->second.is_absent()) return Absent{};
-  for (const Json& object : *known->second.found()) {
+  for (const Json& object : *known->second.found(Unknown::kTold)) {
     const Json& metadata = base::at_path(object, {"metadata"});
     if (base::string_at(metadata, "name") == name &&
         base::string_at(metadata, "namespace") == namespace_name) {
@@ -60,9 +61,10 @@ Observed<Objects::List> Objects::list(std::string_view resource) const {
   return known == lists_.end() ? Observed<List>() : known->second;
 }
 
-bool Objects::is_served(std::string_view resource) const {
+const base::Error* Objects::why_unknown(std::string_view resource) const {
+  static const Observed<List> kNotLookedAt;
   const auto known = lists_.find(resource);
-  return known != lists_.end() && known->second.is_found();
+  return (known == lists_.end() ? kNotLookedAt : known->second).why_unknown();
 }
 
 }  // namespace meshtrust::mesh

@@ -57,8 +57,8 @@ class Objects {
                             std::string_view name) const;
   /// All of one kind that were kept.
   Observed<List> list(std::string_view resource) const;
-  /// Found when the server has this kind at all, absent when it has not.
-  bool is_served(std::string_view resource) const;
+  /// Why objects of one kind are unknown, or null. Lives as long as this is not changed.
+  const base::Error* why_unknown(std::string_view resource) const;
 
   const std::map<std::string, Observed<List>, std::less<>>& all() const { return lists_; }
 

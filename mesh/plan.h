@@ -204,8 +204,11 @@ Planned plan_trust(const profiles::Mesh& mesh,
                    const Observation& observation,
                    const PlanOptions& options);
 
-/// The steps that give every cluster its system namespace, labelled and annotated.
-Plan plan_namespaces(const profiles::Mesh& mesh, const Observation& observation);
+/// The steps that give every cluster its system namespace, labelled and annotated. What is unknown
+/// about one is added to `unknowns`, and forbids the plan.
+Plan plan_namespaces(const profiles::Mesh& mesh,
+                     const Observation& observation,
+                     base::Errors& unknowns);
 
 /// What apply would do about the whole mesh: the steps of `plan_trust`, and after them everything
 /// up to the last istiod that sees its last remote. `observation` is of level `kMesh` or deeper.

@@ -95,6 +95,13 @@ class DestroyPlanner {
   }
   const std::string& system_namespace() const { return mesh_.istio.system_namespace; }
 
+  /// What was found, or null where it is absent; what is unknown is told, and forbids the plan.
+  template <class T>
+  const T* known(const std::string& cluster, const Observed<T>& fact) {
+    Unknowns unknowns(planned_.answer.unknowns, cluster);
+    return fact.found(unknowns);
+  }
+
   void add(const std::string& cluster,
            std::string_view what,
            std::string title,
@@ -152,8 +159,10 @@ class DestroyPlanner {
   /// Whether the namespace or the trust in it is another mesh's. Nothing of it is touched then.
   bool belongs_to_others(const Cluster& cluster, const ClusterObservation& seen) {
     std::string owner;
-    if (const NamespaceFacts* facts = seen.system_namespace.found()) owner = facts->mesh;
-    if (const TwinFacts* twin = seen.twin.found(); twin != nullptr && owner.empty()) {
+    if (const NamespaceFacts* facts = known(cluster.name, seen.system_namespace)) {
+      owner = facts->mesh;
+    }
+    if (const TwinFacts* twin = known(cluster.name, seen.twin); twin != nullptr && owner.empty()) {
       const auto name = twin->data.find(std::string(profiles::kTwinMesh));
       if (name != twin->data.end()) owner = name->second;
     }
@@ -170,11 +179,7 @@ class DestroyPlanner {
 
   /// The secrets in this cluster that describe one that leaves, or all when it leaves itself.
   void plan_forgetting(const Cluster& cluster, const ClusterObservation& seen) {
-    if (const base::Error* why = seen.live.remote_secrets.why_unknown()) {
-      planned_.answer.unknowns.push_back(with_context(*why, cluster.name));
-      return;
-    }
-    const auto* secrets = seen.live.remote_secrets.found();
+    const auto* secrets = known(cluster.name, seen.live.remote_secrets);
     if (secrets == nullptr) return;
     std::vector<DoomedObject> objects;
     for (const RemoteSecretFacts& secret : *secrets) {
@@ -203,14 +208,15 @@ class DestroyPlanner {
   }
 
   std::vector<DoomedObject> live_ones(const ClusterObservation& seen,
-                                      const std::vector<profiles::Object>& objects) const {
+                                      const std::vector<profiles::Object>& objects) {
     std::vector<DoomedObject> found;
     for (const profiles::Object& object : objects) {
-      const auto live =
+      const auto observed =
           seen.live.objects.find(resource_of(object), object.namespace_name, object.name);
-      if (!live.is_found()) continue;
+      const Json* live = known(seen.name, observed);
+      if (live == nullptr) continue;
       const std::string owner =
-          base::string_at(base::at_path(*live.found(), {"metadata", "labels"}), istio::kMeshLabel);
+          base::string_at(base::at_path(*live, {"metadata", "labels"}), istio::kMeshLabel);
       if (owner == mesh_.name) found.push_back(doomed(object));
     }
     // Services first: their load balancers are let go of while there is somebody to do it.
@@ -243,12 +249,10 @@ class DestroyPlanner {
         Kind{kServiceAccounts, "v1", "ServiceAccount"}};
     std::vector<DoomedObject> doomed;
     for (const Kind& kind : kKinds) {
-      const auto list = seen.live.objects.list(kind.resource);
-      if (const base::Error* why = list.why_unknown()) {
-        planned_.answer.unknowns.push_back(with_context(*why, cluster.name));
-      }
-      if (!list.is_found()) continue;
-      for (const Json& object : *list.found()) {
+      const auto observed = seen.live.objects.list(kind.resource);
+      const auto* list = known(cluster.name, observed);
+      if (list == nullptr) continue;
+      for (const Json& object : *list) {
         if (!is_made_for_this_mesh(object)) continue;
         doomed.push_back(
             {.api_version = kind.api_version,
@@ -316,21 +320,27 @@ class DestroyPlanner {
     }
   }
 
+  bool is_there(const ClusterObservation& seen,
+                std::string_view resource,
+                std::string_view in,
+                std::string_view name) {
+    const auto observed = seen.live.objects.find(resource, in, name);
+    return known(seen.name, observed) != nullptr;
+  }
+
   /// Whether webhooks or roles outlived a control plane of this mesh that somebody deleted.
-  bool has_remains(const Installation& installation, const ClusterObservation& seen) const {
-    const NamespaceFacts* facts = seen.system_namespace.found();
-    const TwinFacts* twin = seen.twin.found();
+  bool has_remains(const Installation& installation, const ClusterObservation& seen) {
+    const NamespaceFacts* facts = known(seen.name, seen.system_namespace);
+    const TwinFacts* twin = known(seen.name, seen.twin);
     if (installation.namespace_name != system_namespace() ||
         ((facts == nullptr || facts->mesh != mesh_.name) && twin == nullptr)) {
       return false;
     }
     const std::string& revision = installation.revision;
-    const Objects& objects = seen.live.objects;
-    return objects
-               .find(kMutatingWebhooks, {}, istio::injection_webhook(revision, system_namespace()))
-               .is_found() ||
-           objects.find(kClusterRoles, {}, istio::istio_reader_role(revision, system_namespace()))
-               .is_found();
+    return is_there(seen, kMutatingWebhooks, {},
+                    istio::injection_webhook(revision, system_namespace())) ||
+           is_there(seen, kClusterRoles, {},
+                    istio::istio_reader_role(revision, system_namespace()));
   }
 
   /// The last of what runs in a cluster.
@@ -351,24 +361,24 @@ class DestroyPlanner {
   /// What istiods and token controllers made in the system namespace, by the names that they use.
   void plan_rest(const Cluster& cluster, const ClusterObservation& seen) {
     std::vector<DoomedObject> objects = live_ones(seen, profiles::reader(mesh_, cluster));
-    if (const auto* tokens = seen.live.tokens.found()) {
+    if (const auto* tokens = known(cluster.name, seen.live.tokens)) {
       for (const TokenSecretFacts& token : *tokens) {
         if (token.mesh == mesh_.name) {
           objects.push_back(core("Secret", "secrets", token.namespace_name, token.name));
         }
       }
     }
-    if (const auto* secrets = seen.live.remote_secrets.found()) {
+    if (const auto* secrets = known(cluster.name, seen.live.remote_secrets)) {
       for (const RemoteSecretFacts& secret : *secrets) {
         if (secret.mesh == mesh_.name && secret.name == istio::kConfigSecret) {
           objects.push_back(core("Secret", "secrets", secret.namespace_name, secret.name));
         }
       }
     }
-    const NamespaceFacts* facts = seen.system_namespace.found();
+    const NamespaceFacts* facts = known(cluster.name, seen.system_namespace);
     if (facts == nullptr) return;
     const bool stays = !facts->created_by_meshtrust || options_.keep_trust;
-    const bool ours = facts->mesh == mesh_.name || seen.twin.is_found();
+    const bool ours = facts->mesh == mesh_.name || known(cluster.name, seen.twin) != nullptr;
     const bool sweeps = uninstalled_.contains(cluster.name) ||
                         (ours && !foreign_.contains(cluster.name) && was_installed(cluster, seen));
     if (stays && sweeps) append_locks(cluster, objects);
@@ -392,13 +402,13 @@ class DestroyPlanner {
     return names;
   }
 
-  bool was_installed(const Cluster& cluster, const ClusterObservation& seen) const {
+  bool was_installed(const Cluster& cluster, const ClusterObservation& seen) {
     const auto runs_in = [&](const std::string& in, const std::string& revision) {
-      return seen.live.objects
-          .find(cluster.runs_istiod() ? kDeployments : kServices, in, istio::istiod_name(revision))
-          .is_found();
+      return is_there(seen, cluster.runs_istiod() ? kDeployments : kServices, in,
+                      istio::istiod_name(revision));
     };
-    return seen.workload_roots.is_found() || runs_in(system_namespace(), mesh_.istio.revision) ||
+    return known(cluster.name, seen.workload_roots) != nullptr ||
+           runs_in(system_namespace(), mesh_.istio.revision) ||
            (cluster.role == Role::kExternal && runs_in(mesh_.istio.ingress_namespace, ""));
   }
 
@@ -432,14 +442,14 @@ class DestroyPlanner {
   /// CA and twin, where they are ours and their namespace stays.
   void plan_trust(const Cluster& cluster, const ClusterObservation& seen) {
     if (options_.keep_trust || mesh_.trust.mode != profiles::TrustMode::kManaged) return;
-    const CacertsFacts* cacerts = seen.cacerts.found();
+    const CacertsFacts* cacerts = known(cluster.name, seen.cacerts);
     std::vector<DoomedObject> objects;
     const bool ours = cacerts != nullptr && is_ours(cluster, *cacerts);
     if (ours) {
       objects.push_back(
           core("Secret", "secrets", system_namespace(), std::string(istio::kCaSecret)));
     }
-    const TwinFacts* twin = seen.twin.found();
+    const TwinFacts* twin = known(cluster.name, seen.twin);
     if (twin != nullptr && (ours || cacerts == nullptr)) {
       objects.push_back(
           core("ConfigMap", "configmaps", system_namespace(), std::string(istio::kPublicTwin)));
@@ -461,9 +471,9 @@ class DestroyPlanner {
       needs.push_back(id(cluster.name, what));
     }
     if (cluster.role == Role::kExternal) plan_ingress_namespace(cluster, seen, needs);
-    const NamespaceFacts* facts = seen.system_namespace.found();
+    const NamespaceFacts* facts = known(cluster.name, seen.system_namespace);
     if (facts == nullptr || facts->terminating) return;
-    const CacertsFacts* cacerts = seen.cacerts.found();
+    const CacertsFacts* cacerts = known(cluster.name, seen.cacerts);
     const bool holds_others = cacerts != nullptr && !is_ours(cluster, *cacerts);
     if (facts->created_by_meshtrust && facts->mesh == mesh_.name && !options_.keep_trust &&
         !holds_others && !foreign_.contains(cluster.name)) {
@@ -479,9 +489,10 @@ class DestroyPlanner {
 
   void plan_ingress_namespace(const Cluster& cluster, const ClusterObservation& seen, Ids needs) {
     const std::string& ingress = mesh_.istio.ingress_namespace;
-    const auto live = seen.live.objects.find(kNamespaces, {}, ingress);
-    if (!live.is_found() || ingress == system_namespace()) return;
-    const Json& metadata = base::at_path(*live.found(), {"metadata"});
+    const auto observed = seen.live.objects.find(kNamespaces, {}, ingress);
+    const Json* live = known(cluster.name, observed);
+    if (live == nullptr || ingress == system_namespace()) return;
+    const Json& metadata = base::at_path(*live, {"metadata"});
     if (base::string_at(base::at_path(metadata, {"annotations"}), istio::kCreatedByAnnotation) !=
         istio::kFieldManager) {
       return;

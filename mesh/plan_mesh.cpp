@@ -71,6 +71,13 @@ class MeshPlanner {
     return *observation_.find(cluster.name);
   }
 
+  /// What was found, or null where it is absent; what is unknown is told, and forbids the plan.
+  template <class T>
+  const T* known(const Cluster& cluster, const Observed<T>& fact) {
+    Unknowns unknowns(planned_.answer.unknowns, cluster.name);
+    return fact.found(unknowns);
+  }
+
   void add(Step step) { planned_.plan.steps.push_back(std::move(step)); }
 
   void plan_cluster(const Cluster& cluster) {
@@ -197,16 +204,14 @@ class MeshPlanner {
     bool any_live = false;
     bool any_gone = false;
     for (profiles::Object& object : objects) {
-      const auto live =
+      const auto observed =
           seen(cluster).live.objects.find(resource_of(object), object.namespace_name, object.name);
-      if (const base::Error* why = live.why_unknown()) {
-        planned_.answer.unknowns.push_back(with_context(*why, cluster.name));
-        return false;
-      }
-      any_live |= live.is_found();
-      any_gone |= live.is_absent();
-      if (live.is_found()) {
-        const auto differs = profiles::differences(object.body, *live.found());
+      const Json* live = known(cluster, observed);
+      if (observed.is_unknown()) return false;
+      any_live |= live != nullptr;
+      any_gone |= live == nullptr;
+      if (live != nullptr) {
+        const auto differs = profiles::differences(object.body, *live);
         if (differs.empty()) continue;
         for (const profiles::Difference& one : differs) {
           diff.push_back(fmt::format("~ {} {}: {}", object.kind, object.name, text_of(one)));
@@ -280,11 +285,8 @@ class MeshPlanner {
   /// The ingress gateway of a cluster that hosts a control plane, and the way through it.
   void plan_hosting(const Cluster& host) {
     const auto live = seen(host).live.objects.find(kNamespaces, {}, mesh_.istio.ingress_namespace);
-    if (const base::Error* why = live.why_unknown()) {
-      planned_.answer.unknowns.push_back(with_context(*why, host.name));
-      return;
-    }
-    if (live.is_absent()) {
+    if (known(host, live) == nullptr) {
+      if (live.is_unknown()) return;
       plan_objects(host, "namespace-ingress", "namespace " + mesh_.istio.ingress_namespace,
                    {{.api_version = "v1",
                      .kind = "Namespace",
@@ -313,11 +315,7 @@ class MeshPlanner {
       }
       const AccessState state = state_of(mesh_, observation_, intent);
       if (state.error) {
-        const base::Error error = with_context(*state.error, intent.target);
-        auto& unknowns = planned_.answer.unknowns;
-        if (std::find(unknowns.begin(), unknowns.end(), error) == unknowns.end()) {
-          unknowns.push_back(error);
-        }
+        Unknowns(planned_.answer.unknowns, intent.target).add(*state.error);
         continue;
       }
       const bool is_absent = state.kind == AccessState::Kind::kAbsent;
@@ -332,7 +330,8 @@ class MeshPlanner {
     const auto intents = profiles::remote_secrets(mesh_);
     for (const Cluster& cluster : mesh_.clusters) {
       const ClusterObservation* observed = observation_.find(cluster.name);
-      const auto* secrets = observed == nullptr ? nullptr : observed->live.remote_secrets.found();
+      const auto* secrets =
+          observed == nullptr ? nullptr : known(cluster, observed->live.remote_secrets);
       if (secrets == nullptr) continue;
       const auto is_wanted = [&](const RemoteSecretFacts& secret) {
         return std::any_of(intents.begin(), intents.end(), [&](const RemoteSecretIntent& intent) {
@@ -416,7 +415,7 @@ Planned plan_mesh(const Mesh& mesh,
     return planned;
   }
   if (mesh.trust.mode == profiles::TrustMode::kObserved) {
-    planned.plan = plan_namespaces(mesh, observation);
+    planned.plan = plan_namespaces(mesh, observation, answer.unknowns);
   }
   return MeshPlanner(mesh, observation, options, files, std::move(planned)).run();
 }

@@ -63,8 +63,12 @@ std::string shown_file(std::string_view name, std::string_view content) {
 /// Plans one cluster after the other, in the order of the mesh file.
 class TrustPlanner {
  public:
-  TrustPlanner(const Mesh& mesh, const Observation& observation, base::Instant at)
-      : mesh_(mesh), observation_(observation), at_(at) {}
+  /// What is unknown and asked for is added to `unknowns`, which forbids the plan.
+  TrustPlanner(const Mesh& mesh,
+               const Observation& observation,
+               base::Instant at,
+               base::Errors& unknowns)
+      : mesh_(mesh), observation_(observation), at_(at), unknowns_(unknowns) {}
 
   Plan namespaces() {
     plan_.mesh = mesh_.name;
@@ -93,8 +97,19 @@ class TrustPlanner {
  private:
   const std::string& system_namespace() const { return mesh_.istio.system_namespace; }
 
+  /// What was found, or null where it is absent; what is unknown is told.
+  template <class T>
+  const T* known(const Cluster& cluster, const Observed<T>& fact) const {
+    Unknowns unknowns(unknowns_, cluster.name);
+    return fact.found(unknowns);
+  }
+  const StoreFacts* known_store() const {
+    Unknowns unknowns(unknowns_);
+    return observation_.store.found(unknowns);
+  }
+
   bool has_root() const {
-    const StoreFacts* store = observation_.store.found();
+    const StoreFacts* store = known_store();
     return store != nullptr && store->root.has_value();
   }
 
@@ -120,7 +135,7 @@ class TrustPlanner {
 
   /// Nothing where no CA is there or about to be: then nobody looks anything up.
   void plan_root_list(const profiles::CrlProfile& crl) {
-    const StoreFacts* store = observation_.store.found();
+    const StoreFacts* store = known_store();
     if (!has_root() && issued_.empty()) return;
     const std::string reason = why_next_list(has_root() ? store : nullptr, crl, at_);
     if (reason.empty()) return;
@@ -168,7 +183,7 @@ class TrustPlanner {
   }
 
   void plan_namespace(const Cluster& cluster, const ClusterObservation& seen) {
-    const NamespaceFacts* live = seen.system_namespace.found();
+    const NamespaceFacts* live = known(cluster, seen.system_namespace);
     const std::string managers = profiles::control_plane_annotation(mesh_, cluster);
     const bool has_network = live != nullptr && live->network == cluster.network;
     const bool has_managers =
@@ -232,10 +247,10 @@ class TrustPlanner {
 
   /// Every cluster gets the lists of all CAs, those of its peers too, and the same of each.
   void plan_lists(const Cluster& cluster, const ClusterObservation& seen) {
-    const CacertsFacts* cacerts = seen.cacerts.found();
+    const CacertsFacts* cacerts = known(cluster, seen.cacerts);
     const bool pushed_first = needs_intermediate(cluster);
     if (!pushed_first && cacerts == nullptr) return;
-    const StoreFacts* store = observation_.store.found();
+    const StoreFacts* store = known_store();
     const bool known_later = has_step(std::string(kListStep)) || !issued_.empty();
     const std::string wanted = known_later || store == nullptr ? std::string() : store->lists;
     const std::string live = cacerts == nullptr ? std::string() : cacerts->certificates.ca_crl;
@@ -259,7 +274,7 @@ class TrustPlanner {
   }
 
   std::optional<StoreRoot> root() const {
-    const StoreFacts* store = observation_.store.found();
+    const StoreFacts* store = known_store();
     return store == nullptr ? std::nullopt : root_of(*store);
   }
 
@@ -285,9 +300,9 @@ class TrustPlanner {
     const std::string cacerts_step =
         has_step(lists_step) ? lists_step : step_id(cluster, istio::kCaSecret);
     const bool pushed_first = has_step(cacerts_step);
-    const CacertsFacts* cacerts = seen.cacerts.found();
+    const CacertsFacts* cacerts = known(cluster, seen.cacerts);
     if (!pushed_first && cacerts == nullptr) return;
-    const TwinFacts* live = seen.twin.found();
+    const TwinFacts* live = known(cluster, seen.twin);
     Step step{.id = step_id(cluster, istio::kPublicTwin),
               .cluster = cluster.name,
               .change = live == nullptr ? Change::kAdd : Change::kChange,
@@ -336,8 +351,8 @@ class TrustPlanner {
 
   /// The ledger says "on its way", the cluster says "here".
   void plan_arrival(const Cluster& cluster, const ClusterObservation& seen) {
-    const CacertsFacts* cacerts = seen.cacerts.found();
-    const StoreFacts* store = observation_.store.found();
+    const CacertsFacts* cacerts = known(cluster, seen.cacerts);
+    const StoreFacts* store = known_store();
     if (cacerts == nullptr || store == nullptr) return;
     const auto live = pki::certificates_from_pem(cacerts->certificates.ca_cert);
     if (!live) return;
@@ -358,14 +373,15 @@ class TrustPlanner {
   const Mesh& mesh_;
   const Observation& observation_;
   base::Instant at_;
+  base::Errors& unknowns_;
   std::vector<std::string> issued_;  ///< ids of the steps that mint an intermediate
   Plan plan_;
 };
 
 }  // namespace
 
-Plan plan_namespaces(const Mesh& mesh, const Observation& observation) {
-  return TrustPlanner(mesh, observation, observation.at).namespaces();
+Plan plan_namespaces(const Mesh& mesh, const Observation& observation, base::Errors& unknowns) {
+  return TrustPlanner(mesh, observation, observation.at, unknowns).namespaces();
 }
 
 Planned plan_trust(const Mesh& mesh, const Observation& observation, const PlanOptions& options) {
@@ -378,7 +394,8 @@ Planned plan_trust(const Mesh& mesh, const Observation& observation, const PlanO
                                             .purpose = writes ? Purpose::kChange : Purpose::kProve,
                                             .allow_unsupported = options.allow_unsupported});
   if (writes && !planned.is_refused()) {
-    planned.plan = TrustPlanner(mesh, observation, options.at).plan();
+    planned.plan = TrustPlanner(mesh, observation, options.at, planned.answer.unknowns).plan();
+    if (planned.is_refused()) planned.plan.steps.clear();
   }
   return planned;
 }

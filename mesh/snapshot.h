@@ -112,7 +112,7 @@ void read(const Json& json, std::vector<T>& items) {
 
 template <class T>
 Json write(const Observed<T>& observed) {
-  if (const T* found = observed.found()) return {{"found", write(*found)}};
+  if (const T* found = observed.found(Unknown::kTold)) return {{"found", write(*found)}};
   if (observed.is_absent()) return "absent";
   const base::Error& why = *observed.why_unknown();
   return {{"unknown",

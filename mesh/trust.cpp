@@ -51,15 +51,16 @@ class Materials {
  private:
   static Entry parse(const ClusterObservation& cluster) {
     const Observed<Material> material = material_of(cluster);
-    if (material.is_absent()) return {.bundle = {}, .problem = "it has no cacerts"};
     if (const base::Error* why = material.why_unknown()) {
       return {.bundle = {}, .problem = why->message, .is_unknown = true};
     }
-    auto bundle = istio::parse_bundle(material.found()->certificates);
+    const Material* found = material.found(Unknown::kTold);
+    if (found == nullptr) return {.bundle = {}, .problem = "it has no cacerts"};
+    auto bundle = istio::parse_bundle(found->certificates);
     if (!bundle) return {.bundle = {}, .problem = bundle.error().message};
     return {.bundle = std::move(*bundle),
-            .root_cert = material.found()->certificates.root_cert,
-            .ca_crl = material.found()->certificates.ca_crl,
+            .root_cert = found->certificates.root_cert,
+            .ca_crl = found->certificates.ca_crl,
             .problem = {}};
   }
 
@@ -124,13 +125,14 @@ std::optional<StoreRoot> root_of(const StoreFacts& store) {
 }
 
 Observed<Material> material_of(const ClusterObservation& cluster) {
-  if (const CacertsFacts* cacerts = cluster.cacerts.found()) {
+  if (const CacertsFacts* cacerts = cluster.cacerts.found(Unknown::kTold)) {
     return Material{.certificates = cacerts->certificates, .source = Source::kCacerts};
   }
   if (cluster.cacerts.is_absent()) return Absent{};
   const base::Error* why = cluster.cacerts.why_unknown();
-  if (why->code == base::Code::kPermission && cluster.twin.is_found()) {
-    return Material{.certificates = profiles::twin_certificates(cluster.twin.found()->data),
+  const TwinFacts* twin = cluster.twin.found(Unknown::kTold);
+  if (why->code == base::Code::kPermission && twin != nullptr) {
+    return Material{.certificates = profiles::twin_certificates(twin->data),
                     .source = Source::kTwin};
   }
   return Observed<Material>::unknown(*why);
@@ -162,7 +164,7 @@ std::vector<PairVerdict> judge_pairs(const profiles::Mesh& mesh,
 Ownership ownership_of(const CacertsFacts& cacerts,
                        std::string_view cluster,
                        const Observed<StoreFacts>& store) {
-  const StoreFacts* known = store.found();
+  const StoreFacts* known = store.found(Unknown::kTold);
   const auto live = pki::certificates_from_pem(cacerts.certificates.ca_cert);
   if (known == nullptr || !live) return Ownership::kForeign;
   const auto issued =

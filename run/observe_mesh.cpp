@@ -173,9 +173,10 @@ class Finder {
     }
     List all;
     for (const std::string& space : spaces_) {
-      auto found = list(ref_to(kind, space, ""));
-      if (found.is_unknown()) return found;
-      all.insert(all.end(), found.found()->begin(), found.found()->end());
+      auto listed = list(ref_to(kind, space, ""));
+      const List* found = listed.found(mesh::Unknown::kTold);
+      if (found == nullptr) return listed;
+      all.insert(all.end(), found->begin(), found->end());
     }
     return all;
   }
@@ -184,22 +185,23 @@ class Finder {
     auto ours = list(kind, std::string(istio::kMeshLabel) + "=" + mesh_.name);
     k8s::ObjectRef ref = kind;
     ref.name = istio::istio_reader_role(mesh_.istio.revision, mesh_.istio.system_namespace);
-    const List* found = ours.found();
+    const List* found = ours.found(mesh::Unknown::kTold);
     const bool is_listed =
         found == nullptr || std::any_of(found->begin(), found->end(), [&ref](const Json& one) {
           return mesh::name_of(one) == ref.name;
         });
     if (is_listed) return ours;
     auto istios = named({ref});
-    if (istios.is_unknown()) return istios;
+    const List* one_more = istios.found(mesh::Unknown::kTold);
+    if (one_more == nullptr) return istios;
     List both = *found;
-    both.insert(both.end(), istios.found()->begin(), istios.found()->end());
+    both.insert(both.end(), one_more->begin(), one_more->end());
     return both;
   }
 
   Observed<List> webhooks(const k8s::ObjectRef& kind) {
     auto all = list(kind);
-    const List* found = all.found();
+    const List* found = all.found(mesh::Unknown::kTold);
     if (found == nullptr) return all;
     List kept;
     std::copy_if(
@@ -233,7 +235,7 @@ class Finder {
     const bool is_local = client_.settings().server.text().find("://127.") != std::string::npos;
     if (!is_local && !shares_its_network) return List{};
     auto all = list(kind);
-    const List* found = all.found();
+    const List* found = all.found(mesh::Unknown::kTold);
     if (found == nullptr) return all;
     List small;
     std::transform(found->begin(), found->end(), std::back_inserter(small), trimmed_node);

@@ -53,7 +53,7 @@ void probe_tokens(const profiles::Mesh& /*mesh*/,
                   mesh::Observation& observation) {
   for_each_index(observation.clusters.size(), world.jobs, [&](std::size_t index) {
     mesh::ClusterObservation& seen = observation.clusters[index];
-    const auto* found = seen.live.remote_secrets.found();
+    const auto* found = seen.live.remote_secrets.found(mesh::Unknown::kTold);
     const auto client = world.clusters.client(seen.name);
     if (found == nullptr || !client) return;
     std::vector<mesh::RemoteSecretFacts> facts = *found;

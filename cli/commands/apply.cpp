@@ -261,7 +261,7 @@ class Apply {
   /// Asked for, and tried where it can be tried, before anything changes.
   Step get_passphrase() {
     if (!plan_.requires_root_key()) return {};
-    const mesh::StoreFacts* store = observation_.store.found();
+    const mesh::StoreFacts* store = observation_.store.found(mesh::Unknown::kTold);
     const bool root_exists = store != nullptr && store->root.has_value();
     if (root_exists && !store->key_is_encrypted) return {};
     auto passphrase =

@@ -15,9 +15,9 @@ namespace {
 
 template <class T>
 std::string word_of(const mesh::Observed<T>& fact) {
-  if (fact.is_found()) return "found";
   if (fact.is_absent()) return "absent";
-  return fmt::format("unknown ({})", base::name_of(fact.why_unknown()->code));
+  const base::Error* why = fact.why_unknown();
+  return why == nullptr ? "found" : fmt::format("unknown ({})", base::name_of(why->code));
 }
 
 std::string render_observation(const mesh::Observation& observation) {

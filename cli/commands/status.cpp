@@ -34,7 +34,7 @@ std::string unknown_or_none(const mesh::Observed<T>& fact) {
 }
 
 std::string network_of(const mesh::ClusterObservation& seen) {
-  const auto* facts = seen.system_namespace.found();
+  const auto* facts = seen.system_namespace.found(mesh::Unknown::kTold);
   if (facts == nullptr) return unknown_or_none(seen.system_namespace);
   return facts->network.value_or("no label");
 }
@@ -60,16 +60,18 @@ Row row_of(const profiles::Cluster& cluster, const SeenMesh& seen, const Proof& 
           .trust = trust_of(cluster.name, proof)};
   const mesh::ClusterObservation* live = seen.observation.find(cluster.name);
   if (live == nullptr) return row;
-  if (const auto* server = live->server.found()) row.kubernetes = server->version;
+  if (const auto* server = live->server.found(mesh::Unknown::kTold))
+    row.kubernetes = server->version;
   row.network = network_of(*live);
   if (!cluster.runs_istiod()) {
     row.ca = "by " + base::join(cluster.control_plane, ", ");
     return row;
   }
-  const auto material = material_of(*live);
-  row.ca = unknown_or_none(material);
-  if (!material.is_found()) return row;
-  const auto certificates = pki::certificates_from_pem(material.found()->certificates.ca_cert);
+  const auto observed = material_of(*live);
+  row.ca = unknown_or_none(observed);
+  const mesh::Material* material = observed.found(mesh::Unknown::kTold);
+  if (material == nullptr) return row;
+  const auto certificates = pki::certificates_from_pem(material->certificates.ca_cert);
   if (!certificates) {
     row.ca = "unreadable";
     return row;

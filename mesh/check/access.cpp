@@ -19,7 +19,8 @@ using profiles::Cluster;
 void check_managers(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    const NamespaceFacts* facts = seen == nullptr ? nullptr : seen->system_namespace.found();
+    const NamespaceFacts* facts =
+        seen == nullptr ? nullptr : seen->system_namespace.found(Unknown::kTold);
     if (facts == nullptr || !facts->control_planes || facts->control_planes->empty()) continue;
     const std::string wanted = profiles::control_plane_annotation(subject.mesh, cluster);
     if (*facts->control_planes == wanted) continue;
@@ -45,7 +46,8 @@ void check_remote_secrets(const CheckSubject& subject, Answer& answer) {
   const bool changing = subject.purpose == Purpose::kChange;
   for (const profiles::RemoteSecretIntent& intent : profiles::remote_secrets(subject.mesh)) {
     const ClusterObservation* target = subject.observation.find(intent.target);
-    const auto* secrets = target == nullptr ? nullptr : target->live.remote_secrets.found();
+    const auto* secrets =
+        target == nullptr ? nullptr : target->live.remote_secrets.found(Unknown::kTold);
     if (secrets == nullptr || subject.observation.find(intent.source) == nullptr) continue;
     const AccessState state = state_of(subject.mesh, subject.observation, intent);
     if (intent.kind == profiles::RemoteSecretIntent::Kind::kConfig &&
@@ -81,11 +83,12 @@ void check_remote_secrets(const CheckSubject& subject, Answer& answer) {
 void check_readers(const CheckSubject& subject, Answer& answer) {
   for (const profiles::RemoteSecretIntent& intent : profiles::remote_secrets(subject.mesh)) {
     const ClusterObservation* target = subject.observation.find(intent.target);
-    const auto* secrets = target == nullptr ? nullptr : target->live.remote_secrets.found();
+    const auto* secrets =
+        target == nullptr ? nullptr : target->live.remote_secrets.found(Unknown::kTold);
     if (secrets == nullptr || intent.kind != profiles::RemoteSecretIntent::Kind::kRemote) continue;
     for (const RemoteSecretFacts& secret : *secrets) {
       for (const RemoteCluster& one : secret.clusters) {
-        const TokenProbe* probe = one.probe.found();
+        const TokenProbe* probe = one.probe.found(Unknown::kTold);
         if (one.cluster != intent.source || probe == nullptr) continue;
         if (!probe->reads_endpoints) {
           answer.findings.push_back(

@@ -46,8 +46,9 @@ void check_clusters_distinct(const CheckSubject& subject, Answer& answer) {
   std::map<std::string, const Cluster*> by_uid;
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr || !seen->server.is_found()) continue;
-    const auto& uid = seen->server.found()->cluster_uid;
+    const ServerFacts* server = seen == nullptr ? nullptr : seen->server.found(Unknown::kTold);
+    if (server == nullptr) continue;
+    const auto& uid = server->cluster_uid;
     const auto [entry, is_new] = by_uid.emplace(uid, &cluster);
     if (is_new) continue;
     answer.findings.push_back(
@@ -64,8 +65,9 @@ void check_clusters_distinct(const CheckSubject& subject, Answer& answer) {
 void check_kubernetes_supported(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr || !seen->server.is_found()) continue;
-    const ServerFacts& server = *seen->server.found();
+    const ServerFacts* found = seen == nullptr ? nullptr : seen->server.found(Unknown::kTold);
+    if (found == nullptr) continue;
+    const ServerFacts& server = *found;
     const bool blocks = subject.purpose == Purpose::kChange && !subject.allow_unsupported;
     if (server.major == 1 && server.minor >= kOldestMinor && server.minor <= kNewestMinor) continue;
     answer.findings.push_back({.code = "unsupported-kubernetes",
@@ -82,7 +84,7 @@ void check_namespace_usable(const CheckSubject& subject, Answer& answer) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr) continue;
     report_unknown(cluster, *seen, seen->system_namespace.why_unknown(), answer);
-    const NamespaceFacts* facts = seen->system_namespace.found();
+    const NamespaceFacts* facts = seen->system_namespace.found(Unknown::kTold);
     if (facts == nullptr || !facts->terminating) continue;
     answer.findings.push_back(
         {.code = "namespace-terminating",
@@ -96,7 +98,8 @@ void check_namespace_usable(const CheckSubject& subject, Answer& answer) {
 void check_network_agrees(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    const NamespaceFacts* facts = seen == nullptr ? nullptr : seen->system_namespace.found();
+    const NamespaceFacts* facts =
+        seen == nullptr ? nullptr : seen->system_namespace.found(Unknown::kTold);
     if (facts == nullptr || !facts->network || *facts->network == cluster.network) continue;
     answer.findings.push_back(
         {.code = "network-differs",
@@ -134,10 +137,10 @@ void check_trust_domain_agrees(const CheckSubject& subject, Answer& answer) {
     if (subject.purpose == Purpose::kChange) {
       report_unknown(cluster, *seen, seen->trust_domain.why_unknown(), answer);
     }
-    if (const std::string* live = seen->trust_domain.found()) {
+    if (const std::string* live = seen->trust_domain.found(Unknown::kTold)) {
       compare(cluster, *live, "the ConfigMap 'istio' holds trustDomain: " + *live);
     }
-    const TwinFacts* twin = seen->twin.found();
+    const TwinFacts* twin = seen->twin.found(Unknown::kTold);
     if (twin == nullptr) continue;
     const auto live = twin->data.find(std::string(profiles::kTwinTrustDomain));
     if (live == twin->data.end()) continue;
@@ -152,7 +155,7 @@ void check_twin_agrees(const CheckSubject& subject, Answer& answer) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr) continue;
     report_unknown(cluster, *seen, seen->twin.why_unknown(), answer);
-    const TwinFacts* twin = seen->twin.found();
+    const TwinFacts* twin = seen->twin.found(Unknown::kTold);
     if (twin == nullptr) continue;
     const auto compare = [&](std::string_view key, std::string_view code, const std::string& wanted,
                              const base::Place& place) {
@@ -170,7 +173,7 @@ void check_twin_agrees(const CheckSubject& subject, Answer& answer) {
            .place = place});
     };
     // A change writes it anew; somebody who only looks has to know that viewers see something else.
-    const CacertsFacts* cacerts = seen->cacerts.found();
+    const CacertsFacts* cacerts = seen->cacerts.found(Unknown::kTold);
     if (subject.purpose == Purpose::kProve && cacerts != nullptr &&
         profiles::twin_certificates(twin->data) != cacerts->certificates) {
       answer.findings.push_back(

@@ -151,7 +151,8 @@ void report_orphans(const CheckSubject& subject,
                     const WebhookKind& kind,
                     Answer& answer) {
   const auto list = objects.list(kind.resource);
-  if (!list.is_found()) return;
+  const auto* found = list.found(Unknown::kTold);
+  if (found == nullptr) return;
   const std::string& in = subject.mesh.istio.system_namespace;
   const auto is_orphan = [&](const Json& webhook) {
     const Json& service = base::at_path(webhook, {"clientConfig", "service"});
@@ -159,7 +160,7 @@ void report_orphans(const CheckSubject& subject,
            base::string_at(webhook, "failurePolicy") == "Fail" &&
            objects.find(kServices, in, base::string_at(service, "name")).is_absent();
   };
-  for (const Json& configuration : *list.found()) {
+  for (const Json& configuration : *found) {
     const Json& webhooks = list_at(configuration, {"webhooks"});
     const auto orphan = std::find_if(webhooks.begin(), webhooks.end(), is_orphan);
     if (orphan == webhooks.end()) continue;

@@ -29,7 +29,7 @@ std::vector<Certificate> authorities_of(const istio::PublicBundle& bundle) {
 /// Whether it is the list of a CA that this store neither is nor issued, so that it is made
 /// elsewhere.
 bool is_from_above(const CheckSubject& subject, const Certificate& authority) {
-  const StoreFacts* store = subject.observation.store.found();
+  const StoreFacts* store = subject.observation.store.found(Unknown::kTold);
   const auto root = store == nullptr ? std::nullopt : root_of(*store);
   if (!root || root->above.empty()) return false;
   const auto& own = root->certificate.facts();
@@ -86,7 +86,7 @@ void report_revoked(const CheckSubject& subject,
                     const std::string& cluster,
                     const istio::PublicBundle& bundle,
                     Answer& answer) {
-  const StoreFacts* store = subject.observation.store.found();
+  const StoreFacts* store = subject.observation.store.found(Unknown::kTold);
   const auto live = pki::certificates_from_pem(bundle.ca_cert);
   if (store == nullptr || !live) return;
   for (const IssuedFacts& issued : store->issued) {
@@ -122,7 +122,7 @@ void report_difference(const CheckSubject& subject,
                        const std::string& cluster,
                        const istio::PublicBundle& bundle,
                        Answer& answer) {
-  const StoreFacts* store = subject.observation.store.found();
+  const StoreFacts* store = subject.observation.store.found(Unknown::kTold);
   const bool is_absent = base::trim(bundle.ca_crl).empty();
   if (!is_absent && (store == nullptr || store->lists == bundle.ca_crl)) return;
   answer.findings.push_back(
@@ -138,7 +138,7 @@ void report_difference(const CheckSubject& subject,
 
 /// Nothing can be pushed while a CA is without a list.
 void report_lacking(const CheckSubject& subject, Answer& answer) {
-  const StoreFacts* store = subject.observation.store.found();
+  const StoreFacts* store = subject.observation.store.found(Unknown::kTold);
   if (store == nullptr || store->without_list.empty()) return;
   answer.findings.push_back(
       {.code = "crl-lacking",
@@ -159,8 +159,9 @@ void check_revocation_lists(const CheckSubject& subject, Answer& answer) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr || !cluster.runs_istiod()) continue;
     const Observed<Material> material = material_of(*seen);
-    if (!material.is_found()) continue;
-    const istio::PublicBundle& bundle = material.found()->certificates;
+    const Material* found = material.found(Unknown::kTold);
+    if (found == nullptr) continue;
+    const istio::PublicBundle& bundle = found->certificates;
     if (!subject.mesh.trust.crl) {
       report_unattended(cluster.name, bundle, answer);
       continue;

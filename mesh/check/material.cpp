@@ -20,7 +20,7 @@ void describe_foreign(const CheckSubject& subject,
                       const Cluster& cluster,
                       const std::string& name,
                       Finding& finding) {
-  const TwinFacts* twin = subject.observed(cluster)->twin.found();
+  const TwinFacts* twin = subject.observed(cluster)->twin.found(Unknown::kTold);
   const bool looks_like_ours =
       twin != nullptr && twin->data.contains("mesh") && twin->data.at("mesh") == subject.mesh.name;
   if (subject.observation.store.is_absent() && looks_like_ours) {
@@ -97,12 +97,12 @@ void check_cacerts_ours(const CheckSubject& subject, Answer& answer) {
     if (why != nullptr && !seen->server.is_unknown()) {
       answer.unknowns.push_back(with_context(*why, cluster.name));
     }
-    const CacertsFacts* cacerts = seen->cacerts.found();
+    const CacertsFacts* cacerts = seen->cacerts.found(Unknown::kTold);
     if (cacerts == nullptr || !subject.is_managed()) continue;
     // Without the store nobody can tell whose it is. That is an error of its own where the store
     // cannot be read, and nothing at all to somebody who only looks.
     const auto& store = subject.observation.store;
-    if (store.is_unknown() || (subject.purpose == Purpose::kProve && !store.is_found())) continue;
+    if (store.is_unknown() || (subject.purpose == Purpose::kProve && store.is_absent())) continue;
     const Ownership ownership = ownership_of(*cacerts, cluster.name, subject.observation.store);
     if (ownership != Ownership::kOurs) {
       report_foreign(subject, cluster, *cacerts, ownership, answer);
@@ -124,9 +124,10 @@ void check_cacerts_sound(const CheckSubject& subject, Answer& answer) {
            .hints = {subject.is_managed() ? "run 'meshtrust apply --only trust'"
                                           : "have it made by whoever manages this mesh's trust"}});
     }
-    if (!material.is_found()) continue;
-    const CacertsFacts* cacerts = seen->cacerts.found();
-    istio::PublicBundle bundle = material.found()->certificates;
+    const Material* found = material.found(Unknown::kTold);
+    if (found == nullptr) continue;
+    const CacertsFacts* cacerts = seen->cacerts.found(Unknown::kTold);
+    istio::PublicBundle bundle = found->certificates;
     // Whatever is wrong with lists that are about to be replaced must not stand in the way.
     if (subject.purpose == Purpose::kChange && subject.mesh.trust.crl) bundle.ca_crl.clear();
     const istio::BundleVerdict verdict = istio::judge_bundle(
@@ -152,7 +153,7 @@ void check_istiod_uses_cacerts(const CheckSubject& subject, Answer& answer) {
         why != nullptr && subject.purpose == Purpose::kChange && !seen->server.is_unknown()) {
       answer.unknowns.push_back(with_context(*why, cluster.name));
     }
-    const IstiodFacts* istiod = seen->istiod.found();
+    const IstiodFacts* istiod = seen->istiod.found(Unknown::kTold);
     if (istiod == nullptr || !seen->cacerts.is_absent()) continue;
     answer.findings.push_back(
         {.code = "istiod-without-cacerts",
@@ -174,8 +175,9 @@ void check_renewal_not_due(const CheckSubject& subject, Answer& answer) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr || !cluster.runs_istiod()) continue;
     const Observed<Material> material = material_of(*seen);
-    if (!material.is_found()) continue;
-    const auto live = pki::certificates_from_pem(material.found()->certificates.ca_cert);
+    const Material* found = material.found(Unknown::kTold);
+    if (found == nullptr) continue;
+    const auto live = pki::certificates_from_pem(found->certificates.ca_cert);
     if (!live) continue;
     const base::Instant end = live->front().facts().not_after;
     // What is nearly over is reported as such by the bundle's own judgement.

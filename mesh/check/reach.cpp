@@ -26,10 +26,11 @@ bool is_read_by_others(const CheckSubject& subject, const Cluster& cluster) {
 
 /// The address of the only control-plane node, at which kind clusters reach each other.
 std::optional<std::string> address_of_only_node(const ClusterObservation& seen) {
-  const auto nodes = seen.live.objects.list(kNodes);
-  if (!nodes.is_found()) return std::nullopt;
+  const auto listed = seen.live.objects.list(kNodes);
+  const auto* nodes = listed.found(Unknown::kNothingFollows);
+  if (nodes == nullptr) return std::nullopt;
   std::vector<std::string> addresses;
-  for (const Json& node : *nodes.found()) {
+  for (const Json& node : *nodes) {
     const Json& labels = base::at_path(node, {"metadata", "labels"});
     if (!labels.contains("node-role.kubernetes.io/control-plane")) continue;
     for (const Json& address : list_at(node, {"status", "addresses"})) {
@@ -73,9 +74,10 @@ std::optional<Network> parse_network(const std::string& text) {
 
 std::vector<Network> pod_networks(const ClusterObservation& seen) {
   std::vector<Network> networks;
-  const auto nodes = seen.live.objects.list(kNodes);
-  if (!nodes.is_found()) return networks;
-  for (const Json& node : *nodes.found()) {
+  const auto listed = seen.live.objects.list(kNodes);
+  const auto* nodes = listed.found(Unknown::kNothingFollows);
+  if (nodes == nullptr) return networks;
+  for (const Json& node : *nodes) {
     for (const Json& cidr : list_at(node, {"spec", "podCIDRs"})) {
       if (!cidr.is_string()) continue;
       if (auto network = parse_network(cidr.get<std::string>())) {
@@ -105,7 +107,7 @@ bool is_private(const std::string& address) {
 void check_api_servers(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
-    const ServerFacts* server = seen == nullptr ? nullptr : seen->server.found();
+    const ServerFacts* server = seen == nullptr ? nullptr : seen->server.found(Unknown::kTold);
     if (server == nullptr || cluster.api_server || !is_read_by_others(subject, cluster) ||
         !profiles::is_loopback_server(server->url)) {
       continue;
@@ -165,15 +167,16 @@ void check_open_gateways(const CheckSubject& subject, Answer& answer) {
     if (seen == nullptr || (!hosting && !profiles::exposes_istiod(subject.mesh, cluster))) continue;
     const auto& gateway = cluster.gateway;
     if (!profiles::is_open_to_the_world(gateway)) continue;
-    const auto address = hosting ? hosting_address(subject.mesh, seen->live.objects)
-                                 : east_west_address(subject.mesh, cluster, seen->live.objects);
-    if (!address.is_found() || is_private(address.found()->text)) continue;
+    const auto observed = hosting ? hosting_address(subject.mesh, seen->live.objects)
+                                  : east_west_address(subject.mesh, cluster, seen->live.objects);
+    const Address* address = observed.found(Unknown::kTold);
+    if (address == nullptr || is_private(address->text)) continue;
     answer.findings.push_back(
         {.code = "gateway-open-to-all",
          .severity = Severity::kWarning,
          .cluster = cluster.name,
-         .message = fmt::format("anybody can reach the control ports of its gateway at {}",
-                                address.found()->text),
+         .message =
+             fmt::format("anybody can reach the control ports of its gateway at {}", address->text),
          .hints = {"write 'eastWestGateway.sourceRanges', or an annotation that makes its load "
                    "balancer internal"},
          .place = gateway.place});

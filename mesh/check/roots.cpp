@@ -17,7 +17,7 @@ using profiles::Cluster;
 
 /// The store's root, or nothing while there is none.
 std::optional<StoreRoot> store_root(const CheckSubject& subject) {
-  const StoreFacts* store = subject.observation.store.found();
+  const StoreFacts* store = subject.observation.store.found(Unknown::kTold);
   return store == nullptr ? std::nullopt : root_of(*store);
 }
 
@@ -93,7 +93,7 @@ std::optional<LiveRoots> roots_of_workloads(const CheckSubject& subject,
       why != nullptr && subject.purpose == Purpose::kChange && !seen.server.is_unknown()) {
     answer.unknowns.push_back(with_context(*why, cluster.name));
   }
-  const std::string* pem = seen.workload_roots.found();
+  const std::string* pem = seen.workload_roots.found(Unknown::kTold);
   if (pem == nullptr) return std::nullopt;
   const std::string place =
       fmt::format("ConfigMap '{}/{}'", subject.mesh.istio.system_namespace, istio::kRootConfigMap);
@@ -113,7 +113,7 @@ std::optional<LiveRoots> roots_of_workloads(const CheckSubject& subject,
 std::optional<LiveRoots> roots_in_cacerts(const CheckSubject& subject,
                                           const Cluster& cluster,
                                           const ClusterObservation& seen) {
-  const CacertsFacts* cacerts = seen.cacerts.found();
+  const CacertsFacts* cacerts = seen.cacerts.found(Unknown::kTold);
   if (cacerts == nullptr ||
       ownership_of(*cacerts, cluster.name, subject.observation.store) != Ownership::kOurs) {
     return std::nullopt;
@@ -167,7 +167,7 @@ void check_root_agrees(const CheckSubject& subject, Answer& answer) {
              {"write the old value into the mesh file: a live root is never replaced by apply"},
          .place = place});
   };
-  const std::string& declared = subject.observation.store.found()->declared_subject;
+  const std::string& declared = subject.observation.store.found(Unknown::kTold)->declared_subject;
   if (declared != wanted.subject.text()) {
     report("subject", declared, wanted.subject.text(), wanted.subject_place);
   }
@@ -188,7 +188,7 @@ void check_root_agrees(const CheckSubject& subject, Answer& answer) {
 void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
   if (!subject.is_managed()) return;
   const auto& store = subject.observation.store;
-  if (store.is_unknown() || (subject.purpose == Purpose::kProve && !store.is_found())) return;
+  if (store.is_unknown() || (subject.purpose == Purpose::kProve && store.is_absent())) return;
   const auto root = store_root(subject);
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);

@@ -54,7 +54,7 @@ Verdict ask_deployment(const Situation& situation, const std::string& name) {
   if (found.is_absent()) {
     return no(fmt::format("there is no deployment {}/{}", situation.namespace_name, name));
   }
-  return judge_deployment(*found.found());
+  return judge_deployment(*found.found(Unknown::kTold));
 }
 
 Verdict ask_control_plane_ready(const Situation& situation) {
@@ -66,7 +66,8 @@ Verdict ask_node_agents_ready(const Situation& situation) {
   if (const auto* why = list.why_unknown()) return unknown(*why);
   bool has_tunnel = false;
   std::size_t nodes = 0;
-  for (const Json& agent : list.is_found() ? *list.found() : Objects::List()) {
+  const auto* agents = list.found(Unknown::kTold);
+  for (const Json& agent : agents != nullptr ? *agents : Objects::List()) {
     const std::string name = name_of(agent);
     if (!name.starts_with("ztunnel") && !name.starts_with("istio-cni")) continue;
     has_tunnel |= name.starts_with("ztunnel");
@@ -109,7 +110,7 @@ Verdict ask_webhooks_answer(const Situation& situation) {
   if (const auto* why = list.why_unknown()) return unknown(*why);
   const std::string service = istio::istiod_name(situation.revision);
   std::size_t answering = 0;
-  for (const Json& configuration : *list.found()) {
+  for (const Json& configuration : *list.found(Unknown::kTold)) {
     if (!is_of_revision(configuration, situation)) continue;
     for (const Json& webhook : webhooks_of(configuration, situation)) {
       const Json& client = base::at_path(webhook, {"clientConfig"});

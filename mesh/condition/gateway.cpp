@@ -12,7 +12,7 @@ constexpr std::string_view kIngressGatewayName = "istio-ingressgateway";
 Verdict address_known(const Observed<Address>& address, std::string_view what) {
   if (const auto* why = address.why_unknown()) return unknown(*why);
   if (address.is_absent()) return no(fmt::format("{} has no address yet", what));
-  const std::string& text = address.found()->text;
+  const std::string& text = address.found(Unknown::kTold)->text;
   return yes(text, text);
 }
 

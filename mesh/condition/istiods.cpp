@@ -40,9 +40,9 @@ std::vector<const profiles::Cluster*> expected_gateways(const Situation& situati
 std::string address_of(const profiles::Cluster& cluster, const Situation& situation) {
   const ClusterObservation* seen = situation.observation.find(cluster.name);
   if (seen == nullptr) return {};
-  const auto address = east_west_address(situation.mesh, cluster, seen->live.objects);
-  if (!address.is_found() || address.found()->is_hostname) return {};
-  return address.found()->text;
+  const auto observed = east_west_address(situation.mesh, cluster, seen->live.objects);
+  const Address* address = observed.found(Unknown::kTold);
+  return address == nullptr || address->is_hostname ? std::string() : address->text;
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ Verdict ask_clusters_synced(const Situation& situation) {
   if (istiods.is_absent()) return no("no istiod is running");
   std::size_t pods = 0;
   const std::set<std::string> expected = expected_ids(situation);
-  for (const IstiodView& view : *istiods.found()) {
+  for (const IstiodView& view : *istiods.found(Unknown::kTold)) {
     if (view.namespace_name != situation.namespace_name) continue;
     ++pods;
     for (const std::string& id : expected) {
@@ -79,14 +79,15 @@ Verdict ask_networks_known(const Situation& situation) {
   const auto is_of_mesh = [&situation](const IstiodView& view) {
     return view.namespace_name == situation.namespace_name;
   };
-  if (std::none_of(istiods.found()->begin(), istiods.found()->end(), is_of_mesh)) {
+  if (std::none_of(istiods.found(Unknown::kTold)->begin(), istiods.found(Unknown::kTold)->end(),
+                   is_of_mesh)) {
     return no("no istiod is running");
   }
   std::set<std::string> networks;
   for (const profiles::Cluster* other : expected_gateways(situation)) {
     networks.insert(other->network);
     const std::string address = address_of(*other, situation);
-    for (const IstiodView& view : *istiods.found()) {
+    for (const IstiodView& view : *istiods.found(Unknown::kTold)) {
       if (!is_of_mesh(view)) continue;
       const bool knows = std::any_of(view.gateways.begin(), view.gateways.end(),
                                      [&](const IstiodView::Gateway& gateway) {

@@ -15,15 +15,19 @@ namespace {
 
 using base::Json;
 
-/// The roots under which the control planes of the cluster sign.
-std::set<std::string> roots_of_issuers(const Situation& situation) {
+/// The roots under which the control planes of the cluster sign; unknown where one of them is.
+Observed<std::set<std::string>> roots_of_issuers(const Situation& situation) {
   std::set<std::string> roots;
   for (const std::string& issuer : issuers_of(situation.cluster)) {
     const ClusterObservation* seen = situation.observation.find(issuer);
     if (seen == nullptr) continue;
     const auto material = material_of(*seen);
-    if (!material.is_found()) continue;
-    const auto certificates = pki::certificates_from_pem(material.found()->certificates.root_cert);
+    if (const auto* why = material.why_unknown()) {
+      return Observed<std::set<std::string>>::unknown(with_context(*why, issuer));
+    }
+    const Material* found = material.found(Unknown::kTold);
+    if (found == nullptr) continue;
+    const auto certificates = pki::certificates_from_pem(found->certificates.root_cert);
     if (!certificates) continue;
     for (const auto& certificate : *certificates) {
       roots.insert(certificate.fingerprint());
@@ -52,10 +56,11 @@ Verdict ask_trust_proved(const Situation& situation) {
   const ClusterObservation& seen = situation.seen();
   const auto material = material_of(seen);
   if (const auto* why = material.why_unknown()) return unknown(*why);
-  if (material.is_absent()) return no("it has no CA yet");
-  const CacertsFacts* cacerts = seen.cacerts.found();
+  const Material* found = material.found(Unknown::kTold);
+  if (found == nullptr) return no("it has no CA yet");
+  const CacertsFacts* cacerts = seen.cacerts.found(Unknown::kTold);
   const istio::BundleVerdict bundle =
-      istio::judge_bundle({.bundle = material.found()->certificates,
+      istio::judge_bundle({.bundle = found->certificates,
                            .key = cacerts == nullptr ? istio::KeyMatch::kNotLookedAt : cacerts->key,
                            .at = situation.at});
   if (!bundle.is_good()) {
@@ -83,12 +88,17 @@ Verdict ask_trust_proved(const Situation& situation) {
 Verdict ask_injection(const Situation& situation) {
   const auto list = situation.seen().live.objects.list(kMutatingWebhooks);
   if (const auto* why = list.why_unknown()) return unknown(*why);
+  const auto* found = list.found(Unknown::kTold);
+  if (found == nullptr) return no("its API server has no webhooks");
   // The control plane of a gateway beside a hosted one has a CA of its own.
-  const bool is_the_mesh = situation.namespace_name == situation.mesh.istio.system_namespace;
-  const std::set<std::string> roots =
-      is_the_mesh ? roots_of_issuers(situation) : std::set<std::string>();
+  std::set<std::string> roots;
+  if (situation.namespace_name == situation.mesh.istio.system_namespace) {
+    const auto wanted = roots_of_issuers(situation);
+    if (const auto* why = wanted.why_unknown()) return unknown(*why);
+    roots = *wanted.found(Unknown::kTold);
+  }
   std::size_t patched = 0;
-  for (const Json& configuration : *list.found()) {
+  for (const Json& configuration : *found) {
     if (!is_injector(configuration) || !is_of_revision(configuration, situation)) continue;
     for (const Json& webhook : webhooks_of(configuration, situation)) {
       const auto bundle =
@@ -105,8 +115,8 @@ Verdict ask_injection(const Situation& situation) {
     }
   }
   // Webhooks that go by URL to a host with a public certificate have no bundle and no service.
-  const bool by_url = std::any_of(
-      list.found()->begin(), list.found()->end(), [&situation](const Json& configuration) {
+  const bool by_url =
+      std::any_of(found->begin(), found->end(), [&situation](const Json& configuration) {
         return is_injector(configuration) && is_of_revision(configuration, situation) &&
                std::any_of(list_at(configuration, {"webhooks"}).begin(),
                            list_at(configuration, {"webhooks"}).end(), [](const Json& webhook) {
@@ -121,14 +131,16 @@ Verdict ask_adopted(const Situation& situation) {
   if (Verdict injection = ask_injection(situation); injection.state != Verdict::State::kYes) {
     return injection;
   }
-  const std::set<std::string> roots = roots_of_issuers(situation);
-  const auto& live_roots = situation.seen().workload_roots;
-  if (const auto* why = live_roots.why_unknown()) return unknown(*why);
-  if (live_roots.is_absent()) {
+  const auto roots = roots_of_issuers(situation);
+  if (const auto* why = roots.why_unknown()) return unknown(*why);
+  const auto& workload_roots = situation.seen().workload_roots;
+  if (const auto* why = workload_roots.why_unknown()) return unknown(*why);
+  const std::string* live = workload_roots.found(Unknown::kTold);
+  if (live == nullptr) {
     return no(fmt::format("there is no configmap {}/{} yet", situation.namespace_name,
                           istio::kRootConfigMap));
   }
-  if (!holds_roots(*live_roots.found(), roots)) {
+  if (!holds_roots(*live, *roots.found(Unknown::kTold))) {
     return no("its workloads are given another root than the mesh's");
   }
   return yes("webhooks and roots are the mesh's");

@@ -175,6 +175,13 @@ def reveals_without_purpose(tree):
                 yield f"{name}: reveal({arguments}) names no purpose"
 
 
+def planned_over_an_unknown(tree):
+    """A planner tells what is unknown, which refuses the plan; it never reads it as absent."""
+    for name, text in sources(tree):
+        if re.match(r"mesh/plan[^/]*\.cpp$", name) and re.search(r"\bUnknown::", code_only(text)):
+            yield f"{name} takes what is unknown for absent"
+
+
 def call_at(code, match):
     """The text between the parentheses that `match` opens, and whether it is a declaration."""
     depth, at, in_string = 1, match.end(), False
@@ -226,6 +233,7 @@ RULES = (
     internal_headers_outside_their_room,
     effects_in_pure_rooms,
     reveals_without_purpose,
+    planned_over_an_unknown,
     environment_read_elsewhere,
     other_ways_out,
     todos_without_issue,
@@ -322,6 +330,14 @@ class TheRules(unittest.TestCase):
                 "profiles/a.cpp": "auto t = std::chrono::system_clock::now();  // clock::now()\n",
                 "profiles/b.cpp": "// system_clock::now() is never called here\n",
                 "run/a.cpp": "#include <thread>\n"})))
+
+    def test_a_planner_that_takes_unknown_for_absent_is_found(self):
+        self.assertEqual(
+            ["mesh/plan_mesh.cpp takes what is unknown for absent"],
+            self.violations(planned_over_an_unknown, {
+                "mesh/plan_mesh.cpp": "auto* a = seen.twin.found(Unknown::kTold);",
+                "mesh/plan_waits.cpp": "// Unknown::kTold\nseen.twin.found(unknowns);",
+                "mesh/drift.cpp": "auto* a = seen.twin.found(Unknown::kTold);"}))
 
     def test_a_reveal_without_a_purpose_is_found(self):
         self.assertEqual(

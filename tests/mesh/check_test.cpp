@@ -2,6 +2,7 @@
 
 #include "profiles/trust_objects.h"
 #include "tests/mesh/trust_builder.h"
+#include "tests/support/found.h"
 #include "tests/support/golden.h"
 
 #include <gmock/gmock.h>
@@ -49,13 +50,13 @@ void forbid(Observed<T>& fact) {
 }
 
 void change_cacerts(ClusterObservation& cluster, const std::function<void(CacertsFacts&)>& change) {
-  CacertsFacts facts = *cluster.cacerts.found();
+  CacertsFacts facts = test::found_in(cluster.cacerts);
   change(facts);
   cluster.cacerts = facts;
 }
 
 void change_twin(ClusterObservation& cluster, std::string_view key, const std::string& value) {
-  TwinFacts facts = *cluster.twin.found();
+  TwinFacts facts = test::found_in(cluster.twin);
   facts.data[std::string(key)] = value;
   cluster.twin = facts;
 }
@@ -71,7 +72,7 @@ const CheckCase kCases[] = {
     {"servers-answer", "not-in-the-snapshot", [](Scene& s) { s.observation.clusters.pop_back(); }},
     {"clusters-distinct", "one-uid-twice",
      [](Scene& s) {
-       ServerFacts server = *s.cluster("west").server.found();
+       ServerFacts server = test::found_in(s.cluster("west").server);
        server.cluster_uid = "uid-east";
        s.cluster("west").server = server;
      }},

@@ -6,6 +6,7 @@
 #include "profiles/trust_objects.h"
 #include "tests/mesh/trust_builder.h"
 #include "tests/pki/list_authority.h"
+#include "tests/support/found.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -41,7 +42,7 @@ class ListsTest : public ::testing::Test {
     return east_.list(base::days(600)) + west_.list(base::days(600));
   }
 
-  StoreFacts facts() const { return *scene_.observation.store.found(); }
+  StoreFacts facts() const { return test::found_in(scene_.observation.store); }
 
   /// The store knows these lists.
   void know(const std::string& lists, const std::vector<std::string>& revoked = {}) {
@@ -130,9 +131,8 @@ TEST_F(ListsTest, AreMadeAnewWhenOneHasEnded) {
 TEST_F(ListsTest, OfARootNearItsEndAreNotMadeAnewForEver) {
   const base::Instant end = root_.certificate.facts().not_after;
   know(root_.list(end - kNow) + lists_of_intermediates());
-  EXPECT_EQ(why_next_list(&*scene_.observation.store.found(), *scene_.mesh.trust.crl,
-                          end - base::days(10)),
-            "");
+  const StoreFacts store = facts();
+  EXPECT_EQ(why_next_list(&store, *scene_.mesh.trust.crl, end - base::days(10)), "");
 }
 
 TEST_F(ListsTest, AreMadeAnewWhenSomethingWasRevokedOrReinstated) {

@@ -1,6 +1,7 @@
 #include "mesh/observation.h"
 
 #include "tests/mesh/trust_builder.h"
+#include "tests/support/found.h"
 #include "tests/support/matchers.h"
 
 #include <gmock/gmock.h>
@@ -59,7 +60,7 @@ TEST(ObservationJson, KeepsANamespaceWithoutLabelApartFromOneWithAnEmptyOne) {
   Scene scene = full_scene();
   scene.cluster("east").system_namespace = NamespaceFacts{};
   const auto read = observation_from_json(to_json(scene.observation)).value();
-  EXPECT_EQ(read.find("east")->system_namespace.found()->network, std::nullopt);
+  EXPECT_EQ(test::found_in(read.find("east")->system_namespace).network, std::nullopt);
 }
 
 /// Every place in `json` where an object holds a key, as pointers.

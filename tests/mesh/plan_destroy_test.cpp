@@ -3,6 +3,7 @@
 #include "mesh/plan.h"
 #include "profiles/installation.h"
 #include "tests/mesh/mesh_builder.h"
+#include "tests/support/found.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -148,7 +149,7 @@ TEST(Destroy, SaysWhichSecretStaysInAPeerThatCannotBeReached) {
 TEST(Destroy, LeavesANamespaceThatSomebodyElseCreated) {
   Scene scene = fresh_example("two-networks");
   install(scene, "east");
-  NamespaceFacts facts = *scene.cluster("east").system_namespace.found();
+  NamespaceFacts facts = test::found_in(scene.cluster("east").system_namespace);
   facts.created_by_meshtrust = false;
   scene.cluster("east").system_namespace = facts;
   const Planned planned = destroy(scene);

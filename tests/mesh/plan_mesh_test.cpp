@@ -4,6 +4,7 @@
 #include "profiles/installation.h"
 #include "profiles/istioctl.h"
 #include "tests/mesh/mesh_builder.h"
+#include "tests/support/found.h"
 #include "tests/support/golden.h"
 
 #include <gmock/gmock.h>
@@ -102,9 +103,8 @@ void install_east(Scene& scene) {
   auto wanted = profiles::installations(scene.mesh, *scene.mesh.find("east"));
   const profiles::Installation& installation = wanted->front();
   base::Json live = deployment("istio-system", "istiod");
-  Objects objects;
+  Objects objects = nothing_live().objects;
   objects.add(kDeployments, Objects::List{live});
-  objects.add(kConfigMaps, Objects::List{});
   live.merge_patch(mark(scene.mesh, installation, objects));
   put(seen, kDeployments, live);
 }
@@ -117,10 +117,25 @@ TEST(PlanMesh, LeavesAnInstalledControlPlaneAlone) {
   }
 }
 
+TEST(PlanMesh, InstallsNothingWhereAPartOfAnInstallationIsUnknown) {
+  for (const auto kind : {kMutatingWebhooks, kClusterRoles, kClusterRoleBindings, kConfigMaps}) {
+    Scene scene = fresh_example("two-networks");
+    install_east(scene);
+    scene.cluster("east").live.objects.add(
+        kind, Observed<Objects::List>::unknown(
+                  {.code = base::Code::kPermission, .message = "forbidden"}));
+    const Planned planned = plan_whole(scene);
+    EXPECT_TRUE(planned.plan.is_empty()) << kind;
+    EXPECT_THAT(planned.answer.unknowns,
+                Contains(testing::Field(&base::Error::message, "east: forbidden")))
+        << kind;
+  }
+}
+
 TEST(PlanMesh, InstallsAgainWhatSomebodyChanged) {
   Scene scene = fresh_example("two-networks");
   install_east(scene);
-  Objects::List changed = *scene.cluster("east").live.objects.list(kDeployments).found();
+  Objects::List changed = test::found_in(scene.cluster("east").live.objects.list(kDeployments));
   changed.front()["spec"]["template"]["spec"]["hostNetwork"] = true;
   scene.cluster("east").live = nothing_live();
   put(scene.cluster("east"), kDeployments, changed.front());
@@ -131,7 +146,7 @@ TEST(PlanMesh, InstallsAgainWhatSomebodyChanged) {
 TEST(PlanMesh, TakesARestartForNoChange) {
   Scene scene = fresh_example("two-networks");
   install_east(scene);
-  Objects::List restarted = *scene.cluster("east").live.objects.list(kDeployments).found();
+  Objects::List restarted = test::found_in(scene.cluster("east").live.objects.list(kDeployments));
   restarted
       .front()["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] =
       "2026-11-21T10:00:00Z";
@@ -178,7 +193,7 @@ TEST(PlanMesh, GoesOnWithAnInstallationOfItsOwnThatWasCutOff) {
 
 TEST(PlanMesh, RefusesAnApiServerThatPeersCannotReach) {
   Scene scene = fresh_example("two-networks");
-  ServerFacts server = *scene.cluster("east").server.found();
+  ServerFacts server = test::found_in(scene.cluster("east").server);
   server.url = "https://127.0.0.1:41234";
   scene.cluster("east").server = server;
   put(scene.cluster("east"), kNodes,

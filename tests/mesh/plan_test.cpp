@@ -2,6 +2,7 @@
 
 #include "profiles/trust_objects.h"
 #include "tests/mesh/trust_builder.h"
+#include "tests/support/found.h"
 #include "tests/support/golden.h"
 
 #include <gmock/gmock.h>
@@ -64,7 +65,7 @@ TEST(PlanTrust, WritesATwinThatIsMissing) {
 
 TEST(PlanTrust, MendsATwinThatTellsOfAnotherCertificate) {
   Scene scene = applied_scene({"east", "west"});
-  TwinFacts twin = *applied(scene.mesh, "west", "north").twin.found();
+  TwinFacts twin = test::found_in(applied(scene.mesh, "west", "north").twin);
   twin.data["note"] = "by hand";
   scene.cluster("west").twin = twin;
   expect_plan("twin-differs", scene);

@@ -4,6 +4,7 @@
 #include "mesh/observation.h"
 #include "mesh/plan.h"
 #include "profiles/mesh.h"
+#include "tests/support/found.h"
 
 #include <string>
 #include <string_view>
@@ -46,7 +47,7 @@ struct Scene {
   Purpose purpose = Purpose::kChange;
 
   ClusterObservation& cluster(const std::string& name);
-  StoreFacts facts() const { return *observation.store.found(); }
+  StoreFacts facts() const { return test::found_in(observation.store); }
 };
 
 /// Primaries without a store and with nothing in them.

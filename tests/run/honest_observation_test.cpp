@@ -48,7 +48,7 @@ std::set<std::string> paths_read() {
 /// The kinds of knowledge about a cluster, as letters: found, absent, unknown.
 std::string knowledge(const mesh::ClusterObservation& seen) {
   const auto letter = [](const auto& fact) {
-    return fact.is_found() ? 'f' : fact.is_absent() ? 'a' : 'u';
+    return fact.is_unknown() ? 'u' : fact.is_absent() ? 'a' : 'f';
   };
   return {letter(seen.server),      letter(seen.system_namespace), letter(seen.cacerts),
           letter(seen.twin),        letter(seen.istiod),           letter(seen.workload_roots),

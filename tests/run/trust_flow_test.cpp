@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "mesh/trust.h"
 #include "tests/run/run_fixture.h"
+#include "tests/support/found.h"
 
 #include <nlohmann/json.hpp>
 
@@ -122,7 +123,7 @@ TEST(TrustFlow, ConvergesWhenTheAnswerToAnyWriteIsLost) {
       expect_proved(world);
       EXPECT_EQ(world.store().roots().size(), 1U) << "the root is taken up, not minted twice";
       const auto live = world.observe().clusters.front().cacerts;
-      EXPECT_EQ(live.found()->key, istio::KeyMatch::kMatches) << "two CAs in one secret";
+      EXPECT_EQ(test::found_in(live).key, istio::KeyMatch::kMatches) << "two CAs in one secret";
     }
   }
 }
