@@ -127,7 +127,7 @@ TEST(PlanMesh, InstallsNothingWhereAPartOfAnInstallationIsUnknown) {
     const Planned planned = plan_whole(scene);
     EXPECT_TRUE(planned.plan.is_empty()) << kind;
     EXPECT_THAT(planned.answer.unknowns,
-                Contains(testing::Field(&base::Error::message, "east: forbidden")))
+                Contains(::testing::Field(&base::Error::message, "east: forbidden")))
         << kind;
   }
 }
