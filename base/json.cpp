@@ -1,23 +1,34 @@
 #include "base/json.h"
 
+#include "base/utf8.h"
 #include "base/yaml.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdint>
 
 namespace meshtrust::base {
 namespace {
 
 constexpr int kMaxDepth = 64;
+constexpr std::size_t kMostValues = 4'000'000;
 
-/// Whether brackets nest deeper than the bound; looked at before parsing, because the parser itself
-/// would recurse when a deep value is destroyed.
-bool is_too_deep(std::string_view text) {
+/// How deep brackets nest, and how many values there are, which take ten times their text in
+/// memory.
+struct Extent {
+  int depth = 0;
+  std::size_t values = 1;
+};
+
+/// Looked at before parsing, because the parser itself would recurse when a deep value is
+/// destroyed. Of a text that is too deep what it has up to there.
+Extent extent_of(std::string_view text) {
+  Extent extent;
   int depth = 0;
   bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = 0; i < text.size() && extent.depth <= kMaxDepth; ++i) {
     const char c = text[i];
     if (in_string) {
       if (c == '\\') ++i;
@@ -27,9 +38,10 @@ bool is_too_deep(std::string_view text) {
     if (c == '"') in_string = true;
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') --depth;
-    if (depth > kMaxDepth) return true;
+    if (c == ',' || c == '[' || c == '{') ++extent.values;
+    extent.depth = std::max(extent.depth, depth);
   }
-  return false;
+  return extent;
 }
 
 void append_yaml(std::string& out, const Json& json, std::size_t depth, bool in_list) {
@@ -58,12 +70,43 @@ void append_yaml(std::string& out, const Json& json, std::size_t depth, bool in_
   }
 }
 
+void append_utf16_escape(std::string& out, std::uint32_t unit) {
+  out += fmt::format("\\u{:04x}", unit);
+}
+
+/// JSON text whose unseen characters beyond ASCII, which stand in strings alone, are escaped (RFC
+/// 8259 section 7: in UTF-16).
+std::string with_escapes(const std::string& text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const Utf8Character next = first_character(std::string_view(text).substr(i));
+    const std::size_t bytes = std::max<std::size_t>(next.bytes, 1);
+    const auto code = static_cast<std::uint32_t>(next.code);
+    if (code < 0x7f || !is_unseen(next.code)) {
+      out.append(text, i, bytes);
+    } else if (code <= 0xffff) {
+      append_utf16_escape(out, code);
+    } else {
+      append_utf16_escape(out, 0xd800U + ((code - 0x10000U) >> 10U));
+      append_utf16_escape(out, 0xdc00U + ((code - 0x10000U) & 0x3ffU));
+    }
+    i += bytes;
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, std::string_view what) {
-  if (is_too_deep(text)) {
+  const Extent extent = extent_of(text);
+  if (extent.depth > kMaxDepth) {
     return fail(Code::kInvalidInput,
                 fmt::format("{} nests deeper than {} levels", what, kMaxDepth));
+  }
+  if (extent.values > kMostValues) {
+    return fail(Code::kInvalidInput,
+                fmt::format("{} holds more than {} values", what, kMostValues));
   }
   try {
     return Json::parse(text);
@@ -80,7 +123,11 @@ Result<Json> parse_json(std::string_view text, std::string_view what) {
 }
 
 std::string pretty(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return with_escapes(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
+}
+
+std::string pretty_line(const Json& json) {
+  return with_escapes(compact(json));
 }
 
 std::string compact(const Json& json) {

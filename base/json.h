@@ -16,9 +16,14 @@ using Json = nlohmann::json;
 /// Parses one document, at most 64 levels deep. kInvalidInput names line and column in `what`.
 Result<Json> parse_json(std::string_view text, std::string_view what);
 
-/// Two-space indentation and a final newline; invalid UTF-8 is replaced, never thrown over.
+/// For people and files: two-space indentation and a final newline. Invalid UTF-8 is replaced,
+/// never thrown over, and what nobody would see (`is_unseen`) is written as an escape, which JSON
+/// reads as the same character.
 std::string pretty(const Json& json);
-/// One line without a newline.
+/// The same on one line, without a newline.
+std::string pretty_line(const Json& json);
+/// For programs: one line, every character as it is; the same for ever, because digests are made of
+/// it.
 std::string compact(const Json& json);
 
 /// JSON as YAML, with every string quoted that any parser could take for something else.

@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/utf8.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,6 +31,30 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 bool is_lower_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/// `text` without what nobody would see; blanks other than ' ' as `blank` has them.
+template <class Blank>
+std::string shown_text(std::string_view text, Blank blank) {
+  std::string shown;
+  shown.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c == '\n' || c == '\t' || c == '\r') {
+      shown += blank(c);
+      ++i;
+      continue;
+    }
+    const Utf8Character next = first_character(text.substr(i));
+    const std::size_t bytes = std::max<std::size_t>(next.bytes, 1);
+    if (next.bytes == 0 || is_unseen(next.code)) {
+      shown += '?';
+    } else {
+      shown += text.substr(i, bytes);
+    }
+    i += bytes;
+  }
+  return shown;
 }
 
 }  // namespace
@@ -88,24 +114,31 @@ std::string printable(std::string_view text, std::size_t most) {
     }
     text = text.substr(0, most);
   }
-  std::string shown;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool blank = byte == '\n' || byte == '\t' || byte == '\r';
-    // U+0080 to U+009F, of which one is as good as "ESC [" to some terminals.
-    const bool c1 = byte == 0xC2 && i + 1 < text.size() &&
-                    static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
-                    static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (c1) ++i;
-    shown += blank ? ' ' : (c1 || byte < 0x20 || byte == 0x7f) ? '?' : text[i];
-  }
+  const std::string shown = shown_text(text, [](char /*blank*/) { return ' '; });
   return is_cut ? shown + "..." : shown;
+}
+
+std::string one_line(std::string_view text) {
+  return printable(text, text.size());
+}
+
+std::string printable_lines(std::string_view text) {
+  return shown_text(text, [](char blank) { return blank == '\r' ? '?' : blank; });
 }
 
 std::size_t display_width(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
   }));
+}
+
+std::string first_columns(std::string_view text, std::size_t columns) {
+  std::size_t end = 0;
+  for (; end < text.size(); ++end) {
+    const bool begins = (static_cast<unsigned char>(text[end]) & 0xC0U) != 0x80U;
+    if (begins && columns-- == 0) break;
+  }
+  return std::string(text.substr(0, end));
 }
 
 std::string count_of(std::size_t number, std::string_view noun) {

@@ -1,5 +1,7 @@
 #include "base/yaml.h"
 
+#include "base/utf8.h"
+
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -7,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <istream>
 #include <map>
 #include <memory>
@@ -23,22 +26,36 @@ struct LimitExceeded : std::runtime_error {
   YAML::Mark mark;
 };
 
-std::size_t nodes_in(const YamlNode& node) {
-  std::size_t total = 1;
+/// How much of memory a tree takes.
+struct Size {
+  std::size_t nodes = 0;
+  std::size_t characters = 0;
+};
+
+void add_size(const YamlNode& node, Size& size) {
+  ++size.nodes;
+  size.characters += node.scalar.size() + node.tag.size();
   for (const YamlNode& item : node.items) {
-    total += nodes_in(item);
+    add_size(item, size);
   }
   for (const auto& [key, value] : node.entries) {
-    total += nodes_in(key) + nodes_in(value);
+    add_size(key, size);
+    add_size(value, size);
   }
-  return total;
+}
+
+Size size_of(const YamlNode& node) {
+  Size size;
+  add_size(node, size);
+  return size;
 }
 
 /// Builds the tree of one document from yaml-cpp's events, which (unlike its nodes) keep duplicate
 /// keys, quoting and the place of everything.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(const YamlLimits& limits) : limits_(limits) {}
+  /// Adds to `built` what it builds.
+  TreeBuilder(const YamlLimits& limits, Size& built) : limits_(limits), built_(built) {}
 
   YamlNode take_root() { return std::move(root_); }
 
@@ -54,12 +71,13 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) throw LimitExceeded(mark, "an alias stands for itself");
-    YamlNode copy = found->second;
+    // Counted before it is copied.
+    count(mark, found->second.size);
+    YamlNode copy = found->second.node;
     copy.line = mark.line + 1;
     copy.column = mark.column + 1;
     copy.anchored = true;
-    count(mark, nodes_in(copy) - 1);
-    add(mark, std::move(copy), 0);
+    place(std::move(copy));
   }
 
   void OnScalar(const YAML::Mark& mark,
@@ -101,6 +119,11 @@ class TreeBuilder final : public YAML::EventHandler {
     std::unique_ptr<YamlNode> key;  ///< of a mapping, waiting for its value
   };
 
+  struct Anchored {
+    YamlNode node;
+    Size size;
+  };
+
   static YamlNode node_at(const YAML::Mark& mark, YamlNode::Kind kind) {
     YamlNode node;
     node.kind = kind;
@@ -109,10 +132,16 @@ class TreeBuilder final : public YAML::EventHandler {
     return node;
   }
 
-  void count(const YAML::Mark& mark, std::size_t more) {
-    nodes_ += more;
-    if (nodes_ > limits_.nodes) {
+  void count(const YAML::Mark& mark, const Size& more) {
+    built_.nodes += more.nodes;
+    built_.characters += more.characters;
+    if (built_.nodes > limits_.nodes) {
       throw LimitExceeded(mark, fmt::format("more than {} values", limits_.nodes));
+    }
+    if (built_.characters > limits_.characters) {
+      throw LimitExceeded(mark, fmt::format("more than {} bytes, once aliases and tags stand for "
+                                            "what they mean",
+                                            limits_.characters));
     }
   }
 
@@ -129,12 +158,20 @@ class TreeBuilder final : public YAML::EventHandler {
     add(done.mark, std::move(done.node), done.anchor);
   }
 
+  /// A node of the text, whose children were counted when they came.
   void add(const YAML::Mark& mark, YamlNode node, YAML::anchor_t anchor) {
-    count(mark, 1);
+    count(mark, {.nodes = 1, .characters = node.scalar.size() + node.tag.size()});
     if (anchor != 0) {
       node.anchored = true;
-      anchors_[anchor] = node;
+      const Size size = size_of(node);
+      // Anchors within anchors keep copies within copies.
+      count(mark, size);
+      anchors_[anchor] = {.node = node, .size = size};
     }
+    place(std::move(node));
+  }
+
+  void place(YamlNode node) {
     if (open_.empty()) {
       root_ = std::move(node);
       return;
@@ -150,11 +187,11 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
-  YamlLimits limits_;
+  const YamlLimits& limits_;
   YamlNode root_;
   std::vector<Open> open_;
-  std::map<YAML::anchor_t, YamlNode> anchors_;
-  std::size_t nodes_ = 0;
+  std::map<YAML::anchor_t, Anchored> anchors_;
+  Size& built_;
 };
 
 Failure<Error> not_yaml(std::string_view file,
@@ -176,20 +213,17 @@ bool is_plain_safe(char c) {
          c == '_' || c == '.' || c == '/';
 }
 
-/// Characters beyond ASCII that some YAML parser refuses, breaks a line at, or swallows: controls,
-/// line and paragraph separators, byte order marks, non-characters. The escape for the one that
-/// `text` begins with, and how many bytes it takes; "" for any other.
-std::pair<std::string, std::size_t> escape_beyond_ascii(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  if (text.size() >= 2 && byte(0) == 0xc2 && byte(1) < 0xa0) {
-    return {fmt::format("\\u{:04x}", byte(1)), 2};
-  }
-  if (text.starts_with("\xE2\x80\xA8")) return {"\\u2028", 3};
-  if (text.starts_with("\xE2\x80\xA9")) return {"\\u2029", 3};
-  if (text.starts_with("\xEF\xBB\xBF")) return {"\\ufeff", 3};
-  if (text.starts_with("\xEF\xBF\xBE")) return {"\\ufffe", 3};
-  if (text.starts_with("\xEF\xBF\xBF")) return {"\\uffff", 3};
-  return {"", 0};
+/// What stands in quotes for the character beyond ASCII that `text` begins with, and how many bytes
+/// that takes; no bytes for ASCII. Escaped is what some YAML parser refuses, breaks a line at or
+/// swallows, and what nobody would see. What is no UTF-8 has no place in YAML and becomes U+FFFD.
+std::pair<std::string, std::size_t> quoted_beyond_ascii(std::string_view text) {
+  const Utf8Character next = first_character(text);
+  if (next.bytes == 0) return {"\\ufffd", 1};
+  if (next.code < 0x80) return {"", 0};
+  if (!is_unseen(next.code)) return {std::string(text.substr(0, next.bytes)), next.bytes};
+  const auto code = static_cast<std::uint32_t>(next.code);
+  return {code > 0xffff ? fmt::format("\\U{:08x}", code) : fmt::format("\\u{:04x}", code),
+          next.bytes};
 }
 
 /// Words and shapes that some YAML version takes for a bool, null, number or date.
@@ -232,8 +266,9 @@ Status each_document(std::string_view file,
   try {
     std::istringstream input{std::string(text)};
     YAML::Parser parser(input);
+    Size built;
     while (true) {
-      TreeBuilder builder(limits);
+      TreeBuilder builder(limits, built);
       if (!parser.HandleNextDocument(builder) || !take(builder.take_root())) return {};
     }
   } catch (const YAML::Exception& problem) {
@@ -278,8 +313,8 @@ std::string yaml_scalar(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
-    if (const auto [escape, length] = escape_beyond_ascii(text.substr(i)); length > 0) {
-      quoted += escape;
+    if (const auto [stands_for_it, length] = quoted_beyond_ascii(text.substr(i)); length > 0) {
+      quoted += stands_for_it;
       i += length - 1;
     } else if (c == '"' || c == '\\') {
       quoted += '\\';

@@ -36,9 +36,12 @@ struct YamlEntry {
   YamlNode value;
 };
 
+/// What one text may make of itself. Aliases and tag prefixes let a few bytes stand for many: nodes
+/// and characters count as often as they are built, copies that anchors keep among them.
 struct YamlLimits {
-  std::size_t bytes = 1U << 20U;
-  std::size_t nodes = 200'000;  ///< after aliases are expanded
+  std::size_t bytes = 1U << 20U;       ///< of the text
+  std::size_t nodes = 200'000;         ///< built of all documents
+  std::size_t characters = 8U << 20U;  ///< bytes of scalars and tags, built of all documents
   int depth = 64;
   std::size_t documents = 1000;
 };

@@ -16,7 +16,8 @@ using base::Secret;
 using base::Status;
 using base::YamlNode;
 
-constexpr base::YamlLimits kLimits{.bytes = std::size_t{64} << 20U};
+constexpr base::YamlLimits kLimits{
+    .bytes = std::size_t{64} << 20U, .nodes = 1'000'000, .characters = std::size_t{128} << 20U};
 
 std::string scalar_at(const YamlNode& node, std::string_view key) {
   const YamlNode* found = node.find(key);

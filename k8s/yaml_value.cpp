@@ -229,15 +229,37 @@ const YamlValue* YamlValue::find(std::string_view key) const {
   return nullptr;
 }
 
+namespace {
+
+Result<YamlValue> value_of(std::string_view file, const YamlNode& document) {
+  Converter converter(file);
+  YamlValue value = converter.convert(document);
+  if (converter.fault()) return fail(*converter.fault());
+  return value;
+}
+
+}  // namespace
+
 Result<YamlValue> read_yaml_value(std::string_view file, std::string_view text) {
   MESHTRUST_TRY_DO(check_characters(file, text));
   auto document = base::parse_first_yaml(file, text);
   if (!document) return fail(without_source(std::move(document).error()));
   if (!*document) return YamlValue{};
-  Converter converter(file);
-  YamlValue value = converter.convert(**document);
-  if (converter.fault()) return fail(*converter.fault());
-  return value;
+  return value_of(file, **document);
+}
+
+Result<std::vector<YamlValue>> read_yaml_values(std::string_view file,
+                                                std::string_view text,
+                                                const base::YamlLimits& limits) {
+  MESHTRUST_TRY_DO(check_characters(file, text));
+  auto documents = base::parse_yaml(file, text, limits);
+  if (!documents) return fail(without_source(std::move(documents).error()));
+  std::vector<YamlValue> values;
+  for (const YamlNode& document : *documents) {
+    MESHTRUST_TRY(YamlValue value, value_of(file, document));
+    values.push_back(std::move(value));
+  }
+  return values;
 }
 
 base::Json to_json(const YamlValue& value) {

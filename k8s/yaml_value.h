@@ -45,6 +45,11 @@ struct YamlMember {
 /// no form in JSON (a list as a key, an infinite number). The message never quotes the text.
 base::Result<YamlValue> read_yaml_value(std::string_view file, std::string_view text);
 
+/// Likewise of every document, all within `limits` together.
+base::Result<std::vector<YamlValue>> read_yaml_values(std::string_view file,
+                                                      std::string_view text,
+                                                      const base::YamlLimits& limits);
+
 /// What YAML 1.1 makes of the plain scalar `text`, without a place.
 YamlValue plain_value(std::string_view text);
 

@@ -1,6 +1,5 @@
 #include "run/manifests.h"
 
-#include "base/text.h"
 #include "k8s/yaml_value.h"
 
 #include <fmt/format.h>
@@ -16,21 +15,9 @@ namespace {
 using base::Json;
 using base::Result;
 
-/// The documents of a YAML text, cut where a line is "---".
-std::vector<std::string_view> documents_of(std::string_view text) {
-  std::vector<std::string_view> documents;
-  std::size_t begin = 0;
-  for (std::size_t line = 0; line < text.size();) {
-    const auto end = std::min(text.find('\n', line), text.size());
-    if (base::trim(text.substr(line, end - line)) == "---" && text[line] == '-') {
-      documents.push_back(text.substr(begin, line - begin));
-      begin = end;
-    }
-    line = end + 1;
-  }
-  documents.push_back(text.substr(begin));
-  return documents;
-}
+/// Istio's custom resource definitions alone are most of a megabyte.
+constexpr base::YamlLimits kLimits{
+    .bytes = std::size_t{8} << 20U, .nodes = 1'000'000, .characters = std::size_t{32} << 20U};
 
 /// Asks the server what kinds it has, each group once.
 class Kinds {
@@ -72,8 +59,8 @@ Result<std::vector<RenderedObject>> read_manifests(k8s::ApiClient& client,
                                                    std::string_view manifests) {
   std::vector<RenderedObject> objects;
   Kinds kinds(client);
-  for (const std::string_view document : documents_of(manifests)) {
-    MESHTRUST_TRY(const k8s::YamlValue value, k8s::read_yaml_value("manifests", document));
+  MESHTRUST_TRY(const auto documents, k8s::read_yaml_values("manifests", manifests, kLimits));
+  for (const k8s::YamlValue& value : documents) {
     Json body = to_json(value);
     if (!body.is_object()) continue;
     const std::string api_version = base::string_at(body, "apiVersion");

@@ -35,6 +35,25 @@ TEST(ParseJson, NamesLineAndColumn) {
   EXPECT_FALSE(parse_json("\"\xff\"", "'f'")) << "not UTF-8";
 }
 
+TEST(PrettyJson, EscapesWhatNobodyWouldSee) {
+  const Json json = {{"a\u200b", "b\u202e\x7f\u009b\U000e0041 \u4e1c \x1b"}};
+  const std::string line = R"({"a\u200b":"b\u202e\u007f\u009b\udb40\udc41 )"
+                           "\u4e1c"
+                           R"( \u001b"})";
+  EXPECT_EQ(pretty_line(json), line);
+  EXPECT_EQ(parse_json(pretty(json), "it").value(), json) << "the true value";
+  EXPECT_EQ(pretty_line(Json("caf\xe9")), "\"caf\xef\xbf\xbd\"");
+}
+
+TEST(ParseJson, BoundsHowManyValuesThereAre) {
+  std::string text = "[0";
+  for (int i = 0; i < 4'000'000; ++i) {
+    text += ",0";
+  }
+  EXPECT_THAT(parse_json(text + "]", "'f'"),
+              FailsWith(Code::kInvalidInput, "'f' holds more than 4000000 values"));
+}
+
 TEST(ParseJson, BoundsHowDeepValuesNest) {
   EXPECT_THAT(parse_json(nested(64), "'f'"), Succeeds());
   EXPECT_THAT(parse_json(nested(65), "'f'"),

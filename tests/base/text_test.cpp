@@ -73,6 +73,37 @@ TEST(Printable, LetsNoEscapeSequenceThrough) {
   EXPECT_EQ(printable("gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f");
 }
 
+TEST(Printable, ShowsWhatNobodyWouldSee) {
+  EXPECT_EQ(printable("east\u202etsae"), "east?tsae") << "turned around";
+  EXPECT_EQ(printable("a\u2066b\u2069"), "a?b?") << "turned around";
+  EXPECT_EQ(printable("ea\u200bst\u2060\ufeff\u00ad"), "ea?st???") << "without width";
+  EXPECT_EQ(printable("a\u2028b\u2029"), "a?b?") << "other line ends";
+  EXPECT_EQ(printable("a\U000e0041b\ufe0f"), "a?b?") << "tags and variants";
+  EXPECT_EQ(printable("\u4e1c \u05de\u05d6\u05e8\u05d7 \U0001f511 \u2713"),
+            "\u4e1c \u05de\u05d6\u05e8\u05d7 \U0001f511 \u2713");
+}
+
+TEST(Printable, ShowsWhatIsNoUtf8) {
+  EXPECT_EQ(printable("caf\xe9"), "caf?");
+  EXPECT_EQ(printable("a\x9b[2J"), "a?[2J") << "a C1 control to terminals of one byte";
+  EXPECT_EQ(printable("\xc0\x9b\xed\xa0\x80"), "?????");
+  EXPECT_EQ(printable("a\xe2\x80"), "a??");
+}
+
+TEST(PrintableLines, LetsLinesAndTabsStay) {
+  EXPECT_EQ(printable_lines("a\tb\nc\r\nd\x1b[2J"), "a\tb\nc?\nd?[2J");
+}
+
+TEST(OneLine, CutsNothing) {
+  EXPECT_EQ(one_line(std::string(1000, 'x') + "\n."), std::string(1000, 'x') + " .");
+}
+
+TEST(FirstColumns, NeverEndsInsideACharacter) {
+  EXPECT_EQ(first_columns("gr\xc3\xbc\xc3\x9f", 3), "gr\xc3\xbc");
+  EXPECT_EQ(first_columns("ab", 3), "ab");
+  EXPECT_EQ(first_columns("ab", 0), "");
+}
+
 TEST(Printable, CutsWhatIsTooLong) {
   EXPECT_EQ(printable("abcdef", 6), "abcdef");
   EXPECT_EQ(printable("abcdefg", 6), "abcdef...");

@@ -150,6 +150,62 @@ TEST(ParseYaml, BoundsABombOfAliases) {
   EXPECT_EQ(documents.error().message, "not YAML: more than 200000 values");
 }
 
+/// What is said of a text whose few bytes stand for more than `YamlLimits::characters`.
+void expect_too_much(const std::string& text, int line) {
+  ASSERT_LT(text.size(), std::size_t{1} << 20U);
+  const auto documents = parse_yaml("f.yaml", text);
+  ASSERT_FALSE(documents);
+  EXPECT_EQ(documents.error().code, Code::kInvalidInput);
+  EXPECT_EQ(documents.error().message,
+            "not YAML: more than 8388608 bytes, once aliases and tags stand for what they mean");
+  EXPECT_EQ(documents.error().place.file, "f.yaml");
+  EXPECT_EQ(documents.error().place.line, line);
+}
+
+TEST(ParseYaml, BoundsAliasesOfOneBigScalar) {
+  std::string text = "a: &a " + std::string(700'000, 'x') + "\nb:\n";
+  for (int i = 0; i < 60'000; ++i) {
+    text += "- *a\n";
+  }
+  expect_too_much(text, 12);
+}
+
+TEST(ParseYaml, BoundsAnchorsWithinAnchors) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) {
+    text += fmt::format("&a{} [", i);
+  }
+  expect_too_much(text + std::string(900'000, 'x') + std::string(60, ']'), 1);
+}
+
+TEST(ParseYaml, BoundsTagsWithALongPrefix) {
+  std::string text = "%TAG !a! tag:" + std::string(700'000, 'x') + "\n---\n";
+  for (int i = 0; i < 20'000; ++i) {
+    text += "- !a!b c\n";
+  }
+  expect_too_much(text, 14);
+}
+
+TEST(ParseYaml, CountsWhatAllDocumentsTogetherMake) {
+  std::string text;
+  for (int document = 0; document < 50; ++document) {
+    text += "a: &a " + std::string(10'000, 'x') + "\nb: [";
+    for (int i = 0; i < 500; ++i) {
+      text += "*a, ";
+    }
+    text += "]\n---\n";
+  }
+  expect_too_much(text, 5);
+}
+
+TEST(ParseYaml, TakesAliasesOfUsualSize) {
+  std::string text = "a: &a " + std::string(1000, 'x') + "\nb:\n";
+  for (int i = 0; i < 1000; ++i) {
+    text += "- *a\n";
+  }
+  EXPECT_TRUE(parse_yaml("f.yaml", text));
+}
+
 TEST(ParseYaml, RefusesAnAliasOfItself) {
   const auto documents = parse_yaml("f.yaml", "a: &x [*x]\n");
   ASSERT_FALSE(documents);
@@ -267,6 +323,13 @@ TEST(YamlScalar, IsReadBackForRandomTexts) {
     expect_round_trip(text);
     if (HasFailure()) return;
   }
+}
+
+TEST(YamlScalar, EscapesWhatNobodyWouldSee) {
+  EXPECT_EQ(yaml_scalar("ea\u200bst\u202e"), R"("ea\u200bst\u202e")");
+  EXPECT_EQ(yaml_scalar("a\U000e0041"), R"("a\U000e0041")");
+  EXPECT_EQ(yaml_scalar("caf\xe9"), R"("caf\ufffd")");
+  expect_round_trip("ea\u200bst\u202e \U000e0041 \u061c");
 }
 
 TEST(YamlScalar, StaysPlainWhereNobodyCanMistakeIt) {
