@@ -12,8 +12,10 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -92,24 +94,91 @@ Descriptor open_folder(const fs::path& folder) {
   return Descriptor(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
+/// The system reads a path up to its first NUL, and would take another file than was meant.
+Status expect_no_nul(const fs::path& path) {
+  if (path.native().find('\0') == std::string::npos) return {};
+  return fail(Code::kInvalidInput, fmt::format("'{}' is no path: it holds a NUL", path.string()));
+}
+
+/// Whether `path` is the name of an open descriptor of this process.
+bool names_descriptor(const fs::path& path) {
+  const std::string& text = path.native();
+  if (text == "/dev/stdin") return true;
+  for (const std::string_view prefix : {"/dev/fd/", "/proc/self/fd/"}) {
+    if (!text.starts_with(prefix) || text.size() == prefix.size()) continue;
+    return text.find_first_not_of("0123456789", prefix.size()) == std::string::npos;
+  }
+  return false;
+}
+
+/// Whether reading what `status` is about ends by itself, or is what the caller asked for.
+bool is_readable(const struct stat& status, const fs::path& path) {
+  if (S_ISREG(status.st_mode)) return true;
+  const bool is_null = S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+  const bool is_stream = S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode);
+  return is_null || (is_stream && names_descriptor(path));
+}
+
+Failure<Error> no_file(const struct stat& status, const fs::path& path, std::string_view verb) {
+  if (S_ISDIR(status.st_mode)) return system_failure(verb, path, EISDIR);
+  const std::string_view kind = S_ISFIFO(status.st_mode)   ? "a FIFO"
+                                : S_ISSOCK(status.st_mode) ? "a socket"
+                                                           : "a device";
+  Error error{.code = Code::kInvalidInput,
+              .message = fmt::format("'{}' is {}, wanted a file", path.string(), kind)};
+  if (S_ISFIFO(status.st_mode)) {
+    error.hints.emplace_back("what a program writes is read from '<(...)' or /dev/stdin");
+  }
+  return fail(std::move(error));
+}
+
+/// Opens for reading what may be read; nothing is opened that opening alone could set going.
+Result<Descriptor> open_to_read(const fs::path& path) {
+  MESHTRUST_TRY_DO(expect_no_nul(path));
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return system_failure("read", path, errno);
+  if (!is_readable(status, path)) return no_file(status, path, "read");
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): open has no other form
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file || fstat(file.get(), &status) != 0) return system_failure("read", path, errno);
+  // It may be another by now.
+  if (!is_readable(status, path)) return no_file(status, path, "read");
+  return file;
+}
+
+/// Until a stream has more to say; kCancelled when the run is over before.
+Status wait_for_more(int file, const Cancellation* cancellation) {
+  std::array<pollfd, 2> watched{
+      {{.fd = file, .events = POLLIN, .revents = 0},
+       {.fd = cancellation == nullptr ? -1 : cancellation->fd(), .events = POLLIN, .revents = 0}}};
+  (void)poll(watched.data(), watched.size(), -1);
+  if (cancellation != nullptr && cancellation->is_cancelled()) {
+    return fail(Code::kCancelled, "interrupted");
+  }
+  return {};
+}
+
 /// Reads to the end through `keep(bytes)`, at most `limit` bytes.
 template <class Keep>
-Status read_all(const fs::path& path, std::size_t limit, Keep keep) {
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return system_failure("read", path, errno);
-  struct stat status {};
-  if (fstat(file.get(), &status) != 0) return system_failure("read", path, errno);
-  if (S_ISDIR(status.st_mode)) return system_failure("read", path, EISDIR);
+Status read_all(const fs::path& path,
+                std::size_t limit,
+                const Cancellation* cancellation,
+                Keep keep) {
+  MESHTRUST_TRY(const Descriptor file, open_to_read(path));
   std::array<char, 16384> buffer{};
   std::size_t total = 0;
   while (true) {
     const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      MESHTRUST_TRY_DO(wait_for_more(file.get(), cancellation));
+      continue;
+    }
     if (got < 0) return system_failure("read", path, errno);
     if (got == 0) break;
     total += static_cast<std::size_t>(got);
     if (total > limit) {
+      explicit_bzero(buffer.data(), buffer.size());
       return fail(Code::kInvalidInput,
                   fmt::format("'{}' is larger than {} bytes", path.string(), limit));
     }
@@ -151,9 +220,16 @@ Status write_atomically(const fs::path& path,
                         std::string_view content,
                         Access access,
                         Overwrite overwrite) {
+  MESHTRUST_TRY_DO(expect_no_nul(path));
   const Descriptor folder = open_folder(folder_of(path));
   if (!folder) return system_failure("open folder", folder_of(path), errno);
   const std::string name = path.filename().string();
+  // Links and folders are told where they would be replaced.
+  struct stat there {};
+  const bool is_special = fstatat(folder.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+                          !S_ISREG(there.st_mode) && !S_ISLNK(there.st_mode) &&
+                          !S_ISDIR(there.st_mode);
+  if (overwrite == Overwrite::kReplace && is_special) return no_file(there, path, "write");
   SystemRandom random;
   const std::string temporary = ".meshtrust-" + to_hex(random.bytes(8));
   const mode_t mode = access == Access::kPrivate ? 0600 : 0644;
@@ -201,14 +277,15 @@ class DiskLock final : public FileLock {
 
 Result<std::string> DiskFiles::read(const fs::path& path, std::size_t limit) {
   std::string content;
-  MESHTRUST_TRY_DO(read_all(path, limit, [&content](std::string_view bytes) { content += bytes; }));
+  MESHTRUST_TRY_DO(read_all(path, limit, cancellation_,
+                            [&content](std::string_view bytes) { content += bytes; }));
   return content;
 }
 
 Result<Secret> DiskFiles::read_secret(const fs::path& path, std::size_t limit) {
   Secret content;
-  MESHTRUST_TRY_DO(
-      read_all(path, limit, [&content](std::string_view bytes) { content.append(bytes); }));
+  MESHTRUST_TRY_DO(read_all(path, limit, cancellation_,
+                            [&content](std::string_view bytes) { content.append(bytes); }));
   return content;
 }
 
@@ -225,6 +302,7 @@ Status DiskFiles::write_secret(const fs::path& path, const Secret& content, Over
 }
 
 Status DiskFiles::make_folder(const fs::path& path, Access access) {
+  MESHTRUST_TRY_DO(expect_no_nul(path));
   const mode_t mode = access == Access::kPrivate ? 0700 : 0755;
   if (mkdir(path.c_str(), mode) != 0) return system_failure("create folder", path, errno);
   if (access == Access::kPublic && chmod(path.c_str(), mode) != 0) {
@@ -236,6 +314,7 @@ Status DiskFiles::make_folder(const fs::path& path, Access access) {
 }
 
 Status DiskFiles::remove(const fs::path& path) {
+  MESHTRUST_TRY_DO(expect_no_nul(path));
   if (unlink(path.c_str()) != 0) return system_failure("remove", path, errno);
   const Descriptor parent = open_folder(folder_of(path));
   if (!parent || fsync(parent.get()) != 0) return system_failure("remove", path, errno);
@@ -243,6 +322,7 @@ Status DiskFiles::remove(const fs::path& path) {
 }
 
 Result<FileFacts> DiskFiles::facts(const fs::path& path) {
+  MESHTRUST_TRY_DO(expect_no_nul(path));
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return FileFacts{};
@@ -260,6 +340,7 @@ Result<FileFacts> DiskFiles::facts(const fs::path& path) {
 }
 
 Result<std::vector<std::string>> DiskFiles::list(const fs::path& folder) {
+  MESHTRUST_TRY_DO(expect_no_nul(folder));
   DIR* handle = opendir(folder.c_str());
   if (handle == nullptr) return system_failure("list", folder, errno);
   std::vector<std::string> names;
@@ -275,9 +356,13 @@ Result<std::vector<std::string>> DiskFiles::list(const fs::path& folder) {
 }
 
 Result<std::unique_ptr<FileLock>> DiskFiles::lock(const fs::path& path, std::string_view holder) {
+  MESHTRUST_TRY_DO(expect_no_nul(path));
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
-  Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file) return system_failure("lock", path, errno);
+  Descriptor file(
+      open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600));
+  struct stat status {};
+  if (!file || fstat(file.get(), &status) != 0) return system_failure("lock", path, errno);
+  if (!S_ISREG(status.st_mode)) return no_file(status, path, "lock");
   if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return system_failure("lock", path, errno);
     const auto other = read(path, 4096);

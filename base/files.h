@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/cancellation.h"
 #include "base/result.h"
 #include "base/secret.h"
 
@@ -43,8 +44,14 @@ class FileLock {
 /// The disk, as a parameter. Paths are taken as they are (relative to the working directory).
 ///
 /// Errors: kNotFound (the path or its folder), kPermission, kConflict (exists and `kNever`),
-/// kRefused (a symbolic link where a file of ours was due), kInvalidInput (a folder where a file
-/// was due, too large), kInternal (disk full, input/output error). Every message names the path.
+/// kRefused (a symbolic link where a file of ours was due), kInvalidInput (a folder, FIFO, socket
+/// or device where a file was due, too large, a path with a NUL), kCancelled, kInternal (disk full,
+/// input/output error). Every message names the path.
+///
+/// Nothing waits for a FIFO or device that somebody put in a file's place. What the caller handed
+/// over as an open descriptor (`/dev/fd/N`, which a shell makes of `<(...)`, and `/dev/stdin`) is
+/// read as a stream, until it ends, is too large, or the run is cancelled; `/dev/null` is an empty
+/// file.
 class Files {
  public:
   Files() = default;
@@ -88,6 +95,11 @@ class Files {
 /// The real disk.
 class DiskFiles final : public Files {
  public:
+  /// Nobody cancels its reading.
+  DiskFiles() = default;
+  /// Reading from descriptors ends once `cancellation` says so. It outlives this.
+  explicit DiskFiles(const Cancellation& cancellation) : cancellation_(&cancellation) {}
+
   Result<std::string> read(const std::filesystem::path& path, std::size_t limit) override;
   Result<Secret> read_secret(const std::filesystem::path& path, std::size_t limit) override;
   Status write(const std::filesystem::path& path,
@@ -103,6 +115,9 @@ class DiskFiles final : public Files {
   Result<std::vector<std::string>> list(const std::filesystem::path& folder) override;
   Result<std::unique_ptr<FileLock>> lock(const std::filesystem::path& path,
                                          std::string_view holder) override;
+
+ private:
+  const Cancellation* cancellation_ = nullptr;
 };
 
 }  // namespace meshtrust::base

@@ -18,7 +18,7 @@ using base::Result;
 void SnapshotOptions::declare(CLI::App& app) {
   app.add_option("--from", from, "a file written by 'observe -o json' instead of the live clusters")
       ->option_text("FILE");
-  declare_allow_exec(app, allow_exec);
+  declare_trust(app, trust);
   app.add_option("--at", at, "judge for this time (RFC 3339; default now)")->option_text("TIME");
 }
 
@@ -35,7 +35,7 @@ Result<mesh::BaseFiles> read_base_files(const Session& session, const profiles::
     auto text = session.around.files.read(path, std::size_t{4} << 20U);
     if (!text) {
       base::Error error = std::move(text).error();
-      error.code = base::Code::kInvalidInput;
+      if (error.code != base::Code::kCancelled) error.code = base::Code::kInvalidInput;
       error.place = cluster.file_place;
       return base::fail(std::move(error));
     }
@@ -85,8 +85,7 @@ Result<SeenMesh, Errors> observe_or_read(Session& session,
   const auto at = time_or_now(session, options.at);
   if (!at) return base::fail(Errors{at.error()});
   if (options.from.empty()) {
-    auto context =
-        open_mesh(session, options.allow_exec ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted);
+    auto context = open_mesh(session, options.trust);
     if (!context) return base::fail(std::move(context).error());
     auto files = read_base_files(session, context->mesh);
     if (!files) return base::fail(Errors{files.error()});

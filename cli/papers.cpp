@@ -56,6 +56,7 @@ class Reader {
     constexpr const char* kPath = "/dev/stdin";
     auto content = files().read_secret(kPath, kLargestFile);
     if (!content) {
+      if (content.error().code == Code::kCancelled) return base::fail(content.error());
       base::Error error = with_context(std::move(content).error(), "standard input");
       error.code = Code::kInvalidInput;  // whatever the system says of it: nothing was given
       error.hints = {"name a file instead of -, or pipe one in"};

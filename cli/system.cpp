@@ -67,7 +67,7 @@ int with_system(const std::function<int(Surroundings&)>& program) {
   const bool plain = in_ci || variable("NO_COLOR").has_value() || isatty(STDERR_FILENO) == 0;
   Console console(std::cout, std::cerr, plain ? Colour::kPlain : Colour::kColoured);
   SystemTerminal terminal(cancellation, in_ci);
-  base::DiskFiles files;
+  base::DiskFiles files(cancellation);
   base::SystemClock clock;
   base::SystemRandom random;
   base::SystemProcesses processes(cancellation);

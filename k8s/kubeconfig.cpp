@@ -84,7 +84,8 @@ Result<Kubeconfig> Kubeconfig::load(const KubeconfigSources& sources, base::File
     if (!text && text.error().code == Code::kNotFound && !sources.flag) continue;
     if (!text) {
       Error error = std::move(text).error();
-      error.code = Code::kInvalidInput;  // whatever the reason: the kubeconfig cannot be used
+      // Whatever the reason: the kubeconfig cannot be used.
+      if (error.code != Code::kCancelled) error.code = Code::kInvalidInput;
       return fail(with_context(std::move(error), "kubeconfig"));
     }
     MESHTRUST_TRY(Kubeconfig one, parse(path, reveal(*text, "kubeconfig to be parsed")));

@@ -3,14 +3,20 @@
 #include "tests/support/matchers.h"
 #include "tests/support/temp_folder.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <thread>
 #include <unistd.h>
 
 namespace meshtrust::base {
@@ -131,8 +137,89 @@ TEST_F(DiskFilesTest, ReadsNoMoreThanItsLimit) {
   EXPECT_EQ(files.read(folder / "f", 20'000).value().size(), 20'000U);
   EXPECT_THAT(files.read(folder / "f", 19'999),
               FailsWith(Code::kInvalidInput, quoted(folder / "f") + " is larger than 19999 bytes"));
-  EXPECT_THAT(files.read("/dev/zero", 1000),
-              FailsWith(Code::kInvalidInput, "'/dev/zero' is larger than 1000 bytes"));
+}
+
+TEST_F(DiskFilesTest, NeverWaitsForWhatIsNoFile) {
+  ASSERT_EQ(mkfifo((folder / "fifo").c_str(), 0600), 0);
+  const std::string fifo = quoted(folder / "fifo") + " is a FIFO, wanted a file";
+  EXPECT_THAT(files.read(folder / "fifo", 100), FailsWith(Code::kInvalidInput, fifo));
+  EXPECT_THAT(files.read_secret(folder / "fifo", 100), FailsWith(Code::kInvalidInput, fifo));
+  EXPECT_THAT(files.lock(folder / "fifo", "me"), FailsWith(Code::kInvalidInput, fifo));
+  EXPECT_THAT(files.write(folder / "fifo", "x", Access::kPublic, Overwrite::kReplace),
+              FailsWith(Code::kInvalidInput, fifo));
+  fs::create_symlink("fifo", folder / "link");
+  EXPECT_THAT(
+      files.read(folder / "link", 100),
+      FailsWith(Code::kInvalidInput, quoted(folder / "link") + " is a FIFO, wanted a file"));
+  EXPECT_THAT(files.read("/dev/zero", 100),
+              FailsWith(Code::kInvalidInput, "'/dev/zero' is a device, wanted a file"));
+  EXPECT_EQ(files.read("/dev/null", 100).value(), "");
+}
+
+TEST_F(DiskFilesTest, NamesASocket) {
+  const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const fs::path path = folder / "s";
+  ASSERT_LT(path.native().size(), sizeof(address.sun_path));
+  path.native().copy(address.sun_path, path.native().size());
+  ASSERT_EQ(bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_THAT(files.read(path, 100),
+              FailsWith(Code::kInvalidInput, quoted(path) + " is a socket, wanted a file"));
+  close(listener);
+}
+
+/// What a shell makes of `<(...)`.
+struct Stream {
+  Stream() { EXPECT_EQ(pipe(ends.data()), 0); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  ~Stream() {
+    close(ends[0]);
+    close(ends[1]);
+  }
+  std::string path() const { return fmt::format("/dev/fd/{}", ends[0]); }
+
+  std::array<int, 2> ends{};
+};
+
+TEST_F(DiskFilesTest, ReadsFromADescriptorToItsEnd) {
+  Stream stream;
+  std::thread writer([&stream] {
+    for (const std::string_view part : {"one ", "two"}) {
+      EXPECT_EQ(write(stream.ends[1], part.data(), part.size()), static_cast<ssize_t>(part.size()));
+    }
+    close(stream.ends[1]);
+  });
+  EXPECT_EQ(files.read(stream.path(), 100).value(), "one two");
+  writer.join();
+  stream.ends[1] = -1;
+}
+
+TEST_F(DiskFilesTest, ReadsNoMoreThanItsLimitFromADescriptor) {
+  const Stream stream;
+  EXPECT_EQ(write(stream.ends[1], "abcdef", 6), 6);
+  EXPECT_THAT(files.read(stream.path(), 5),
+              FailsWith(Code::kInvalidInput, "'" + stream.path() + "' is larger than 5 bytes"));
+}
+
+TEST_F(DiskFilesTest, StopsReadingFromADescriptorWhenTheRunIsCancelled) {
+  const Stream stream;
+  Cancellation cancellation;
+  DiskFiles cancellable(cancellation);
+  std::thread person([&cancellation] { cancellation.cancel(); });
+  EXPECT_THAT(cancellable.read(stream.path(), 100), FailsWith(Code::kCancelled, "interrupted"));
+  person.join();
+}
+
+TEST_F(DiskFilesTest, TakesNoPathThatTheSystemWouldReadOtherwise) {
+  put_file(folder / "f", "content");
+  const fs::path path = (folder / "f").string() + std::string("\0/../g", 6);
+  EXPECT_FALSE(files.read(path, 100));
+  EXPECT_FALSE(files.facts(path));
+  EXPECT_FALSE(files.remove(path));
+  EXPECT_FALSE(files.write(path, "x", Access::kPublic, Overwrite::kReplace));
+  EXPECT_EQ(content_of(folder / "f"), "content");
 }
 
 TEST_F(DiskFilesTest, LeavesNothingBehindOnAFullDisk) {
