@@ -1,5 +1,7 @@
 #include "base/processes.h"
 
+#include "base/tail_file.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -76,13 +78,8 @@ class Descriptor {
 int start(const Command& command, int output, pid_t& child) {
   posix_spawn_file_actions_t actions{};
   posix_spawn_file_actions_init(&actions);
-  if (command.log) {
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, command.log->c_str(),
-                                     O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
-    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  } else {
-    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  }
+  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  if (command.log) posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
   if (!command.give_terminal) {
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   }
@@ -118,11 +115,12 @@ int handle_of(pid_t pid) {
 /// A child, until it is over.
 class Child {
  public:
-  /// `output` is the reading end of its standard output.
-  Child(pid_t pid, int output, const Cancellation* cancellation)
+  /// `output` is the reading end of its standard output, which goes to `log` where there is one.
+  Child(pid_t pid, int output, TailFile* log, const Cancellation* cancellation)
       : pid_(pid),
         handle_(handle_of(pid)),
         output_(output),
+        log_(log),
         cancellation_(cancellation == nullptr ? -1 : cancellation->fd()) {}
 
   enum class Wait { kOver, kCancelled, kTooLong };
@@ -141,7 +139,8 @@ class Child {
       if (watched[2].revents != 0) return Wait::kCancelled;
       if (watched[0].revents != 0) read_some();
     }
-    while (has_more()) {
+    // What it left behind may go on writing: that is not waited for.
+    for (std::size_t i = 0; i < kMostReads && has_more(); ++i) {
       read_some();
     }
     return Wait::kOver;
@@ -179,11 +178,16 @@ class Child {
 
   /// What is there already. At its end, or when it is too much, the output is closed.
   void read_some() {
-    constexpr std::size_t kMostBytes = 4U << 20U;
-    std::array<char, 4096> buffer{};
+    std::array<char, kReadBytes> buffer{};
     const ssize_t got = read(output_.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) return;
-    if (got > 0) text_.append({buffer.data(), static_cast<std::size_t>(got)});
+    const std::string_view bytes(buffer.data(),
+                                 static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (log_ != nullptr) {
+      log_->add(bytes);
+    } else {
+      text_.append(bytes);
+    }
     if (got <= 0 || text_.size() >= kMostBytes) output_.reset();
     explicit_bzero(buffer.data(), buffer.size());
   }
@@ -191,6 +195,11 @@ class Child {
   const pid_t pid_;
   const Descriptor handle_;
   Descriptor output_;
+  static constexpr std::size_t kReadBytes = 4096;
+  static constexpr std::size_t kMostBytes = 4U << 20U;
+  static constexpr std::size_t kMostReads = kMostBytes / kReadBytes;
+
+  TailFile* const log_;
   int cancellation_;  ///< readable once cancelled; -1 when nobody can
   Secret text_;
 };
@@ -207,6 +216,11 @@ Result<Finished> SystemProcesses::run(const Command& command) {
     return cancellation_ != nullptr && cancellation_->is_cancelled();
   };
   if (is_cancelled()) return interrupted();
+  std::optional<TailFile> log;
+  if (command.log) {
+    MESHTRUST_TRY(TailFile made, TailFile::create(*command.log, kMostLogBytes));
+    log.emplace(std::move(made));
+  }
   std::array<int, 2> pipe_ends{};
   if (pipe2(pipe_ends.data(), O_CLOEXEC) != 0) return cannot_run(command.argv.front(), errno);
   pid_t pid = -1;
@@ -217,7 +231,7 @@ Result<Finished> SystemProcesses::run(const Command& command) {
     return cannot_run(command.argv.front(), problem);
   }
 
-  Child child(pid, pipe_ends[0], cancellation_);
+  Child child(pid, pipe_ends[0], log ? &*log : nullptr, cancellation_);
   const auto waited = child.wait(Steady::now() + command.timeout);
   if (waited != Child::Wait::kOver) child.end(command);
   Finished finished{.exit_code = child.reap(), .standard_output = child.take_output()};

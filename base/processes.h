@@ -23,11 +23,15 @@ struct Command {
   /// it does not.
   std::chrono::milliseconds timeout{60'000};
   std::chrono::milliseconds grace{500};  ///< the most that ending may take when it is asked to
-  /// Standard output and error go to the end of this file (0600) instead. The program then is a
+  /// Standard output and error go to this file (0600) instead, which is emptied first and keeps
+  /// the last `kMostLogBytes` of them, with a line that says what was cut. The program then is a
   /// process group of its own, which Ctrl-C at a terminal does not reach: it is asked to end once,
   /// with its children.
   std::optional<std::filesystem::path> log = std::nullopt;
 };
+
+/// What is kept of a log; while the program runs it may be twice as much.
+inline constexpr std::size_t kMostLogBytes = std::size_t{1} << 20U;
 
 struct Finished {
   int exit_code = 0;       ///< 128 + signal when it was killed

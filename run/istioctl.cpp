@@ -130,7 +130,7 @@ Status Istioctl::install(const profiles::Installation& installation, const ToolA
   return base::fail({.code = Code::kInternal,
                      .message = fmt::format("istioctl ended with exit code {}: {}", ran->exit_code,
                                             last_lines(log)),
-                     .hints = {fmt::format("its whole output is in '{}'", log.string())}});
+                     .hints = {fmt::format("its output is in '{}'", log.string())}});
 }
 
 Result<std::string> Istioctl::manifests(const profiles::Installation& installation) {
@@ -151,7 +151,7 @@ Result<std::string> Istioctl::manifests(const profiles::Installation& installati
 }
 
 std::string Istioctl::last_lines(const fs::path& log) const {
-  const auto text = around_.files.read(log, std::size_t{16} << 20U);
+  const auto text = around_.files.read(log, 2 * base::kMostLogBytes);
   if (!text) return "and left no output";
   std::vector<std::string> lines;
   for (const std::string& line : base::split(*text, '\n')) {
