@@ -2,14 +2,26 @@
 
 #include <openssl/crypto.h>
 
+#include <array>
 #include <csignal>
+#include <cstdlib>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 namespace meshtrust::base {
 
+void forget_unsafe_variables() {
+  constexpr std::array kNames{"SSLKEYLOGFILE", "OPENSSL_CONF", "OPENSSL_CONF_INCLUDE",
+                              "OPENSSL_MODULES", "OPENSSL_ENGINES"};
+  for (const char* name : kNames) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): before the first thread
+    unsetenv(name);
+  }
+}
+
 void harden_process() {
+  forget_unsafe_variables();
   const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
   setrlimit(RLIMIT_CORE, &no_core);
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): prctl has no other form
