@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "base/text.h"
 #include "k8s/plugin_cache.h"
+#include "k8s/request_headers.h"
 
 #include <algorithm>
 #include <mutex>
@@ -31,12 +32,6 @@ Secret basic(std::string_view username, const Secret& password) {
   Secret out("Basic ");
   append_base64(out, reveal_bytes(pair, "basic authentication"));
   return out;
-}
-
-/// A line end in a header would start another.
-bool fits_a_header(std::string_view token) {
-  return std::none_of(token.begin(), token.end(),
-                      [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
 }
 
 class FixedCredentials final : public Credentials {
@@ -93,7 +88,7 @@ class TokenFile final : public Credentials {
     const std::string_view token = base::trim(reveal(*content, "bearer token"));
     const std::string path = base::printable(settings_.token_file.string());
     if (token.empty()) return fail(Code::kInvalidInput, what + ": '" + path + "' is empty");
-    if (!fits_a_header(token)) {
+    if (!is_header_value(token)) {
       return fail(Code::kInvalidInput, what + ": '" + path + "' holds more than one token");
     }
     return bearer(token);

@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "k8s/request_headers.h"
 #include "k8s/tls_material.h"
 
 #include <nlohmann/json.hpp>
@@ -66,6 +67,9 @@ Result<PluginAnswer> read_answer(const Secret& output,
   const Json& status = base::at_path(*answer, {"status"});
   PluginAnswer out;
   out.token = Secret(base::trim(base::string_at(status, "token")));
+  if (!is_header_value(reveal(out.token, "bearer token of a plugin"))) {
+    return bad_answer(what, "answered with a token that holds control characters");
+  }
   const std::string certificate = base::string_at(status, "clientCertificateData");
   const std::string key = base::string_at(status, "clientKeyData");
   if (certificate.empty() != key.empty()) {

@@ -5,6 +5,7 @@
 #include "k8s/file_warnings.h"
 #include "k8s/kubeconfig.h"
 #include "k8s/proxy.h"
+#include "k8s/request_headers.h"
 #include "k8s/tls_material.h"
 
 #include <algorithm>
@@ -259,9 +260,13 @@ class SettingsBuilder {
       plugin.command.insert(plugin.command.end(), entry.arguments->begin(), entry.arguments->end());
     }
     if (entry.environment) plugin.environment = *entry.environment;
+    bool has_nul = std::any_of(plugin.command.begin(), plugin.command.end(), holds_nul);
     for (const auto& [name, value] : plugin.environment) {
       if (name.empty()) add("'exec.env' has an entry without 'name'");
+      has_nul = has_nul || holds_nul(name) || holds_nul(value);
     }
+    // The system takes words up to their first NUL, and would run something else than was shown.
+    if (has_nul) add("'exec' holds a NUL in its command, arguments or environment");
     out_.exec = std::move(plugin);
   }
 
@@ -280,10 +285,7 @@ class SettingsBuilder {
     return std::nullopt;
   }
 
-  static bool is_header_value(std::string_view text) {
-    return std::none_of(text.begin(), text.end(),
-                        [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; });
-  }
+  static bool holds_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 
   const Kubeconfig& config_;
   base::Files& files_;

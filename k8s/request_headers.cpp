@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+#include <algorithm>
+
 namespace meshtrust::k8s {
 namespace {
 
@@ -53,6 +55,11 @@ void add_upgrade(Lines& lines, const WebSocketUpgrade& upgrade) {
 }
 
 }  // namespace
+
+bool is_header_value(std::string_view value) {
+  return std::none_of(value.begin(), value.end(),
+                      [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
+}
 
 std::string encode_extra_key(std::string_view key) {
   constexpr std::string_view kDigits = "0123456789abcdef";

@@ -66,6 +66,7 @@ bool is_host_label(std::string_view label) {
 
 bool is_host(std::string_view text) {
   constexpr std::size_t kLongest = 253;
+  if (text.find('\0') != std::string_view::npos) return false;
   if (is_address(std::string(text))) return true;
   if (text.ends_with('.')) text.remove_suffix(1);
   const auto labels = base::split(text, '.');

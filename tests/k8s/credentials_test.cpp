@@ -231,6 +231,14 @@ INSTANTIATE_TEST_SUITE_P(
                   R"({"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",)"
                   R"("status":{"token":"hidden","clientKeyData":"hidden"}})",
                   "answered with one of certificate and key, wanted both"},
+        BadAnswer{"LineEnd",
+                  R"({"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",)"
+                  R"("status":{"token":"hidden\r\nX-Other: 1"}})",
+                  "answered with a token that holds control characters"},
+        BadAnswer{"Nul",
+                  R"({"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",)"
+                  R"("status":{"token":"hidden\u0000more"}})",
+                  "answered with a token that holds control characters"},
         BadAnswer{"Time",
                   R"({"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",)"
                   R"("status":{"token":"hidden","expirationTimestamp":"soon"}})",
