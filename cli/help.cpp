@@ -99,7 +99,8 @@ std::string help_of(const CommandEntry& entry, const CLI::App& app, const CLI::A
       "  MESHTRUST_PASSWORD            passphrase of the root key\n"
       "  MESHTRUST_<FLAG>              any flag, e.g. MESHTRUST_FILE; not the words that waive\n"
       "                                safety: yes, force, insecure, no-password, allow-exec,\n"
-      "                                allow-unsupported, insecure-skip-tls-verify\n"
+      "                                allow-credential-files, allow-unsupported,\n"
+      "                                insecure-skip-tls-verify\n"
       "  NO_COLOR, CI                  plain output; CI also means that nobody can be asked\n";
   if (!entry.files.empty()) {
     text += "\nFILES\n";

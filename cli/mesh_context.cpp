@@ -15,9 +15,11 @@ using base::Code;
 using base::Errors;
 using base::Result;
 
-void declare_allow_exec(CLI::App& app, bool& allow) {
-  app.add_flag("--allow-exec", allow,
-               "run credential plugins of a kubeconfig beside the mesh file");
+void declare_trust(CLI::App& app, run::KubeconfigTrust& trust) {
+  app.add_flag("--allow-exec", trust.exec,
+               "run credential plugins of kubeconfigs that the mesh file names");
+  app.add_flag("--allow-credential-files", trust.credential_files,
+               "read token, key and certificate files outside the folder of such a kubeconfig");
 }
 
 Result<profiles::Mesh, Errors> load_mesh_file(const Session& session) {
@@ -47,13 +49,13 @@ k8s::KubeconfigSources kubeconfig_sources(const Session& session) {
   return sources;
 }
 
-run::ClusterAccess cluster_access(const Session& session, ExecPlugins exec) {
+run::ClusterAccess cluster_access(const Session& session, const run::KubeconfigTrust& trust) {
   const fs::path folder = fs::path(session.options.file).parent_path();
   run::ClusterAccess access;
   access.sources = kubeconfig_sources(session);
   access.mesh_file_folder = folder.empty() ? "." : folder;
   access.home = access.sources.home;
-  access.allow_exec = exec == ExecPlugins::kAllowed;
+  access.trust = trust;
   access.client.call_timeout = std::min(access.client.call_timeout, session.timeout);
   access.client.plugin_timeout = std::min(access.client.plugin_timeout, session.timeout);
   access.client.http.user_agent = k8s::user_agent(session.name);
@@ -95,14 +97,17 @@ void explain_access(const Session& session, const MeshContext& context) {
 
 }  // namespace
 
-Result<MeshContext, Errors> open_mesh(Session& session, ExecPlugins exec, Unverified push) {
+Result<MeshContext, Errors> open_mesh(Session& session,
+                                      const run::KubeconfigTrust& trust,
+                                      Unverified push) {
   auto mesh = load_mesh_file(session);
   if (!mesh) return base::fail(std::move(mesh).error());
   const fs::path folder = fs::path(session.options.file).parent_path();
-  run::ClusterAccess access = cluster_access(session, exec);
+  run::ClusterAccess access = cluster_access(session, trust);
   access.client.write_secrets_unverified = push == Unverified::kAllowed;
   MeshContext context{.mesh = std::move(*mesh), .clusters = nullptr, .world = nullptr};
   context.clusters = std::make_unique<run::Clusters>(context.mesh, access, client_effects(session));
+  if (!context.clusters->refusals().empty()) return base::fail(context.clusters->refusals());
   for (const std::string& warning : context.clusters->warnings()) {
     session.console().warn(warning);
   }

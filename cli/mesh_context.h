@@ -17,10 +17,8 @@ class App;
 
 namespace meshtrust::cli {
 
-enum class ExecPlugins { kAsContracted, kAllowed };
-
-/// The flag that says `kAllowed`.
-void declare_allow_exec(CLI::App& app, bool& allow);
+/// The flags by which a kubeconfig that the mesh file names is trusted.
+void declare_trust(CLI::App& app, run::KubeconfigTrust& trust);
 
 /// Reads and checks the mesh file that `-f` names. All its problems together.
 base::Result<profiles::Mesh, base::Errors> load_mesh_file(const Session& session);
@@ -33,14 +31,14 @@ struct MeshContext {
 };
 
 /// How clusters are reached, from flags and environment.
-run::ClusterAccess cluster_access(const Session& session, ExecPlugins exec);
+run::ClusterAccess cluster_access(const Session& session, const run::KubeconfigTrust& trust);
 k8s::ClientEffects client_effects(const Session& session);
 
 /// Whether keys may be pushed to servers whose certificate nobody verifies.
 enum class Unverified { kRefused, kAllowed };
 
 base::Result<MeshContext, base::Errors> open_mesh(Session& session,
-                                                  ExecPlugins exec = ExecPlugins::kAsContracted,
+                                                  const run::KubeconfigTrust& trust,
                                                   Unverified push = Unverified::kRefused);
 
 /// kUsage when `names` holds something that is no cluster of `mesh`.

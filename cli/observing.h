@@ -20,7 +20,7 @@ namespace meshtrust::cli {
 struct SnapshotOptions {
   std::string from;
   std::string at;
-  bool allow_exec = false;
+  run::KubeconfigTrust trust = {};
 
   void declare(CLI::App& app);
 };

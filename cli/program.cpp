@@ -22,9 +22,14 @@ using base::Result;
 
 /// The words that waive safety are said on the command line or not at all.
 bool waives_safety(std::string_view flag) {
-  constexpr std::array<std::string_view, 7> kWords{
-      "yes",         "force",      "insecure",         "insecure-skip-tls-verify",
-      "no-password", "allow-exec", "allow-unsupported"};
+  constexpr std::array<std::string_view, 8> kWords{"yes",
+                                                   "force",
+                                                   "insecure",
+                                                   "insecure-skip-tls-verify",
+                                                   "no-password",
+                                                   "allow-exec",
+                                                   "allow-credential-files",
+                                                   "allow-unsupported"};
   return std::find(kWords.begin(), kWords.end(), flag) != kWords.end();
 }
 

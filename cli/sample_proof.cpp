@@ -47,7 +47,7 @@ SampleProof prove_with_samples(Session& session,
   // What cleans up hears of no Ctrl-C, and finds the answers of plugins, which no longer run then.
   k8s::PluginCache plugins;
   const base::Cancellation never;
-  const run::ClusterAccess access = cluster_access(session, wish.exec);
+  const run::ClusterAccess access = cluster_access(session, wish.trust);
   k8s::ClientEffects effects = client_effects(session);
   effects.plugins = &plugins;
   const run::Clusters clusters(mesh, access, effects);

@@ -24,7 +24,7 @@ struct SampleProof {
 struct SampleWish {
   std::vector<std::string> clusters;  ///< only these; all with workloads when empty
   std::string namespace_name;
-  ExecPlugins exec = ExecPlugins::kAsContracted;
+  run::KubeconfigTrust trust = {};
 };
 
 /// Starts the samples, has them call each other and takes them away, telling on the console how far

@@ -128,6 +128,13 @@ struct KubeconfigContent {
   bool is_empty() const;
 };
 
+/// What using a context does beyond talking to its server. Of a kubeconfig that came from somebody
+/// else both are to be asked about: a program runs as the user, and a file is sent to a server.
+struct Reach {
+  std::string program = {};             ///< of the exec plugin, "" for none
+  std::vector<std::string> files = {};  ///< outside the kubeconfig's folder: "tokenFile '/x/y'"
+};
+
 enum class Secrets { kRedacted, kShown };
 
 /// The fields, names and structure of `kubectl config view -o json` (of 1.34: `preferences` only
@@ -155,6 +162,10 @@ class Kubeconfig {
   /// and never a token, a password, or a key. Reads the files that the entries name. What works
   /// and should not stay so is in the settings' warnings.
   base::Result<ClientSettings> settings_for(std::string_view context, base::Files& files) const;
+
+  /// By the entries alone: follows symbolic links and opens nothing. Of a context that is not there
+  /// nothing.
+  Reach reach_of(std::string_view context) const;
 
   /// Sorted.
   std::vector<std::string> context_names() const;

@@ -246,7 +246,10 @@ std::vector<Key> shared_cluster_keys() {
        .doc = "The context of the kubeconfig. Default: the cluster's name.",
        .shape = text(line_kind())},
       {.name = "kubeconfig",
-       .doc = "Path of the kubeconfig, relative to this file. Default: as kubectl finds it.",
+       .doc =
+           "Path of the kubeconfig, relative to this file. Default: as kubectl finds it. One that "
+           "is named here needs --allow-exec for plugins, and --allow-credential-files for "
+           "token, key and certificate files outside its own folder.",
        .shape = text(line_kind())},
       {.name = "network",
        .doc = "The network that the cluster's pods are on; clusters whose pods reach each other "

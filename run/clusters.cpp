@@ -1,8 +1,11 @@
 #include "run/clusters.h"
 
+#include "base/text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace meshtrust::run {
 namespace {
@@ -11,21 +14,19 @@ namespace fs = std::filesystem;
 using base::Code;
 using base::Result;
 
-bool lies_inside(const fs::path& file, const fs::path& folder) {
-  const fs::path relative =
-      fs::weakly_canonical(file).lexically_relative(fs::weakly_canonical(folder));
-  return !relative.empty() && *relative.begin() != "..";
-}
-
 /// Loads each distinct kubeconfig once.
 class Kubeconfigs {
  public:
   Kubeconfigs(const ClusterAccess& access, base::Files& files) : access_(access), files_(files) {}
 
+  /// The command line wins over the mesh file, as a flag always does.
+  bool is_named_by_mesh_file(const profiles::Cluster& cluster) const {
+    return cluster.kubeconfig && !access_.sources.flag;
+  }
+
   const Result<k8s::Kubeconfig>& of(const profiles::Cluster& cluster) {
     k8s::KubeconfigSources sources = access_.sources;
-    // The command line wins over the mesh file, as a flag always does.
-    if (cluster.kubeconfig && !sources.flag) {
+    if (is_named_by_mesh_file(cluster)) {
       sources.flag = (access_.mesh_file_folder / *cluster.kubeconfig).lexically_normal();
     }
     const std::string key = sources.flag ? sources.flag->string() : std::string();
@@ -61,7 +62,6 @@ ToolAccess tool_access_of(const k8s::Kubeconfig& kubeconfig, const std::string& 
 
 Result<k8s::ClientSettings> settings_of(const profiles::Cluster& cluster,
                                         Kubeconfigs& kubeconfigs,
-                                        const ClusterAccess& access,
                                         base::Files& files) {
   const Result<k8s::Kubeconfig>& kubeconfig = kubeconfigs.of(cluster);
   if (!kubeconfig) return base::fail(kubeconfig.error());
@@ -71,16 +71,36 @@ Result<k8s::ClientSettings> settings_of(const profiles::Cluster& cluster,
     if (error.place.line == 0) error.place = cluster.context_place;
     return base::fail(std::move(error));
   }
-  // A mesh file that came with a kubeconfig beside it must not be able to run programs by itself.
-  if (settings->exec && cluster.kubeconfig && !access.allow_exec &&
-      lies_inside(settings->user_file, access.mesh_file_folder)) {
-    return base::fail(
-        Code::kInvalidInput,
-        fmt::format("{} runs a credential plugin ('{}') and lies beside the mesh file",
-                    settings->describe_user(), settings->exec->command.front()),
-        "if you trust that file, say so with --allow-exec");
-  }
   return settings;
+}
+
+/// What the kubeconfig of `cluster` wants and may not have, if anything.
+std::optional<base::Error> refusal_of(const profiles::Cluster& cluster,
+                                      Kubeconfigs& kubeconfigs,
+                                      const KubeconfigTrust& trust) {
+  if (!kubeconfigs.is_named_by_mesh_file(cluster)) return std::nullopt;
+  const Result<k8s::Kubeconfig>& kubeconfig = kubeconfigs.of(cluster);
+  if (!kubeconfig) return std::nullopt;  // which is told as what it is
+  const k8s::Reach reach = kubeconfig->reach_of(cluster.context);
+  std::vector<std::string> wants;
+  std::vector<std::string> flags;
+  if (!reach.program.empty() && !trust.exec) {
+    wants.push_back(fmt::format("runs a credential plugin ('{}')", base::printable(reach.program)));
+    flags.emplace_back("--allow-exec");
+  }
+  if (!reach.files.empty() && !trust.credential_files) {
+    wants.push_back(
+        fmt::format("reads files outside its own folder ({})", base::join(reach.files, ", ")));
+    flags.emplace_back("--allow-credential-files");
+  }
+  if (wants.empty()) return std::nullopt;
+  return base::Error{
+      .code = Code::kInvalidInput,
+      .message = fmt::format("{}: the kubeconfig '{}', which the mesh file names, {}", cluster.name,
+                             kubeconfig->files().front(), base::join(wants, " and ")),
+      .hints = {fmt::format("if you trust that file, say so with {}, or name it yourself with "
+                            "--kubeconfig",
+                            base::join(flags, " "))}};
 }
 
 }  // namespace
@@ -96,7 +116,17 @@ Clusters::Clusters(const profiles::Mesh& mesh,
     if (std::find(to.begin(), to.end(), text) == to.end()) to.push_back(text);
   };
   for (const profiles::Cluster& cluster : mesh.clusters) {
-    auto settings = settings_of(cluster, kubeconfigs, access, effects.files);
+    if (auto refusal = refusal_of(cluster, kubeconfigs, access.trust)) {
+      clients_.emplace(cluster.name, base::fail(*refusal));
+      refusals_.push_back(*std::move(refusal));
+    }
+  }
+  for (const profiles::Cluster& cluster : mesh.clusters) {
+    if (!refusals_.empty()) {
+      clients_.emplace(cluster.name, base::fail(refusals_.front()));
+      continue;
+    }
+    auto settings = settings_of(cluster, kubeconfigs, effects.files);
     if (const auto& kubeconfig = kubeconfigs.of(cluster)) {
       tools_.emplace(cluster.name, tool_access_of(*kubeconfig, cluster.context));
       for (const std::string& text : kubeconfig->warnings()) {

@@ -15,13 +15,20 @@
 
 namespace meshtrust::run {
 
+/// What a kubeconfig that the mesh file names may do beyond talking to its servers. The user's own
+/// kubeconfigs may, as with kubectl; a mesh file comes with whatever was cloned.
+struct KubeconfigTrust {
+  bool exec = false;              ///< run credential plugins
+  bool credential_files = false;  ///< read credential files outside the kubeconfig's folder
+};
+
 /// How the clusters of a mesh are reached.
 struct ClusterAccess {
   k8s::KubeconfigSources sources;          ///< for clusters that name no kubeconfig of their own
   std::filesystem::path mesh_file_folder;  ///< relative kubeconfig paths count from it
   std::filesystem::path home;
   k8s::ClientOptions client;
-  bool allow_exec = false;  ///< run plugins of a kubeconfig inside `mesh_file_folder`
+  KubeconfigTrust trust = {};
 };
 
 /// How another program is told to reach the same cluster: through the user's own kubeconfig, so
@@ -40,6 +47,11 @@ class Clusters {
            const ClusterAccess& access,
            const k8s::ClientEffects& effects);
 
+  /// Of every cluster whose kubeconfig wants more than it is trusted with, one error
+  /// (kInvalidInput). Where there is any, nothing was opened but kubeconfigs, and no cluster has a
+  /// client.
+  const base::Errors& refusals() const { return refusals_; }
+
   /// kInvalidInput when the kubeconfig says nothing usable for it.
   base::Result<k8s::ApiClient*> client(const std::string& cluster) const;
 
@@ -55,6 +67,7 @@ class Clusters {
   std::unique_ptr<k8s::PluginCache> plugins_;  ///< outlives the clients
   std::map<std::string, base::Result<std::unique_ptr<k8s::ApiClient>>> clients_;
   std::map<std::string, ToolAccess> tools_;
+  base::Errors refusals_;
   std::vector<std::string> warnings_;
   std::vector<std::string> kubeconfig_warnings_;
 };

@@ -401,15 +401,14 @@ class ApplyCommand final : public Command {
                  "go on with Kubernetes versions that nobody here has tried");
     app.add_flag("--insecure-skip-tls-verify", insecure_,
                  "push keys also to servers whose kubeconfig skips verification");
-    declare_allow_exec(app, allow_exec_);
+    declare_trust(app, trust_);
     options_.passphrase.declare(app);
   }
 
   int run(Session& session) override {
     options_.passphrase.keep_from_children();
     auto context =
-        open_mesh(session, allow_exec_ ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted,
-                  insecure_ ? Unverified::kAllowed : Unverified::kRefused);
+        open_mesh(session, trust_, insecure_ ? Unverified::kAllowed : Unverified::kRefused);
     if (!context) {
       session.console().show(context.error());
       return exit_code_of(context.error());
@@ -434,7 +433,7 @@ class ApplyCommand final : public Command {
 
  private:
   std::string only_;
-  bool allow_exec_ = false;
+  run::KubeconfigTrust trust_;
   bool insecure_ = false;
   Apply::Options options_;
 };

@@ -48,7 +48,7 @@ class ClusterCheckCommand final : public Command {
         ->expected(1)
         ->take_all();
     app.add_flag("--offline", offline_, "judge the kubeconfig alone; connect to nothing");
-    declare_allow_exec(app, allow_exec_);
+    declare_trust(app, trust_);
   }
 
   int run(Session& session) override {
@@ -57,9 +57,12 @@ class ClusterCheckCommand final : public Command {
       session.console().show(mesh.error());
       return exit_code_of(mesh.error());
     }
-    const run::ClusterAccess access =
-        cluster_access(session, allow_exec_ ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted);
+    const run::ClusterAccess access = cluster_access(session, trust_);
     const run::Clusters clusters(*mesh, access, client_effects(session));
+    if (!clusters.refusals().empty()) {
+      session.console().show(clusters.refusals());
+      return exit_code_of(clusters.refusals());
+    }
     std::vector<ClusterCheck> checks = look(session, *mesh, clusters);
     answer(session, checks);
     tell(session, checks);
@@ -142,7 +145,7 @@ class ClusterCheckCommand final : public Command {
     for (const ClusterCheck& check : checks) {
       document["clusters"].push_back(to_json(check));
       text += (text.empty() ? "" : "\n") + render_check(check, session.now());
-      names += base::printable(check.name, check.name.size()) + "\n";
+      names += base::one_line(check.name) + "\n";
     }
     session.answer(document, session.output == Output::kName ? names : text);
   }
@@ -174,7 +177,7 @@ class ClusterCheckCommand final : public Command {
 
   std::vector<std::string> contexts_;
   bool offline_ = false;
-  bool allow_exec_ = false;
+  run::KubeconfigTrust trust_;
   std::vector<std::string> odd_;
 };
 

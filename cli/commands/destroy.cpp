@@ -32,12 +32,11 @@ class DestroyCommand final : public Command {
     app.add_option("CLUSTER", options_.clusters, "only these clusters leave the mesh")
         ->option_text("[CLUSTER...]");
     app.add_flag("--keep-trust", options_.keep_trust, "leave cacerts and its namespace");
-    declare_allow_exec(app, allow_exec_);
+    declare_trust(app, trust_);
   }
 
   int run(Session& session) override {
-    auto context =
-        open_mesh(session, allow_exec_ ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted);
+    auto context = open_mesh(session, trust_);
     if (!context) {
       session.console().show(context.error());
       return exit_code_of(context.error());
@@ -178,7 +177,7 @@ class DestroyCommand final : public Command {
   }
 
   mesh::DestroyOptions options_;
-  bool allow_exec_ = false;
+  run::KubeconfigTrust trust_;
 };
 
 }  // namespace

@@ -52,12 +52,11 @@ class ObserveCommand final : public Command {
                    "trust, mesh (default, with a version of Istio) or deep: asks istiods too")
         ->check(CLI::IsMember({"trust", "mesh", "deep"}))
         ->option_text("trust|mesh|deep");
-    declare_allow_exec(app, allow_exec_);
+    declare_trust(app, trust_);
   }
 
   int run(Session& session) override {
-    auto context =
-        open_mesh(session, allow_exec_ ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted);
+    auto context = open_mesh(session, trust_);
     if (!context) {
       session.console().show(context.error());
       return exit_code_of(context.error());
@@ -83,7 +82,7 @@ class ObserveCommand final : public Command {
   }
 
   std::string level_;
-  bool allow_exec_ = false;
+  run::KubeconfigTrust trust_;
 };
 
 }  // namespace

@@ -147,7 +147,7 @@ class RemoteSecretCreate final : public Command {
     MESHTRUST_TRY(k8s::ClientSettings settings, find_settings(session));
     MESHTRUST_TRY(const std::string server, find_server(settings));
     k8s::ApiClient client(std::move(settings), client_effects(session),
-                          cluster_access(session, ExecPlugins::kAsContracted).client);
+                          cluster_access(session, {}).client);
     MESHTRUST_TRY(const std::string cluster, find_cluster_name(client));
     const run::AccountRequest request = account_request(session);
     MESHTRUST_TRY(run::AccountToken found, find_token(client, request));
@@ -276,7 +276,8 @@ class RemoteSecretCreate final : public Command {
     MESHTRUST_TRY(const Secret kubeconfig, profiles::kubeconfig_text(credentials));
     const Secret manifest = profiles::remote_secret_manifest(secret, kubeconfig);
     session.console().print(kHeader);
-    session.console().print(base::reveal(manifest, "the answer to whom asked for credentials"));
+    session.console().print_document(
+        base::reveal(manifest, "the answer to whom asked for credentials"));
     session.console().print(kTrailer);
     return {};
   }

@@ -105,9 +105,7 @@ class VerifyCommand final : public Command {
     }
     SampleProof samples = prove_with_samples(
         session, seen.mesh,
-        {.clusters = clusters_,
-         .namespace_name = sample_namespace_,
-         .exec = snapshot_.allow_exec ? ExecPlugins::kAllowed : ExecPlugins::kAsContracted});
+        {.clusters = clusters_, .namespace_name = sample_namespace_, .trust = snapshot_.trust});
     if (session.around.cancellation.is_cancelled()) {
       session.console().show(samples.errors);
       session.console().show(samples.left);

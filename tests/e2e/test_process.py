@@ -40,15 +40,42 @@ class Secrets(MeshTest):
         self.assertIn(BINARY, told)
         self.assertNotIn(PASSPHRASE, told + done.out + done.err)
 
-    def test_a_plugin_of_a_kubeconfig_beside_the_mesh_file_needs_a_word(self):
+    def test_the_secrets_of_tls_are_never_written_down(self):
+        self.write_mesh("east")
+        log, record = self.home / "tls-keys", self.home / "record"
+        kubeconfig = self.kubeconfig_with_plugin(record)
+        unsafe = {"SSLKEYLOGFILE": str(log), "OPENSSL_CONF": "/nowhere", "OPENSSL_MODULES": "/nowhere"}
+        done = self.apply(environment=unsafe | {"KUBECONFIG": str(kubeconfig)})
+        self.assertEqual(0, done.code, done.err)
+        self.assertFalse(log.exists())
+        # The plugin sees its own environment first, then that which this program was started with.
+        own = record.read_text().partition(BINARY)[0]
+        for name in unsafe:
+            self.assertNotIn(f"\n{name}=", "\n" + own)
+
+    def test_a_plugin_of_a_kubeconfig_that_the_mesh_file_names_needs_a_word(self):
         record = self.folder / "record"
         kubeconfig = self.kubeconfig_with_plugin(record, self.folder)
         self.write_mesh("east", east={"kubeconfig": kubeconfig.name})
         for environment in ({}, {"MESHTRUST_ALLOW_EXEC": "1"}):
-            self.assert_apply_refused("plugin_beside_mesh_file", 65, environment=environment)
+            self.assert_apply_refused("plugin_of_mesh_file", 65, environment=environment)
         self.assertFalse(record.exists())
         self.assertEqual(0, self.apply("--allow-exec").code)
         self.assertTrue(record.exists())
+
+    def test_a_file_elsewhere_of_a_kubeconfig_that_the_mesh_file_names_needs_a_word(self):
+        text = self.east.kubeconfig.read_text()
+        key = self.home / "key.pem"
+        key.write_text(self.value_of(text, "client-key-data"))
+        key.chmod(0o600)
+        line = next(line for line in text.splitlines() if "client-key-data" in line)
+        kubeconfig = self.folder / "east.kubeconfig"
+        kubeconfig.write_text(text.replace(line.strip(), "client-key: ../key.pem"))
+        kubeconfig.chmod(0o600)
+        self.write_mesh("east", east={"kubeconfig": kubeconfig.name})
+        self.assert_apply_refused("files_of_mesh_file", 65)
+        done = self.apply("--allow-credential-files")
+        self.assertEqual(0, done.code, done.err)
 
     def kubeconfig_with_plugin(self, record, folder=None):
         """A kubeconfig for east whose credentials come from a program that looks around."""

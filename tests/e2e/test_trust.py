@@ -16,7 +16,7 @@ class FromNothing(MeshTest):
     """The issue's script, as a user types it; then everything that it left behind is looked at."""
 
     def test_three_commands_lead_to_proved_trust(self):
-        self.assert_told("init", self.expect(0, "init", "--from-contexts", "east,west").err)
+        self.assert_told("init", self.expect(0, "init", "--from-contexts", "east,west", "--name", "mesh").err)
         text = (self.folder / "mesh.yaml").read_text()
         namespaced = text.replace("  # istio:\n", f"  istio:\n    namespace: {self.namespace}\n")
         self.assertNotEqual(text, namespaced)

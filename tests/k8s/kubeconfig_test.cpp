@@ -420,6 +420,67 @@ TEST_F(KubeconfigTest, RefusesUsersWithUnusableCredentials) {
             at + "'exec.interactiveMode' is missing");
 }
 
+TEST_F(KubeconfigTest, TakesNoWordThatTheSystemWouldCutAtANul) {
+  const std::string at = "context 'c' cannot be used: user 'u' in DIR/config: ";
+  const std::string cluster = "{" + https + "}";
+  const std::string plugin = "apiVersion: client.authentication.k8s.io/v1beta1, command: ";
+  const std::string nul = at + "'exec' holds a NUL in its command, arguments or environment";
+  EXPECT_EQ(fault(cluster, "{exec: {" + plugin + R"("p\0q"}})"), nul);
+  EXPECT_EQ(fault(cluster, "{exec: {" + plugin + R"(p, args: ["a\0b"]}})"), nul);
+  EXPECT_EQ(fault(cluster, "{exec: {" + plugin + R"(p, env: [{name: A, value: "a\0b"}]}})"), nul);
+  EXPECT_EQ(fault(cluster, R"({tokenFile: "/x\0y"})"),
+            at + "'tokenFile': '/x?y' is no path: it holds a NUL");
+}
+
+TEST_F(KubeconfigTest, TellsWhatAContextReachesOnThisMachine) {
+  const std::string path = write("a/config", R"(
+clusters:
+- {name: c, cluster: {server: "https://c", certificate-authority: ca.crt}}
+- {name: out, cluster: {server: "https://c", certificate-authority: ../ca.crt}}
+users:
+- {name: inside, user: {client-certificate: ./crt, client-key: sub/../key, tokenFile: sub/token}}
+- {name: outside, user: {client-certificate: /etc/crt, client-key: sub/../../key, tokenFile: link}}
+- {name: nul, user: {tokenFile: "/etc/x\0/../a"}}
+- {name: missing, user: {tokenFile: no/../../token}}
+- {name: runs, user: {exec: {command: ./get-token}}}
+contexts:
+- {name: inside, context: {cluster: c, user: inside}}
+- {name: outside, context: {cluster: out, user: outside}}
+- {name: nul, context: {cluster: c, user: nul}}
+- {name: missing, context: {cluster: c, user: missing}}
+- {name: runs, context: {cluster: c, user: runs}}
+- {name: nobody, context: {}}
+)")
+                               .string();
+  fs::create_directory(folder / "a/sub");
+  fs::create_symlink("../../token", folder / "a/link");
+  const auto config = Kubeconfig::load({.flag = path}, files);
+  ASSERT_TRUE(config) << config.error().message;
+  const auto files_of = [&config](std::string_view context) {
+    return config->reach_of(context).files;
+  };
+  EXPECT_THAT(files_of("inside"), IsEmpty());
+  EXPECT_THAT(files_of("outside"),
+              ElementsAre("certificate-authority '../ca.crt'", "client-certificate '/etc/crt'",
+                          "client-key 'sub/../../key'", "tokenFile 'link'"));
+  EXPECT_THAT(files_of("nul"), ElementsAre("tokenFile '/etc/x?/../a'"));
+  EXPECT_THAT(files_of("missing"), ElementsAre("tokenFile 'no/../../token'"));
+  EXPECT_THAT(files_of("nobody"), IsEmpty());
+  EXPECT_THAT(files_of("not there"), IsEmpty());
+  EXPECT_EQ(config->reach_of("runs").program, "./get-token");
+  EXPECT_EQ(config->reach_of("inside").program, "");
+}
+
+TEST_F(KubeconfigTest, CountsWhatALinkToAKubeconfigReachesFromWhereItLies) {
+  write("mine/config", with("{" + https + "}", "{tokenFile: token}"));
+  fs::create_directory(folder / "cloned");
+  fs::create_symlink("../mine/config", folder / "cloned/config");
+  fs::create_symlink("../mine/token", folder / "cloned/token");
+  const auto config = Kubeconfig::load({.flag = folder / "cloned/config"}, files);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_THAT(config->reach_of("c").files, ElementsAre("tokenFile 'token'"));
+}
+
 TEST_F(KubeconfigTest, IgnoresAKeyWithoutACertificate) {
   EXPECT_FALSE(settings("{" + https + "}", "{client-key-data: eA==}").identity);
 }
