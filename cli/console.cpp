@@ -11,6 +11,8 @@
 namespace meshtrust::cli {
 namespace {
 
+using base::one_line;
+
 constexpr std::string_view kRed = "\x1b[31m";
 constexpr std::string_view kYellow = "\x1b[33m";
 constexpr std::string_view kReset = "\x1b[0m";
@@ -20,26 +22,17 @@ std::string coloured(std::string_view text, std::string_view escape, Colour colo
   return fmt::format("{}{}{}", escape, text, kReset);
 }
 
-/// `text` without what a terminal would obey, whoever wrote it. Lines stay lines.
-std::string visible(std::string_view text) {
-  std::vector<std::string> lines = base::split(text, '\n');
-  for (std::string& line : lines) {
-    line = base::printable(line, line.size());
-  }
-  return base::join(lines, "\n");
-}
-
 std::string prefix_of(const base::Place& place) {
   if (place.file.empty()) return "meshtrust";
-  if (place.line == 0) return visible(place.file);
-  return fmt::format("{}:{}:{}", visible(place.file), place.line, place.column);
+  if (place.line == 0) return one_line(place.file);
+  return fmt::format("{}:{}:{}", one_line(place.file), place.line, place.column);
 }
 
 /// A line of somebody's file: nothing in it is obeyed but tabs, which carets are lined up with.
 std::string visible_line(std::string_view line) {
   std::vector<std::string> parts = base::split(line, '\t');
   for (std::string& part : parts) {
-    part = base::printable(part, part.size());
+    part = base::one_line(part);
   }
   return base::join(parts, "\t");
 }
@@ -63,7 +56,7 @@ std::string caret_of(const base::Place& place) {
 std::string hints_of(const base::Place& place, const std::vector<std::string>& hints) {
   std::string text;
   for (const std::string& hint : hints) {
-    text += fmt::format("{}: hint: {}\n", prefix_of(place), visible(hint));
+    text += fmt::format("{}: hint: {}\n", prefix_of(place), one_line(hint));
   }
   return text;
 }
@@ -73,27 +66,47 @@ std::string hints_of(const base::Place& place, const std::vector<std::string>& h
 Console::Console(std::ostream& out, std::ostream& err, Colour err_colour)
     : out_(out), err_(err), err_colour_(err_colour) {}
 
-void Console::print(std::string_view text) {
+void Console::write(std::ostream& to, std::string_view text) {
   const std::lock_guard guard(mutex_);
-  out_ << text << std::flush;
+  to << text << std::flush;
+}
+
+void Console::print(std::string_view text) {
+  write(out_, base::printable_lines(text));
+}
+
+void Console::print_document(std::string_view text) {
+  write(out_, text);
+}
+
+void Console::tell(std::string_view line) {
+  write(err_, one_line(line) + "\n");
 }
 
 void Console::narrate(std::string_view text) {
-  const std::lock_guard guard(mutex_);
-  err_ << text << std::flush;
+  write(err_, base::printable_lines(text));
+}
+
+void Console::erase_lines(std::size_t count) {
+  constexpr std::string_view kLineAbove = "\x1b[1A\x1b[2K";
+  std::string escapes;
+  for (std::size_t i = 0; i < count; ++i) {
+    escapes += kLineAbove;
+  }
+  if (count > 0) write(err_, escapes);
 }
 
 void Console::say(std::string_view text) {
-  narrate(fmt::format("meshtrust: {}\n", visible(text)));
+  write(err_, fmt::format("meshtrust: {}\n", one_line(text)));
 }
 
 void Console::warn(std::string_view text) {
-  narrate(
-      fmt::format("meshtrust: {} {}\n", coloured("warning:", kYellow, err_colour_), visible(text)));
+  write(err_, fmt::format("meshtrust: {} {}\n", coloured("warning:", kYellow, err_colour_),
+                          one_line(text)));
 }
 
 void Console::show(const base::Error& error) {
-  narrate(render(error, err_colour_));
+  write(err_, render(error, err_colour_));
 }
 
 void Console::show(std::span<const base::Error> errors) {
@@ -104,13 +117,13 @@ void Console::show(std::span<const base::Error> errors) {
 
 void Console::show(std::span<const mesh::Finding> findings) {
   for (const mesh::Finding& finding : findings) {
-    narrate(render(finding, err_colour_));
+    write(err_, render(finding, err_colour_));
   }
 }
 
 std::string render(const base::Error& error, Colour colour) {
   return fmt::format("{}: {} {}\n{}{}", prefix_of(error.place), coloured("error:", kRed, colour),
-                     visible(error.message), caret_of(error.place),
+                     one_line(error.message), caret_of(error.place),
                      hints_of(error.place, error.hints));
 }
 
@@ -122,19 +135,21 @@ std::string render(const mesh::Finding& finding, Colour colour) {
                                 : "note:";
   const std::string prefix = prefix_of(finding.place);
   std::string text = fmt::format("{}: {} {}{} [{}]\n{}", prefix, label,
-                                 finding.cluster.empty() ? "" : visible(finding.cluster) + ": ",
-                                 visible(finding.message), finding.code, caret_of(finding.place));
+                                 finding.cluster.empty() ? "" : one_line(finding.cluster) + ": ",
+                                 one_line(finding.message), finding.code, caret_of(finding.place));
   for (const std::string& fact : finding.evidence) {
-    text += fmt::format("{}: seen: {}\n", prefix, visible(fact));
+    text += fmt::format("{}: seen: {}\n", prefix, one_line(fact));
   }
   return text + hints_of(finding.place, finding.hints);
 }
 
-std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view indent) {
+std::string table(const std::vector<std::vector<std::string>>& given, std::string_view indent) {
+  std::vector<std::vector<std::string>> rows = given;
   std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
+  for (auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) {
+      row[i] = one_line(row[i]);
       widths[i] = std::max(widths[i], base::display_width(row[i]));
     }
   }

@@ -16,12 +16,20 @@ namespace meshtrust::cli {
 enum class Colour { kPlain, kColoured };
 
 /// Where words go. stdout is the answer, stderr the narration; nothing else writes to either.
+///
+/// Whatever a text is made of, a terminal obeys nothing in it but line ends, tabs and the colours
+/// of this class, and nothing in it goes unseen (`base::printable_lines`). What is said to be one
+/// line is one line, so that no value can pose as a line of ours; a text of several lines has its
+/// values made so by `table`, `render` or `base::printable`.
 class Console {
  public:
   Console(std::ostream& out, std::ostream& err, Colour err_colour);
 
-  /// The answer, as it is.
+  /// The answer.
   void print(std::string_view text);
+  /// An answer that is a document for programs, byte for byte, whose maker has escaped what it
+  /// holds; no copy of it is made.
+  void print_document(std::string_view text);
   /// One line of narration: "meshtrust: text".
   void say(std::string_view text);
   void warn(std::string_view text);
@@ -30,14 +38,20 @@ class Console {
   void show(std::span<const base::Error> errors);
   /// Findings with their evidence, as errors, warnings and notes.
   void show(std::span<const mesh::Finding> findings);
-  /// Narration without a prefix, for progress.
+  /// One line of narration without a prefix, for progress.
+  void tell(std::string_view line);
+  /// Narration of several lines, such as a plan.
   void narrate(std::string_view text);
+  /// Takes back the last `count` lines of narration; where `Terminal::can_redraw` alone.
+  void erase_lines(std::size_t count);
 
   bool is_coloured() const { return err_colour_ == Colour::kColoured; }
   void be_verbose() { verbose_ = true; }
   bool is_verbose() const { return verbose_; }
 
  private:
+  void write(std::ostream& to, std::string_view text);
+
   std::ostream& out_;
   std::ostream& err_;
   Colour err_colour_;
@@ -49,7 +63,8 @@ class Console {
 std::string render(const base::Error& error, Colour colour = Colour::kPlain);
 std::string render(const mesh::Finding& finding, Colour colour = Colour::kPlain);
 
-/// Rows in columns, two blanks apart, no blanks at line ends; the first row is the heading.
+/// Rows in columns, two blanks apart, no blanks at line ends; the first row is the heading. Every
+/// cell is one line, whatever stands in it.
 std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view indent = "");
 
 using base::to_yaml;

@@ -279,7 +279,8 @@ std::string render(const LintReport& report) {
     const std::string label = entry.waived_because.empty()
                                   ? std::string(name_of(entry.finding.severity))
                                   : std::string("waived");
-    text += fmt::format("  {:<9} {}: {}\n", label, entry.finding.rule, entry.finding.message);
+    text += fmt::format("  {:<9} {}: {}\n", label, entry.finding.rule,
+                        base::one_line(entry.finding.message));
     if (!entry.waived_because.empty()) {
       text += fmt::format("  {:<9} because {}\n", "", base::printable(entry.waived_because));
     } else if (!is_waiver) {

@@ -196,8 +196,8 @@ std::string title_of(const pki::InspectedObject& object) {
 }
 
 std::string describe(const SeenEndpoint& seen) {
-  std::string text =
-      fmt::format("TLS server {}\n    version    {}\n", seen.source, seen.answer.version);
+  std::string text = fmt::format("TLS server {}\n    version    {}\n", base::one_line(seen.source),
+                                 seen.answer.version);
   if (!seen.answer.protocol.empty()) {
     text += fmt::format("    alpn       {}\n", base::printable(seen.answer.protocol, 255));
   }

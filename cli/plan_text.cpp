@@ -1,11 +1,15 @@
 #include "cli/plan_text.h"
 
+#include "base/text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
 namespace meshtrust::cli {
 namespace {
+
+using base::one_line;
 
 char sign_of(mesh::Change change) {
   switch (change) {
@@ -25,19 +29,19 @@ char sign_of(mesh::Change change) {
 
 std::string render_plan(const mesh::Plan& plan) {
   if (plan.is_empty()) {
-    return fmt::format("Nothing to do: mesh '{}' is as it should be.\n", plan.mesh);
+    return fmt::format("Nothing to do: mesh '{}' is as it should be.\n", one_line(plan.mesh));
   }
   std::string text;
   for (const mesh::Step& step : plan.steps) {
-    const std::string where = step.cluster.empty() ? "" : step.cluster + ": ";
+    const std::string where = step.cluster.empty() ? "" : one_line(step.cluster) + ": ";
     if (step.change == mesh::Change::kWait) {
-      text += fmt::format(". {}wait: {}\n\n", where, step.title);
+      text += fmt::format(". {}wait: {}\n\n", where, one_line(step.title));
       continue;
     }
-    text += fmt::format("{} {}{}\n    because {}\n", sign_of(step.change), where, step.title,
-                        step.reason);
+    text += fmt::format("{} {}{}\n    because {}\n", sign_of(step.change), where,
+                        one_line(step.title), one_line(step.reason));
     for (const std::string& line : step.diff) {
-      text += fmt::format("    {}\n", line);
+      text += fmt::format("    {}\n", one_line(line));
     }
     text += "\n";
   }

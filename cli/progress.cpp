@@ -39,7 +39,7 @@ std::string_view word_of(StepState state) {
 
 std::string finished_line(const mesh::Step& step, const StepReport& report) {
   const std::string detail = report.detail.empty() ? "" : ", " + report.detail;
-  return fmt::format("  {:<7} {}: {} ({}{})\n", word_of(report.state),
+  return fmt::format("  {:<7} {}: {} ({}{})", word_of(report.state),
                      step.cluster.empty() ? "store" : step.cluster, step.title,
                      seconds(report.took), detail);
 }
@@ -52,18 +52,17 @@ class PlainProgress final : public Progress {
   void observed(const std::string& /*cluster*/, std::size_t done, std::size_t total) override {
     // Looking is quick; only a long list is worth a line now and then.
     if (done % 50 == 0 || (done == total && total > 50)) {
-      console_.narrate(
-          fmt::format("  looked at {} of {}\n", done, base::count_of(total, "cluster")));
+      console_.tell(fmt::format("  looked at {} of {}", done, base::count_of(total, "cluster")));
     }
   }
   void started(const mesh::Step& /*step*/) override {}
   void waiting(const mesh::Step& step, std::string_view why) override {
     if (waits_[step.id] == why) return;
     waits_[step.id] = why;
-    console_.narrate(fmt::format("  waiting {}: {}\n", step.id, why));
+    console_.tell(fmt::format("  waiting {}: {}", step.id, why));
   }
   void finished(const mesh::Step& step, const StepReport& report) override {
-    console_.narrate(finished_line(step, report));
+    console_.tell(finished_line(step, report));
   }
   void close() override {}
 
@@ -97,7 +96,7 @@ class JsonProgress final : public Progress {
   void close() override {}
 
  private:
-  void write(const base::Json& json) { console_.narrate(base::compact(json) + "\n"); }
+  void write(const base::Json& json) { console_.narrate(base::pretty_line(json) + "\n"); }
   Console& console_;
 };
 
@@ -140,7 +139,7 @@ class LiveProgress final : public Progress {
     const std::lock_guard guard(mutex_);
     lines_.erase(name_of(step));
     erase();
-    console_.narrate(finished_line(step, report));
+    console_.tell(finished_line(step, report));
     redraw();
   }
   void close() override {
@@ -179,12 +178,8 @@ class LiveProgress final : public Progress {
   }
 
   void erase() {
-    std::string escape;
-    for (std::size_t i = 0; i < drawn_; ++i) {
-      escape += "\x1b[1A\x1b[2K";
-    }
+    console_.erase_lines(drawn_);
     drawn_ = 0;
-    if (!escape.empty()) console_.narrate(escape);
   }
 
   void redraw() {
@@ -198,9 +193,9 @@ class LiveProgress final : public Progress {
       }
       const auto elapsed =
           std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady() - line.since);
-      std::string row = fmt::format("  {} {}: {}", seconds(elapsed), name, line.what);
+      const std::string row = fmt::format("  {} {}: {}", seconds(elapsed), name, line.what);
       const auto width = static_cast<std::size_t>(std::max(terminal_.columns() - 1, 20));
-      text += row.substr(0, width) + "\n";
+      text += base::first_columns(base::one_line(row), width) + "\n";
       ++drawn_;
     }
     if (!text.empty()) console_.narrate(text);

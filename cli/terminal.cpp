@@ -1,5 +1,7 @@
 #include "cli/terminal.h"
 
+#include "base/text.h"
+
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -109,7 +111,7 @@ bool SystemTerminal::shows_answers() const {
 Result<bool> SystemTerminal::confirm(std::string_view question) {
   const Tty tty;
   if (!tty.is_open()) return nobody_there();
-  tty.write_text(std::string(question) + " [y/N] ");
+  tty.write_text(base::one_line(question) + " [y/N] ");
   const auto answer = tty.read_line(cancellation_);
   if (!answer) return base::fail(Code::kCancelled, "no answer");
   const std::string_view text = reveal(*answer, "a yes or no, nothing secret");
@@ -120,7 +122,7 @@ Result<Secret> SystemTerminal::ask_secret(std::string_view prompt) {
   Tty tty;
   if (!tty.is_open()) return nobody_there();
   tty.hide_typing();
-  tty.write_text(std::string(prompt) + ": ");
+  tty.write_text(base::one_line(prompt) + ": ");
   auto answer = tty.read_line(cancellation_);
   tty.write_text("\n");
   if (!answer) return base::fail(Code::kCancelled, "no answer");

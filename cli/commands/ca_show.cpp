@@ -65,14 +65,15 @@ class CaShow final : public Command {
                               made.revoked.size(), expiry_text(*made.next_update, session.now()));
     }
     session.answer(
-        json, fmt::format("root:     {}\nsha256:   {}\nkey:      {}, {} in {}\nvalid:    {} to {}\n"
-                          "{}issued:   {}, {} never known to have arrived\n{}",
-                          facts.subject, base::group_hex(facts.fingerprint), facts.key_type,
-                          root.key_is_encrypted ? "encrypted" : "in clear text",
-                          root.key_file.string(), base::format_date(facts.not_before),
-                          expiry_text(facts.not_after, session.now()), below_text(session, root),
-                          base::count_of(intermediates, "intermediate"), store.undelivered().size(),
-                          list_text));
+        json,
+        fmt::format("root:     {}\nsha256:   {}\nkey:      {}, {} in {}\nvalid:    {} to {}\n"
+                    "{}issued:   {}, {} never known to have arrived\n{}",
+                    base::one_line(facts.subject), base::group_hex(facts.fingerprint),
+                    facts.key_type, root.key_is_encrypted ? "encrypted" : "in clear text",
+                    base::one_line(root.key_file.string()), base::format_date(facts.not_before),
+                    expiry_text(facts.not_after, session.now()), below_text(session, root),
+                    base::count_of(intermediates, "intermediate"), store.undelivered().size(),
+                    list_text));
     return {};
   }
 

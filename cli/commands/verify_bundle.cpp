@@ -88,7 +88,7 @@ std::string render(const Judged& judged, const Terms& terms) {
   }
   for (const pki::Verdict& one : verdict.chain_verdicts) {
     text += fmt::format("{}: {}{}\n", one.judge, one.accepted ? "accepted" : "refused",
-                        one.accepted ? "" : ": " + one.reason);
+                        one.accepted ? "" : ": " + base::one_line(one.reason));
   }
   return text +
          (verdict.is_good() ? "the mesh works with it\n" : "the mesh does not work with it\n");

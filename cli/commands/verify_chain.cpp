@@ -59,7 +59,7 @@ struct Judgement {
 
 Json certificate_to_json(const pki::PathCertificate& certificate) {
   const pki::PathFacts& facts = certificate.facts();
-  return {{"subject", base::printable(facts.subject.text)},
+  return {{"subject", facts.subject.text},
           {"serial", facts.serial},
           {"notAfter", base::format_rfc3339(facts.not_after)},
           {"fingerprint", facts.fingerprint}};
@@ -69,10 +69,10 @@ Json failure_to_json(const pki::PathFailure& failure) {
   return {{"id", failure.id()},
           {"role", name_of(failure.role)},
           {"depth", failure.depth},
-          {"subject", base::printable(failure.subject)},
+          {"subject", failure.subject},
           {"fingerprint", failure.fingerprint},
-          {"found", base::printable(failure.found)},
-          {"wanted", base::printable(failure.wanted)},
+          {"found", failure.found},
+          {"wanted", failure.wanted},
           {"source", info_of(failure.check).source}};
 }
 
@@ -84,7 +84,7 @@ bool knows_lists(std::string_view judge) {
 Json verdict_to_json(const ChainVerdict& verdict, bool asks_revocation) {
   Json json = {{"judge", verdict.judge},
                {"accepted", verdict.accepted},
-               {"reason", base::printable(verdict.reason)},
+               {"reason", verdict.reason},
                {"revocationAsked", asks_revocation && knows_lists(verdict.judge)},
                {"failures", Json::array()}};
   for (const pki::PathFailure& failure : verdict.failures) {
@@ -104,7 +104,7 @@ Json to_json(const Judgement& judgement) {
                {"verdicts", Json::array()}};
   if (judgement.question.name) {
     json["name"] = {{"type", name_of(judgement.question.name->form)},
-                    {"value", base::printable(shown_name(*judgement.question.name))}};
+                    {"value", shown_name(*judgement.question.name)}};
   }
   for (const pki::PathCertificate& one : judgement.own().path) {
     json["path"].push_back(certificate_to_json(one));
@@ -130,7 +130,7 @@ std::string render(const Judgement& judgement) {
                         expiry_text(facts.not_after, judgement.question.at));
   }
   for (const pki::PathFailure& failure : judgement.own().failures) {
-    text += "  " + failure.text() + "\n";
+    text += "  " + base::one_line(failure.text()) + "\n";
   }
   text += "\n";
   for (const ChainVerdict& verdict : judgement.verdicts) {

@@ -1,11 +1,14 @@
 #include "cli/console.h"
 
+#include "base/text.h"
 #include "base/yaml.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <array>
 #include <sstream>
 #include <string>
 
@@ -41,7 +44,7 @@ TEST(RenderError, ObeysNoEscapeSequence) {
   EXPECT_EQ(render(base::Error{.message = "a\x1b]0;b\a\nc",
                                .place = {.file = "\x1b", .source_line = {}},
                                .hints = {"\x1b[2J"}}),
-            "?: error: a?]0;b?\nc\n?: hint: ?[2J\n");
+            "?: error: a?]0;b? c\n?: hint: ?[2J\n");
 }
 
 TEST(RenderError, ObeysNothingInTheLineThatItQuotes) {
@@ -90,11 +93,66 @@ TEST(Console, KeepsTheAnswerApartFromTheNarration) {
   console.print("answer\n");
   console.say("hello");
   console.warn("careful");
-  console.narrate("  raw\n");
+  console.narrate("+ step\n    because\n");
+  console.tell("  done");
   console.show(base::Error{.message = "no"});
   EXPECT_EQ(out.str(), "answer\n");
   EXPECT_EQ(err.str(),
-            "meshtrust: hello\nmeshtrust: warning: careful\n  raw\nmeshtrust: error: no\n");
+            "meshtrust: hello\nmeshtrust: warning: careful\n+ step\n    because\n  done\n"
+            "meshtrust: error: no\n");
+}
+
+/// Values that would have a terminal do something, hide, or pose as another line.
+constexpr std::array<std::string_view, 8> kHostile{
+    "east\x1b[2J",  "east\u202etsew", "ea\u200bst",    "east\rwest",
+    "east\x9b\x32J", "caf\xe9",        "east\u009b\x32J", "east\nmeshtrust: error: all is lost"};
+
+class ConsoleDoors : public ::testing::TestWithParam<std::string_view> {};
+
+TEST_P(ConsoleDoors, LetNothingThroughThatIsObeyedOrUnseen) {
+  std::ostringstream out;
+  std::ostringstream err;
+  Console console(out, err, Colour::kPlain);
+  const std::string value(GetParam());
+  const bool has_lines = value.find('\n') != std::string::npos;
+  if (!has_lines) {
+    console.print(value + "\n");
+    console.narrate(value + "\n");
+  }
+  console.print(table({{"NAME", "STATE"}, {value, value}}));
+  console.say(value);
+  console.warn(value);
+  console.tell(value);
+  console.show(base::Error{.message = value,
+                           .place = {.file = value, .line = 1, .column = 1, .source_line = value},
+                           .hints = {value}});
+  console.show(std::vector<mesh::Finding>{{.code = "c",
+                                           .cluster = value,
+                                           .message = value,
+                                           .evidence = {value},
+                                           .hints = {value}}});
+  const std::string all = out.str() + err.str();
+  EXPECT_EQ(all, base::printable_lines(all));
+  const auto lines = std::count(all.begin(), all.end(), '\n');
+  EXPECT_EQ(lines, has_lines ? 12 : 14) << all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Hostile, ConsoleDoors, ::testing::ValuesIn(kHostile));
+
+TEST(Console, PrintsADocumentByteForByte) {
+  std::ostringstream out;
+  std::ostringstream err;
+  Console(out, err, Colour::kPlain).print_document("a\r\n\x1b");
+  EXPECT_EQ(out.str(), "a\r\n\x1b");
+}
+
+TEST(Console, TakesLinesBackWithEscapesOfItsOwn) {
+  std::ostringstream out;
+  std::ostringstream err;
+  Console console(out, err, Colour::kPlain);
+  console.erase_lines(2);
+  console.erase_lines(0);
+  EXPECT_EQ(err.str(), "\x1b[1A\x1b[2K\x1b[1A\x1b[2K");
 }
 
 TEST(Table, AlignsColumnsAndLeavesNoBlanksAtLineEnds) {
