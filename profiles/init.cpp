@@ -1,5 +1,6 @@
 #include "profiles/init.h"
 
+#include "base/encoding.h"
 #include "base/text.h"
 #include "base/yaml.h"
 #include "profiles/load.h"
@@ -185,6 +186,21 @@ std::string cluster_name_from_context(std::string_view context) {
     name.pop_back();
   }
   return name.empty() ? "cluster" : name;
+}
+
+std::string propose_mesh_name(std::string_view folder,
+                              const std::vector<std::string>& contexts,
+                              std::vector<std::string> servers) {
+  constexpr std::size_t kDigits = 4;
+  std::sort(servers.begin(), servers.end());
+  const std::string digest = base::to_hex(base::sha256(base::as_bytes(base::join(servers, "\n"))));
+  std::string word =
+      cluster_name_from_context(folder.empty() ? base::join(contexts, "-") : std::string(folder));
+  word.resize(std::min(word.size(), kLongestName - kDigits - 1));
+  while (word.ends_with('-')) {
+    word.pop_back();
+  }
+  return word + "-" + digest.substr(0, kDigits);
 }
 
 base::Result<std::string> render_mesh_file(const InitRequest& request) {

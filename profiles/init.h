@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace meshtrust::profiles {
@@ -31,6 +32,14 @@ struct InitRequest {
 /// A cluster name made of a context's: itself where it is a DNS-1123 label, else lower-case with
 /// every run of other characters as one '-', cut at 63; "cluster" when nothing is left.
 std::string cluster_name_from_context(std::string_view context);
+
+/// A name for a mesh that nobody has named, by which people and other meshes can tell it: `folder`
+/// (a name, no path; where it is empty the contexts, joined) as a DNS-1123 label, and four digits
+/// of the digest of `servers`, which say in any order what the API servers of its clusters are.
+/// From the same the same, always.
+std::string propose_mesh_name(std::string_view folder,
+                              const std::vector<std::string>& contexts,
+                              std::vector<std::string> servers);
 
 /// A commented mesh file that `load_mesh` accepts. The keys left at their defaults stand in it as
 /// comments. kInvalidInput when the request makes no mesh: no cluster, a context twice, a name that

@@ -36,7 +36,9 @@ class InitCommand final : public Command {
     app.add_option("--clusters", clusters_,
                    "cluster names, when they are to differ from the contexts")
         ->option_text("A,B");
-    app.add_option("--name", name_, "name of the mesh (default mesh)")->option_text("NAME");
+    app.add_option("--name", name_,
+                   "name of the mesh (default made of the folder and the clusters)")
+        ->option_text("NAME");
     app.add_option("--topology", topology_,
                    "multi-primary, primary-remote, multi-primary-multi-network, "
                    "primary-remote-multi-network, external-control-plane or ambient-multi-network")
@@ -47,12 +49,16 @@ class InitCommand final : public Command {
   }
 
   int run(Session& session) override {
-    const auto written = write(session);
-    if (!written) {
-      session.console().show(written.error());
-      return exit_code_of(written.error().code);
+    const auto name = write(session);
+    if (!name) {
+      session.console().show(name.error());
+      return exit_code_of(name.error().code);
     }
     session.console().say(fmt::format("wrote {}", session.options.file));
+    if (name_.empty()) {
+      session.console().say(
+          fmt::format("the mesh is called '{}'; --name gives it another name", *name));
+    }
     session.console().say("next: look at it, then 'meshtrust plan'");
     return kDone;
   }
@@ -60,7 +66,7 @@ class InitCommand final : public Command {
  private:
   Result<profiles::InitRequest> request(const Session& session) const {
     profiles::InitRequest request;
-    if (!name_.empty()) request.mesh_name = name_;
+    request.mesh_name = name_;
     const std::vector<std::string> contexts = split_list(contexts_);
     const std::vector<std::string> names = split_list(clusters_);
     if (contexts.empty() && names.empty()) {
@@ -109,9 +115,8 @@ class InitCommand final : public Command {
   }
 
   /// A context that does not exist is found out here and not at the first plan.
-  base::Status check_contexts(const Session& session, const profiles::InitRequest& request) const {
-    MESHTRUST_TRY(const k8s::Kubeconfig kubeconfig,
-                  k8s::Kubeconfig::load(kubeconfig_sources(session), session.around.files));
+  static base::Status check_contexts(const k8s::Kubeconfig& kubeconfig,
+                                     const profiles::InitRequest& request) {
     const std::vector<std::string> known = kubeconfig.context_names();
     for (const profiles::InitCluster& cluster : request.clusters) {
       if (std::find(known.begin(), known.end(), cluster.context) != known.end()) continue;
@@ -128,18 +133,71 @@ class InitCommand final : public Command {
     return {};
   }
 
-  base::Status write(const Session& session) const {
-    MESHTRUST_TRY(const profiles::InitRequest wanted, request(session));
-    MESHTRUST_TRY_DO(check_contexts(session, wanted));
+  /// The user's own kubeconfig is trusted; as a part of a mesh file it needs a word each time.
+  static void warn_of_trust(const Session& session,
+                            const k8s::Kubeconfig& kubeconfig,
+                            const profiles::InitRequest& request) {
+    std::vector<std::string> flags;
+    for (const profiles::InitCluster& one : request.clusters) {
+      if (!one.kubeconfig) continue;
+      const k8s::Reach reach = kubeconfig.reach_of(one.context);
+      const auto add = [&flags](bool is_needed, const char* flag) {
+        const bool known = std::find(flags.begin(), flags.end(), flag) != flags.end();
+        if (is_needed && !known) flags.emplace_back(flag);
+      };
+      add(!reach.program.empty(), "--allow-exec");
+      add(!reach.files.empty(), "--allow-credential-files");
+    }
+    if (flags.empty()) return;
+    session.console().warn(
+        fmt::format("the mesh file names '{}', which runs programs or reads files elsewhere: "
+                    "commands will want {} for it, or the same --kubeconfig",
+                    session.options.kubeconfig, base::join(flags, " ")));
+  }
+
+  /// Folders are called after what is in them, but for the root and people's own.
+  static std::string folder_name(const Session& session) {
+    const fs::path folder = fs::absolute(session.options.file).lexically_normal().parent_path();
+    const fs::path home = session.around.variable("HOME").value_or("");
+    return folder == home.lexically_normal() ? "" : folder.filename().string();
+  }
+
+  /// What tells the API servers of the clusters from those of others: their addresses, and whom
+  /// they are trusted by, for many stand at 127.0.0.1.
+  static std::string propose_name(const Session& session,
+                                  const k8s::Kubeconfig& kubeconfig,
+                                  const profiles::InitRequest& request) {
+    std::vector<std::string> contexts;
+    std::vector<std::string> servers;
+    for (const profiles::InitCluster& one : request.clusters) {
+      contexts.push_back(one.context);
+      const std::string& name = kubeconfig.contexts().at(one.context).cluster;
+      const auto cluster = kubeconfig.clusters().find(name);
+      if (cluster == kubeconfig.clusters().end()) continue;
+      servers.push_back(cluster->second.server + " " +
+                        cluster->second.certificate_authority.data.value_or(""));
+    }
+    return profiles::propose_mesh_name(folder_name(session), contexts, std::move(servers));
+  }
+
+  /// Writes the file, and says what the mesh is called.
+  Result<std::string> write(const Session& session) const {
+    MESHTRUST_TRY(profiles::InitRequest wanted, request(session));
+    MESHTRUST_TRY(const k8s::Kubeconfig kubeconfig,
+                  k8s::Kubeconfig::load(kubeconfig_sources(session), session.around.files));
+    MESHTRUST_TRY_DO(check_contexts(kubeconfig, wanted));
+    if (name_.empty()) wanted.mesh_name = propose_name(session, kubeconfig, wanted);
+    warn_of_trust(session, kubeconfig, wanted);
     MESHTRUST_TRY(const std::string text, profiles::render_mesh_file(wanted));
-    auto written =
+    const auto written =
         session.around.files.write(session.options.file, text, base::Access::kPublic,
                                    force_ ? base::Overwrite::kReplace : base::Overwrite::kNever);
     if (!written && written.error().code == Code::kConflict) {
       return base::fail(Code::kRefused, fmt::format("'{}' already exists", session.options.file),
                         "name another with --file, or replace it with --force");
     }
-    return written;
+    if (!written) return base::fail(written.error());
+    return wanted.mesh_name;
   }
 
   std::string contexts_;
@@ -159,8 +217,11 @@ CommandEntry init_command() {
       .summary = "write a mesh file from kubeconfig contexts",
       .details =
           "Writes a commented mesh.yaml with one cluster for each context, each on a network "
-          "of its own unless --topology says otherwise. Connects to nothing and never "
-          "replaces a file without --force.",
+          "of its own unless --topology says otherwise. Without --name the mesh is called after "
+          "the folder of the file (after the contexts in your home folder), with four digits of "
+          "the "
+          "digest of its clusters' servers, so that no two teams' meshes are called the same. "
+          "Connects to nothing and never replaces a file without --force.",
       .examples = {{"Two clusters", "meshtrust init --from-contexts east,west"},
                    {"With names of their own",
                     "meshtrust init --from-contexts kind-east,kind-west --clusters east,west"},

@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "profiles/load.h"
 #include "tests/cli/program_fixture.h"
 #include "tests/support/fake_api_server.h"
 
@@ -10,6 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
 using testing::ProgramTest;
 
 class CommandsTest : public ProgramTest {
@@ -23,7 +25,9 @@ class CommandsTest : public ProgramTest {
     }
     test::put_file(folder / "kubeconfig", server->kubeconfig());
     variables["KUBECONFIG"] = path("kubeconfig");
-    ASSERT_EQ(run({"init", "--from-contexts", "east,west", "-f", path("mesh.yaml")}), kDone)
+    ASSERT_EQ(
+        run({"init", "--from-contexts", "east,west", "--name", "mesh", "-f", path("mesh.yaml")}),
+        kDone)
         << err.str();
   }
   int on_mesh(std::vector<std::string> arguments) {
@@ -54,6 +58,23 @@ TEST_F(CommandsTest, InitWritesAFileThatPlanAccepts) {
   EXPECT_EQ(on_mesh({"plan", "--detailed-exitcode"}), kChangesPending) << err.str();
   EXPECT_THAT(out.str(), HasSubstr("Plan: 7 to add, 0 to change, 0 to remove\n"));
   EXPECT_THAT(server->writes(), IsEmpty());
+}
+
+TEST_F(CommandsTest, InitCallsAMeshAfterItsFolderAndItsServers) {
+  make_mesh();
+  const auto name_in = [this](const std::string& file, const std::string& contexts) {
+    std::filesystem::create_directories(std::filesystem::path(path(file)).parent_path());
+    EXPECT_EQ(run({"init", "--from-contexts", contexts, "-f", path(file)}), kDone) << err.str();
+    return profiles::load_mesh(file, test::content_of(path(file))).value().name;
+  };
+  const std::string shop = name_in("shop/mesh.yaml", "east,west");
+  EXPECT_THAT(shop, MatchesRegex("shop-[0-9a-f]{4}"));
+  EXPECT_THAT(said(), HasSubstr("meshtrust: the mesh is called '" + shop +
+                                "'; --name gives it another name\n"));
+  EXPECT_EQ(name_in("other/shop/mesh.yaml", "west,east"), shop) << "the same clusters";
+  EXPECT_NE(name_in("third/shop/mesh.yaml", "east"), shop) << "another team's clusters";
+  variables["HOME"] = path("alice");
+  EXPECT_THAT(name_in("alice/mesh.yaml", "east,west"), MatchesRegex("east-west-[0-9a-f]{4}"));
 }
 
 TEST_F(CommandsTest, InitReplacesNothing) {

@@ -142,5 +142,25 @@ TEST(ClusterNameFromContext, IsTheContextWhereThatIsALabel) {
   EXPECT_EQ(cluster_name_from_context(std::string(62, 'a') + "/b"), std::string(62, 'a'));
 }
 
+TEST(ProposeMeshName, SaysWhereItIsAndWhichClusters) {
+  const std::vector<std::string> contexts{"kind-east", "kind-west"};
+  const std::string shop = propose_mesh_name("Shop Mesh", contexts, {"https://a", "https://b"});
+  EXPECT_EQ(shop, "shop-mesh-b387");
+  EXPECT_EQ(propose_mesh_name("Shop Mesh", contexts, {"https://b", "https://a"}), shop)
+      << "in any order";
+  EXPECT_NE(propose_mesh_name("Shop Mesh", contexts, {"https://a", "https://c"}), shop)
+      << "another team's clusters";
+  EXPECT_EQ(propose_mesh_name("", contexts, {"https://a", "https://b"}),
+            "kind-east-kind-west-b387");
+}
+
+TEST(ProposeMeshName, IsALabelWhateverTheFolder) {
+  for (const std::string& folder : {std::string(300, 'a'), std::string(57, 'a') + "-b",
+                                    std::string("\xff\x1b[2J"), std::string("...")}) {
+    const std::string name = propose_mesh_name(folder, {}, {});
+    EXPECT_TRUE(base::is_dns_label(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace meshtrust::profiles
