@@ -104,7 +104,7 @@ TEST(Console, KeepsTheAnswerApartFromTheNarration) {
 
 /// Values that would have a terminal do something, hide, or pose as another line.
 constexpr std::array<std::string_view, 8> kHostile{
-    "east\x1b[2J",  "east\u202etsew", "ea\u200bst",    "east\rwest",
+    "east\x1b[2J",   "east\u202etsew", "ea\u200bst",      "east\rwest",
     "east\x9b\x32J", "caf\xe9",        "east\u009b\x32J", "east\nmeshtrust: error: all is lost"};
 
 class ConsoleDoors : public ::testing::TestWithParam<std::string_view> {};
@@ -126,11 +126,8 @@ TEST_P(ConsoleDoors, LetNothingThroughThatIsObeyedOrUnseen) {
   console.show(base::Error{.message = value,
                            .place = {.file = value, .line = 1, .column = 1, .source_line = value},
                            .hints = {value}});
-  console.show(std::vector<mesh::Finding>{{.code = "c",
-                                           .cluster = value,
-                                           .message = value,
-                                           .evidence = {value},
-                                           .hints = {value}}});
+  console.show(std::vector<mesh::Finding>{
+      {.code = "c", .cluster = value, .message = value, .evidence = {value}, .hints = {value}}});
   const std::string all = out.str() + err.str();
   EXPECT_EQ(all, base::printable_lines(all));
   const auto lines = std::count(all.begin(), all.end(), '\n');

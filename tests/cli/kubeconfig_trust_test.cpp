@@ -125,7 +125,7 @@ TEST_F(KubeconfigTrustTest, IsAskedForAlsoWhereTheUserNamesTheSameFile) {
 }
 
 TEST_F(KubeconfigTrustTest, IsNotAskedForOfTheUsersOwn) {
-  for (const std::string& way : {"flag", "variable", "home"}) {
+  for (const std::string_view way : {"flag", "variable", "home"}) {
     std::filesystem::remove(folder / "ran");
     std::vector<std::string> command{"cluster", "check", "--context", "east"};
     variables.clear();
