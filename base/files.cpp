@@ -335,6 +335,7 @@ Result<FileFacts> DiskFiles::facts(const fs::path& path) {
                                          : FileKind::kOther;
   facts.mode = status.st_mode & 07777U;
   facts.owned_by_caller = status.st_uid == geteuid();
+  facts.owner = status.st_uid;
   facts.size_bytes = static_cast<std::uintmax_t>(status.st_size);
   return facts;
 }

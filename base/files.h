@@ -27,6 +27,7 @@ struct FileFacts {
   FileKind kind = FileKind::kAbsent;
   unsigned mode = 0;             ///< permission bits
   bool owned_by_caller = false;  ///< whether the effective user owns it
+  std::uint32_t owner = 0;       ///< user id
   std::uintmax_t size_bytes = 0;
 };
 

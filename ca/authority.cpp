@@ -101,7 +101,7 @@ Result<std::string> empty_list(const pki::Certificate& authority, const pki::Sig
   MESHTRUST_TRY(const pki::RevocationList list,
                 pki::issue_list({.this_update = authority.facts().not_before,
                                  .next_update = authority.facts().not_after,
-                                 .number = 1,
+                                 .number = "01",
                                  .revoked = {}},
                                 authority, key));
   return base::to_base64(list.der());
@@ -227,7 +227,7 @@ Result<MintedRoot> mint_root(TrustStore& store,
                                        .event = Event::kRootMinted,
                                        .fingerprint = certificate.fingerprint(),
                                        .detail = fmt::format("{}{}", kDigestPrefix, sealed.digest)},
-                                &certificate));
+                                &certificate, &*kept));
   return MintedRoot{.root = *store.root(),
                     .signer = std::make_unique<pki::PrivateKey>(*std::move(kept))};
 }
@@ -263,7 +263,7 @@ Result<Intermediate> mint_intermediate(TrustStore& store,
                                        .fingerprint = certificate.fingerprint(),
                                        .cluster = request.cluster,
                                        .detail = list},
-                                &certificate));
+                                &certificate, &root_key));
   return Intermediate{.certificate = certificate,
                       .key = std::move(key),
                       .chain = chain_below(root, certificate),
@@ -309,7 +309,7 @@ Result<SignedRequest> sign_request(TrustStore& store,
                                        .fingerprint = certificate.fingerprint(),
                                        .cluster = wanted.cluster,
                                        .detail = {}},
-                                &certificate));
+                                &certificate, &root_key));
   SignedRequest done = signed_below(root, certificate);
   done.ignored = ignored_of(facts, certificate, wanted.cluster);
   return done;

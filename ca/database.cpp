@@ -15,7 +15,8 @@ using base::Result;
 using base::Status;
 
 constexpr std::int64_t kApplicationId = 0x6d747273;  // "mtrs"; shown by file(1)
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kUnsignedVersion = 1;         // without the table of signatures
+constexpr std::int64_t kSchemaVersion = 2;
 
 /// In the order of creation. SQLite keeps these very texts, so comparing them on opening shows
 /// whether the schema is still the one that was written.
@@ -45,14 +46,21 @@ BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END)",
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END)",
     R"(CREATE TRIGGER action_is_never_removed BEFORE DELETE ON action
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END)",
+    R"(CREATE TABLE signed_head (
+  root TEXT NOT NULL PRIMARY KEY REFERENCES certificate (fingerprint),
+  sequence INTEGER NOT NULL REFERENCES action (sequence),
+  signature BLOB NOT NULL
+) STRICT, WITHOUT ROWID)",
 };
+constexpr std::size_t kUnsignedStatements = kSchema.size() - 1;  // of that version
 
 Failure<base::Error> corrupt(const std::string& file, std::string_view what) {
   return fail(Code::kCorrupt, fmt::format("database '{}': {}", file, what),
               "restore the whole store folder from a backup");
 }
 
-Status check_version(Sqlite& connection, const std::string& file) {
+/// The version, if it is one that is known here.
+Result<std::int64_t> version_of(Sqlite& connection, const std::string& file) {
   MESHTRUST_TRY(const std::int64_t application, connection.number("PRAGMA application_id"));
   if (application != kApplicationId) return corrupt(file, "not the database of a trust store");
   MESHTRUST_TRY(const std::int64_t version, connection.number("PRAGMA user_version"));
@@ -63,11 +71,13 @@ Status check_version(Sqlite& connection, const std::string& file) {
                             file, version, kSchemaVersion),
                 "use the meshtrust that wrote it, or a newer one");
   }
-  if (version != kSchemaVersion) return corrupt(file, fmt::format("unknown format {}", version));
-  return {};
+  if (version < kUnsignedVersion) {
+    return corrupt(file, fmt::format("unknown format {}", version));
+  }
+  return version;
 }
 
-Status check_soundness(Sqlite& connection, const std::string& file) {
+Status check_soundness(Sqlite& connection, const std::string& file, std::int64_t version) {
   MESHTRUST_TRY(Statement check, connection.prepare("PRAGMA quick_check(1)"));
   MESHTRUST_TRY(const bool answered, check.step());
   if (const std::string words = answered ? check.text() : "no answer"; words != "ok") {
@@ -76,16 +86,24 @@ Status check_soundness(Sqlite& connection, const std::string& file) {
   MESHTRUST_TRY(Statement schema,
                 connection.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL "
                                    "ORDER BY rowid"));
-  for (const std::string_view wanted : kSchema) {
+  const std::size_t statements = version == kUnsignedVersion ? kUnsignedStatements : kSchema.size();
+  for (std::size_t i = 0; i < statements; ++i) {
     MESHTRUST_TRY(const bool found, schema.step());
-    if (!found || schema.text() != wanted) return corrupt(file, "its schema has been changed");
+    if (!found || schema.text() != kSchema.at(i)) {
+      return corrupt(file, "its schema has been changed");
+    }
   }
   MESHTRUST_TRY(const bool more, schema.step());
   if (more) return corrupt(file, "its schema has been added to");
   return {};
 }
 
-Status read_actions(Sqlite& connection, const std::string& file, Database::Rows& rows) {
+constexpr std::size_t kPulse = 256;
+
+Status read_actions(Sqlite& connection,
+                    const std::string& file,
+                    const Pulse& pulse,
+                    LedgerRows& rows) {
   MESHTRUST_TRY(Statement query,
                 connection.prepare("SELECT sequence, at, user, host, command, reason, event, "
                                    "fingerprint, cluster, detail, digest FROM action "
@@ -93,6 +111,7 @@ Status read_actions(Sqlite& connection, const std::string& file, Database::Rows&
   while (true) {
     MESHTRUST_TRY(const bool found, query.step());
     if (!found) return {};
+    if (pulse && rows.actions.size() % kPulse == 0) pulse();
     Action action;
     action.sequence = query.number();
     action.at = base::Instant(base::Seconds(query.number()));
@@ -114,7 +133,7 @@ Status read_actions(Sqlite& connection, const std::string& file, Database::Rows&
   }
 }
 
-Status read_certificates(Sqlite& connection, Database::Rows& rows) {
+Status read_certificates(Sqlite& connection, LedgerRows& rows) {
   MESHTRUST_TRY(Statement query, connection.prepare("SELECT fingerprint, der FROM certificate"));
   while (true) {
     MESHTRUST_TRY(const bool found, query.step());
@@ -122,6 +141,41 @@ Status read_certificates(Sqlite& connection, Database::Rows& rows) {
     rows.certificates.push_back(
         IssuedCertificate{.fingerprint = query.text(), .der = query.blob()});
   }
+}
+
+Status read_heads(Sqlite& connection, LedgerRows& rows) {
+  MESHTRUST_TRY(Statement query,
+                connection.prepare("SELECT root, sequence, signature FROM signed_head"));
+  while (true) {
+    MESHTRUST_TRY(const bool found, query.step());
+    if (!found) return {};
+    SignedHead head;
+    head.root = query.text();
+    head.sequence = query.number();
+    head.signature = query.blob();
+    rows.heads.push_back(std::move(head));
+  }
+}
+
+Status set_version(Sqlite& connection, std::int64_t version) {
+  return connection.run(fmt::format("PRAGMA user_version = {}", version));
+}
+
+/// From here on older versions of this program leave the ledger alone: they sign nothing.
+Status make_signable(Sqlite& connection) {
+  MESHTRUST_TRY(const std::int64_t version, connection.number("PRAGMA user_version"));
+  if (version == kSchemaVersion) return {};
+  MESHTRUST_TRY_DO(connection.run(kSchema.back()));
+  return set_version(connection, kSchemaVersion);
+}
+
+Status put_head(Sqlite& connection, const SignedHead& head) {
+  MESHTRUST_TRY_DO(make_signable(connection));
+  MESHTRUST_TRY(Statement row,
+                connection.prepare("INSERT OR REPLACE INTO signed_head VALUES (?, ?, ?)"));
+  row.bind(head.root).bind(head.sequence).bind(base::ByteView(head.signature));
+  MESHTRUST_TRY([[maybe_unused]] const bool none, row.step());
+  return {};
 }
 
 Status insert(Sqlite& connection,
@@ -168,26 +222,27 @@ Result<Sqlite> open_to_read(const std::filesystem::path& file) {
 
 }  // namespace
 
-Result<Database::Rows> Database::read(const std::filesystem::path& file) {
+Result<LedgerRows> Database::read(const std::filesystem::path& file, const Pulse& pulse) {
   MESHTRUST_TRY(Sqlite connection, open_to_read(file));
   MESHTRUST_TRY(const Transaction snapshot, Transaction::begin(connection, Sqlite::Mode::kRead));
   MESHTRUST_TRY(const std::int64_t pages, connection.number("PRAGMA page_count"));
   if (pages == 0) {
     return fail(Code::kNotFound, fmt::format("database '{}' is empty", file.string()));
   }
-  MESHTRUST_TRY_DO(check_version(connection, file.string()));
-  MESHTRUST_TRY_DO(check_soundness(connection, file.string()));
-  Rows rows;
-  MESHTRUST_TRY_DO(read_actions(connection, file.string(), rows));
+  MESHTRUST_TRY(const std::int64_t version, version_of(connection, file.string()));
+  MESHTRUST_TRY_DO(check_soundness(connection, file.string(), version));
+  LedgerRows rows{.is_always_signed = version != kUnsignedVersion};
+  MESHTRUST_TRY_DO(read_actions(connection, file.string(), pulse, rows));
   MESHTRUST_TRY_DO(read_certificates(connection, rows));
+  if (rows.is_always_signed) MESHTRUST_TRY_DO(read_heads(connection, rows));
   return rows;
 }
 
 Status Database::initialise(const std::filesystem::path& file, const Action& first) {
   MESHTRUST_TRY(Sqlite connection, Sqlite::open(file, Sqlite::Mode::kWrite));
   MESHTRUST_TRY(Transaction transaction, Transaction::begin(connection, Sqlite::Mode::kWrite));
-  MESHTRUST_TRY_DO(connection.run(fmt::format(
-      "PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchemaVersion)));
+  MESHTRUST_TRY_DO(connection.run(fmt::format("PRAGMA application_id = {}", kApplicationId)));
+  MESHTRUST_TRY_DO(set_version(connection, kSchemaVersion));
   for (const char* const statement : kSchema) {
     MESHTRUST_TRY_DO(connection.run(statement));
   }
@@ -202,9 +257,11 @@ Result<Database> Database::open_to_write(const std::filesystem::path& file) {
 
 Status Database::append(const Action& action,
                         const std::string& digest,
-                        const pki::Certificate* certificate) {
+                        const pki::Certificate* certificate,
+                        const SignedHead* head) {
   MESHTRUST_TRY(Transaction transaction, Transaction::begin(connection_, Sqlite::Mode::kWrite));
   MESHTRUST_TRY_DO(insert(connection_, action, digest, certificate));
+  if (head != nullptr) MESHTRUST_TRY_DO(put_head(connection_, *head));
   return transaction.commit();
 }
 

@@ -4,14 +4,21 @@
 #include "base/files.h"
 #include "base/random.h"
 
+#include <functional>
+#include <string>
+
 namespace meshtrust::ca {
 
-/// Every effect that this room has, but SQLite's own reads and writes of the store's database.
+/// Every effect that this room has, but SQLite's own reads and writes of the store's database, and
+/// the lock on its folder.
 /// References: the caller keeps them alive longer than any `TrustStore` made with them.
 struct Environment {
   base::Files& files;
   base::Clock& clock;
   base::Random& random;
+  /// Takes what a person should know though nothing failed: a whole sentence, not more than one
+  /// line. May be empty.
+  std::function<void(const std::string&)> tell = {};
 };
 
 }  // namespace meshtrust::ca

@@ -13,7 +13,6 @@ namespace {
 
 using base::Code;
 using base::fail;
-using base::Failure;
 using base::Result;
 using base::Status;
 
@@ -40,15 +39,9 @@ constexpr std::array kEvents{
     NamedEvent{Event::kSubordinated, "subordinated"},
 };
 
-constexpr std::string_view kRestoreHint = "restore the whole store folder from a backup";
-
 Delivery delivery_after(Event event) {
   if (event == Event::kPushing) return Delivery::kPushing;
   return event == Event::kPushed ? Delivery::kPushed : Delivery::kAbandoned;
-}
-
-bool is_minting(Event event) {
-  return event == Event::kRootMinted || event == Event::kIntermediateMinted;
 }
 
 bool is_delivery(Event event) {
@@ -61,11 +54,6 @@ bool is_about_lists(Event event) {
 
 bool is_about_requests(Event event) {
   return event == Event::kRequested || event == Event::kRequestClosed;
-}
-
-Result<std::vector<pki::Certificate>> above_from(std::string_view text) {
-  MESHTRUST_TRY(const base::Bytes pem, base::from_base64(text));
-  return pki::certificates_from_pem(base::as_text(pem));
 }
 
 /// The words before and after the first blank.
@@ -86,30 +74,6 @@ PendingRequest requested_key(const Action& action) {
 /// The fingerprint of the CA, and the list in base64.
 std::pair<std::string, std::string> given_list(const Action& action) {
   return two_words(action.detail);
-}
-
-Failure<base::Error> corrupt(std::string_view message) {
-  return fail(Code::kCorrupt, std::string(message), std::string(kRestoreHint));
-}
-
-using Certificates = std::map<std::string, pki::Certificate, std::less<>>;
-
-Result<Certificates> parse_all(const std::vector<IssuedCertificate>& rows) {
-  Certificates parsed;
-  for (const IssuedCertificate& row : rows) {
-    auto certificate = pki::Certificate::from_der(row.der);
-    if (!certificate) {
-      return corrupt(fmt::format("the ledger's certificate '{}' can no longer be read: {}",
-                                 row.fingerprint, certificate.error().message));
-    }
-    if (certificate->fingerprint() != row.fingerprint) {
-      return corrupt(
-          fmt::format("the ledger's certificate '{}' has changed: its fingerprint is '{}'",
-                      row.fingerprint, certificate->fingerprint()));
-    }
-    parsed.emplace(row.fingerprint, *std::move(certificate));
-  }
-  return parsed;
 }
 
 }  // namespace
@@ -150,6 +114,17 @@ bool LedgerEntry::may_be_in_use(base::Instant at) const {
          at <= certificate.facts().not_after;
 }
 
+bool is_minting(Event event) {
+  return event == Event::kRootMinted || event == Event::kIntermediateMinted;
+}
+
+bool needs_root_key(const Ledger& ledger, const Action& action) {
+  if (is_minting(action.event) || action.event == Event::kSubordinated) return true;
+  if (action.event != Event::kListMade) return false;
+  const LedgerEntry* entry = ledger.find(action.fingerprint);
+  return entry != nullptr && entry->kind == AuthorityKind::kRoot;
+}
+
 std::string chain_digest(std::string_view previous, const Action& action) {
   const std::array fields{std::string(previous),
                           std::to_string(action.sequence),
@@ -169,37 +144,6 @@ std::string chain_digest(std::string_view previous, const Action& action) {
   return base::to_hex(base::sha256(base::as_bytes(covered)));
 }
 
-Result<Ledger> Ledger::assemble(std::vector<Action> actions,
-                                const std::vector<std::string>& digests,
-                                const std::vector<IssuedCertificate>& certificates) {
-  MESHTRUST_CHECK(actions.size() == digests.size());
-  MESHTRUST_TRY(const Certificates parsed, parse_all(certificates));
-  Ledger ledger;
-  for (std::size_t i = 0; i < actions.size(); ++i) {
-    Action& action = actions[i];
-    const std::int64_t line = action.sequence;
-    if (line != static_cast<std::int64_t>(i) + 1) {
-      return corrupt(fmt::format("line {} of the ledger is missing", i + 1));
-    }
-    if (chain_digest(ledger.head_, action) != digests[i]) {
-      return corrupt(fmt::format("line {} of the ledger is not what was written", line));
-    }
-    const auto found = parsed.find(action.fingerprint);
-    const pki::Certificate* minted =
-        is_minting(action.event) && found != parsed.end() ? &found->second : nullptr;
-    if (const Status status = ledger.may_append(action, minted); !status) {
-      return corrupt(fmt::format("line {} of the ledger contradicts those before it: {}", line,
-                                 status.error().message));
-    }
-    ledger.append(std::move(action), minted);
-  }
-  if (ledger.entries_.size() != parsed.size()) {
-    return corrupt(fmt::format("the ledger holds {} certificates and records the minting of {}",
-                               parsed.size(), ledger.entries_.size()));
-  }
-  return ledger;
-}
-
 const LedgerEntry* Ledger::find(std::string_view fingerprint) const {
   const auto found = position_.find(fingerprint);
   return found == position_.end() ? nullptr : &entries_[found->second];
@@ -207,15 +151,17 @@ const LedgerEntry* Ledger::find(std::string_view fingerprint) const {
 
 const LedgerEntry* Ledger::issuer_of(const pki::Certificate& certificate) const {
   const auto& facts = certificate.facts();
-  const auto found = std::find_if(entries_.rbegin(), entries_.rend(), [&](const auto& entry) {
-    const auto& issuer = entry.certificate.facts();
-    if (issuer.subject_der != facts.issuer_der) return false;
+  const auto named = of_subject_.find(facts.issuer_der);
+  if (named == of_subject_.end()) return nullptr;
+  const auto& places = named->second;
+  const auto found = std::find_if(places.rbegin(), places.rend(), [&](const std::size_t place) {
+    const LedgerEntry& entry = entries_[place];
     // A CA above the root may have given the root's key another identifier.
-    return issuer.subject_key_id == facts.authority_key_id ||
+    return entry.certificate.facts().subject_key_id == facts.authority_key_id ||
            (!entry.above.empty() &&
             entry.above.front().facts().subject_key_id == facts.authority_key_id);
   });
-  return found == entries_.rend() ? nullptr : &*found;
+  return found == places.rend() ? nullptr : &entries_[*found];
 }
 
 Status Ledger::may_append(const Action& action, const pki::Certificate* certificate) const {
@@ -374,6 +320,7 @@ void Ledger::append(Action action, const pki::Certificate* certificate) {
 void Ledger::mint(const Action& action, const pki::Certificate& certificate) {
   const bool is_root = action.event == Event::kRootMinted;
   position_.emplace(action.fingerprint, entries_.size());
+  of_subject_[certificate.facts().subject_der].push_back(entries_.size());
   entries_.push_back(LedgerEntry{
       .certificate = certificate,
       .kind = is_root ? AuthorityKind::kRoot : AuthorityKind::kIntermediate,
@@ -390,6 +337,11 @@ void Ledger::mint(const Action& action, const pki::Certificate& certificate) {
 
 std::string above_text(const std::vector<pki::Certificate>& above) {
   return base::to_base64(base::as_bytes(pki::to_pem(above)));
+}
+
+Result<std::vector<pki::Certificate>> above_from(std::string_view text) {
+  MESHTRUST_TRY(const base::Bytes pem, base::from_base64(text));
+  return pki::certificates_from_pem(base::as_text(pem));
 }
 
 std::string given_text(const pki::Certificate& authority, const base::Bytes& list) {

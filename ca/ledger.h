@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "ca/signed_head.h"
 #include "pki/certificate.h"
 
 #include <cstddef>
@@ -57,6 +58,8 @@ enum class Event {
 /// "store-created", "key-planned", ..., "abandoned".
 std::string_view name_of(Event event);
 std::optional<Event> event_from_name(std::string_view name);
+/// Whether it comes with a certificate.
+bool is_minting(Event event);
 
 /// How the detail of `kPushed` begins where a person got files and nobody knows what became of
 /// them.
@@ -113,8 +116,9 @@ struct PendingRequest {
   std::string file_digest = {};  ///< SHA-256 of the key file as it was written
 };
 
-/// `above` as the ledger keeps it, in one line.
+/// `above` as the ledger keeps it, in one line; and back.
 std::string above_text(const std::vector<pki::Certificate>& above);
+base::Result<std::vector<pki::Certificate>> above_from(std::string_view text);
 
 /// How the ledger keeps a list of a CA above a root: the fingerprint of that CA, and the list.
 std::string given_text(const pki::Certificate& authority, const base::Bytes& list);
@@ -129,15 +133,30 @@ struct IssuedCertificate {
   base::Bytes der;
 };
 
+/// A ledger as it lies on disk.
+struct LedgerRows {
+  std::vector<Action> actions = {};
+  std::vector<std::string> digests = {};  ///< one for each action
+  std::vector<IssuedCertificate> certificates = {};
+  std::vector<SignedHead> heads = {};  ///< at most one of each root
+  /// Whether a root of it always comes with a signature. False for one that an older meshtrust
+  /// wrote.
+  bool is_always_signed = true;
+};
+
+/// Called every now and then while much is read.
+using Pulse = std::function<void()>;
+
 /// What has been issued and done, in memory. Pure: made from rows, and asked before one is added.
 class Ledger {
  public:
-  /// `digests[i]` is the chain digest stored with `actions[i]`. kCorrupt, naming the line, when a
-  /// digest does not follow from its line and the one before, a certificate does not parse or is
-  /// not what its fingerprint says, or an event contradicts those before it.
-  static base::Result<Ledger> assemble(std::vector<Action> actions,
-                                       const std::vector<std::string>& digests,
-                                       const std::vector<IssuedCertificate>& certificates);
+  /// kCorrupt, naming the line, when a digest does not follow from its line and the one before, a
+  /// certificate does not parse or is not what its fingerprint says, an event contradicts those
+  /// before it, or the signature over the head does not hold: it does not verify, is over a line
+  /// that is not there, is missing, or something stands behind it that only the root's key can do.
+  /// Certificates and lists behind what is signed are verified against their issuers' keys; those
+  /// before were when it was signed.
+  static base::Result<Ledger> assemble(LedgerRows rows, const Pulse& pulse = {});
 
   const std::vector<Action>& actions() const { return actions_; }
   /// In the order in which they were minted.
@@ -150,6 +169,10 @@ class Ledger {
   const std::vector<PendingRequest>& requests() const { return requests_; }
   /// The digest of the last line; empty for an empty ledger.
   const std::string& head() const { return head_; }
+  /// How many lines a root's key has signed; 0 for none.
+  std::int64_t signed_lines() const { return signed_lines_; }
+  /// That the ledger has been signed up to its last line.
+  void note_signed() { signed_lines_ = static_cast<std::int64_t>(actions_.size()); }
 
   /// Whether `action` may follow; `certificate` is the one that it mints, else null. kNotFound for
   /// a fingerprint that was not issued here, kConflict when it contradicts the lines before it.
@@ -167,18 +190,25 @@ class Ledger {
   /// The entry that signed `certificate`, by name and key identifier; null when there is none.
   const LedgerEntry* issuer_of(const pki::Certificate& certificate) const;
   void mint(const Action& action, const pki::Certificate& certificate);
+  base::Status check_unsigned(const Action& action, const pki::Certificate* certificate) const;
 
   std::vector<Action> actions_;
   std::vector<LedgerEntry> entries_;
-  std::map<std::string, std::size_t, std::less<>> position_;  // in `entries_`, by fingerprint
+  std::map<std::string, std::size_t, std::less<>> position_;    // in `entries_`, by fingerprint
+  std::map<base::Bytes, std::vector<std::size_t>> of_subject_;  // the same, by name
   std::vector<std::string> planned_keys_;
   std::vector<PendingRequest> requests_;
   std::string head_;
+  std::int64_t signed_lines_ = 0;
 };
 
+/// Whether only who has the root's key may add this line: what is minted, what is trusted above a
+/// root, a list of a root.
+bool needs_root_key(const Ledger& ledger, const Action& action);
+
 /// The digest that ties `action` to everything before it: SHA-256, in hex, over `previous` and the
-/// fields of `action`, each with its length in front. A flipped bit anywhere shows; a cut-off end
-/// does not.
+/// fields of `action`, each with its length in front. A flipped bit anywhere shows; whoever can
+/// compute SHA-256 can write another chain, which is what the signed head is against.
 std::string chain_digest(std::string_view previous, const Action& action);
 
 }  // namespace meshtrust::ca

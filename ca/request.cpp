@@ -264,6 +264,7 @@ Result<Root> subordinate_root(TrustStore& store,
                               const StoreLock& lock,
                               std::span<const Certificate> papers,
                               base::Instant at,
+                              const pki::Signer& root_key,
                               const Who& who) {
   const auto root = store.root();
   const Certificate* certified = root ? find_of_root(*root, papers) : nullptr;
@@ -279,10 +280,12 @@ Result<Root> subordinate_root(TrustStore& store,
   std::vector<Certificate> above = std::move(path.chain);
   above.insert(above.end(), path.roots.begin(), path.roots.end());
   if (above == root->above) return *root;
-  MESHTRUST_TRY_DO(store.append(lock, Action{.who = who,
-                                             .event = Event::kSubordinated,
-                                             .fingerprint = root->fingerprint(),
-                                             .detail = above_text(above)}));
+  MESHTRUST_TRY_DO(store.append(lock,
+                                Action{.who = who,
+                                       .event = Event::kSubordinated,
+                                       .fingerprint = root->fingerprint(),
+                                       .detail = above_text(above)},
+                                nullptr, &root_key));
   return *store.root();
 }
 
@@ -324,7 +327,7 @@ Result<Imported> import_signed(const TrustStore& store,
   MESHTRUST_TRY(pki::RevocationList list,
                 pki::issue_list({.this_update = certificate.facts().not_before,
                                  .next_update = certificate.facts().not_after,
-                                 .number = 1,
+                                 .number = "01",
                                  .revoked = {}},
                                 certificate, key));
   return Imported{.key = std::move(key), .list = std::move(list)};

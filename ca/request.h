@@ -52,13 +52,15 @@ bool is_about_root(const TrustStore& store, std::span<const pki::Certificate> pa
 /// above it and their self-signed root, in any order. From then on intermediates are minted below
 /// it, their chains reach up to that root, and that is what bundles trust; what was minted before
 /// stays as it is. A renewed certificate replaces the last one; what is recorded already is nothing
-/// new. kNotFound when no paper is of the root's key, kRefused when its subject is not the root's
-/// byte for byte or its key identifier another than the root's, it may not sign CAs, or its chain
-/// does not lead to a self-signed root among `papers`.
+/// new. `root_key` signs the record: it changes what a whole mesh trusts, and who can only write to
+/// the store must not be able to. kNotFound when no paper is of the root's key, kRefused when its
+/// subject is not the root's byte for byte or its key identifier another than the root's, it may
+/// not sign CAs, or its chain does not lead to a self-signed root among `papers`.
 base::Result<Root> subordinate_root(TrustStore& store,
                                     const StoreLock& lock,
                                     std::span<const pki::Certificate> papers,
                                     base::Instant at,
+                                    const pki::Signer& root_key,
                                     const Who& who);
 
 /// What somebody elsewhere has signed for a key that waits here.

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
+#include <set>
 #include <tuple>
 
 namespace meshtrust::ca {
@@ -97,17 +99,51 @@ std::vector<Certificate> authorities_above(const Root& root,
   return found;
 }
 
-/// One more than the number of the last list of the root; 1 for the first.
-Result<std::uint64_t> next_number(const LedgerEntry& root) {
-  MESHTRUST_TRY(const auto last, lists_made_of(root));
-  if (last.empty()) return std::uint64_t{1};
-  const std::string digits = last.front().facts().number.value_or("0");
-  constexpr std::size_t kMostDigits = 15;  // of 16: room to count
-  if (digits.size() > kMostDigits) {
-    return fail(Code::kCorrupt,
-                fmt::format("the number '{}' of the last list is too large", digits));
+/// Hex of a number that is not negative, in one form: lower case, no zeros in front.
+Result<std::string> plain_digits(const std::string& number) {
+  std::string digits;
+  for (const char c : number) {
+    digits += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
-  return std::stoull(digits, nullptr, 16) + 1;
+  if (digits.empty() || digits.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    return fail(Code::kInvalidInput,
+                fmt::format("'{}' is no number of a list, wanted hexadecimal digits",
+                            base::printable(number, 80)));
+  }
+  return digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size()));
+}
+
+bool is_less(const std::string& a, const std::string& b) {
+  return a.size() != b.size() ? a.size() < b.size() : a < b;
+}
+
+/// One more, in whole octets as a list tells it.
+std::string successor(std::string digits) {
+  digits.insert(0, digits.size() % 2 == 0 ? "00" : "0");
+  std::size_t place = digits.size() - 1;
+  for (; digits[place] == 'f'; --place) {
+    digits[place] = '0';
+  }
+  digits[place] = digits[place] == '9' ? 'a' : static_cast<char>(digits[place] + 1);
+  return digits.starts_with("00") ? digits.substr(2) : digits;
+}
+
+/// One more than the number of the last list of the root, and than `at_least_above`; 1 for the
+/// first.
+Result<std::string> next_number(const LedgerEntry& root,
+                                const std::optional<std::string>& at_least_above) {
+  MESHTRUST_TRY(const auto last, lists_made_of(root));
+  MESHTRUST_TRY(std::string greatest,
+                plain_digits(last.empty() ? "0" : last.front().facts().number.value_or("0")));
+  MESHTRUST_TRY(const std::string seen, plain_digits(at_least_above.value_or("0")));
+  if (is_less(greatest, seen)) greatest = seen;
+  std::string next = successor(greatest);
+  // RFC 5280 5.2.3; the first bit is the sign's.
+  constexpr std::size_t kMostDigits = 40;
+  if (next.size() < kMostDigits || (next.size() == kMostDigits && next.front() < '8')) return next;
+  return fail(Code::kRefused,
+              fmt::format("there is no number above '{}' for a list: RFC 5280 ends at 20 octets",
+                          greatest));
 }
 
 std::vector<pki::RevokedCertificate> revoked_in(const std::vector<LedgerEntry>& entries,
@@ -323,23 +359,29 @@ Result<std::vector<Action>> take_supplied(const std::vector<RevocationList>& sup
 /// A CA that somebody else's list names, and that is not revoked by us, would be cut off by
 /// accident.
 Status refuse_surprises(const ListSet& set, const std::vector<LedgerEntry>& entries) {
+  std::set<std::string> revoked_by_us;
+  for (const LedgerEntry& entry : entries) {
+    if (entry.revoked) revoked_by_us.insert(entry.fingerprint());
+  }
+  std::map<base::Bytes, std::vector<const Certificate*>> issued_by;
   for (const Certificate& one : set.authorities) {
-    const auto entry = std::find_if(entries.begin(), entries.end(), [&one](const auto& each) {
-      return each.fingerprint() == one.fingerprint();
-    });
-    if (entry != entries.end() && entry->revoked) continue;
+    if (!revoked_by_us.contains(one.fingerprint()))
+      issued_by[one.facts().issuer_der].push_back(&one);
+  }
+  for (const RevocationList& list : set.lists) {
+    if (list.facts().revoked.empty()) continue;
     for (const Certificate& issuer : set.authorities) {
-      if (one.facts().issuer_der != issuer.facts().subject_der) continue;
-      for (const RevocationList& list : set.lists) {
+      if (!list.is_of(issuer)) continue;
+      for (const Certificate* one : issued_by[issuer.facts().subject_der]) {
         const auto& revoked = list.facts().revoked;
-        const bool named = std::any_of(revoked.begin(), revoked.end(), [&one](const auto& each) {
-          return each.serial == one.facts().serial;
+        const bool named = std::any_of(revoked.begin(), revoked.end(), [one](const auto& each) {
+          return each.serial == one->facts().serial;
         });
-        if (!named || !list.is_of(issuer)) continue;
+        if (!named) continue;
         return fail(Code::kRefused,
                     fmt::format("the list of '{}' revokes '{}': with it every workload below would "
                                 "be refused",
-                                issuer.facts().subject, one.facts().subject),
+                                issuer.facts().subject, one->facts().subject),
                     "ask whoever made that list");
       }
     }
@@ -374,7 +416,7 @@ Result<ListSet> make_lists(TrustStore& store,
     return entry.fingerprint() == root->fingerprint();
   });
   MESHTRUST_CHECK(own != entries.end());
-  MESHTRUST_TRY(const std::uint64_t number, next_number(*own));
+  MESHTRUST_TRY(const std::string number, next_number(*own, request.at_least_above));
   MESHTRUST_TRY(const RevocationList list,
                 pki::issue_list({.this_update = std::max(now - std::chrono::hours(1),
                                                          root->issuer().facts().not_before),
@@ -394,12 +436,14 @@ Result<ListSet> make_lists(TrustStore& store,
                                             size, kLargestFile));
   }
   for (const Action& action : kept) {
-    MESHTRUST_TRY_DO(store.append(lock, action));
+    MESHTRUST_TRY_DO(store.append(lock, action, nullptr, &root_key));
   }
-  MESHTRUST_TRY_DO(store.append(lock, Action{.who = who,
-                                             .event = Event::kListMade,
-                                             .fingerprint = root->fingerprint(),
-                                             .detail = base::to_base64(list.der())}));
+  MESHTRUST_TRY_DO(store.append(lock,
+                                Action{.who = who,
+                                       .event = Event::kListMade,
+                                       .fingerprint = root->fingerprint(),
+                                       .detail = base::to_base64(list.der())},
+                                nullptr, &root_key));
   return newest_lists(store);
 }
 

@@ -6,6 +6,7 @@
 #include "pki/key.h"
 #include "pki/revocation_list.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +36,11 @@ struct ListRequest {
   base::Seconds lifetime = base::days(90);  ///< of the root's list; the others end with their CA
   /// Of CAs whose key is elsewhere: of this store's issue, or above its root. The ledger keeps
   /// them.
-  std::vector<pki::RevocationList> supplied;
+  std::vector<pki::RevocationList> supplied = {};
+  /// The greatest number of a list of this root that is known to be anywhere, hex as
+  /// `RevocationListFacts` has it: the new one is above it, and above the ledger's. What was seen
+  /// in clusters goes in here, so that an older copy of a store repeats no number.
+  std::optional<std::string> at_least_above = {};
 };
 
 /// A set of lists as a whole mesh needs it, the same in every cluster.
@@ -62,10 +67,12 @@ base::Status refuse_gaps(const ListSet& set, base::Instant at);
 
 /// One list in force for every CA that some chain of the mesh may hold: the root, and every
 /// intermediate of this store that is in force and not known to be unused, revoked ones too. The
-/// root's is made now, with a number larger than any before, and recorded before this returns;
+/// root's is made now, with a number larger than any before (RFC 5280 5.2.3), and recorded before
+/// this returns;
 /// those of intermediates were made with them, or are among `supplied`.
 ///
-/// kRefused where `refuse_gaps` says so, when the lifetime asked for is shorter than a week, the
+/// kInvalidInput for an `at_least_above` that is no number. kRefused where `refuse_gaps` says so,
+/// when no number of 20 octets is left, the lifetime asked for is shorter than a week, the
 /// file would exceed what a Secret holds, a list was supplied that is of none of these CAs or of
 /// one whose lists are made here, or one revokes a CA that this ledger did not revoke.
 base::Result<ListSet> make_lists(TrustStore& store,

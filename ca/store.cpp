@@ -1,14 +1,18 @@
 #include "ca/store.h"
 
+#include "base/text.h"
 #include "ca/custody.h"
 #include "ca/database.h"
 #include "ca/folder.h"
+#include "ca/folder_lock.h"
 #include "ca/subject.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
+#include <span>
 #include <utility>
 
 namespace meshtrust::ca {
@@ -28,6 +32,49 @@ struct Content {
   Ledger ledger;
   std::vector<Root> roots;
 };
+
+constexpr std::chrono::seconds kSilence(1);
+
+/// Names of events, each once, in the order of `actions`.
+std::vector<std::string> names_of(std::span<const Action> actions) {
+  std::vector<std::string> names;
+  for (const Action& action : actions) {
+    std::string name(name_of(action.event));
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+std::vector<std::string> unsigned_events(const Ledger& ledger) {
+  return names_of(
+      std::span(ledger.actions()).subspan(static_cast<std::size_t>(ledger.signed_lines())));
+}
+
+/// What others have added without the key is believed more from now on than until now, so whoever
+/// holds the key hears of it. `ledger` is as it was before the line that is signed.
+void tell_what_is_signed(const Environment& environment, const Ledger& ledger) {
+  const auto lines = static_cast<std::int64_t>(ledger.actions().size());
+  const bool has_root = !ledger.entries().empty();
+  if (!environment.tell || !has_root || ledger.signed_lines() == lines) return;
+  environment.tell(
+      ledger.signed_lines() == 0
+          ? fmt::format("the ledger, which no key had signed, is signed by the root's from now on")
+          : fmt::format("the root's key now also signs what was recorded without it since line {}: "
+                        "{}",
+                        ledger.signed_lines(), base::join(unsigned_events(ledger), ", ")));
+}
+
+/// Says once what takes so long.
+Pulse tell_when_slow(const Environment& environment, const Layout& layout) {
+  if (!environment.tell) return {};
+  return [&environment, folder = layout.folder.string(), is_told = false,
+          begin = environment.clock.steady()]() mutable {
+    if (is_told || environment.clock.steady() - begin < kSilence) return;
+    environment.tell(
+        fmt::format("reading the ledger of '{}': everything in it is checked", folder));
+    is_told = true;
+  };
+}
 
 Failure<base::Error> no_store(const Layout& layout) {
   return fail(Code::kNotFound,
@@ -76,11 +123,20 @@ Status check_no_foreign_keys(base::Files& files,
   return {};
 }
 
-Result<Content> read_content(base::Files& files, const Layout& layout) {
-  auto rows = Database::read(layout.database());
-  if (!rows && rows.error().code == Code::kNotFound) return no_store(layout);
+Result<Content> read_content(const Environment& environment, const Layout& layout) {
+  base::Files& files = environment.files;
+  const Pulse pulse = tell_when_slow(environment, layout);
+  auto rows = Database::read(layout.database(), pulse);
+  if (!rows && rows.error().code == Code::kNotFound) {
+    MESHTRUST_TRY(const bool is_unfinished, is_being_created(files, layout));
+    if (is_unfinished) return no_store(layout);
+    return fail(Code::kCorrupt,
+                fmt::format("trust store '{}' holds no ledger: its database is empty",
+                            layout.folder.string()),
+                "restore the whole store folder from a backup");
+  }
   if (!rows) return fail(std::move(rows).error());
-  auto ledger = Ledger::assemble(std::move(rows->actions), rows->digests, rows->certificates);
+  auto ledger = Ledger::assemble(*std::move(rows), pulse);
   if (!ledger) {
     return fail(base::with_context(std::move(ledger).error(),
                                    fmt::format("trust store '{}'", layout.folder.string())));
@@ -90,18 +146,22 @@ Result<Content> read_content(base::Files& files, const Layout& layout) {
   return Content{.ledger = *std::move(ledger), .roots = std::move(roots)};
 }
 
+Failure<base::Error> foreign(const Layout& layout) {
+  return fail(Code::kRefused,
+              fmt::format("folder '{}' is not empty and not a trust store", layout.folder.string()),
+              "name a folder that does not exist yet");
+}
+
 /// The folder as far as `initialise` needs it; each step may have been done by a killed run.
 Status prepare_folder(base::Files& files, const Layout& layout) {
-  MESHTRUST_TRY(const FolderState found, look_at_folder(files, layout));
+  MESHTRUST_TRY(FolderState found, look_at_folder(files, layout));
   if (found == FolderState::kAbsent) {
-    return files.make_folder(layout.folder, base::Access::kPrivate);
+    MESHTRUST_TRY_DO(check_place(files, layout));
+    const Status made = files.make_folder(layout.folder, base::Access::kPrivate);
+    if (!made && made.error().code != Code::kConflict) return made;
+    MESHTRUST_TRY(found, look_at_folder(files, layout));
   }
-  if (found == FolderState::kForeign) {
-    return fail(
-        Code::kRefused,
-        fmt::format("folder '{}' is not empty and not a trust store", layout.folder.string()),
-        "name a folder that does not exist yet");
-  }
+  if (found == FolderState::kForeign) return foreign(layout);
   return {};
 }
 
@@ -115,10 +175,10 @@ Status put_if_absent(base::Files& files,
 }
 
 /// Whether a database was completed; one whose creation was interrupted is rolled back and empty.
-Result<bool> has_ledger(base::Files& files, const Layout& layout) {
-  MESHTRUST_TRY(const FolderState found, look_at_folder(files, layout));
+Result<bool> has_ledger(const Environment& environment, const Layout& layout) {
+  MESHTRUST_TRY(const FolderState found, look_at_folder(environment.files, layout));
   if (found != FolderState::kStore) return false;
-  const auto content = read_content(files, layout);
+  const auto content = read_content(environment, layout);
   if (content) return true;
   if (content.error().code == Code::kNotFound) return false;
   return fail(content.error());
@@ -133,11 +193,14 @@ struct TrustStore::State {
   Content content;
 };
 
-StoreLock::StoreLock(std::unique_ptr<base::FileLock> lock, std::unique_ptr<Database> database)
-    : lock_(std::move(lock)), database_(std::move(database)) {}
+StoreLock::StoreLock(std::unique_ptr<base::FileLock> lock,
+                     std::unique_ptr<FolderLock> folder,
+                     std::unique_ptr<Database> database)
+    : lock_(std::move(lock)), folder_(std::move(folder)), database_(std::move(database)) {}
 StoreLock::StoreLock(StoreLock&&) noexcept = default;
 StoreLock& StoreLock::operator=(StoreLock&& other) noexcept {
   database_ = std::move(other.database_);
+  folder_ = std::move(other.folder_);
   lock_ = std::move(other.lock_);
   return *this;
 }
@@ -150,16 +213,17 @@ TrustStore::~TrustStore() = default;
 
 Result<TrustStore> TrustStore::open(const Environment& environment,
                                     const std::filesystem::path& path) {
-  const Layout layout{path};
+  const Layout layout(path);
   MESHTRUST_TRY(const FolderState found, look_at_folder(environment.files, layout));
+  if (found == FolderState::kForeign) return foreign(layout);
   if (found != FolderState::kStore) return no_store(layout);
   return load(environment, path);
 }
 
 Result<TrustStore> TrustStore::load(const Environment& environment,
                                     const std::filesystem::path& path) {
-  const Layout layout{path};
-  MESHTRUST_TRY(Content content, read_content(environment.files, layout));
+  const Layout layout(path);
+  MESHTRUST_TRY(Content content, read_content(environment, layout));
   // State holds a mutex, so it is built where it stays.
   return TrustStore(std::unique_ptr<State>(new State{
       .environment = environment, .layout = layout, .mutex = {}, .content = std::move(content)}));
@@ -169,28 +233,33 @@ Result<TrustStore> TrustStore::create(const Environment& environment,
                                       const std::filesystem::path& path,
                                       const Who& who) {
   base::Files& files = environment.files;
-  const Layout layout{path};
-  MESHTRUST_TRY_DO(check_untracked(files, layout));
-  MESHTRUST_TRY(bool exists, has_ledger(files, layout));
+  const Layout layout(path);
+  MESHTRUST_TRY(const std::string doubt, check_untracked(files, layout));
+  if (!doubt.empty()) {
+    return fail(Code::kRefused, doubt + ", and a trust store holds keys",
+                "name a folder outside of the Git work tree with --store, or 'trust.store' in the "
+                "mesh file");
+  }
+  MESHTRUST_TRY(bool exists, has_ledger(environment, layout));
   if (!exists) {
-    if (const Status prepared = prepare_folder(files, layout);
-        !prepared && prepared.error().code != Code::kConflict) {
-      return fail(prepared.error());
-    }
+    MESHTRUST_TRY_DO(prepare_folder(files, layout));
     MESHTRUST_TRY_DO(check_writable(files, layout));
+    MESHTRUST_TRY_DO(begin_creation(files, layout));
     MESHTRUST_TRY_DO(put_if_absent(files, layout.ignore(), kIgnoreAll));
     MESHTRUST_TRY(const auto lock, files.lock(layout.lock(), fmt::format("{}@{}: {}", who.user,
                                                                          who.host, who.command)));
+    MESHTRUST_TRY(const FolderLock folder_lock, FolderLock::take(layout.folder));
     MESHTRUST_TRY_DO(sweep(files, layout));
     // Another run may have been faster.
-    MESHTRUST_TRY(exists, has_ledger(files, layout));
+    MESHTRUST_TRY(exists, has_ledger(environment, layout));
     if (!exists) {
       MESHTRUST_TRY_DO(put_if_absent(files, layout.database(), {}));
       const Action first{
           .sequence = 1, .at = environment.clock.now(), .who = who, .event = Event::kStoreCreated};
       MESHTRUST_TRY_DO(Database::initialise(layout.database(), first));
-      return load(environment, path);
     }
+    MESHTRUST_TRY_DO(end_creation(files, layout));
+    if (!exists) return load(environment, path);
   }
   return fail(Code::kConflict, fmt::format("'{}' is a trust store already", path.string()),
               fmt::format("'meshtrust ca show --store {}' shows what is in it", path.string()));
@@ -247,56 +316,88 @@ std::vector<Action> TrustStore::log() const {
   return state_->content.ledger.actions();
 }
 
+Coverage TrustStore::coverage() const {
+  const std::lock_guard guard(state_->mutex);
+  const Ledger& ledger = state_->content.ledger;
+  return Coverage{.lines = static_cast<std::int64_t>(ledger.actions().size()),
+                  .signed_lines = ledger.signed_lines(),
+                  .since = unsigned_events(ledger)};
+}
+
 std::vector<std::string> TrustStore::planned_keys() const {
   const std::lock_guard guard(state_->mutex);
   return state_->content.ledger.planned_keys();
 }
 
 Result<StoreLock> TrustStore::lock(std::string_view holder) {
-  base::Files& files = state_->environment.files;
+  const Environment& environment = state_->environment;
+  base::Files& files = environment.files;
   const Layout& layout = state_->layout;
   MESHTRUST_TRY_DO(check_writable(files, layout));
-  MESHTRUST_TRY_DO(check_untracked(files, layout));
+  MESHTRUST_TRY(const std::string doubt, check_untracked(files, layout));
+  if (!doubt.empty() && environment.tell) environment.tell(doubt);
+  MESHTRUST_TRY(FolderState found, look_at_folder(files, layout));
   MESHTRUST_TRY(auto file_lock, files.lock(layout.lock(), holder));
+  MESHTRUST_TRY(FolderLock folder_lock, FolderLock::take(layout.folder));
   MESHTRUST_TRY_DO(sweep(files, layout));
-  MESHTRUST_TRY(const FolderState found, look_at_folder(files, layout));
+  MESHTRUST_TRY(found, look_at_folder(files, layout));
   if (found != FolderState::kStore) return no_store(layout);
-  MESHTRUST_TRY(Content content, read_content(files, layout));
+  MESHTRUST_TRY(Content content, read_content(environment, layout));
+  MESHTRUST_TRY_DO(end_creation(files, layout));
   MESHTRUST_TRY(Database database, Database::open_to_write(layout.database()));
   const std::lock_guard guard(state_->mutex);
   state_->content = std::move(content);
-  return StoreLock(std::move(file_lock), std::make_unique<Database>(std::move(database)));
+  return StoreLock(std::move(file_lock), std::make_unique<FolderLock>(std::move(folder_lock)),
+                   std::make_unique<Database>(std::move(database)));
 }
 
 Status TrustStore::record(const StoreLock& lock,
                           std::string_view fingerprint,
                           Event event,
                           const Who& who,
-                          std::string_view detail) {
+                          std::string_view detail,
+                          const pki::Signer* root_key) {
   MESHTRUST_CHECK(event == Event::kPushing || event == Event::kPushed ||
                   event == Event::kAbandoned);
   const auto entry = find(fingerprint);
   if (entry && name_of(entry->state) == name_of(event)) return {};
-  return append(lock, Action{.who = who,
-                             .event = event,
-                             .fingerprint = std::string(fingerprint),
-                             .cluster = entry ? entry->cluster : std::string(),
-                             .detail = std::string(detail)});
+  return append(lock,
+                Action{.who = who,
+                       .event = event,
+                       .fingerprint = std::string(fingerprint),
+                       .cluster = entry ? entry->cluster : std::string(),
+                       .detail = std::string(detail)},
+                nullptr, root_key);
 }
 
 Status TrustStore::append(const StoreLock& lock,
                           Action action,
-                          const pki::Certificate* certificate) {
+                          const pki::Certificate* certificate,
+                          const pki::Signer* root_key) {
   const std::lock_guard guard(state_->mutex);
   Ledger& ledger = state_->content.ledger;
   action.sequence = static_cast<std::int64_t>(ledger.actions().size()) + 1;
   action.at = state_->environment.clock.now();
   MESHTRUST_TRY_DO(ledger.may_append(action, certificate));
-  MESHTRUST_TRY_DO(
-      lock.database_->append(action, chain_digest(ledger.head(), action), certificate));
+  const std::string digest = chain_digest(ledger.head(), action);
+  std::optional<SignedHead> head;
+  if (root_key != nullptr) {
+    // The first root signs its own minting; any other is signed by the one before.
+    const auto& roots = state_->content.roots;
+    MESHTRUST_CHECK(!roots.empty() || action.event == Event::kRootMinted);
+    MESHTRUST_TRY(head, sign_head(roots.empty() ? *certificate : roots.back().certificate,
+                                  *root_key, action.sequence, digest));
+  } else if (needs_root_key(ledger, action)) {
+    return fail(Code::kRefused, fmt::format("'{}' is recorded only with the root's key open, which "
+                                            "signs the record",
+                                            name_of(action.event)));
+  }
+  MESHTRUST_TRY_DO(lock.database_->append(action, digest, certificate, head ? &*head : nullptr));
+  if (head) tell_what_is_signed(state_->environment, ledger);
   const bool is_about_roots =
       action.event == Event::kRootMinted || action.event == Event::kSubordinated;
   ledger.append(std::move(action), certificate);
+  if (head) ledger.note_signed();
   if (!is_about_roots) return {};
   MESHTRUST_TRY(state_->content.roots,
                 find_roots(state_->environment.files, state_->layout, ledger));

@@ -4,7 +4,9 @@
 #include "ca/environment.h"
 #include "ca/ledger.h"
 #include "pki/certificate.h"
+#include "pki/key.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -15,6 +17,7 @@
 namespace meshtrust::ca {
 
 class Database;
+class FolderLock;
 
 /// A root of this store.
 struct Root {
@@ -52,11 +55,21 @@ class StoreLock {
 
  private:
   friend class TrustStore;
-  StoreLock(std::unique_ptr<base::FileLock> lock, std::unique_ptr<Database> database);
+  StoreLock(std::unique_ptr<base::FileLock> lock,
+            std::unique_ptr<FolderLock> folder,
+            std::unique_ptr<Database> database);
 
-  // The database closes before the lock is let go of.
+  // The database closes before the locks are let go of.
   std::unique_ptr<base::FileLock> lock_;
+  std::unique_ptr<FolderLock> folder_;
   std::unique_ptr<Database> database_;
+};
+
+/// How far a ledger is vouched for.
+struct Coverage {
+  std::int64_t lines = 0;
+  std::int64_t signed_lines = 0;        ///< by the key of a root; 0 for none
+  std::vector<std::string> since = {};  ///< names of the events after those, each once
 };
 
 /// The trust store: a folder with the root key, the ledger of everything issued and done, and a
@@ -65,19 +78,31 @@ class StoreLock {
 ///
 /// What it returns are copies of what was last read; it may be called from several threads.
 ///
+/// Whoever can write to the folder cannot make it say what he wants: each line that is added while
+/// the root's key is open is signed with it, together with all before, and what stands behind the
+/// last signature is only believed if it needs no key (see `Ledger::assemble`). What he can do is
+/// put an older copy of the whole in place, and take away or add lines behind the last signature:
+/// deliveries, revocations.
+///
+/// Opening reads all of it, which takes a second for some twenty thousand certificates; what takes
+/// longer is told by `Environment::tell`.
+///
 /// Errors common to all functions: kCorrupt (with what is wrong and what to do; nothing goes on
 /// after it), kPermission (somebody else's, open to others, or read-only), kInvalidInput (written
 /// by a newer meshtrust), kInternal (disk full, input/output error).
 class TrustStore {
  public:
-  /// Opens the store at `path` for reading. kNotFound when there is none, or only one whose
-  /// creation was interrupted; `create` is next in both cases.
+  /// Opens the store at `path` for reading. kNotFound when there certainly is none: no folder where
+  /// one could be, an empty one, or one whose creation was interrupted; `create` is next in each of
+  /// these cases. A store of which something is lost or cannot be read is another error, and so is
+  /// a folder with something else in it (kRefused).
   static base::Result<TrustStore> open(const Environment& environment,
                                        const std::filesystem::path& path);
 
   /// Creates a store (the folder above it must exist), or finishes a creation that was interrupted.
   /// kConflict when there is one already, kRefused for a folder that holds anything else, for a
-  /// symbolic link and for a path that Git tracks; kLocked while another run creates it.
+  /// symbolic link and for a path that Git tracks, or of which that cannot be told; kLocked while
+  /// another run creates it.
   static base::Result<TrustStore> create(const Environment& environment,
                                          const std::filesystem::path& path,
                                          const Who& who);
@@ -106,27 +131,36 @@ class TrustStore {
   std::vector<PendingRequest> requests() const;
   /// Everything done, oldest first.
   std::vector<Action> log() const;
+  /// How much of that is signed.
+  Coverage coverage() const;
 
   /// Takes the lock, sweeps up what killed runs left (temporary files, half-done writes), and reads
   /// everything again. `holder` is what others are shown: see `describe_holder`. kLocked, naming
-  /// the holder, when another run (or this one) has it; kRefused when Git tracks the folder.
+  /// the holder, when another run (or this one) has it, also where the lock file was removed since;
+  /// kRefused when Git tracks the folder. Where that cannot be told, it says so and goes on: a
+  /// revocation must not wait for Git.
   base::Result<StoreLock> lock(std::string_view holder);
 
   /// Records what became of a certificate: kPushing, kPushed or kAbandoned.
-  /// On disk for good when it returns. Recording the same again is nothing new and writes nothing.
+  /// On disk for good when it returns, and signed where `root_key` is there. Recording the same
+  /// again is nothing new and writes nothing.
   /// kNotFound when this ledger did not issue it, kConflict when it is a root, or was pushed or
   /// abandoned before and is to be pushed again (its key is gone).
   base::Status record(const StoreLock& lock,
                       std::string_view fingerprint,
                       Event event,
                       const Who& who,
-                      std::string_view detail = {});
+                      std::string_view detail = {},
+                      const pki::Signer* root_key = nullptr);
 
-  /// For `mint_*` only: adds one line, and the certificate that it mints, in one transaction.
-  /// Sequence number and time are filled in here.
+  /// For this room: adds one line, the certificate that it mints, and, with `root_key`, the
+  /// signature over the ledger up to it, in one transaction: killed, all of it is there or nothing.
+  /// Sequence number and time are filled in here. kRefused without the key for what is never done
+  /// without it (`needs_root_key`).
   base::Status append(const StoreLock& lock,
                       Action action,
-                      const pki::Certificate* certificate = nullptr);
+                      const pki::Certificate* certificate = nullptr,
+                      const pki::Signer* root_key = nullptr);
   /// For `mint_root` only: ids of keys that were planned and never became a root.
   std::vector<std::string> planned_keys() const;
 

@@ -6,6 +6,7 @@
 #include "pki/openssl_error.h"
 #include "pki/openssl_values.h"
 #include "pki/pem.h"
+#include "pki/rehearsal.h"
 
 #include <algorithm>
 #include <array>
@@ -120,6 +121,20 @@ bool Certificate::is_self_issued() const {
 bool Certificate::is_signed_by(const Certificate& issuer) const {
   EVP_PKEY* key = X509_get0_pubkey(x509_of(issuer));
   const bool verified = key != nullptr && X509_verify(x509_of(*this), key) == 1;
+  forget_openssl_errors();
+  return verified;
+}
+
+bool Certificate::has_signed(base::ByteView message, base::ByteView signature) const {
+  EVP_PKEY* key = X509_get0_pubkey(x509_of(*this));
+  const auto algorithm = key_algorithm_from_name(facts().key_type);
+  if (!algorithm) return false;
+  const DigestContext context(EVP_MD_CTX_new());
+  const bool verified =
+      key != nullptr &&
+      EVP_DigestVerifyInit(context.get(), nullptr, digest_for(*algorithm), nullptr, key) == 1 &&
+      EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
+                       message.size()) == 1;
   forget_openssl_errors();
   return verified;
 }

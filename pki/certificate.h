@@ -75,6 +75,9 @@ class Certificate {
   bool is_self_issued() const;
   /// Whether the signature over this certificate verifies with `issuer`'s public key.
   bool is_signed_by(const Certificate& issuer) const;
+  /// Whether `signature` over `message` verifies with this certificate's public key, made as
+  /// `Signer::sign` makes it.
+  bool has_signed(base::ByteView message, base::ByteView signature) const;
 
   friend bool operator==(const Certificate& a, const Certificate& b) { return a.der() == b.der(); }
 

@@ -60,12 +60,27 @@ Status add_entry(X509_CRL* list, const RevokedCertificate& wanted) {
   return {};
 }
 
-Status add_extensions(X509_CRL* list, std::uint64_t wanted, const Certificate& issuer) {
-  const Integer number(ASN1_INTEGER_new());
-  if (ASN1_INTEGER_set_uint64(number.get(), wanted) != 1 ||
-      X509_CRL_add1_ext_i2d(list, NID_crl_number, number.get(), 0, 0) != 1) {
+/// RFC 5280 5.2.3: not negative, and at most 20 octets, of which one bit is the sign's.
+Status add_number(X509_CRL* list, const std::string& wanted) {
+  constexpr int kMostBits = 20 * 8 - 1;
+  BIGNUM* parsed = nullptr;
+  const int digits = BN_hex2bn(&parsed, wanted.c_str());
+  const BigNumber owner(parsed);
+  if (digits <= 0 || static_cast<std::size_t>(digits) != wanted.size() ||
+      BN_is_negative(parsed) != 0 || BN_num_bits(parsed) > kMostBits) {
+    return fail(
+        Code::kRefused,
+        "'" + wanted + "' is no number for a list, wanted hexadecimal of at most 20 octets");
+  }
+  const Integer number(BN_to_ASN1_INTEGER(parsed, nullptr));
+  if (!number || X509_CRL_add1_ext_i2d(list, NID_crl_number, number.get(), 0, 0) != 1) {
     return fail(cannot_encode("number"));
   }
+  return {};
+}
+
+Status add_extensions(X509_CRL* list, const std::string& wanted, const Certificate& issuer) {
+  MESHTRUST_TRY_DO(add_number(list, wanted));
   if (!issuer.facts().subject_key_id) {
     return fail(Code::kRefused, "'" + issuer.facts().subject +
                                     "' has no subject key identifier, which its list must name");

@@ -6,7 +6,7 @@
 #include "pki/key.h"
 #include "pki/revocation_list.h"
 
-#include <cstdint>
+#include <string>
 #include <vector>
 
 namespace meshtrust::pki {
@@ -16,7 +16,9 @@ namespace meshtrust::pki {
 struct ListTemplate {
   base::Instant this_update;
   base::Instant next_update;
-  std::uint64_t number = 1;  ///< larger than that of every list before
+  /// Larger than that of every list before; hex, as `RevocationListFacts` has it. At most 20 octets
+  /// (RFC 5280 5.2.3).
+  std::string number = "01";
   std::vector<RevokedCertificate> revoked;
 };
 

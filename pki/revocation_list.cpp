@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 namespace meshtrust::pki {
 namespace {
@@ -167,13 +168,18 @@ bool covers(const RevocationList& list,
 std::vector<Certificate> without_list(std::span<const Certificate> authorities,
                                       std::span<const RevocationList> lists,
                                       std::optional<base::Instant> at) {
+  std::map<base::Bytes, std::vector<const RevocationList*>> of_name;
+  for (const RevocationList& list : lists) {
+    of_name[list.facts().issuer_der].push_back(&list);
+  }
   std::vector<Certificate> bare;
   for (const Certificate& authority : authorities) {
     const auto& usage = authority.facts().key_usage;
     const bool may_sign = !usage || usage->has("cRLSign");
-    const bool covered = may_sign && std::ranges::any_of(lists, [&](const RevocationList& list) {
-                           return covers(list, authority, at);
-                         });
+    const bool covered = may_sign && std::ranges::any_of(of_name[authority.facts().subject_der],
+                                                         [&](const RevocationList* list) {
+                                                           return covers(*list, authority, at);
+                                                         });
     if (!covered) bare.push_back(authority);
   }
   return bare;

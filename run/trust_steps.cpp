@@ -128,7 +128,9 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
   }
 
   // Intent, push, pushed: whatever instant the process dies at, the ledger knows of the key.
-  if (auto status = store_.record(lock_, fingerprint, ca::Event::kPushing, world_.who); !status) {
+  if (auto status =
+          store_.record(lock_, fingerprint, ca::Event::kPushing, world_.who, {}, root_key_.get());
+      !status) {
     return Failed{std::move(status).error()};
   }
   // From here on the cluster may have changed, whatever the answer says.
@@ -138,7 +140,9 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
   if (auto status = read_back(**client, ref, content.data); !status) {
     return Failed{.why = std::move(status).error(), .changed = true};
   }
-  if (auto status = store_.record(lock_, fingerprint, ca::Event::kPushed, world_.who); !status) {
+  if (auto status =
+          store_.record(lock_, fingerprint, ca::Event::kPushed, world_.who, {}, root_key_.get());
+      !status) {
     return Failed{.why = std::move(status).error(), .changed = true};
   }
   {
@@ -218,7 +222,7 @@ Outcome TrustSteps::publish(const mesh::Step& step, const mesh::PublishTwin& wan
 
 Outcome TrustSteps::record_arrival(const mesh::RecordArrival& wanted) {
   auto status = store_.record(lock_, wanted.fingerprint, ca::Event::kPushed, world_.who,
-                              "seen in the cluster by a later run");
+                              "seen in the cluster by a later run", root_key_.get());
   if (!status) return Failed{std::move(status).error()};
   return Done{};
 }

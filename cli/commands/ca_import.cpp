@@ -26,7 +26,7 @@ class CaImport final : public Command {
     declare_store(app, store_);
     app.add_option("--out", out_, "folder for the four files")->option_text("DIR");
     app.add_flag("--force", force_, "replace files of the same cluster that are there");
-    passphrase_.declare_source(app, "the waiting key");
+    passphrase_.declare_source(app, "the waiting key, or the root's");
   }
 
   int run(Session& session) override {
@@ -45,7 +45,7 @@ class CaImport final : public Command {
       papers.insert(papers.end(), found->begin(), found->end());
     }
     MESHTRUST_TRY(ca::TrustStore store, open_store(session, store_));
-    if (ca::is_about_root(store, papers)) return import_for_root(session, store, papers);
+    if (ca::is_about_root(store, papers)) return import_for_root(session, papers);
     if (out_.empty()) {
       return base::fail(base::Code::kUsage, "--out is needed: a folder for the four files");
     }
@@ -67,14 +67,15 @@ class CaImport final : public Command {
     return {};
   }
 
-  Status import_for_root(const Session& session,
-                         ca::TrustStore& store,
-                         const std::vector<pki::Certificate>& papers) const {
+  Status import_for_root(Session& session, const std::vector<pki::Certificate>& papers) const {
+    MESHTRUST_TRY(StoreWithRoot opened, open_store_with_root(session, store_));
+    ca::TrustStore& store = opened.store;
+    MESHTRUST_TRY(const auto signer, open_root_key(session, opened, passphrase_));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
     const std::size_t lines = store.log().size();
     MESHTRUST_TRY(const ca::Root before, ca::root_of(store));
     MESHTRUST_TRY(const ca::Root root,
-                  ca::subordinate_root(store, lock, papers, session.now(), session.who()));
+                  ca::subordinate_root(store, lock, papers, session.now(), *signer, session.who()));
     const auto& facts = root.issuer().facts();
     const auto& anchor = root.anchor().facts();
     session.answer(
@@ -144,7 +145,8 @@ CommandEntry ca_import_command() {
           "needs one.\n"
           "Where the certificate is of the store's own root ('ca request --root'), the root stands "
           "below the CA that signed it from then on: chains reach up to the root of that CA, "
-          "which has to be among the files, and bundles trust it. No --out is needed.",
+          "which has to be among the files, and bundles trust it. That takes the root's key, which "
+          "signs the record, and no --out.",
       .examples = {{"What came back", "meshtrust ca import east.pem --store east.trust --out east"},
                    {"The root, signed by the company's CA",
                     "meshtrust ca import root.pem corporate-chain.pem --store shop.trust"},

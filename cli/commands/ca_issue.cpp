@@ -62,7 +62,7 @@ class CaIssue final : public Command {
     MESHTRUST_TRY_DO(istio::refuse_unless_good(bundle, session.now()));
     MESHTRUST_TRY_DO(out.write(session.around.files, bundle));
     MESHTRUST_TRY_DO(store.record(lock, minted.certificate.fingerprint(), ca::Event::kPushed,
-                                  session.who(), std::string(ca::kWrittenTo) + out_));
+                                  session.who(), std::string(ca::kWrittenTo) + out_, signer.get()));
     tell(session, minted.certificate);
     return {};
   }

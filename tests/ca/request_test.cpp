@@ -195,11 +195,12 @@ TEST_F(RequestTest, TheRootCanStandBelowAnotherOnlyWithRoomForClusters) {
   ASSERT_TRUE(certified);
   const std::vector papers{*certified, *corporate};
   EXPECT_TRUE(is_about_root(centre, papers));
-  EXPECT_THAT(subordinate_root(centre, centre_lock, papers, now, kAlice),
+  EXPECT_THAT(subordinate_root(centre, centre_lock, papers, now, *root.signer, kAlice),
               test::FailsWith(Code::kRefused, HasSubstr("leaves no room")));  // path length 0
   EXPECT_FALSE(is_about_root(centre, std::vector{*corporate}));
-  EXPECT_THAT(subordinate_root(centre, centre_lock, std::vector{*corporate}, now, kAlice),
-              test::FailsWith(Code::kNotFound, HasSubstr("none of these")));
+  EXPECT_THAT(
+      subordinate_root(centre, centre_lock, std::vector{*corporate}, now, *root.signer, kAlice),
+      test::FailsWith(Code::kNotFound, HasSubstr("none of these")));
 }
 
 TEST_F(RequestTest, WhatWaitsIsKnownAfterTheStoreIsOpenedAgain) {

@@ -5,6 +5,8 @@
 #include "tests/ca/support.h"
 #include "tests/support/matchers.h"
 
+#include <fmt/format.h>
+
 namespace meshtrust::ca {
 namespace {
 
@@ -27,10 +29,12 @@ class RevocationTest : public StoreTest {
     return minted->certificate;
   }
   base::Status note(const pki::Certificate& certificate, Event event, std::string detail = {}) {
-    return store.append(held, Action{.who = kAlice,
-                                     .event = event,
-                                     .fingerprint = certificate.fingerprint(),
-                                     .detail = std::move(detail)});
+    return store.append(held,
+                        Action{.who = kAlice,
+                               .event = event,
+                               .fingerprint = certificate.fingerprint(),
+                               .detail = std::move(detail)},
+                        nullptr, root.signer.get());
   }
   base::Result<ListSet> make(ListRequest request = {}) {
     return make_lists(store, held, *root.signer, request, kAlice);
@@ -61,6 +65,48 @@ TEST_F(RevocationTest, TheNumberGrowsAlsoOverRunsOfTheProgram) {
   EXPECT_EQ(make()->lists.front().facts().number, "02");
   EXPECT_EQ(open().issued().front().newest_list.empty(), false);
   EXPECT_EQ(make()->lists.front().facts().number, "03");
+}
+
+TEST_F(RevocationTest, TheNumberIsAboveWhatWasSeenElsewhereToo) {
+  struct Case {
+    std::string seen;
+    std::string made;
+  };
+  const std::vector<Case> cases{
+      {"0", "02"},
+      {"01", "03"},
+      {"0009", "0a"},
+      {"FE", "ff"},
+      {"ff", "0100"},
+      {"02", "0101"},
+      {"ffffffffffffffff", "010000000000000000"},
+      {"7ffffffffffffffffffffffffffffffffffffffe", "7fffffffffffffffffffffffffffffffffffffff"}};
+  ASSERT_EQ(make()->lists.front().facts().number, "01");
+  for (const Case& each : cases) {
+    const auto set = make({.at_least_above = each.seen});
+    ASSERT_THAT(set, test::Succeeds()) << each.seen;
+    EXPECT_EQ(set->lists.front().facts().number, each.made);
+  }
+  EXPECT_THAT(make(),
+              test::FailsWith(Code::kRefused,
+                              "there is no number above '7fffffffffffffffffffffffffffffffffff"
+                              "ffff' for a list: RFC 5280 ends at 20 octets"));
+  EXPECT_THAT(make({.at_least_above = "-1"}),
+              test::FailsWith(Code::kInvalidInput,
+                              "'-1' is no number of a list, wanted hexadecimal digits"));
+}
+
+TEST_F(RevocationTest, AnOlderCopyOfTheStoreRepeatsNoNumberThatWasSeen) {
+  ASSERT_THAT(make(), test::Succeeds());
+  const std::string older = content_of(path / "store.db");
+  const auto live = make()->lists.front().facts().number;
+  put(path / "store.db", older);
+  TrustStore again = open();
+  { const StoreLock let_go = std::move(held); }
+  const StoreLock again_held = lock(again);
+  const auto set = make_lists(again, again_held, *root.signer, {.at_least_above = live}, kAlice);
+  ASSERT_THAT(set, test::Succeeds());
+  EXPECT_EQ(set->lists.front().facts().number, "03");
 }
 
 TEST_F(RevocationTest, ListsWhatIsRevokedUntilThatIsTakenBack) {
@@ -101,7 +147,7 @@ TEST_F(RevocationTest, RefusesASetWithAGapAndRecordsNothing) {
                                   .event = Event::kIntermediateMinted,
                                   .fingerprint = old->fingerprint(),
                                   .cluster = "old"},
-                           &*old));
+                           &*old, root.signer.get()));
   const std::size_t lines = store.log().size();
   EXPECT_THAT(make(), test::FailsWith(Code::kRefused,
                                       "there would be no revocation list in force of "
@@ -111,7 +157,7 @@ TEST_F(RevocationTest, RefusesASetWithAGapAndRecordsNothing) {
 
   const auto supplied = pki::issue_list({.this_update = clock.time,
                                          .next_update = clock.time + base::days(100),
-                                         .number = 9,
+                                         .number = "09",
                                          .revoked = {}},
                                         *old, *key);
   EXPECT_THAT(make({.lifetime = base::days(90), .supplied = {*supplied}}), test::Succeeds());
@@ -170,7 +216,7 @@ TEST_F(RevocationTest, RefusesListsThatItDidNotAskFor) {
                               std::vector<pki::RevokedCertificate> revoked) {
     return pki::issue_list({.this_update = clock.time,
                             .next_update = clock.time + base::days(100),
-                            .number = 9,
+                            .number = "09",
                             .revoked = std::move(revoked)},
                            issuer, key)
         .value();
@@ -206,7 +252,7 @@ TEST_F(RevocationTest, KeepsWhatWasGivenOfACaAboveTheRoot) {
                                    std::vector<pki::RevokedCertificate> revoked) {
     return pki::issue_list({.this_update = clock.time,
                             .next_update = clock.time + base::days(100),
-                            .number = number,
+                            .number = fmt::format("{:02x}", number),
                             .revoked = std::move(revoked)},
                            company, key)
         .value();

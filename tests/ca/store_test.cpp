@@ -5,6 +5,7 @@
 #include "ca/sqlite.h"
 #include "tests/ca/support.h"
 
+#include <array>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,13 +65,26 @@ TEST_F(StoreTest, CreationIsFinishedFromEveryStateInWhichItCanBeKilled) {
   const std::vector<Leave> states{
       [](const fs::path&) {},
       [](const fs::path& store) { put(store / ".meshtrust-0011223344556677", "*"); },
-      [](const fs::path& store) { put(store / ".gitignore", "*\n"); },
+      [](const fs::path& store) { put(store / ".meshtrust-creating", ""); },
       [](const fs::path& store) {
+        put(store / ".meshtrust-creating", "");
+        put(store / ".meshtrust-0011223344556677", "*");
+      },
+      [](const fs::path& store) {
+        put(store / ".meshtrust-creating", "");
+        put(store / ".gitignore", "*\n");
+      },
+      [](const fs::path& store) {
+        put(store / ".meshtrust-creating", "");
         put(store / ".gitignore", "*\n");
         put(store / "lock", "somebody who was killed");
       },
-      [](const fs::path& store) { put(store / "store.db", ""); },
       [](const fs::path& store) {
+        put(store / ".meshtrust-creating", "");
+        put(store / "store.db", "");
+      },
+      [](const fs::path& store) {
+        put(store / ".meshtrust-creating", "");
         put(store / "store.db", "");
         put(store / "store.db-journal", "");
       },
@@ -85,6 +99,7 @@ TEST_F(StoreTest, CreationIsFinishedFromEveryStateInWhichItCanBeKilled) {
     ASSERT_TRUE(store) << store.error().message;
     EXPECT_EQ(open().log().size(), 1U);
     EXPECT_FALSE(fs::exists(path / ".meshtrust-0011223344556677"));
+    EXPECT_FALSE(fs::exists(path / ".meshtrust-creating"));
   }
 }
 
@@ -154,6 +169,35 @@ TEST_F(StoreTest, OneWorksAndTheOtherHearsWhoHoldsTheLock) {
   EXPECT_THAT(refused.error().message,
               HasSubstr("pid 4242 of alice@laptop since 2026-11-21T10:00:00Z: "
                         "meshtrust apply --only trust"));
+}
+
+TEST_F(StoreTest, ARemovedLockFileLetsNobodyElseIn) {
+  TrustStore store = create();
+  std::array<int, 2> pipe_ends{};
+  ASSERT_EQ(pipe(pipe_ends.data()), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto held = store.lock("pid 4242 of alice@laptop");
+    (void)::write(pipe_ends[1], held ? "y" : "n", 1);
+    pause();
+  }
+  char taken = 0;
+  ASSERT_EQ(::read(pipe_ends[0], &taken, 1), 1);
+  EXPECT_EQ(taken, 'y');
+  for (int run = 0; run < 2; ++run) {  // the first leaves a lock file of its own
+    fs::remove(path / "lock");
+    const auto refused = store.lock("another");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kLocked);
+    EXPECT_THAT(refused.error().message,
+                testing::MatchesRegex("trust store '" + path.string() + "' is held by pid " +
+                                      std::to_string(child) +
+                                      ": .*ca_tests.*, whose lock file was removed"));
+    EXPECT_EQ(store.lock("another").error().code, Code::kLocked);
+  }
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_TRUE(store.lock("next"));
 }
 
 TEST_F(StoreTest, TheLockEndsWithItsHolder) {
@@ -245,7 +289,7 @@ TEST_F(StoreTest, ADatabaseOfANewerVersionIsRefusedAsThat) {
   const auto error = open_error();
   EXPECT_EQ(error.code, Code::kInvalidInput);
   EXPECT_THAT(error.message,
-              HasSubstr("written by a newer meshtrust (format 7, this one knows 1)"));
+              HasSubstr("written by a newer meshtrust (format 7, this one knows 2)"));
 }
 
 TEST_F(StoreTest, TheLedgerCannotBeEditedThroughSql) {
