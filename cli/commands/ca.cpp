@@ -5,6 +5,7 @@
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 
@@ -99,6 +100,19 @@ Result<bool> confirm(Session& session, const std::string& what, const std::strin
     return base::fail(Code::kUsage, what + " and there is no terminal to ask on", "say --yes");
   }
   return session.around.terminal.confirm(question);
+}
+
+std::string coverage_text(const ca::Coverage& coverage) {
+  const std::string lines = base::count_of(static_cast<std::size_t>(coverage.lines), "line");
+  if (coverage.signed_lines == 0) return lines + ", not signed yet";
+  if (coverage.signed_lines == coverage.lines) return lines + ", all signed by the root's key";
+  return fmt::format("{}, signed by the root's key up to line {}; since then without it: {}", lines,
+                     coverage.signed_lines, base::join(coverage.since, ", "));
+}
+
+base::Json to_json(const ca::Coverage& coverage) {
+  return {
+      {"lines", coverage.lines}, {"signedLines", coverage.signed_lines}, {"since", coverage.since}};
 }
 
 int report(const Session& session, const base::Status& done) {

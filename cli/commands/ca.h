@@ -58,6 +58,11 @@ base::Status check_new_file(const Session& session, const std::string& path);
 /// would be lost, where nobody can be asked.
 base::Result<bool> confirm(Session& session, const std::string& what, const std::string& question);
 
+/// How much of the ledger the root's key has signed: "5 lines, all signed by the root's key".
+std::string coverage_text(const ca::Coverage& coverage);
+/// {"lines": 5, "signedLines": 3, "since": ["revoked"]}
+base::Json to_json(const ca::Coverage& coverage);
+
 /// The exit code of `done`; says what went wrong.
 int report(const Session& session, const base::Status& done);
 

@@ -30,6 +30,10 @@ class CaCrl final : public Command {
     app.add_option("--with", with_,
                    "lists of CAs whose key is elsewhere (PEM or DER); they are kept")
         ->option_text("FILE...");
+    app.add_option(
+           "--above", above_,
+           "number of a list that is in use, as 'inspect' shows it; the new one is above it")
+        ->option_text("NUMBER");
     passphrase_.declare_source(app, "the root key");
   }
 
@@ -51,6 +55,7 @@ class CaCrl final : public Command {
       }
       request.supplied.insert(request.supplied.end(), lists->begin(), lists->end());
     }
+    if (!above_.empty()) request.at_least_above = above_;
     MESHTRUST_TRY_DO(check_out(session));
     MESHTRUST_TRY(StoreWithRoot opened, open_store_with_root(session, store_));
     MESHTRUST_TRY(const auto signer, open_root_key(session, opened, passphrase_));
@@ -126,6 +131,7 @@ class CaCrl final : public Command {
   std::string out_;
   std::string lifetime_ = "90d";
   std::vector<std::string> with_;
+  std::string above_;
   PassphraseOptions passphrase_;
 };
 
@@ -147,6 +153,8 @@ CommandEntry ca_crl_command() {
       .examples = {{"For all clusters", "meshtrust ca crl --store shop.trust --out lists"},
                    {"With the list of a CA made elsewhere",
                     "meshtrust ca crl --out lists --with site.crl.pem"},
+                   {"From an older copy of the store, where list 1f is in use",
+                    "meshtrust ca crl --out lists --above 1f"},
                    {"Look at it", "meshtrust inspect lists/ca-crl.pem"}},
       .files = {kStoreFile, "DIR  ca-crl.pem, replaced"},
       .make = make_command<CaCrl>};

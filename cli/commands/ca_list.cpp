@@ -61,7 +61,8 @@ class CaList final : public Command {
     Json json = {{"apiVersion", "meshtrust/v1"},
                  {"kind", "IssuedCertificateList"},
                  {"items", Json::array()},
-                 {"requests", Json::array()}};
+                 {"requests", Json::array()},
+                 {"ledger", to_json(store.coverage())}};
     std::string names;
     for (const ca::LedgerEntry& entry : store.issued()) {
       const bool is_root = entry.kind == ca::AuthorityKind::kRoot;
@@ -79,6 +80,10 @@ class CaList final : public Command {
       json["requests"].push_back(describe(request));
     }
     session.answer(json, session.output == Output::kName ? names : table(rows));
+    const ca::Coverage coverage = store.coverage();
+    if (coverage.signed_lines != coverage.lines) {
+      session.console().say("the ledger: " + coverage_text(coverage));
+    }
     return {};
   }
 

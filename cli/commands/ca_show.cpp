@@ -54,7 +54,8 @@ class CaShow final : public Command {
                        {"intermediates", intermediates},
                        {"below", root.above.empty() ? "" : facts_above(root).issuer},
                        {"trusts", root.anchor().fingerprint()},
-                       {"undelivered", store.undelivered().size()}};
+                       {"undelivered", store.undelivered().size()},
+                       {"ledger", to_json(store.coverage())}};
     std::string list_text;
     if (list) {
       const auto& made = list->facts();
@@ -67,13 +68,13 @@ class CaShow final : public Command {
     session.answer(
         json,
         fmt::format("root:     {}\nsha256:   {}\nkey:      {}, {} in {}\nvalid:    {} to {}\n"
-                    "{}issued:   {}, {} never known to have arrived\n{}",
+                    "{}issued:   {}, {} never known to have arrived\nledger:   {}\n{}",
                     base::one_line(facts.subject), base::group_hex(facts.fingerprint),
                     facts.key_type, root.key_is_encrypted ? "encrypted" : "in clear text",
                     base::one_line(root.key_file.string()), base::format_date(facts.not_before),
                     expiry_text(facts.not_after, session.now()), below_text(session, root),
                     base::count_of(intermediates, "intermediate"), store.undelivered().size(),
-                    list_text));
+                    coverage_text(store.coverage()), list_text));
     return {};
   }
 
@@ -112,8 +113,10 @@ CommandEntry ca_show_command() {
           .group = kCaGroup,
           .summary = "the root of a trust store",
           .details =
-              "Prints what the root is, how its key is kept, and until when its newest "
-              "revocation list counts. Needs no passphrase.",
+              "Prints what the root is, how its key is kept, until when its newest revocation "
+              "list counts, and how much of the ledger is signed: what is recorded while the "
+              "root's key is open is, and what stands behind that (deliveries, revocations) can "
+              "be edited by whoever can write to the folder. Needs no passphrase.",
           .examples = {{"Look at it", "meshtrust ca show --store shop.trust"},
                        {"The certificate", "meshtrust ca show --store shop.trust --pem > root.pem"},
                        {"For scripts", "meshtrust ca show --store shop.trust -o json"}},

@@ -64,6 +64,32 @@ TEST_F(CaRevokeTest, TheListOfWhatWasIssuedTellsWhatIsRevokedAndWhatWaits) {
   EXPECT_EQ(answer({"ca", "list"})["items"][1]["state"], "pushed");
 }
 
+TEST_F(CaRevokeTest, WhatStandsBehindTheSignatureOfTheLedgerIsTold) {
+  ASSERT_EQ(run({"ca", "show", "--store", path("t")}), kDone);
+  EXPECT_THAT(out.str(), HasSubstr("\nledger:   5 lines, all signed by the root's key\n"));
+  ASSERT_EQ(run({"ca", "revoke", "east", "--store", path("t"), "--force"}), kDone);
+  const std::string told =
+      "6 lines, signed by the root's key up to line 5; since then without it: revoked\n";
+  ASSERT_EQ(run({"ca", "show", "--store", path("t")}), kDone);
+  EXPECT_THAT(out.str(), HasSubstr("\nledger:   " + told));
+  ASSERT_EQ(run({"ca", "list", "--store", path("t")}), kDone);
+  EXPECT_EQ(err.str(), "meshtrust: the ledger: " + told);
+  const base::Json wanted = {{"lines", 6}, {"signedLines", 5}, {"since", {"revoked"}}};
+  EXPECT_EQ(answer({"ca", "show"})["ledger"], wanted);
+  EXPECT_EQ(answer({"ca", "list"})["ledger"], wanted);
+  ASSERT_EQ(run({"ca", "crl", "--store", path("t")}), kDone);
+  EXPECT_THAT(err.str(), HasSubstr("the root's key now also signs what was recorded without it "
+                                   "since line 5: revoked\n"));
+  EXPECT_EQ(answer({"ca", "show"})["ledger"]["signedLines"], 7);
+}
+
+TEST_F(CaRevokeTest, AListIsAboveTheNumberThatIsInUse) {
+  EXPECT_EQ(answer({"ca", "crl", "--above", "1f"})["number"], "20");
+  EXPECT_EQ(answer({"ca", "crl"})["number"], "21");
+  EXPECT_EQ(run({"ca", "crl", "--store", path("t"), "--above", "many"}), kBadInput);
+  EXPECT_THAT(said(), HasSubstr("'many' is no number of a list, wanted hexadecimal digits"));
+}
+
 TEST_F(CaRevokeTest, TheRootTellsOfItsNewestList) {
   EXPECT_FALSE(answer({"ca", "show"}).contains("list"));
   EXPECT_EQ(run({"ca", "show", "--store", path("t")}), kDone);

@@ -56,6 +56,23 @@ class Locked(MeshTest):
         self.assertEqual(0, first.returncode, told)
         self.assertEqual("", (self.store / "lock").read_text())
 
+    def test_a_removed_lock_file_lets_nobody_in(self):
+        self.apply_all("east")
+        self.write_mesh("east", "west")
+        first = self.start("apply", "--only", "trust", "--yes")
+        try:
+            self.stop_in_the_lock(first)
+            (self.store / "lock").unlink()
+            with self.nothing_written():
+                done = self.apply()
+            self.assertEqual(7, done.code, done.err)
+            self.assertIn(f"is held by pid {first.pid}: ", done.err)
+            self.assertIn("apply --only trust --yes, whose lock file was removed\n", done.err)
+        finally:
+            first.send_signal(signal.SIGCONT)
+            _, told = first.communicate()
+        self.assertEqual(0, first.returncode, told)
+
     def stop_in_the_lock(self, child):
         """Stops `child` once it holds the lock; it does from before the scrypt of the root's key on."""
         deadline = time.monotonic() + 20
@@ -168,6 +185,20 @@ class Damaged(MeshTest):
         self.key.rename(self.home / "real.key")
         self.key.symlink_to(self.home / "real.key")
         self.assert_apply_refused("key_is_a_link", 4)
+
+    def test_pipes_in_place_of_its_files(self):
+        for path in (self.key, self.database, self.store / "lock", self.store / "store.db-journal"):
+            content = path.read_bytes() if path.exists() else None
+            path.unlink(missing_ok=True)
+            os.mkfifo(path, 0o600)
+            done = self.apply()
+            self.assertEqual(65, done.code, done.err)
+            self.assertIn(f"{path.name}' is a pipe or a device, wanted a file\n", done.err)
+            path.unlink()
+            if content is not None:
+                path.touch(0o600)
+                path.write_bytes(content)
+        self.assertEqual(0, self.apply().code)
 
     def test_a_store_that_git_tracks(self):
         git = ["git", "-C", self.folder]
