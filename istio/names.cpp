@@ -63,4 +63,9 @@ std::string revision_label_value(std::string_view revision) {
   return std::string(revision.empty() ? kDefaultRevision : revision);
 }
 
+std::string root_label_value(std::string_view fingerprint) {
+  constexpr std::size_t kDigits = 40;
+  return std::string(fingerprint.substr(0, kDigits));
+}
+
 }  // namespace meshtrust::istio

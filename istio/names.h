@@ -59,6 +59,9 @@ inline constexpr std::string_view kFieldManager = "meshtrust";
 inline constexpr std::string_view kManagedByLabel = "app.kubernetes.io/managed-by";
 /// On every object that meshtrust creates: `metadata.name` of the mesh file.
 inline constexpr std::string_view kMeshLabel = "meshtrust.io/mesh";
+/// Beside it, because two teams may call their meshes the same: `root_label_value` of the mesh's
+/// root. What bears the name alone was made by an earlier version.
+inline constexpr std::string_view kRootLabel = "meshtrust.io/root";
 /// On every object that meshtrust creates: the cluster's name in the mesh file.
 inline constexpr std::string_view kClusterLabel = "meshtrust.io/cluster";
 /// On a namespace: meshtrust created it, so `destroy` may remove it.
@@ -140,5 +143,8 @@ std::string remote_secret_name(std::string_view cluster);
 std::string token_secret_name(std::string_view service_account);
 /// The value of `kRevisionLabel`: the revision, or "default".
 std::string revision_label_value(std::string_view revision);
+/// The value of `kRootLabel`: the first 40 digits of the SHA-256 of the root certificate, in
+/// lower-case hex. All 64 would not fit: values of labels have at most 63 characters.
+std::string root_label_value(std::string_view fingerprint);
 
 }  // namespace meshtrust::istio

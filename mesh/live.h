@@ -37,7 +37,8 @@ struct RemoteSecretFacts {
   std::string namespace_name;
   std::string name;
   bool is_watched = false;  ///< has the label by which istiod finds it
-  std::string mesh;         ///< of the ownership labels; empty when not ours
+  std::string mesh;         ///< of the ownership labels; empty when nobody's
+  std::string root = {};    ///< likewise
   std::vector<RemoteCluster> clusters;
 };
 
@@ -46,9 +47,10 @@ struct TokenSecretFacts {
   std::string namespace_name;
   std::string name;
   std::string service_account;
-  std::string mesh;   ///< of the ownership labels; empty when not ours
-  std::string ca;     ///< SHA-256 of the CA bundle; empty until Kubernetes has filled it
-  std::string token;  ///< likewise
+  std::string mesh;       ///< of the ownership labels; empty when nobody's
+  std::string root = {};  ///< likewise
+  std::string ca;         ///< SHA-256 of the CA bundle; empty until Kubernetes has filled it
+  std::string token;      ///< likewise
 };
 
 /// What one istiod says of the clusters and networks that it knows.

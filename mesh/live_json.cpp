@@ -33,6 +33,7 @@ Json write(const RemoteSecretFacts& secret) {
           {"name", secret.name},
           {"watched", secret.is_watched},
           {"mesh", secret.mesh},
+          {"root", secret.root},
           {"clusters", write(secret.clusters)}};
 }
 void read(const Json& json, RemoteSecretFacts& secret) {
@@ -40,6 +41,7 @@ void read(const Json& json, RemoteSecretFacts& secret) {
   secret.name = value<std::string>(json, "name");
   secret.is_watched = value<bool>(json, "watched");
   secret.mesh = value<std::string>(json, "mesh");
+  secret.root = later_value(json, "root");
   read(field(json, "clusters"), secret.clusters);
 }
 
@@ -48,6 +50,7 @@ Json write(const TokenSecretFacts& secret) {
           {"name", secret.name},
           {"serviceAccount", secret.service_account},
           {"mesh", secret.mesh},
+          {"root", secret.root},
           {"ca", secret.ca},
           {"token", secret.token}};
 }
@@ -56,6 +59,7 @@ void read(const Json& json, TokenSecretFacts& secret) {
             .name = value<std::string>(json, "name"),
             .service_account = value<std::string>(json, "serviceAccount"),
             .mesh = value<std::string>(json, "mesh"),
+            .root = later_value(json, "root"),
             .ca = value<std::string>(json, "ca"),
             .token = value<std::string>(json, "token")};
 }

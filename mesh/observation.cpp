@@ -68,6 +68,7 @@ Json write(const NamespaceFacts& facts) {
   Json json = {{"terminating", facts.terminating},
                {"createdByMeshtrust", facts.created_by_meshtrust},
                {"mesh", facts.mesh},
+               {"root", facts.root},
                {"networkSetByOthers", facts.network_set_by_others}};
   if (facts.network) json["network"] = *facts.network;
   if (facts.control_planes) json["controlPlanes"] = *facts.control_planes;
@@ -79,6 +80,7 @@ void read(const Json& json, NamespaceFacts& facts) {
     facts.control_planes = value<std::string>(json, "controlPlanes");
   }
   facts.mesh = value<std::string>(json, "mesh");
+  facts.root = later_value(json, "root");
   facts.network_set_by_others = value<bool>(json, "networkSetByOthers");
   facts.terminating = value<bool>(json, "terminating");
   facts.created_by_meshtrust = value<bool>(json, "createdByMeshtrust");
@@ -100,10 +102,12 @@ void read(const Json& json, CacertsFacts& facts) {
 }
 
 Json write(const TwinFacts& twin) {
-  return {{"data", twin.data}};
+  return {{"data", twin.data}, {"mesh", twin.mesh}, {"root", twin.root}};
 }
 void read(const Json& json, TwinFacts& twin) {
   twin.data = value<std::map<std::string, std::string>>(json, "data");
+  twin.mesh = later_value(json, "mesh");
+  twin.root = later_value(json, "root");
 }
 
 Json write(const IstiodFacts& istiod) {

@@ -32,6 +32,7 @@ struct NamespaceFacts {
   bool terminating = false;
   bool created_by_meshtrust = false;
   std::string mesh = {};               ///< of the ownership labels; empty without
+  std::string root = {};               ///< likewise
   bool network_set_by_others = false;  ///< that label, going by the owners of fields
 };
 
@@ -47,6 +48,8 @@ struct CacertsFacts {
 /// The ConfigMap beside `cacerts`.
 struct TwinFacts {
   std::map<std::string, std::string> data;
+  std::string mesh = {};  ///< of the ownership labels; empty without
+  std::string root = {};  ///< likewise
 };
 
 /// The control plane that runs already, if any.

@@ -38,6 +38,11 @@ T value(const Json& object, const char* name) {
   }
 }
 
+/// A text that snapshots of earlier versions lack; empty there.
+inline std::string later_value(const Json& object, const char* name) {
+  return object.contains(name) ? value<std::string>(object, name) : std::string();
+}
+
 inline base::Instant instant(const Json& object, const char* name) {
   const auto time = base::parse_rfc3339(value<std::string>(object, name));
   if (!time) throw Malformed{fmt::format("'{}': {}", name, time.error().message)};

@@ -3,6 +3,7 @@
 #include "base/yaml.h"
 #include "ca/revocation.h"
 #include "istio/names.h"
+#include "mesh/ownership.h"
 #include "run/observe_mesh.h"
 #include "run/pool.h"
 #include "run/secret_facts.h"
@@ -57,6 +58,7 @@ mesh::NamespaceFacts namespace_facts(const Json& object) {
       base::string_at(base::at_path(metadata, {"labels"}), istio::kNetworkLabel);
   if (!network.empty()) facts.network = network;
   facts.mesh = base::string_at(base::at_path(metadata, {"labels"}), istio::kMeshLabel);
+  facts.root = base::string_at(base::at_path(metadata, {"labels"}), istio::kRootLabel);
   facts.network_set_by_others = is_label_of_others(metadata, istio::kNetworkLabel);
   const Json& annotations = base::at_path(metadata, {"annotations"});
   if (annotations.is_object() && annotations.contains(istio::kControlPlaneAnnotation)) {
@@ -132,7 +134,8 @@ void look_inside(k8s::ApiClient& client,
       client.get_secret(k8s::secret_ref(name_space, istio::kCaSecret)), cacerts_facts);
   seen.twin = fact_from<mesh::TwinFacts>(
       client.get(k8s::config_map_ref(name_space, istio::kPublicTwin)), [](const Json& object) {
-        mesh::TwinFacts twin;
+        const mesh::Marks marks = mesh::marks_of(object);
+        mesh::TwinFacts twin{.data = {}, .mesh = marks.mesh, .root = marks.root};
         const Json& data = base::at_path(object, {"data"});
         if (!data.is_object()) return twin;
         for (const auto& [key, value] : data.items()) {

@@ -87,6 +87,7 @@ mesh::RemoteSecretFacts remote_secret_facts(const k8s::SecretObject& secret) {
       .name = secret.facts.name,
       .is_watched = value_of(secret.facts.labels, istio::kMultiClusterLabel) == "true",
       .mesh = value_of(secret.facts.labels, istio::kMeshLabel),
+      .root = value_of(secret.facts.labels, istio::kRootLabel),
       .clusters = {}};
   for (const auto& [key, value] : secret.data) {
     const RemoteKubeconfig kubeconfig = read_remote_kubeconfig(value);
@@ -105,6 +106,7 @@ mesh::TokenSecretFacts token_secret_facts(const k8s::SecretObject& secret) {
       .name = secret.facts.name,
       .service_account = value_of(secret.facts.annotations, istio::kServiceAccountAnnotation),
       .mesh = value_of(secret.facts.labels, istio::kMeshLabel),
+      .root = value_of(secret.facts.labels, istio::kRootLabel),
       .ca = {},
       .token = {}};
   if (const auto ca = secret.data.find("ca.crt"); ca != secret.data.end()) {

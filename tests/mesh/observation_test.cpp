@@ -77,10 +77,16 @@ void collect(const Json& json, const Json::json_pointer& here, std::vector<std::
   }
 }
 
+/// Marks that snapshots of earlier versions do not have.
+bool is_later(const std::string& pointer) {
+  return pointer.ends_with("/systemNamespace/found/root") ||
+         pointer.ends_with("/twin/found/root") || pointer.ends_with("/twin/found/mesh");
+}
+
 /// Where a key is not needed: it says something optional, or belongs to people's own data.
 bool is_optional(const std::string& pointer) {
   return pointer.ends_with("/network") || pointer == "/store/found/root" ||
-         pointer.find("/twin/found/data/") != std::string::npos;
+         pointer.find("/twin/found/data/") != std::string::npos || is_later(pointer);
 }
 
 TEST(ObservationJson, RefusesASnapshotThatLacksAnyKey) {

@@ -1,5 +1,6 @@
 #include "tests/mesh/trust_builder.h"
 
+#include "istio/names.h"
 #include "profiles/load.h"
 #include "profiles/trust_objects.h"
 #include "tests/support/golden.h"
@@ -12,6 +13,11 @@ namespace meshtrust::mesh::testing {
 
 std::string pem(const std::string& name) {
   return test::content_of(test::test_file("data/trust/" + name + ".pem"));
+}
+
+std::string root_mark(const std::string& name) {
+  return istio::root_label_value(
+      pki::certificates_from_pem(pem(name)).value().front().fingerprint());
 }
 
 profiles::Mesh shop(const std::vector<std::string>& names,
@@ -63,14 +69,17 @@ ClusterObservation applied(const profiles::Mesh& mesh,
   seen.system_namespace = NamespaceFacts{.network = cluster->network,
                                          .terminating = false,
                                          .created_by_meshtrust = true,
-                                         .mesh = mesh.name};
+                                         .mesh = mesh.name,
+                                         .root = root_mark(root)};
   seen.cacerts =
       CacertsFacts{.resource_version = "7",
                    .files = {"ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem"},
                    .certificates = bundle,
                    .key = istio::KeyMatch::kMatches,
                    .managers = {"meshtrust"}};
-  seen.twin = TwinFacts{.data = profiles::twin_data(mesh, *cluster, bundle)};
+  seen.twin = TwinFacts{.data = profiles::twin_data(mesh, *cluster, bundle),
+                        .mesh = mesh.name,
+                        .root = root_mark(root)};
   return seen;
 }
 

@@ -18,6 +18,9 @@ constexpr base::Instant kNow{base::Seconds(1'795'255'200)};
 /// The certificate tests/data/trust/NAME.pem; its README says who they are.
 std::string pem(const std::string& name);
 
+/// What things of a mesh with the root tests/data/trust/NAME.pem bear beside its name.
+std::string root_mark(const std::string& name);
+
 /// The mesh `shop` of primaries with these names, on networks of the same names. `trust` is put
 /// into its `trust` mapping, `clusters` behind its list of clusters.
 profiles::Mesh shop(const std::vector<std::string>& names,
