@@ -54,6 +54,7 @@ bool is_begun(const profiles::Mesh& mesh,
   if (observation.level == mesh::Level::kTrust || !profiles::refuse_to_install(mesh).empty()) {
     return false;
   }
+  const mesh::OwnerJudge owners(mesh, observation);
   return std::any_of(
       mesh.clusters.begin(), mesh.clusters.end(), [&](const profiles::Cluster& cluster) {
         const mesh::ClusterObservation* seen = observation.find(cluster.name);
@@ -62,7 +63,7 @@ bool is_begun(const profiles::Mesh& mesh,
             mesh, cluster, file == files.end() ? std::nullopt : std::optional(file->second));
         if (seen == nullptr || !wanted) return false;
         return std::any_of(wanted->begin(), wanted->end(), [&](const auto& installation) {
-          return state_of(mesh, installation, *seen).kind != mesh::InstallState::Kind::kAbsent;
+          return state_of(owners, installation, *seen).kind != mesh::InstallState::Kind::kAbsent;
         });
       });
 }

@@ -43,6 +43,7 @@ Json pod_to_json(const std::string& cluster, const mesh::SamplePod& pod) {
 
 SampleProof prove_with_samples(Session& session,
                                const profiles::Mesh& mesh,
+                               const mesh::Observation& observation,
                                const SampleWish& wish) {
   // What cleans up hears of no Ctrl-C, and finds the answers of plugins, which no longer run then.
   k8s::PluginCache plugins;
@@ -65,7 +66,7 @@ SampleProof prove_with_samples(Session& session,
                          .who = session.who(),
                          .jobs = session.options.jobs};
   const auto progress = make_progress(session);
-  run::SampleRun run = run::try_samples(mesh, world, cleaning, *progress,
+  run::SampleRun run = run::try_samples(mesh, observation, world, cleaning, *progress,
                                         {.clusters = wish.clusters,
                                          .namespace_name = wish.namespace_name,
                                          .at_most = session.timeout});

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/mesh_context.h"
 #include "cli/session.h"
+#include "mesh/observation.h"
 #include "mesh/samples.h"
 #include "profiles/mesh.h"
 
@@ -31,6 +32,7 @@ struct SampleWish {
 /// it is. They are taken away on Ctrl-C as well; a second one ends the program at once.
 SampleProof prove_with_samples(Session& session,
                                const profiles::Mesh& mesh,
+                               const mesh::Observation& observation,
                                const SampleWish& wish);
 
 /// Who reached whom, as people read it.

@@ -38,6 +38,7 @@ std::optional<std::string> server_for_peers(const profiles::Cluster& cluster,
 
 AccessState state_of(const profiles::Mesh& mesh,
                      const Observation& observation,
+                     const OwnerJudge& owners,
                      const profiles::RemoteSecretIntent& intent) {
   const ClusterObservation* target = observation.find(intent.target);
   const ClusterObservation* source = observation.find(intent.source);
@@ -54,7 +55,12 @@ AccessState state_of(const profiles::Mesh& mesh,
     return one.name == wanted.name && one.namespace_name == wanted.namespace_name;
   });
   if (live == secrets->end()) return {.kind = Kind::kAbsent, .why = "it does not exist"};
-  if (live->mesh != mesh.name) {
+  // Where nobody knows, whoever changes something has been told already.
+  const auto is_ours = [&owners](const auto& secret, const ClusterObservation& in) {
+    const Owner owner = owners.owner_of(marks_of(secret), in);
+    return owner == Owner::kThisMesh || owner == Owner::kUndecided;
+  };
+  if (!is_ours(*live, *target)) {
     return {.kind = Kind::kForeign,
             .why = fmt::format("secret {}/{} was not made by this mesh", live->namespace_name,
                                live->name)};
@@ -76,6 +82,13 @@ AccessState state_of(const profiles::Mesh& mesh,
   if (token == nullptr) return {.kind = Kind::kDiffers, .why = "its token no longer exists"};
   if (token->token != entry->token || token->ca != entry->ca) {
     return {.kind = Kind::kDiffers, .why = "its token or CA is not that of the cluster"};
+  }
+  // A token secret that somebody else made is used, and stays theirs.
+  const auto is_marked = [&owners](const auto& secret) {
+    return !owners.root() || secret.root == *owners.root();
+  };
+  if (!is_marked(*live) || (is_ours(*token, *source) && !is_marked(*token))) {
+    return {.kind = Kind::kUnmarked, .why = "it does not bear the root of this mesh yet"};
   }
   return {.kind = Kind::kAsWanted, .why = "it is there"};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "mesh/observation.h"
+#include "mesh/ownership.h"
 #include "profiles/model.h"
 
 #include <optional>
@@ -15,7 +16,14 @@ std::optional<std::string> server_for_peers(const profiles::Cluster& cluster,
 
 /// How a Secret by which one istiod reaches another cluster stands.
 struct AccessState {
-  enum class Kind { kAbsent, kAsWanted, kDiffers, kForeign, kUnknown };
+  enum class Kind {
+    kAbsent,
+    kAsWanted,
+    kUnmarked,  ///< as wanted, but that it or its token does not bear the root of this mesh
+    kDiffers,
+    kForeign,
+    kUnknown,
+  };
   Kind kind = Kind::kUnknown;
   std::string why = {};
   std::optional<base::Error> error = {};  ///< of kUnknown
@@ -23,6 +31,7 @@ struct AccessState {
 
 AccessState state_of(const profiles::Mesh& mesh,
                      const Observation& observation,
+                     const OwnerJudge& owners,
                      const profiles::RemoteSecretIntent& intent);
 
 /// The id of the step that makes that Secret: "east/access-west", "hub/config-access".

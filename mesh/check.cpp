@@ -3,6 +3,7 @@
 #include "mesh/check/identity.h"
 #include "mesh/check/installation.h"
 #include "mesh/check/material.h"
+#include "mesh/check/ownership.h"
 #include "mesh/check/roots.h"
 
 #include <array>
@@ -15,6 +16,7 @@ std::span<const Check> trust_checks() {
       Check{"clusters-distinct", "are they different clusters?", check_clusters_distinct},
       Check{"kubernetes-supported", "is their version supported?", check_kubernetes_supported},
       Check{"namespace-usable", "can the system namespace be used?", check_namespace_usable},
+      Check{"marks-ours", "does nothing bear the marks of another mesh?", check_marks},
       Check{"network-agrees", "is the network label what the mesh file says?",
             check_network_agrees},
       Check{"root-agrees", "is the store's root what the mesh file says?", check_root_agrees},

@@ -102,18 +102,18 @@ InstallState unknown(const base::Error& error) {
 }
 
 /// An object of the name that the installer would use, made by others.
-InstallState foreign(const profiles::Mesh& mesh,
+InstallState foreign(const OwnerJudge& owners,
                      const profiles::Object& marked,
                      const Json& live,
                      const ClusterObservation& seen) {
   InstallState state{.kind = InstallState::Kind::kForeign};
-  const std::string owner = annotation(live, kMeshAnnotation);
+  const Marks marks = marks_in(base::at_path(live, {"metadata", "annotations"}));
   const std::string name =
       fmt::format("{} {}/{}", marked.kind == "Deployment" ? "deployment" : "service",
                   marked.namespace_name, marked.name);
-  state.why = owner.empty() ? name + " was not installed by meshtrust"
-                            : fmt::format("{} was installed for the mesh '{}', this one is '{}'",
-                                          name, owner, mesh.name);
+  state.why = marks.mesh.empty() ? name + " was not installed by meshtrust"
+                                 : fmt::format("{} was installed for {}, this one is {}", name,
+                                               describe(marks), owners.describe_own());
   const Json& labels = base::at_path(live, {"metadata", "labels"});
   for (const char* label : {"operator.istio.io/version", "app.kubernetes.io/managed-by",
                             "install.operator.istio.io/owning-resource"}) {
@@ -164,16 +164,20 @@ std::optional<std::string> fingerprint_of_live(const Installation& installation,
   return hash(facts);
 }
 
-Json mark(const profiles::Mesh& mesh, const Installation& installation, const Objects& objects) {
-  return {{"metadata",
-           {{"annotations",
-             {{kInstallationAnnotation, profiles::digest_of(installation).value_or("")},
-              {kInstalledAsAnnotation, fingerprint_of_live(installation, objects).value_or("")},
-              {kIstioVersionAnnotation, installation.version.text()},
-              {kMeshAnnotation, mesh.name}}}}}};
+Json mark(const profiles::Mesh& mesh,
+          std::string_view root,
+          const Installation& installation,
+          const Objects& objects) {
+  Json annotations{
+      {kInstallationAnnotation, profiles::digest_of(installation).value_or("")},
+      {kInstalledAsAnnotation, fingerprint_of_live(installation, objects).value_or("")},
+      {kIstioVersionAnnotation, installation.version.text()},
+      {kMeshAnnotation, mesh.name}};
+  if (!root.empty()) annotations[std::string(kRootAnnotation)] = root;
+  return {{"metadata", {{"annotations", std::move(annotations)}}}};
 }
 
-InstallState state_of(const profiles::Mesh& mesh,
+InstallState state_of(const OwnerJudge& owners,
                       const Installation& installation,
                       const ClusterObservation& seen) {
   using Kind = InstallState::Kind;
@@ -182,9 +186,15 @@ InstallState state_of(const profiles::Mesh& mesh,
   const auto observed = objects.find(resource_of(marked), marked.namespace_name, marked.name);
   if (const auto* why = observed.why_unknown()) return unknown(*why);
   if (const auto* why = why_unjudged(installation, objects)) return unknown(*why);
-  const bool is_begun =
-      !objects.find(kConfigMaps, installation.namespace_name, installing_marker(installation))
-           .is_absent();
+  // Where nobody knows, whoever changes something has been told already.
+  const auto is_ours = [&](const Marks& marks) {
+    const Owner owner = owners.owner_of(marks, seen);
+    return owner == Owner::kThisMesh || owner == Owner::kUndecided;
+  };
+  const auto marker =
+      objects.find(kConfigMaps, installation.namespace_name, installing_marker(installation));
+  const Json* begun = marker.found(Unknown::kTold);
+  const bool is_begun = begun != nullptr && is_ours(marks_of(*begun));
   const InstallState unfinished{.kind = Kind::kUnfinished,
                                 .why = "an earlier installation did not come to its end"};
   const Json* live = observed.found(Unknown::kTold);
@@ -193,8 +203,11 @@ InstallState state_of(const profiles::Mesh& mesh,
     return {.kind = Kind::kAbsent, .why = "it is not installed yet"};
   }
 
-  const bool ours = annotation(*live, kMeshAnnotation) == mesh.name;
-  if (!ours && !is_begun) return foreign(mesh, marked, *live, seen);
+  const Marks marks = marks_in(base::at_path(*live, {"metadata", "annotations"}));
+  const Owner owner = owners.owner_of(marks, seen);
+  // Before the mark there is the ConfigMap alone, and an older mark of another's stays another's.
+  const bool is_taken = owner == Owner::kAnotherMesh;
+  if (is_taken || (!is_ours(marks) && !is_begun)) return foreign(owners, marked, *live, seen);
   const std::string version = annotation(*live, kIstioVersionAnnotation);
   if (is_begun && (version.empty() || version == installation.version.text())) return unfinished;
   if (version != installation.version.text()) {
@@ -211,7 +224,7 @@ InstallState state_of(const profiles::Mesh& mesh,
   if (annotation(*live, kInstalledAsAnnotation) != *as) {
     return {.kind = Kind::kDiffers, .why = "somebody changed it after it was installed"};
   }
-  return {.kind = Kind::kAsWanted, .why = "installed"};
+  return {.kind = Kind::kAsWanted, .why = "installed", .root = marks.root};
 }
 
 }  // namespace meshtrust::mesh

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "istio/names.h"
 #include "mesh/finding.h"
 #include "mesh/objects.h"
 #include "mesh/observation.h"
+#include "mesh/ownership.h"
 #include "profiles/installation.h"
 
 #include <optional>
@@ -17,7 +19,8 @@ inline constexpr std::string_view kInstallationAnnotation = "meshtrust.io/instal
 /// A hash of what is live, taken right after the installation.
 inline constexpr std::string_view kInstalledAsAnnotation = "meshtrust.io/installed-as";
 inline constexpr std::string_view kIstioVersionAnnotation = "meshtrust.io/istio-version";
-inline constexpr std::string_view kMeshAnnotation = "meshtrust.io/mesh";
+inline constexpr std::string_view kMeshAnnotation = istio::kMeshLabel;
+inline constexpr std::string_view kRootAnnotation = istio::kRootLabel;
 
 /// The object that bears the mark: istiod's Deployment, or of a cluster without one the Service
 /// through which it reaches the control plane. Only kinds and names are set.
@@ -33,8 +36,10 @@ std::string installing_marker(const profiles::Installation& installation);
 std::optional<std::string> fingerprint_of_live(const profiles::Installation& installation,
                                                const Objects& objects);
 
-/// The annotations to put on `marked_object`.
+/// The annotations to put on `marked_object`. `root` is the value of `istio::kRootLabel`; where it
+/// is empty, nobody knows the root yet, and it is left out.
 base::Json mark(const profiles::Mesh& mesh,
+                std::string_view root,
                 const profiles::Installation& installation,
                 const Objects& objects);
 
@@ -53,11 +58,12 @@ struct InstallState {
   std::string why = {};  ///< in words, for the step's reason or a finding
   std::vector<std::string> evidence = {};
   std::optional<base::Error> error = {};  ///< of kUnknown
+  std::string root = {};                  ///< which its mark names, if any
 };
 
 /// `installation` has every reference replaced that is known. One that is not known yet makes an
 /// installation that exists differ.
-InstallState state_of(const profiles::Mesh& mesh,
+InstallState state_of(const OwnerJudge& owners,
                       const profiles::Installation& installation,
                       const ClusterObservation& seen);
 

@@ -1,6 +1,7 @@
 #include "mesh/known.h"
 
 #include "istio/names.h"
+#include "mesh/ownership.h"
 #include "profiles/installation.h"
 #include "profiles/model.h"
 
@@ -104,7 +105,10 @@ std::string why_not_by_name(const Mesh& mesh, const Cluster& cluster) {
 
 profiles::Lookup known_values(const profiles::Mesh& mesh, const Observation& observation) {
   const profiles::Lookup stated = profiles::stated_addresses(mesh);
-  return [&mesh, &observation, stated](const std::string& name) -> std::optional<std::string> {
+  const std::optional<std::string> root = OwnerJudge(mesh, observation).root();
+  return [&mesh, &observation, stated,
+          root](const std::string& name) -> std::optional<std::string> {
+    if (name == profiles::kRootReference) return root;
     if (auto value = stated(name)) return value;
     for (const profiles::Cluster& cluster : mesh.clusters) {
       const ClusterObservation* seen = observation.find(cluster.name);

@@ -33,6 +33,7 @@ std::string_view kind_of(const Action& action) {
     std::string_view operator()(const RecordArrival&) const { return "record-arrival"; }
     std::string_view operator()(const Await&) const { return "await"; }
     std::string_view operator()(const Install&) const { return "install"; }
+    std::string_view operator()(const Annotate&) const { return "annotate"; }
     std::string_view operator()(const ShareAccess&) const { return "share-access"; }
     std::string_view operator()(const Delete&) const { return "delete"; }
     std::string_view operator()(const Uninstall&) const { return "uninstall"; }

@@ -79,6 +79,12 @@ struct Install {
   profiles::Installation installation;
 };
 
+/// Complete the annotations of an object that an installer made: merged into what is there, for
+/// applied they would be all that remains of an object that was applied by us before.
+struct Annotate {
+  profiles::Object object;  ///< its body holds `metadata.annotations` alone
+};
+
 /// Give the istiod of one cluster a kubeconfig for another: the token of a service account of
 /// `source`, in a Secret of the cluster of the step. The token is in nothing but Secrets.
 struct ShareAccess {
@@ -127,6 +133,7 @@ using Action = std::variant<MintRoot,
                             RecordArrival,
                             Await,
                             Install,
+                            Annotate,
                             ShareAccess,
                             Delete,
                             Uninstall,

@@ -1,6 +1,9 @@
 #include "istio/names.h"
+#include "mesh/check/material.h"
+#include "mesh/check/ownership.h"
 #include "mesh/installed.h"
 #include "mesh/known.h"
+#include "mesh/ownership.h"
 #include "mesh/plan.h"
 #include "mesh/trust.h"
 #include "profiles/model.h"
@@ -54,7 +57,8 @@ class DestroyPlanner {
         observation_(observation),
         options_(options),
         files_(files),
-        known_(known_values(mesh, observation)) {}
+        known_(known_values(mesh, observation)),
+        owners_(mesh, observation) {}
 
   Planned run() {
     planned_.plan.mesh = mesh_.name;
@@ -71,6 +75,7 @@ class DestroyPlanner {
         continue;
       }
       if (leaves(cluster.name) && belongs_to_others(cluster, *seen)) continue;
+      if (leaves(cluster.name) && is_undecided(cluster, *seen)) continue;
       plan_forgetting(cluster, *seen);
       if (!leaves(cluster.name)) continue;
       plan_gateways(cluster, *seen);
@@ -156,25 +161,74 @@ class DestroyPlanner {
     }
   }
 
-  /// Whether the namespace or the trust in it is another mesh's. Nothing of it is touched then.
+  /// Whether what is in a cluster, or its CA, is another mesh's. Nothing of it is touched then.
   bool belongs_to_others(const Cluster& cluster, const ClusterObservation& seen) {
-    std::string owner;
-    if (const NamespaceFacts* facts = known(cluster.name, seen.system_namespace)) {
-      owner = facts->mesh;
+    if (auto finding = marks_of_others(mesh_, owners_, cluster, seen)) {
+      planned_.answer.findings.push_back(*std::move(finding));
+      return true;
     }
-    if (const TwinFacts* twin = known(cluster.name, seen.twin); twin != nullptr && owner.empty()) {
-      const auto name = twin->data.find(std::string(profiles::kTwinMesh));
-      if (name != twin->data.end()) owner = name->second;
+    const CacertsFacts* cacerts = known(cluster.name, seen.cacerts);
+    if (mesh_.trust.mode != profiles::TrustMode::kManaged || cacerts == nullptr ||
+        owners_.owner_of_trust(seen) == Owner::kThisMesh) {
+      return false;
     }
-    if (owner.empty() || owner == mesh_.name) return false;
-    planned_.answer.findings.push_back(
-        {.code = "other-mesh",
-         .cluster = cluster.name,
-         .message = fmt::format("namespace '{}' is of mesh '{}', the mesh file is about '{}'",
-                                system_namespace(), owner, mesh_.name),
-         .hints = {"check which mesh file and which context this is"},
-         .place = cluster.context_place});
+    // What bears our root is ours all the same.
+    with_others_trust_.insert(cluster.name);
+    if (options_.keep_trust) return false;
+    Finding finding{
+        .code = "foreign-cacerts",
+        .cluster = cluster.name,
+        .message = fmt::format("secret '{}/{}' was not issued for it by this store, so nothing in "
+                               "this cluster is touched",
+                               system_namespace(), istio::kCaSecret),
+        .hints = {"check which mesh file and which context this is",
+                  "'--keep-trust' takes away what bears the root of this mesh, and nothing else"},
+        .place = cluster.context_place};
+    if (const auto live = pki::certificates_from_pem(cacerts->certificates.ca_cert)) {
+      finding.evidence.push_back("its certificate is " + describe(live->front()));
+      finding.evidence.push_back("issued by '" + live->front().facts().issuer + "'");
+    }
+    planned_.answer.findings.push_back(std::move(finding));
     return true;
+  }
+
+  /// Whether something bears the name of this mesh alone and nothing says whose root stands behind
+  /// it.
+  bool is_undecided(const Cluster& cluster, const ClusterObservation& seen) {
+    if (with_others_trust_.contains(cluster.name)) return false;
+    std::vector<std::string> undecided;
+    for (const Marked& one : marked_in(mesh_, seen)) {
+      if (owners_.owner_of(one.marks, seen) == Owner::kUndecided) undecided.push_back(one.what);
+    }
+    if (undecided.empty()) return false;
+    tell_undecided(cluster, std::move(undecided));
+    return true;
+  }
+
+  void tell_undecided(const Cluster& cluster, std::vector<std::string> what) {
+    planned_.answer.findings.push_back(
+        {.code = "owner-undecided",
+         .cluster = cluster.name,
+         .message = fmt::format("things in it bear the name '{}', and nothing says that they are "
+                                "not of another mesh of that name",
+                                mesh_.name),
+         .evidence = std::move(what),
+         .hints = {owners_.root() ? "run 'meshtrust apply' first, which marks with its root what "
+                                    "is of this mesh"
+                                  : "only the root of this mesh could tell, and nobody knows it "
+                                    "here: put the trust store back, or have every cacerts hold "
+                                    "one root"},
+         .place = cluster.context_place});
+  }
+
+  bool is_ours(const Marks& marks, const ClusterObservation& seen) const {
+    return owners_.owner_of(marks, seen) == Owner::kThisMesh;
+  }
+  bool is_place_ours(const NamespaceFacts* facts,
+                     const TwinFacts* twin,
+                     const ClusterObservation& seen) const {
+    return (facts != nullptr && is_ours(marks_of(*facts), seen)) ||
+           (twin != nullptr && is_ours(marks_of(*twin), seen));
   }
 
   /// The secrets in this cluster that describe one that leaves, or all when it leaves itself.
@@ -182,15 +236,23 @@ class DestroyPlanner {
     const auto* secrets = known(cluster.name, seen.live.remote_secrets);
     if (secrets == nullptr) return;
     std::vector<DoomedObject> objects;
+    std::vector<std::string> undecided;
     for (const RemoteSecretFacts& secret : *secrets) {
       const bool describes = leaves(cluster.name) ||
                              std::any_of(secret.clusters.begin(), secret.clusters.end(),
                                          [this](const auto& one) { return leaves(one.cluster); });
-      if (secret.mesh != mesh_.name || !describes) continue;
+      if (!describes) continue;
+      const Owner owner = owners_.owner_of(marks_of(secret), seen);
+      if (owner == Owner::kUndecided) {
+        undecided.push_back(fmt::format("secret {}/{}", secret.namespace_name, secret.name));
+      }
+      if (owner != Owner::kThisMesh) continue;
       // The istiod that it is for needs its own configuration to the end.
       if (secret.name == istio::kConfigSecret) continue;
       objects.push_back(core("Secret", "secrets", secret.namespace_name, secret.name));
     }
+    // Of a cluster that leaves it has been told.
+    if (!undecided.empty() && !leaves(cluster.name)) tell_undecided(cluster, std::move(undecided));
     if (objects.empty()) return;
     add(cluster.name, "forget", "what its istiod knows of clusters that leave",
         "an istiod writes into a cluster for as long as it knows of it", {},
@@ -215,9 +277,7 @@ class DestroyPlanner {
           seen.live.objects.find(resource_of(object), object.namespace_name, object.name);
       const Json* live = known(seen.name, observed);
       if (live == nullptr) continue;
-      const std::string owner =
-          base::string_at(base::at_path(*live, {"metadata", "labels"}), istio::kMeshLabel);
-      if (owner == mesh_.name) found.push_back(doomed(object));
+      if (is_ours(marks_of(*live), seen)) found.push_back(doomed(object));
     }
     // Services first: their load balancers are let go of while there is somebody to do it.
     std::stable_partition(found.begin(), found.end(),
@@ -253,7 +313,7 @@ class DestroyPlanner {
       const auto* list = known(cluster.name, observed);
       if (list == nullptr) continue;
       for (const Json& object : *list) {
-        if (!is_made_for_this_mesh(object)) continue;
+        if (!is_made_for_this_mesh(object, seen)) continue;
         doomed.push_back(
             {.api_version = kind.api_version,
              .kind = kind.kind,
@@ -269,9 +329,9 @@ class DestroyPlanner {
   }
 
   /// What an installer rendered has the label of the mesh as well, and goes with its installation.
-  bool is_made_for_this_mesh(const Json& object) const {
+  bool is_made_for_this_mesh(const Json& object, const ClusterObservation& seen) const {
     const Json& labels = base::at_path(object, {"metadata", "labels"});
-    return base::string_at(labels, istio::kMeshLabel) == mesh_.name &&
+    return is_ours(marks_in(labels), seen) &&
            base::string_at(labels, istio::kManagedByLabel) == istio::kFieldManager &&
            name_of(object) != istio::kReaderServiceAccount;
   }
@@ -295,7 +355,7 @@ class DestroyPlanner {
     Ids before = forgotten(cluster);
     for (Installation& one : *wanted) {
       const Installation installation = profiles::resolve(std::move(one), known_);
-      const InstallState state = state_of(mesh_, installation, seen);
+      const InstallState state = state_of(owners_, installation, seen);
       using Kind = InstallState::Kind;
       if (state.kind == Kind::kUnknown) {
         planned_.answer.unknowns.push_back(with_context(*state.error, cluster.name));
@@ -332,8 +392,7 @@ class DestroyPlanner {
   bool has_remains(const Installation& installation, const ClusterObservation& seen) {
     const NamespaceFacts* facts = known(seen.name, seen.system_namespace);
     const TwinFacts* twin = known(seen.name, seen.twin);
-    if (installation.namespace_name != system_namespace() ||
-        ((facts == nullptr || facts->mesh != mesh_.name) && twin == nullptr)) {
+    if (installation.namespace_name != system_namespace() || !is_place_ours(facts, twin, seen)) {
       return false;
     }
     const std::string& revision = installation.revision;
@@ -363,14 +422,14 @@ class DestroyPlanner {
     std::vector<DoomedObject> objects = live_ones(seen, profiles::reader(mesh_, cluster));
     if (const auto* tokens = known(cluster.name, seen.live.tokens)) {
       for (const TokenSecretFacts& token : *tokens) {
-        if (token.mesh == mesh_.name) {
+        if (is_ours(marks_of(token), seen)) {
           objects.push_back(core("Secret", "secrets", token.namespace_name, token.name));
         }
       }
     }
     if (const auto* secrets = known(cluster.name, seen.live.remote_secrets)) {
       for (const RemoteSecretFacts& secret : *secrets) {
-        if (secret.mesh == mesh_.name && secret.name == istio::kConfigSecret) {
+        if (is_ours(marks_of(secret), seen) && secret.name == istio::kConfigSecret) {
           objects.push_back(core("Secret", "secrets", secret.namespace_name, secret.name));
         }
       }
@@ -378,9 +437,12 @@ class DestroyPlanner {
     const NamespaceFacts* facts = known(cluster.name, seen.system_namespace);
     if (facts == nullptr) return;
     const bool stays = !facts->created_by_meshtrust || options_.keep_trust;
-    const bool ours = facts->mesh == mesh_.name || known(cluster.name, seen.twin) != nullptr;
-    const bool sweeps = uninstalled_.contains(cluster.name) ||
-                        (ours && !foreign_.contains(cluster.name) && was_installed(cluster, seen));
+    const bool ours = is_place_ours(facts, known(cluster.name, seen.twin), seen);
+    // What istiods leave bears no marks.
+    const bool sweeps =
+        !with_others_trust_.contains(cluster.name) &&
+        (uninstalled_.contains(cluster.name) ||
+         (ours && !foreign_.contains(cluster.name) && was_installed(cluster, seen)));
     if (stays && sweeps) append_locks(cluster, objects);
     if (!objects.empty()) {
       add(cluster.name, "rest", "tokens, readers, and the locks of istiods",
@@ -450,7 +512,7 @@ class DestroyPlanner {
           core("Secret", "secrets", system_namespace(), std::string(istio::kCaSecret)));
     }
     const TwinFacts* twin = known(cluster.name, seen.twin);
-    if (twin != nullptr && (ours || cacerts == nullptr)) {
+    if (twin != nullptr && (ours || cacerts == nullptr) && is_ours(marks_of(*twin), seen)) {
       objects.push_back(
           core("ConfigMap", "configmaps", system_namespace(), std::string(istio::kPublicTwin)));
     }
@@ -475,7 +537,8 @@ class DestroyPlanner {
     if (facts == nullptr || facts->terminating) return;
     const CacertsFacts* cacerts = known(cluster.name, seen.cacerts);
     const bool holds_others = cacerts != nullptr && !is_ours(cluster, *cacerts);
-    if (facts->created_by_meshtrust && facts->mesh == mesh_.name && !options_.keep_trust &&
+    if (with_others_trust_.contains(cluster.name)) return;
+    if (facts->created_by_meshtrust && is_ours(marks_of(*facts), seen) && !options_.keep_trust &&
         !holds_others && !foreign_.contains(cluster.name)) {
       add(cluster.name, "namespace-gone", "namespace " + system_namespace(), "meshtrust created it",
           std::move(needs), Delete{{core("Namespace", "namespaces", "", system_namespace())}});
@@ -494,7 +557,8 @@ class DestroyPlanner {
     if (live == nullptr || ingress == system_namespace()) return;
     const Json& metadata = base::at_path(*live, {"metadata"});
     if (base::string_at(base::at_path(metadata, {"annotations"}), istio::kCreatedByAnnotation) !=
-        istio::kFieldManager) {
+            istio::kFieldManager ||
+        !is_ours(marks_of(*live), seen)) {
       return;
     }
     add(cluster.name, "namespace-ingress-gone", "namespace " + ingress, "meshtrust created it",
@@ -506,9 +570,11 @@ class DestroyPlanner {
   const DestroyOptions& options_;
   const BaseFiles& files_;
   const profiles::Lookup known_;
+  const OwnerJudge owners_;
   Planned planned_;
-  std::set<std::string> uninstalled_;  ///< clusters in which something of ours is uninstalled
-  std::set<std::string> foreign_;      ///< clusters in which somebody else's control plane is
+  std::set<std::string> uninstalled_;        ///< clusters in which something of ours is uninstalled
+  std::set<std::string> foreign_;            ///< clusters in which somebody else's control plane is
+  std::set<std::string> with_others_trust_;  ///< clusters of which the CA is not ours
 };
 
 }  // namespace

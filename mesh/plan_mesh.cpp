@@ -41,6 +41,7 @@ class MeshPlanner {
         options_(options),
         files_(files),
         known_(known_values(mesh, observation)),
+        owners_(mesh, observation),
         planned_(std::move(planned)) {}
 
   Planned run() {
@@ -107,8 +108,9 @@ class MeshPlanner {
 
   void plan_installation(const Cluster& cluster, Installation installation) {
     // What stands in another way is one of `mesh_checks()`, asked already.
-    const InstallState state = state_of(mesh_, installation, seen(cluster));
+    const InstallState state = state_of(owners_, installation, seen(cluster));
     using Kind = InstallState::Kind;
+    if (state.kind == Kind::kAsWanted) plan_mark(cluster, installation, state.root);
     if (state.kind != Kind::kAbsent && state.kind != Kind::kUnfinished &&
         state.kind != Kind::kDiffers) {
       return;
@@ -118,6 +120,7 @@ class MeshPlanner {
     for (const std::string& reference : profiles::references_in(installation)) {
       needs.push_back(reference);
     }
+    needs.emplace_back(profiles::kRootReference);
     add({.id = id(cluster.name, what),
          .cluster = cluster.name,
          .change = state.kind == Kind::kAbsent ? Change::kAdd : Change::kChange,
@@ -126,6 +129,27 @@ class MeshPlanner {
          .needs = std::move(needs),
          .diff = diff_of(installation),
          .action = Install{.installation = std::move(installation)}});
+  }
+
+  /// The mark of what an earlier version installed: nothing is installed or restarted for it.
+  void plan_mark(const Cluster& cluster,
+                 const Installation& installation,
+                 const std::string& live) {
+    if (!owners_.root() || live == *owners_.root()) return;
+    profiles::Object marked = marked_object(installation);
+    marked.body = {{"metadata", {{"annotations", {{kRootAnnotation, *owners_.root()}}}}}};
+    add({.id = id(cluster.name, fmt::format("{}-mark", profiles::id_of(installation.kind))),
+         .cluster = cluster.name,
+         .change = Change::kChange,
+         .title = fmt::format("mark of Istio {} in {}", installation.version.text(),
+                              installation.namespace_name),
+         .reason = "it does not bear the root of this mesh yet",
+         .needs = {},
+         .diff = {live.empty()
+                      ? fmt::format("+ annotation {}: {}", kRootAnnotation, *owners_.root())
+                      : fmt::format("~ annotation {}: {} -> {}", kRootAnnotation, live,
+                                    *owners_.root())},
+         .action = Annotate{.object = std::move(marked)}});
   }
 
   static std::string title_of(const Installation& installation) {
@@ -208,10 +232,14 @@ class MeshPlanner {
           seen(cluster).live.objects.find(resource_of(object), object.namespace_name, object.name);
       const Json* live = known(cluster, observed);
       if (observed.is_unknown()) return false;
+      object.body = as_known(std::move(object.body));
+      for (const std::string& reference : profiles::references_in(object.body)) {
+        needs.push_back(reference);
+      }
       any_live |= live != nullptr;
       any_gone |= live == nullptr;
       if (live != nullptr) {
-        const auto differs = profiles::differences(object.body, *live);
+        const auto differs = profiles::differences(profiles::shown(object.body), *live);
         if (differs.empty()) continue;
         for (const profiles::Difference& one : differs) {
           diff.push_back(fmt::format("~ {} {}: {}", object.kind, object.name, text_of(one)));
@@ -234,6 +262,17 @@ class MeshPlanner {
          .diff = std::move(diff),
          .action = ApplyObjects{.objects = std::move(missing)}});
     return true;
+  }
+
+  /// `body` with what is known by now, and without a root that nobody knows.
+  Json as_known(Json body) const {
+    body = profiles::resolve(std::move(body), known_);
+    const auto& steps = planned_.plan.steps;
+    const bool is_minted = std::any_of(steps.begin(), steps.end(), [](const Step& step) {
+      return step.id == profiles::kRootReference;
+    });
+    if (!is_minted) profiles::leave_out_open_root(body);
+    return body;
   }
 
   static std::string text_of(const profiles::Difference& difference) {
@@ -285,8 +324,13 @@ class MeshPlanner {
   /// The ingress gateway of a cluster that hosts a control plane, and the way through it.
   void plan_hosting(const Cluster& host) {
     const auto live = seen(host).live.objects.find(kNamespaces, {}, mesh_.istio.ingress_namespace);
-    if (known(host, live) == nullptr) {
-      if (live.is_unknown()) return;
+    const Json* there = known(host, live);
+    if (live.is_unknown()) return;
+    const bool is_made_by_us = there != nullptr &&
+                               mesh_.istio.ingress_namespace != mesh_.istio.system_namespace &&
+                               base::string_at(base::at_path(*there, {"metadata", "annotations"}),
+                                               istio::kCreatedByAnnotation) == istio::kFieldManager;
+    if (there == nullptr || is_made_by_us) {
       plan_objects(host, "namespace-ingress", "namespace " + mesh_.istio.ingress_namespace,
                    {{.api_version = "v1",
                      .kind = "Namespace",
@@ -313,13 +357,14 @@ class MeshPlanner {
           observation_.find(intent.target) == nullptr) {
         continue;
       }
-      const AccessState state = state_of(mesh_, observation_, intent);
+      const AccessState state = state_of(mesh_, observation_, owners_, intent);
       if (state.error) {
         Unknowns(planned_.answer.unknowns, intent.target).add(*state.error);
         continue;
       }
       const bool is_absent = state.kind == AccessState::Kind::kAbsent;
-      if (is_absent || state.kind == AccessState::Kind::kDiffers) {
+      if (is_absent || state.kind == AccessState::Kind::kDiffers ||
+          state.kind == AccessState::Kind::kUnmarked) {
         plan_access(intent, state, is_absent ? Change::kAdd : Change::kChange);
       }
     }
@@ -342,7 +387,8 @@ class MeshPlanner {
       Delete stale;
       std::vector<std::string> diff;
       for (const RemoteSecretFacts& secret : *secrets) {
-        if (secret.mesh != mesh_.name || is_wanted(secret)) continue;
+        const Owner owner = owners_.owner_of(marks_of(secret), *observed);
+        if (owner != Owner::kThisMesh || is_wanted(secret)) continue;
         stale.objects.push_back({.api_version = "v1",
                                  .kind = "Secret",
                                  .resource = "secrets",
@@ -372,6 +418,13 @@ class MeshPlanner {
     for (const char* installed : {"istiod", "remote", "config"}) {
       needs.push_back(id(intent.source, installed));
     }
+    needs.emplace_back(profiles::kRootReference);
+    std::vector<std::string> diff{
+        fmt::format("+ server: {}", server),
+        fmt::format("+ token: <of service account {} in {}, never shown>", account, intent.source)};
+    if (state.kind == AccessState::Kind::kUnmarked) {
+      diff = {fmt::format("~ label {}: {}", istio::kRootLabel, *owners_.root())};
+    }
     add({.id = access_step(intent),
          .cluster = intent.target,
          .change = change,
@@ -379,9 +432,7 @@ class MeshPlanner {
          .reason = change == Change::kAdd ? fmt::format("its istiod is to read {}", intent.source)
                                           : state.why,
          .needs = std::move(needs),
-         .diff = {fmt::format("+ server: {}", server),
-                  fmt::format("+ token: <of service account {} in {}, never shown>", account,
-                              intent.source)},
+         .diff = std::move(diff),
          .action = ShareAccess{
              .intent = intent, .namespace_name = mesh_.istio.system_namespace, .server = server}});
   }
@@ -391,6 +442,7 @@ class MeshPlanner {
   const PlanOptions& options_;
   const BaseFiles& files_;
   const profiles::Lookup known_;
+  const OwnerJudge owners_;
   Planned planned_;
 };
 

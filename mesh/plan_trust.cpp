@@ -2,22 +2,26 @@
 #include "base/text.h"
 #include "istio/names.h"
 #include "mesh/lists.h"
+#include "mesh/ownership.h"
 #include "mesh/plan.h"
 #include "mesh/trust.h"
 #include "profiles/model.h"
+#include "profiles/reference.h"
 #include "profiles/trust_objects.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
 namespace meshtrust::mesh {
 namespace {
 
+using base::Json;
 using profiles::Cluster;
 using profiles::Mesh;
 
-constexpr std::string_view kRootStep = "store/root";
+constexpr std::string_view kRootStep = profiles::kRootReference;
 constexpr std::string_view kListStep = "store/lists";
 constexpr std::string_view kLists = "lists";
 
@@ -68,13 +72,24 @@ class TrustPlanner {
                const Observation& observation,
                base::Instant at,
                base::Errors& unknowns)
-      : mesh_(mesh), observation_(observation), at_(at), unknowns_(unknowns) {}
+      : mesh_(mesh),
+        observation_(observation),
+        at_(at),
+        unknowns_(unknowns),
+        root_(OwnerJudge(mesh, observation).root()) {}
 
   Plan namespaces() {
     plan_.mesh = mesh_.name;
     for (const Cluster& cluster : mesh_.clusters) {
       const ClusterObservation* seen = observation_.find(cluster.name);
       if (seen != nullptr) plan_namespace(cluster, *seen);
+    }
+    if (!root_) {
+      unknowns_.push_back(
+          {.code = base::Code::kRefused,
+           .message = "the clusters share no root, and whatever is made has to bear that of its "
+                      "mesh",
+           .hints = {"have one root put into every cacerts by whoever manages this mesh's trust"}});
     }
     return std::move(plan_);
   }
@@ -89,6 +104,7 @@ class TrustPlanner {
     for (const Cluster& cluster : mesh_.clusters) {
       plan_cluster(cluster);
     }
+    refuse_without_root();
     // Nothing but lists waits for clusters further down.
     if (mesh_.trust.crl) sort_by_needs(plan_);
     return std::move(plan_);
@@ -111,6 +127,20 @@ class TrustPlanner {
   bool has_root() const {
     const StoreFacts* store = known_store();
     return store != nullptr && store->root.has_value();
+  }
+
+  /// Whatever is made bears the root, so there has to be one, also for remotes by themselves.
+  void refuse_without_root() const {
+    if (has_root() || has_step(std::string(kRootStep))) return;
+    const bool any_signs = std::any_of(mesh_.clusters.begin(), mesh_.clusters.end(),
+                                       [](const Cluster& one) { return one.runs_istiod(); });
+    if (any_signs) return;  // then a check has said already what stands in the way
+    unknowns_.push_back(
+        {.code = base::Code::kRefused,
+         .message = fmt::format("the trust store '{}' holds no root to mark things with, and no "
+                                "cluster of this run needs one",
+                                mesh_.trust.store),
+         .hints = {"run 'meshtrust apply' with the clusters that have an istiod, which mints it"}});
   }
 
   bool needs_intermediate(const Cluster& cluster) const {
@@ -188,8 +218,13 @@ class TrustPlanner {
     const bool has_network = live != nullptr && live->network == cluster.network;
     const bool has_managers =
         managers.empty() || (live != nullptr && live->control_planes == managers);
-    if (has_network && has_managers) return;
     const bool ours = live == nullptr || live->created_by_meshtrust;
+    const bool has_marks =
+        live != nullptr && (!ours || (live->mesh == mesh_.name && bears_root(live->root)));
+    if (has_network && has_managers && has_marks) return;
+    Json body = with_root(profiles::namespace_object(
+        mesh_, cluster,
+        ours ? profiles::NamespaceOwner::kMeshtrust : profiles::NamespaceOwner::kUser));
     std::vector<std::string> diff;
     if (!has_network) {
       diff.push_back(fmt::format("+ label {}: {}", istio::kNetworkLabel, cluster.network));
@@ -197,32 +232,52 @@ class TrustPlanner {
     if (!has_managers) {
       diff.push_back(fmt::format("+ annotation {}: {}", istio::kControlPlaneAnnotation, managers));
     }
-    if (ours) {
-      for (const auto& [key, value] : profiles::ownership_labels(mesh_, cluster)) {
-        diff.push_back(fmt::format("+ label {}: {}", key, value));
+    if (live == nullptr) {
+      const Json shown = profiles::shown(body.at("metadata").at("labels"));
+      for (const auto& [key, value] : shown.items()) {
+        if (key == istio::kNetworkLabel) continue;
+        diff.push_back(fmt::format("+ label {}: {}", key, value.get<std::string>()));
       }
       diff.push_back(
           fmt::format("+ annotation {}: {}", istio::kCreatedByAnnotation, istio::kFieldManager));
+    } else if (!has_marks) {
+      if (live->mesh.empty()) {
+        diff.push_back(fmt::format("+ label {}: {}", istio::kMeshLabel, mesh_.name));
+      }
+      if (!bears_root(live->root)) diff.push_back(shown_root_label(live->root));
     }
-    plan_.steps.push_back(
-        {.id = step_id(cluster, "namespace"),
-         .cluster = cluster.name,
-         .change = live == nullptr ? Change::kAdd : Change::kChange,
-         .title = "namespace " + system_namespace(),
-         .reason = live == nullptr ? "it does not exist"
-                   : has_network   ? "istiods elsewhere are to manage this cluster"
-                                   : "it has no network label",
-         .needs = {},
-         .diff = std::move(diff),
-         .action = ApplyObjects{
-             {{.api_version = "v1",
-               .kind = "Namespace",
-               .resource = "namespaces",
-               .namespace_name = {},
-               .name = system_namespace(),
-               .body = profiles::namespace_object(mesh_, cluster,
-                                                  ours ? profiles::NamespaceOwner::kMeshtrust
-                                                       : profiles::NamespaceOwner::kUser)}}}});
+    plan_.steps.push_back({.id = step_id(cluster, "namespace"),
+                           .cluster = cluster.name,
+                           .change = live == nullptr ? Change::kAdd : Change::kChange,
+                           .title = "namespace " + system_namespace(),
+                           .reason = live == nullptr ? "it does not exist"
+                                     : !has_network  ? "it has no network label"
+                                     : !has_managers
+                                         ? "istiods elsewhere are to manage this cluster"
+                                         : "it does not bear the root of this mesh yet",
+                           .needs = existing({std::string(kRootStep)}),
+                           .diff = std::move(diff),
+                           .action = ApplyObjects{{{.api_version = "v1",
+                                                    .kind = "Namespace",
+                                                    .resource = "namespaces",
+                                                    .namespace_name = {},
+                                                    .name = system_namespace(),
+                                                    .body = std::move(body)}}}});
+  }
+
+  /// Whether an object with this root in its marks bears that of the mesh, as far as anybody knows.
+  bool bears_root(const std::string& live) const { return !root_ || live == *root_; }
+
+  /// `body` with the root in its labels, where it is known already.
+  Json with_root(Json body) const {
+    return profiles::resolve(std::move(body), [this](const std::string&) { return root_; });
+  }
+
+  /// Of an object that has it no more or not yet.
+  std::string shown_root_label(const std::string& live) const {
+    const std::string wanted = root_.value_or(fmt::format("(known after {})", kRootStep));
+    if (live.empty()) return fmt::format("+ label {}: {}", istio::kRootLabel, wanted);
+    return fmt::format("~ label {}: {} -> {}", istio::kRootLabel, live, wanted);
   }
 
   void plan_cacerts(const Cluster& cluster) {
@@ -318,8 +373,13 @@ class TrustPlanner {
                                       live == nullptr ? '+' : '~', cacerts_step));
     } else {
       const auto wanted = profiles::twin_data(mesh_, cluster, cacerts->certificates);
-      if (live != nullptr && holds(*live, wanted)) return;
+      const bool is_marked = live != nullptr && bears_root(live->root);
+      if (live != nullptr && holds(*live, wanted) && is_marked) return;
       step.diff = twin_diff(live, wanted);
+      if (live != nullptr && holds(*live, wanted)) {
+        step.reason = "it does not bear the root of this mesh yet";
+      }
+      if (live != nullptr && !is_marked) step.diff.push_back(shown_root_label(live->root));
       step.action = PublishTwin{
           .namespace_name = system_namespace(), .certificates = cacerts->certificates, .after = {}};
     }
@@ -374,7 +434,8 @@ class TrustPlanner {
   const Observation& observation_;
   base::Instant at_;
   base::Errors& unknowns_;
-  std::vector<std::string> issued_;  ///< ids of the steps that mint an intermediate
+  const std::optional<std::string> root_;  ///< the value of its label, once there is one
+  std::vector<std::string> issued_;        ///< ids of the steps that mint an intermediate
   Plan plan_;
 };
 

@@ -51,6 +51,17 @@ class RightsOf {
   /// The installer asks for more; these are what its objects begin with.
   void operator()(const Install& install) const { installs("create", install.installation); }
   void operator()(const Uninstall& uninstall) const { installs("delete", uninstall.installation); }
+  void operator()(const Annotate& wanted) const {
+    for (const char* verb : {"get", "update"}) {
+      add(verb, {.cluster = {},
+                 .verb = {},
+                 .api_version = wanted.object.api_version,
+                 .kind = wanted.object.kind,
+                 .resource = wanted.object.resource,
+                 .namespace_name = wanted.object.namespace_name,
+                 .name = wanted.object.name});
+    }
+  }
   void operator()(const ShareAccess& share) const {
     const bool is_config = share.intent.kind == profiles::RemoteSecretIntent::Kind::kConfig;
     write(secret(share.namespace_name, is_config ? std::string(istio::kConfigSecret)

@@ -66,9 +66,7 @@ class Builder {
 
   Json labels() const {
     Json labels = selector();
-    for (const auto& [key, value] : ownership_labels(mesh_, cluster_)) {
-      labels[key] = value;
-    }
+    labels.update(ownership_labels(mesh_, cluster_));
     return labels;
   }
 

@@ -19,6 +19,10 @@ namespace meshtrust::profiles {
 base::Json reference(std::string name);
 base::Json reference_in(std::string name, std::string text);
 
+/// The value of `istio::kRootLabel`. The root may be minted by the run that needs it, in the step
+/// of this name.
+inline constexpr std::string_view kRootReference = "store/root";
+
 /// "east/gateway-address": the address of a cluster's east-west gateway.
 std::string gateway_address(std::string_view cluster);
 /// "hub/ingress-address": the address of the ingress gateway of a cluster that hosts a control

@@ -102,13 +102,15 @@ base::Result<Secret> kubeconfig_text(const Credentials& credentials) {
   return text;
 }
 
-RemoteSecret remote_secret(const Mesh& mesh, const RemoteSecretIntent& intent) {
+RemoteSecret remote_secret(const Mesh& mesh,
+                           const RemoteSecretIntent& intent,
+                           std::string_view root) {
   const Cluster* target = mesh.find(intent.target);
   MESHTRUST_CHECK(target != nullptr);
   RemoteSecret secret{.namespace_name = mesh.istio.system_namespace,
                       .name = std::string(istio::kConfigSecret),
                       .key = std::string(istio::kConfigSecretKey),
-                      .labels = ownership_labels(mesh, *target),
+                      .labels = ownership_labels(mesh, *target, root),
                       .annotations = {}};
   secret.annotations.emplace(istio::kRemoteClusterAnnotation, intent.source);
   if (intent.kind == Kind::kConfig) return secret;

@@ -43,9 +43,12 @@ struct RemoteSecret {
   std::map<std::string, std::string> annotations;
 };
 
-/// The Secret in `target` that describes `source`. The config secret bears no
-/// `istio/multiCluster`: with it, istiod would take its own configuration for one more cluster.
-RemoteSecret remote_secret(const Mesh& mesh, const RemoteSecretIntent& intent);
+/// The Secret in `target` that describes `source`, with the label of the mesh's root where that is
+/// known. The config secret bears no `istio/multiCluster`: with it, istiod would take its own
+/// configuration for one more cluster.
+RemoteSecret remote_secret(const Mesh& mesh,
+                           const RemoteSecretIntent& intent,
+                           std::string_view root = {});
 
 /// The service account of `source` whose token goes into it: the reader's, or of a config cluster
 /// that of its istiod.

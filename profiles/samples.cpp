@@ -44,9 +44,7 @@ class Builder {
   bool is_ambient() const { return mesh_.istio.data_plane == DataPlane::kAmbient; }
 
   Json labels(Json labels) const {
-    for (const auto& [key, value] : ownership_labels(mesh_, cluster_)) {
-      labels[key] = value;
-    }
+    labels.update(ownership_labels(mesh_, cluster_));
     return labels;
   }
 

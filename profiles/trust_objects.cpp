@@ -2,6 +2,7 @@
 
 #include "istio/names.h"
 #include "profiles/model.h"
+#include "profiles/reference.h"
 
 #include <nlohmann/json.hpp>
 
@@ -20,10 +21,27 @@ Json ownership_metadata(const Mesh& mesh, const Cluster& cluster, NamespaceOwner
 
 }  // namespace
 
-std::map<std::string, std::string> ownership_labels(const Mesh& mesh, const Cluster& cluster) {
-  return {{std::string(istio::kManagedByLabel), std::string(istio::kFieldManager)},
-          {std::string(istio::kMeshLabel), mesh.name},
-          {std::string(istio::kClusterLabel), cluster.name}};
+Json ownership_labels(const Mesh& mesh, const Cluster& cluster) {
+  return {{istio::kManagedByLabel, istio::kFieldManager},
+          {istio::kMeshLabel, mesh.name},
+          {istio::kRootLabel, reference(std::string(kRootReference))},
+          {istio::kClusterLabel, cluster.name}};
+}
+
+std::map<std::string, std::string> ownership_labels(const Mesh& mesh,
+                                                    const Cluster& cluster,
+                                                    std::string_view root) {
+  Json labels = ownership_labels(mesh, cluster);
+  labels.erase(std::string(istio::kRootLabel));
+  if (!root.empty()) labels[std::string(istio::kRootLabel)] = root;
+  return labels.get<std::map<std::string, std::string>>();
+}
+
+void leave_out_open_root(Json& body) {
+  if (!base::at_path(body, {"metadata", "labels"}).contains(istio::kRootLabel)) return;
+  Json& labels = body["metadata"]["labels"];
+  const std::string label(istio::kRootLabel);
+  if (!labels[label].is_string()) labels.erase(label);
 }
 
 Json namespace_object(const Mesh& mesh, const Cluster& cluster, NamespaceOwner owner) {

@@ -6,11 +6,21 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace meshtrust::profiles {
 
-/// The labels of every object that meshtrust makes for `cluster`.
-std::map<std::string, std::string> ownership_labels(const Mesh& mesh, const Cluster& cluster);
+/// The labels of every object that meshtrust makes for `cluster`; that of the mesh's root refers to
+/// `kRootReference`.
+base::Json ownership_labels(const Mesh& mesh, const Cluster& cluster);
+/// The same for a Secret, once the root is known (`istio::root_label_value`); without its label
+/// where `root` is empty.
+std::map<std::string, std::string> ownership_labels(const Mesh& mesh,
+                                                    const Cluster& cluster,
+                                                    std::string_view root);
+/// Takes the root's label off an object where nobody knows its value: somebody who has no store and
+/// may read no CA compares without it.
+void leave_out_open_root(base::Json& body);
 
 /// Whose namespace the system namespace is.
 enum class NamespaceOwner { kUser, kMeshtrust };

@@ -26,11 +26,10 @@ k8s::ObjectRef marker_ref(const profiles::Installation& installation) {
 }
 
 /// Says in the cluster that what the installer is about to make is ours.
-Status announce(const profiles::Mesh& mesh,
-                const profiles::Cluster& cluster,
+Status announce(const std::map<std::string, std::string>& labels,
                 const profiles::Installation& installation,
                 k8s::ApiClient& client) {
-  const Json object = {{"metadata", {{"labels", profiles::ownership_labels(mesh, cluster)}}},
+  const Json object = {{"metadata", {{"labels", labels}}},
                        {"data",
                         {{"installation", std::string(profiles::id_of(installation.kind))},
                          {"digest", profiles::digest_of(installation).value_or("")}}}};
@@ -41,6 +40,7 @@ Status announce(const profiles::Mesh& mesh,
 
 Status mark_as_installed(const profiles::Mesh& mesh,
                          const profiles::Cluster& cluster,
+                         const std::string& root,
                          const profiles::Installation& installation,
                          k8s::ApiClient& client) {
   const mesh::Objects objects =
@@ -59,7 +59,7 @@ Status mark_as_installed(const profiles::Mesh& mesh,
                            .namespace_name = marked.namespace_name,
                            .name = marked.name};
   // Applied, the mark would be all that remains of an object that was applied by us before.
-  const Json mark = mesh::mark(mesh, installation, objects);
+  const Json mark = mesh::mark(mesh, root, installation, objects);
   const auto changed = client.change(ref, [&mark](Json& object) {
     object.merge_patch(mark);
     return Status();
@@ -89,7 +89,9 @@ Outcome MeshSteps::install(const mesh::Step& step, const mesh::Install& wanted) 
     return Failed{Error{.code = Code::kInternal,
                         .message = fmt::format("nothing gave a value to '{}'", open.front())}};
   }
-  if (auto status = announce(mesh_, cluster, installation, **client); !status) {
+  const std::string root = root_mark();
+  const auto labels = profiles::ownership_labels(mesh_, cluster, root);
+  if (auto status = announce(labels, installation, **client); !status) {
     return Failed{std::move(status).error()};
   }
   // From here on the cluster may have changed, whatever the installer says.
@@ -106,7 +108,7 @@ Outcome MeshSteps::install(const mesh::Step& step, const mesh::Install& wanted) 
     }
   }
   if (!installed) return Failed{.why = std::move(installed).error(), .changed = true};
-  if (auto status = mark_as_installed(mesh_, cluster, installation, **client); !status) {
+  if (auto status = mark_as_installed(mesh_, cluster, root, installation, **client); !status) {
     return Failed{.why = std::move(status).error(), .changed = true};
   }
   if (auto status = withdraw(installation, **client); !status) {
@@ -147,10 +149,14 @@ Status MeshSteps::apply_rendered(k8s::ApiClient& client,
                                  const std::string& manifests) {
   MESHTRUST_TRY(const auto objects, read_manifests(client, manifests));
   const profiles::Cluster& cluster = cluster_of(installation.cluster);
+  // What brought an object of the installer's along is the installer's to say.
+  auto labels = profiles::ownership_labels(mesh_, cluster, root_mark());
+  labels.erase(std::string(istio::kManagedByLabel));
   for (const RenderedObject& object : objects) {
     Json body = object.body;
-    body["metadata"]["labels"][std::string(istio::kMeshLabel)] = mesh_.name;
-    body["metadata"]["labels"][std::string(istio::kClusterLabel)] = cluster.name;
+    for (const auto& [key, value] : labels) {
+      body["metadata"]["labels"][key] = value;
+    }
     const auto applied = client.apply(object.ref, body);
     if (!applied) return base::fail(applied.error());
   }

@@ -62,6 +62,16 @@ profiles::Lookup MeshSteps::values() const {
   };
 }
 
+std::string MeshSteps::root_mark() const {
+  return values()(std::string(profiles::kRootReference)).value_or("");
+}
+
+void MeshSteps::give(const std::string& reference, std::string value) {
+  if (value.empty()) return;
+  const std::lock_guard guard(mutex_);
+  given_[reference] = std::move(value);
+}
+
 const profiles::Cluster& MeshSteps::cluster_of(const std::string& name) const {
   const profiles::Cluster* cluster = mesh_.find(name);
   MESHTRUST_CHECK(cluster != nullptr);
@@ -74,6 +84,10 @@ Outcome MeshSteps::apply(const mesh::Step& step, const mesh::ApplyObjects& wante
   std::size_t created = 0;
   for (const profiles::Object& object : wanted.objects) {
     const Json body = profiles::resolve(object.body, values());
+    if (const auto open = profiles::references_in(body); !open.empty()) {
+      return Failed{Error{.code = Code::kInternal,
+                          .message = fmt::format("nothing gave a value to '{}'", open.front())}};
+    }
     Outcome outcome = apply_and_verify(**client, ref_of_object(object), body);
     const auto* done = std::get_if<Done>(&outcome);
     if (done == nullptr) return outcome;
@@ -82,6 +96,17 @@ Outcome MeshSteps::apply(const mesh::Step& step, const mesh::ApplyObjects& wante
   const std::size_t all = wanted.objects.size();
   if (all == 1) return Done{.changed = true, .detail = created == 1 ? "created" : "changed"};
   return Done{.changed = true, .detail = fmt::format("{} of {} objects created", created, all)};
+}
+
+Outcome MeshSteps::annotate(const mesh::Step& step, const mesh::Annotate& wanted) {
+  const auto client = world_.clusters.client(step.cluster);
+  if (!client) return Failed{client.error()};
+  const auto changed = (*client)->change(ref_of_object(wanted.object), [&wanted](Json& object) {
+    object.merge_patch(wanted.object.body);
+    return base::Status();
+  });
+  if (!changed) return Failed{changed.error()};
+  return Done{.changed = true, .detail = "changed"};
 }
 
 Result<mesh::Observation> MeshSteps::look_again(const mesh::Step& step, const mesh::Await& wanted) {
@@ -150,8 +175,7 @@ Outcome MeshSteps::await(const mesh::Step& step, const mesh::Await& wanted) {
     auto address = address_to_give(step, verdict->value);
     if (!address) return Failed{std::move(address).error()};
     verdict->value = *std::move(address);
-    const std::lock_guard guard(mutex_);
-    given_[wanted.gives] = verdict->value;
+    give(wanted.gives, verdict->value);
   }
   return Done{.changed = false, .detail = verdict->why};
 }

@@ -32,11 +32,15 @@ class MeshSteps {
   Outcome apply(const mesh::Step& step, const mesh::ApplyObjects& wanted);
   Outcome await(const mesh::Step& step, const mesh::Await& wanted);
   Outcome install(const mesh::Step& step, const mesh::Install& wanted);
+  Outcome annotate(const mesh::Step& step, const mesh::Annotate& wanted);
   Outcome share(const mesh::Step& step, const mesh::ShareAccess& wanted);
   Outcome remove(const mesh::Step& step, const mesh::Delete& wanted);
   Outcome uninstall(const mesh::Step& step, const mesh::Uninstall& wanted);
   Outcome sweep(const mesh::Step& step, const mesh::Sweep& wanted);
   Outcome release(const mesh::Step& step, const mesh::ReleaseNamespace& wanted);
+
+  /// The value of a reference that a step elsewhere has found out; nothing where it is empty.
+  void give(const std::string& reference, std::string value);
 
   /// What to try when the wait of `step` has taken too long.
   std::vector<std::string> advice(const mesh::Step& step) const;
@@ -44,6 +48,8 @@ class MeshSteps {
  private:
   /// What is known of references by now.
   profiles::Lookup values() const;
+  /// The value of the root's label; empty while nobody knows it.
+  std::string root_mark() const;
   const profiles::Cluster& cluster_of(const std::string& name) const;
   /// What the condition of a wait has to see, looked at anew.
   base::Result<mesh::Observation> look_again(const mesh::Step& step, const mesh::Await& wanted);

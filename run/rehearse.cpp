@@ -25,6 +25,13 @@ struct Trial {
   Json object;
 };
 
+/// Whether an object is taken does not hang on the value of that label.
+std::optional<std::string> some_root(const std::string& reference) {
+  constexpr std::size_t kDigits = 40;
+  if (reference != profiles::kRootReference) return std::nullopt;
+  return std::string(kDigits, '0');
+}
+
 /// Everything that can be tried of a step: objects, but no secret ones.
 std::vector<Trial> trials_of(const profiles::Mesh& mesh, const mesh::Step& step) {
   std::vector<Trial> trials;
@@ -37,9 +44,9 @@ std::vector<Trial> trials_of(const profiles::Mesh& mesh, const mesh::Step& step)
                          .name = object.name};
       MESHTRUST_CHECK(!ref.is_secret());
       // What is filled in only later cannot be judged now.
-      const bool is_open = !profiles::references_in(object.body).empty();
-      if (!is_open) {
-        trials.push_back({.step = step.id, .ref = std::move(ref), .object = object.body});
+      Json body = profiles::resolve(object.body, some_root);
+      if (profiles::references_in(body).empty()) {
+        trials.push_back({.step = step.id, .ref = std::move(ref), .object = std::move(body)});
       }
     }
   } else if (const auto* twin = std::get_if<mesh::PublishTwin>(&step.action)) {
@@ -47,8 +54,10 @@ std::vector<Trial> trials_of(const profiles::Mesh& mesh, const mesh::Step& step)
     MESHTRUST_CHECK(cluster != nullptr);
     trials.push_back({.step = step.id,
                       .ref = k8s::config_map_ref(twin->namespace_name, istio::kPublicTwin),
-                      .object = profiles::twin_object(
-                          mesh, *cluster, twin->certificates.value_or(istio::PublicBundle{}))});
+                      .object = profiles::resolve(
+                          profiles::twin_object(mesh, *cluster,
+                                                twin->certificates.value_or(istio::PublicBundle{})),
+                          some_root)});
   }
   return trials;
 }

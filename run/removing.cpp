@@ -2,6 +2,7 @@
 #include "istio/names.h"
 #include "k8s/wait.h"
 #include "mesh/installed.h"
+#include "mesh/ownership.h"
 #include "run/manifests.h"
 #include "run/mesh_steps.h"
 #include "run/writing.h"
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <optional>
 
 // The steps of `MeshSteps` that take away.
@@ -130,10 +132,14 @@ bool is_of(k8s::ApiClient& client,
   });
 }
 
+/// Says whose something with these labels is.
+using OwnerOf = std::function<mesh::Owner(const std::map<std::string, std::string>& labels)>;
+
 /// Whether an installer that we ran made it: istioctl's labels, or ours.
-bool is_installed(const std::map<std::string, std::string>& labels) {
-  return labels.contains("operator.istio.io/component") ||
-         labels.contains(std::string(istio::kMeshLabel));
+bool is_installed(const std::map<std::string, std::string>& labels, const OwnerOf& owner_of) {
+  const mesh::Owner owner = owner_of(labels);
+  if (owner == mesh::Owner::kAnotherMesh) return false;
+  return owner == mesh::Owner::kThisMesh || labels.contains("operator.istio.io/component");
 }
 
 /// Whether objects of the kind that a CRD defines exist.
@@ -156,7 +162,7 @@ Result<bool> has_objects(k8s::ApiClient& client, const k8s::ObjectRef& crd) {
 
 /// Istio's CRDs that an installer of ours made, unless an object of one of them is left: then
 /// somebody's configuration is in them.
-Result<std::vector<k8s::ObjectRef>> unused_crds(k8s::ApiClient& client) {
+Result<std::vector<k8s::ObjectRef>> unused_crds(k8s::ApiClient& client, const OwnerOf& owner_of) {
   const k8s::ObjectRef crds{.api_version = "apiextensions.k8s.io/v1",
                             .kind = "CustomResourceDefinition",
                             .resource = "customresourcedefinitions"};
@@ -168,7 +174,7 @@ Result<std::vector<k8s::ObjectRef>> unused_crds(k8s::ApiClient& client) {
     ref.name = crd.name;
     MESHTRUST_TRY(const bool used, has_objects(client, ref));
     if (used) return std::vector<k8s::ObjectRef>();
-    if (is_installed(crd.labels)) refs.push_back(std::move(ref));
+    if (is_installed(crd.labels, owner_of)) refs.push_back(std::move(ref));
   }
   return refs;
 }
@@ -230,7 +236,7 @@ Result<std::string> still_ending(k8s::ApiClient& client, const mesh::Sweep& want
 }
 
 /// What istiods leave all over a cluster.
-Result<std::vector<k8s::ObjectRef>> leftovers_in(k8s::ApiClient& client) {
+Result<std::vector<k8s::ObjectRef>> leftovers_in(k8s::ApiClient& client, const OwnerOf& owner_of) {
   std::vector<k8s::ObjectRef> refs;
   MESHTRUST_TRY(const auto roots, client.list_metadata(k8s::config_map_ref("", ""),
                                                        {.label_selector = "istio.io/config=true"}));
@@ -255,7 +261,7 @@ Result<std::vector<k8s::ObjectRef>> leftovers_in(k8s::ApiClient& client) {
       }
     }
   }
-  MESHTRUST_TRY(const auto crds, unused_crds(client));
+  MESHTRUST_TRY(const auto crds, unused_crds(client, owner_of));
   refs.insert(refs.end(), crds.begin(), crds.end());
   return refs;
 }
@@ -351,7 +357,12 @@ Outcome MeshSteps::sweep(const mesh::Step& step, const mesh::Sweep& wanted) {
     return Done{.changed = false, .detail = fmt::format("left, {} uses the rest", *other)};
   }
   std::size_t gone = 0;
-  const auto leftovers = leftovers_in(**client);
+  const mesh::OwnerJudge owners(mesh_, observation_);
+  const mesh::ClusterObservation* seen = observation_.find(step.cluster);
+  MESHTRUST_CHECK(seen != nullptr);
+  const auto leftovers = leftovers_in(**client, [&owners, seen](const auto& labels) {
+    return owners.owner_of(mesh::marks_in(Json(labels)), *seen);
+  });
   if (!leftovers) return Failed{leftovers.error()};
   for (const k8s::ObjectRef& ref : *leftovers) {
     Outcome outcome = remove_object(**client, ref);

@@ -4,6 +4,8 @@
 #include "istio/names.h"
 #include "k8s/wait.h"
 #include "mesh/plan.h"
+#include "profiles/reference.h"
+#include "profiles/trust_objects.h"
 #include "run/preflight.h"
 
 #include <fmt/format.h>
@@ -72,26 +74,43 @@ struct SampleNamespace::Found {
   std::string owner;  ///< in words, of one that is not ours
 };
 
-Result<std::optional<SampleNamespace::Found>> SampleNamespace::find(k8s::ApiClient& client) const {
+Json SampleNamespace::marked(Json body) const {
+  body = profiles::resolve(std::move(body), [this](const std::string&) { return owners_.root(); });
+  profiles::leave_out_open_root(body);
+  return body;
+}
+
+/// Somebody who has no store and may read no CA knows no root: what they make bears none, and they
+/// take away nothing that bears one.
+bool SampleNamespace::is_ours(const std::string& cluster, const mesh::Marks& marks) const {
+  static const mesh::ClusterObservation kNotLookedAt;
+  const mesh::ClusterObservation* seen = observation_.find(cluster);
+  const mesh::Owner owner = owners_.owner_of(marks, seen == nullptr ? kNotLookedAt : *seen);
+  return owner == mesh::Owner::kThisMesh ||
+         (owner == mesh::Owner::kUndecided && !owners_.root() && marks.root.empty());
+}
+
+Result<std::optional<SampleNamespace::Found>> SampleNamespace::find(const std::string& cluster,
+                                                                    k8s::ApiClient& client) const {
   MESHTRUST_TRY(const auto object, client.get(k8s::namespace_ref(name_)));
   if (!object) return std::optional<Found>();
   const Json& metadata = base::at_path(*object, {"metadata"});
   const Json& labels = base::at_path(metadata, {"labels"});
   const std::string creator =
       base::string_at(base::at_path(metadata, {"annotations"}), istio::kCreatedByAnnotation);
-  const std::string mesh = base::string_at(labels, istio::kMeshLabel);
+  const mesh::Marks marks = mesh::marks_in(labels);
   const bool is_samples = creator == istio::kFieldManager &&
                           base::string_at(labels, istio::kPurposeLabel) == istio::kSamplesPurpose;
   return std::optional(Found{.uid = base::string_at(metadata, "uid"),
-                             .is_ours = is_samples && mesh == mesh_.name,
+                             .is_ours = is_samples && is_ours(cluster, marks),
                              .is_going = metadata.contains("deletionTimestamp"),
                              .owner = is_samples
-                                          ? fmt::format("holds the samples of mesh '{}'", mesh)
+                                          ? fmt::format("holds the samples of {}", describe(marks))
                                           : "was not made for samples"});
 }
 
-Status SampleNamespace::check(k8s::ApiClient& client) const {
-  MESHTRUST_TRY(const auto found, find(client));
+Status SampleNamespace::check(const std::string& cluster, k8s::ApiClient& client) const {
+  MESHTRUST_TRY(const auto found, find(cluster, client));
   if (found && !found->is_ours) {
     return base::fail(Code::kRefused,
                       fmt::format("namespace '{}' is there already and {}", name_, found->owner),
@@ -109,8 +128,10 @@ Status SampleNamespace::check(k8s::ApiClient& client) const {
                                 client.settings().describe_user()));
 }
 
-Status SampleNamespace::remove(k8s::ApiClient& client, std::chrono::milliseconds at_most) const {
-  MESHTRUST_TRY(const auto found, find(client));
+Status SampleNamespace::remove(const std::string& cluster,
+                               k8s::ApiClient& client,
+                               std::chrono::milliseconds at_most) const {
+  MESHTRUST_TRY(const auto found, find(cluster, client));
   if (!found || !found->is_ours) return {};
   const k8s::ObjectRef ref = k8s::namespace_ref(name_);
   if (!found->is_going) MESHTRUST_TRY_DO(client.remove(ref, {.uid = found->uid}));

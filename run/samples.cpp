@@ -82,6 +82,7 @@ struct Site {
 class Samples {
  public:
   Samples(const profiles::Mesh& mesh,
+          const mesh::Observation& observation,
           const World& world,
           const Clusters& cleaning,
           Events& events,
@@ -91,7 +92,7 @@ class Samples {
         cleaning_(cleaning),
         events_(events),
         options_(options),
-        namespace_(mesh, options.namespace_name) {
+        namespace_(mesh, observation, options.namespace_name) {
     const std::vector<std::string>& only = options.clusters;
     for (const profiles::Cluster& cluster : mesh.clusters) {
       const bool is_wanted =
@@ -152,7 +153,8 @@ class Samples {
 
   void prepare(Site& site) const {
     const auto client = world_.clusters.client(site.cluster.name);
-    Status ready = client ? namespace_.check(**client) : Status(base::fail(client.error()));
+    Status ready =
+        client ? namespace_.check(site.cluster.name, **client) : Status(base::fail(client.error()));
     if (!ready) site.error = std::move(ready).error();
   }
 
@@ -173,7 +175,7 @@ class Samples {
 
   Status make_objects(k8s::ApiClient& client, const Site& site) const {
     // What a run that was killed has left.
-    MESHTRUST_TRY_DO(namespace_.remove(client, options_.at_most));
+    MESHTRUST_TRY_DO(namespace_.remove(site.cluster.name, client, options_.at_most));
     const auto objects = profiles::samples(mesh_, site.cluster, options_.namespace_name);
     for (const profiles::Object& object : objects) {
       const k8s::ObjectRef ref{.api_version = object.api_version,
@@ -181,11 +183,12 @@ class Samples {
                                .resource = object.resource,
                                .namespace_name = object.namespace_name,
                                .name = object.name};
+      const Json body = namespace_.marked(object.body);
       if (ref.resource == "namespaces") {
         // Never one that somebody else made meanwhile.
-        MESHTRUST_TRY_DO(client.create(ref, object.body));
+        MESHTRUST_TRY_DO(client.create(ref, body));
       } else {
-        MESHTRUST_TRY_DO(write(client, ref, object.body));
+        MESHTRUST_TRY_DO(write(client, ref, body));
       }
     }
     return {};
@@ -318,7 +321,7 @@ class Samples {
 
   Status remove_from(const Clusters& clusters, const Site& site) const {
     MESHTRUST_TRY(k8s::ApiClient* const client, clusters.client(site.cluster.name));
-    return namespace_.remove(*client, options_.at_most);
+    return namespace_.remove(site.cluster.name, *client, options_.at_most);
   }
 
   const profiles::Mesh& mesh_;
@@ -334,11 +337,12 @@ class Samples {
 }  // namespace
 
 SampleRun try_samples(const profiles::Mesh& mesh,
+                      const mesh::Observation& observation,
                       const World& world,
                       const Clusters& cleaning,
                       Events& events,
                       const SampleOptions& options) {
-  return Samples(mesh, world, cleaning, events, options).run();
+  return Samples(mesh, observation, world, cleaning, events, options).run();
 }
 
 }  // namespace meshtrust::run

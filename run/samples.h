@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "mesh/observation.h"
 #include "mesh/samples.h"
 #include "profiles/samples.h"
 #include "run/clusters.h"
@@ -37,7 +38,10 @@ struct SampleRun {
 /// `cleaning` holds clients of the same clusters that `world.cancellation` does not end; it is used
 /// for taking away when the run was cancelled. `events` hears three steps a cluster:
 /// "east/samples", "east/calls" and "east/clean-up".
+///
+/// `observation` tells whose a namespace is that is there already.
 SampleRun try_samples(const profiles::Mesh& mesh,
+                      const mesh::Observation& observation,
                       const World& world,
                       const Clusters& cleaning,
                       Events& events,

@@ -1,7 +1,9 @@
 #include "base/encoding.h"
 #include "istio/names.h"
+#include "mesh/ownership.h"
 #include "profiles/reader.h"
 #include "profiles/remote_secret.h"
+#include "profiles/trust_objects.h"
 #include "run/mesh_steps.h"
 #include "run/secret_facts.h"
 #include "run/writing.h"
@@ -24,17 +26,19 @@ using std::chrono::milliseconds;
 struct Token {
   base::Secret token;
   std::string ca_pem;
+  mesh::Marks marks;
 };
 
 /// The Secret into which Kubernetes is to put a token, made if need be.
 base::Status ask_for_token(const profiles::Mesh& mesh,
                            const profiles::Cluster& source,
                            const std::string& account,
+                           const std::string& root,
                            k8s::ApiClient& client) {
   const profiles::Object wanted = profiles::token_secret(mesh, source, account);
   const auto& metadata = wanted.body.at("metadata");
   const k8s::SecretContent content{
-      .labels = metadata.at("labels").get<std::map<std::string, std::string>>(),
+      .labels = profiles::ownership_labels(mesh, source, root),
       .annotations = metadata.at("annotations").get<std::map<std::string, std::string>>(),
       .type = std::string(istio::kServiceAccountTokenType),
       .data = {}};
@@ -42,6 +46,18 @@ base::Status ask_for_token(const profiles::Mesh& mesh,
       client.apply_secret(k8s::secret_ref(wanted.namespace_name, wanted.name), content);
   if (!applied) return base::fail(applied.error());
   return {};
+}
+
+/// Whether a token secret is to bear `root` and does not. One that somebody else made is used, and
+/// stays as it is.
+bool lacks_root(const mesh::OwnerJudge& owners,
+                const mesh::ClusterObservation& source,
+                const mesh::Marks& marks,
+                const std::string& root) {
+  const mesh::Owner owner = owners.owner_of(marks, source);
+  const bool is_ours =
+      owner == mesh::Owner::kThisMesh || (owner == mesh::Owner::kUndecided && marks.root.empty());
+  return is_ours && !root.empty() && marks.root != root;
 }
 
 /// The token, or nothing while Kubernetes has not filled it in yet.
@@ -55,7 +71,8 @@ Result<std::optional<Token>> read_token(k8s::ApiClient& client, const k8s::Objec
     return std::optional<Token>();
   }
   return std::optional(Token{.token = std::move(token->second),
-                             .ca_pem = std::string(reveal(ca->second, "a public CA"))});
+                             .ca_pem = std::string(reveal(ca->second, "a public CA")),
+                             .marks = mesh::marks_in(base::Json(secret->facts.labels))});
 }
 
 }  // namespace
@@ -80,18 +97,29 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
   }
   const k8s::ObjectRef token_ref =
       k8s::secret_ref(wanted.namespace_name, istio::token_secret_name(account));
+  const std::string root = root_mark();
+  const auto ask = [&] {
+    return ask_for_token(mesh_, cluster_of(intent.source), account, root, **source);
+  };
   auto token = read_token(**source, token_ref);
   if (!token) return Failed{with_context(std::move(token).error(), intent.source)};
   if (!*token) {
-    if (auto asked = ask_for_token(mesh_, cluster_of(intent.source), account, **source); !asked) {
+    if (auto asked = ask(); !asked)
       return Failed{with_context(std::move(asked).error(), intent.source)};
-    }
     token = read_token(**source, token_ref);
     if (!token) return Failed{with_context(std::move(token).error(), intent.source)};
     if (!*token) {
       return NotYet{.why = fmt::format("{} has not put a token into {} yet", intent.source,
                                        token_ref.describe()),
                     .wake = milliseconds{200}};
+    }
+  }
+
+  const mesh::ClusterObservation* seen = observation_.find(intent.source);
+  if (seen != nullptr &&
+      lacks_root(mesh::OwnerJudge(mesh_, observation_), *seen, (**token).marks, root)) {
+    if (auto asked = ask(); !asked) {
+      return Failed{.why = with_context(std::move(asked).error(), intent.source), .changed = true};
     }
   }
 
@@ -105,7 +133,7 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
        .tls_server_name = own_address && !tls_server_name.empty() ? std::optional(tls_server_name)
                                                                   : std::nullopt});
   if (!kubeconfig) return Failed{kubeconfig.error()};
-  const profiles::RemoteSecret secret = profiles::remote_secret(mesh_, intent);
+  const profiles::RemoteSecret secret = profiles::remote_secret(mesh_, intent, root);
   const k8s::ObjectRef ref = k8s::secret_ref(secret.namespace_name, secret.name);
   const auto applied = (*target)->apply_secret(ref, {.labels = secret.labels,
                                                      .annotations = secret.annotations,

@@ -1,6 +1,7 @@
 #include "run/steps.h"
 
 #include "base/check.h"
+#include "profiles/reference.h"
 
 namespace meshtrust::run {
 namespace {
@@ -16,7 +17,12 @@ struct Attempting {
     return *trust;
   }
 
-  Outcome operator()(const mesh::MintRoot& wanted) const { return of_trust().mint_root(wanted); }
+  Outcome operator()(const mesh::MintRoot& wanted) const {
+    Outcome outcome = of_trust().mint_root(wanted);
+    // What is made from now on bears it.
+    mesh.give(std::string(profiles::kRootReference), of_trust().root_mark());
+    return outcome;
+  }
   Outcome operator()(const mesh::PushTrust& wanted) const { return of_trust().push(step, wanted); }
   Outcome operator()(const mesh::MakeLists& wanted) const { return of_trust().make_lists(wanted); }
   Outcome operator()(const mesh::PushLists& wanted) const {
@@ -31,6 +37,7 @@ struct Attempting {
   Outcome operator()(const mesh::ApplyObjects& wanted) const { return mesh.apply(step, wanted); }
   Outcome operator()(const mesh::Await& wanted) const { return mesh.await(step, wanted); }
   Outcome operator()(const mesh::Install& wanted) const { return mesh.install(step, wanted); }
+  Outcome operator()(const mesh::Annotate& wanted) const { return mesh.annotate(step, wanted); }
   Outcome operator()(const mesh::ShareAccess& wanted) const { return mesh.share(step, wanted); }
   Outcome operator()(const mesh::Delete& wanted) const { return mesh.remove(step, wanted); }
   Outcome operator()(const mesh::Uninstall& wanted) const { return mesh.uninstall(step, wanted); }

@@ -5,6 +5,7 @@
 #include "istio/acceptance.h"
 #include "istio/bundle.h"
 #include "istio/names.h"
+#include "profiles/reference.h"
 #include "profiles/trust_objects.h"
 #include "run/secret_facts.h"
 #include "run/writing.h"
@@ -114,7 +115,7 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
   const auto files = files_of(std::move(bundle));
   const k8s::ObjectRef ref = k8s::secret_ref(wanted.namespace_name, istio::kCaSecret);
   k8s::SecretContent content;
-  content.labels = profiles::ownership_labels(mesh_, cluster_of(step));
+  content.labels = labels_of(step);
   content.data = pointers_to(files);
 
   // Another run with another store writes under the same name, so that the server would see no
@@ -194,7 +195,7 @@ Outcome TrustSteps::push_lists(const mesh::Step& step, const mesh::PushLists& wa
 
   const base::Secret lists(certificates.ca_crl);
   k8s::SecretContent content;
-  content.labels = profiles::ownership_labels(mesh_, cluster_of(step));
+  content.labels = labels_of(step);
   content.data = files_in(**live);
   content.data.emplace(istio::kCaCrlFile, &lists);
   content.resource_version = (*live)->facts.resource_version;
@@ -216,8 +217,10 @@ Outcome TrustSteps::publish(const mesh::Step& step, const mesh::PublishTwin& wan
   if (!client) return Failed{client.error()};
   const auto certificates = wanted.certificates ? wanted.certificates : pushed_by(wanted.after);
   MESHTRUST_CHECK(certificates.has_value());
+  const Json twin = profiles::resolve(profiles::twin_object(mesh_, cluster_of(step), *certificates),
+                                      [this](const std::string&) { return root_mark(); });
   return apply_and_verify(**client, k8s::config_map_ref(wanted.namespace_name, istio::kPublicTwin),
-                          profiles::twin_object(mesh_, cluster_of(step), *certificates));
+                          twin);
 }
 
 Outcome TrustSteps::record_arrival(const mesh::RecordArrival& wanted) {
@@ -225,6 +228,15 @@ Outcome TrustSteps::record_arrival(const mesh::RecordArrival& wanted) {
                               "seen in the cluster by a later run", root_key_.get());
   if (!status) return Failed{std::move(status).error()};
   return Done{};
+}
+
+std::string TrustSteps::root_mark() const {
+  const auto root = store_.root();
+  return root ? istio::root_label_value(root->certificate.fingerprint()) : std::string();
+}
+
+std::map<std::string, std::string> TrustSteps::labels_of(const mesh::Step& step) const {
+  return profiles::ownership_labels(mesh_, cluster_of(step), root_mark());
 }
 
 Result<k8s::ApiClient*> TrustSteps::client_of(const mesh::Step& step) const {

@@ -45,9 +45,13 @@ class TrustSteps {
   Outcome publish(const mesh::Step& step, const mesh::PublishTwin& wanted);
   Outcome record_arrival(const mesh::RecordArrival& wanted);
 
+  /// The value of `profiles::kRootReference`; empty before the root is minted.
+  std::string root_mark() const;
+
  private:
   base::Result<k8s::ApiClient*> client_of(const mesh::Step& step) const;
   const profiles::Cluster& cluster_of(const mesh::Step& step) const;
+  std::map<std::string, std::string> labels_of(const mesh::Step& step) const;
   /// Whether this store issued `ca_cert` for the cluster of `step`.
   base::Status refuse_unless_ours(const mesh::Step& step, const istio::PublicBundle& live) const;
   /// The public half of what `step` pushed earlier in this run.

@@ -104,7 +104,7 @@ class VerifyCommand final : public Command {
       return kRefused;
     }
     SampleProof samples = prove_with_samples(
-        session, seen.mesh,
+        session, seen.mesh, seen.observation,
         {.clusters = clusters_, .namespace_name = sample_namespace_, .trust = snapshot_.trust});
     if (session.around.cancellation.is_cancelled()) {
       session.console().show(samples.errors);

@@ -44,12 +44,13 @@ void check_managers(const CheckSubject& subject, Answer& answer) {
 
 void check_remote_secrets(const CheckSubject& subject, Answer& answer) {
   const bool changing = subject.purpose == Purpose::kChange;
+  const OwnerJudge owners(subject.mesh, subject.observation);
   for (const profiles::RemoteSecretIntent& intent : profiles::remote_secrets(subject.mesh)) {
     const ClusterObservation* target = subject.observation.find(intent.target);
     const auto* secrets =
         target == nullptr ? nullptr : target->live.remote_secrets.found(Unknown::kTold);
     if (secrets == nullptr || subject.observation.find(intent.source) == nullptr) continue;
-    const AccessState state = state_of(subject.mesh, subject.observation, intent);
+    const AccessState state = state_of(subject.mesh, subject.observation, owners, intent);
     if (intent.kind == profiles::RemoteSecretIntent::Kind::kConfig &&
         state.kind == AccessState::Kind::kForeign) {
       answer.findings.push_back(
@@ -64,7 +65,8 @@ void check_remote_secrets(const CheckSubject& subject, Answer& answer) {
           secret.is_watched &&
           std::any_of(secret.clusters.begin(), secret.clusters.end(),
                       [&intent](const auto& one) { return one.cluster == intent.source; });
-      const bool is_ours = secret.mesh == subject.mesh.name;
+      const Owner owner = owners.owner_of(marks_of(secret), *target);
+      const bool is_ours = owner == Owner::kThisMesh || owner == Owner::kUndecided;
       if (!describes || is_ours) continue;
       answer.findings.push_back(
           {.code = "foreign-remote-secret",

@@ -93,6 +93,7 @@ void check_installable(const CheckSubject& subject, Answer& answer) {
 void check_installations(const CheckSubject& subject, Answer& answer) {
   if (!profiles::refuse_to_install(subject.mesh).empty()) return;
   const profiles::Lookup known = known_values(subject.mesh, subject.observation);
+  const OwnerJudge owners(subject.mesh, subject.observation);
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr || seen->server.is_unknown()) continue;
@@ -110,7 +111,7 @@ void check_installations(const CheckSubject& subject, Answer& answer) {
     }
     for (Installation& installation : *wanted) {
       const Installation resolved = profiles::resolve(std::move(installation), known);
-      report(subject, cluster, resolved, state_of(subject.mesh, resolved, *seen), answer);
+      report(subject, cluster, resolved, state_of(owners, resolved, *seen), answer);
     }
   }
 }

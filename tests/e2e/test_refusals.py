@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """What apply refuses to touch. Each time: exit 4, the finding with its evidence, no write anywhere."""
 
+import hashlib
 import re
 import shutil
+import ssl
 import unittest
 
 import handmade
@@ -212,6 +214,64 @@ class Observed(MeshTest):
         with self.nothing_written():
             self.assertEqual(4, self.apply(password=None).code)
             self.assert_told("observed_missing", self.expect(4, "verify", password=None).err)
+
+
+class AnotherTeam(MeshTest):
+    """A mesh of the same name, made with another store, stands in the clusters of the mesh file."""
+
+    def setUp(self):
+        super().setUp()
+        self.apply_all()
+        self.namespace_path = f"/api/v1/namespaces/{self.namespace}"
+        self.expect(0, "ca", "create", "--store", "theirs.trust", "--subject", "CN=mesh root CA")
+
+    def labels(self, cluster, path):
+        return cluster.get(path)["metadata"]["labels"]
+
+    def forget_roots(self):
+        """Leaves everything as an earlier version did, which marked things with the name alone."""
+        for cluster in (self.east, self.west):
+            for path in (self.namespace_path, self.path_of("configmaps", "meshtrust-trust")):
+                cluster.merge(path, {"metadata": {"labels": {"meshtrust.io/root": None}}})
+
+    def assert_nothing_is_destroyed(self, name):
+        self.write_mesh(trust="{store: theirs.trust}")
+        files = self.contents()
+        with self.nothing_written():
+            self.assert_refused(name, 4, "destroy", "--yes")
+            self.expect(4, "destroy", "west", "--yes")
+        self.assertEqual(files, self.contents())
+
+    def test_its_mesh_is_not_destroyed(self):
+        self.assert_nothing_is_destroyed("destroy_of_another_team")
+
+    def test_nor_is_what_bears_its_name_alone(self):
+        self.forget_roots()
+        self.assert_nothing_is_destroyed("destroy_of_another_team_unmarked")
+        with self.nothing_written():
+            self.expect(0, "destroy", "--keep-trust", "--yes")
+
+    def test_nor_is_anything_applied_over_it(self):
+        self.write_mesh(trust="{store: theirs.trust, root: {subject: {commonName: mesh root CA}}}")
+        self.assert_apply_refused("apply_over_another_team", 4)
+
+    def test_what_an_earlier_version_marked_gets_the_root_once_and_is_destroyed(self):
+        self.forget_roots()
+        planned = self.expect(0, "plan", "--only", "trust").out
+        self.assertEqual(4, planned.count("+ label meshtrust.io/root: "), planned)
+        cacerts = self.cacerts(self.east)["metadata"]["resourceVersion"]
+        self.assertEqual(0, self.apply().code)
+        der = ssl.PEM_cert_to_DER_cert(self.live_files(self.east)["root-cert.pem"])
+        root = hashlib.sha256(der).hexdigest()[:40]
+        for cluster in (self.east, self.west):
+            for path in (self.namespace_path, self.path_of("configmaps", "meshtrust-trust")):
+                self.assertEqual(root, self.labels(cluster, path)["meshtrust.io/root"])
+        self.assertEqual(cacerts, self.cacerts(self.east)["metadata"]["resourceVersion"])
+        with self.nothing_written():
+            self.assertEqual(0, self.apply().code)
+        self.forget_roots()
+        self.expect(0, "destroy", "--yes")
+        self.assertIsNone(self.cacerts(self.east))
 
 
 if __name__ == "__main__":

@@ -91,6 +91,18 @@ const CheckCase kCases[] = {
      [](Scene& s) {
        s.cluster("west").system_namespace = NamespaceFacts{.network = "west", .terminating = true};
      }},
+    {"marks-ours", "namespace-of-the-same-name",
+     [](Scene& scene) {
+       NamespaceFacts facts = test::found_in(scene.cluster("west").system_namespace);
+       facts.root = root_mark("other-root");
+       scene.cluster("west").system_namespace = facts;
+     }},
+    {"marks-ours", "namespace-of-another-name",
+     [](Scene& scene) {
+       NamespaceFacts facts = test::found_in(scene.cluster("west").system_namespace);
+       facts.mesh = "bank";
+       scene.cluster("west").system_namespace = facts;
+     }},
     {"network-agrees", "another-label",
      [](Scene& s) { s.cluster("west").system_namespace = NamespaceFacts{.network = "network7"}; }},
     {"root-agrees", "store-unknown",

@@ -1,6 +1,7 @@
 // What is planned, and what is said, about revocation lists in the live `cacerts` of a mesh.
 #include "mesh/lists.h"
 
+#include "istio/names.h"
 #include "mesh/plan.h"
 #include "mesh/trust.h"
 #include "profiles/trust_objects.h"
@@ -73,15 +74,21 @@ class ListsTest : public ::testing::Test {
     const std::string pem = authority.certificate.pem();
     const istio::PublicBundle bundle{
         .ca_cert = pem, .cert_chain = pem, .root_cert = root_.certificate.pem(), .ca_crl = lists};
+    const std::string root_mark = istio::root_label_value(root_.certificate.fingerprint());
     ClusterObservation& seen = scene_.cluster(cluster);
-    seen.system_namespace = NamespaceFacts{.network = cluster, .created_by_meshtrust = true};
+    seen.system_namespace = NamespaceFacts{.network = cluster,
+                                           .created_by_meshtrust = true,
+                                           .mesh = scene_.mesh.name,
+                                           .root = root_mark};
     seen.cacerts = CacertsFacts{.resource_version = "7",
                                 .files = {},
                                 .certificates = bundle,
                                 .key = istio::KeyMatch::kMatches,
                                 .managers = {"meshtrust"}};
     seen.twin =
-        TwinFacts{.data = profiles::twin_data(scene_.mesh, *scene_.mesh.find(cluster), bundle)};
+        TwinFacts{.data = profiles::twin_data(scene_.mesh, *scene_.mesh.find(cluster), bundle),
+                  .mesh = scene_.mesh.name,
+                  .root = root_mark};
   }
 
   /// "STEP because REASON" of every step.

@@ -44,8 +44,16 @@ std::vector<std::string> doomed(const Planned& planned) {
   return all;
 }
 
+/// What a thing of this mesh bears.
+Json labels(const Scene& scene) {
+  return {{istio::kMeshLabel, scene.mesh.name},
+          {istio::kRootLabel, root_mark("root")},
+          {istio::kManagedByLabel, istio::kFieldManager}};
+}
+
 /// The cluster `name` with its trust, and its control plane as an installer of ours left it.
 void install(Scene& scene, const std::string& name) {
+  scene.observation.store = store({"east", "west"});
   ClusterObservation& seen = scene.cluster(name);
   LiveMesh live = seen.live;
   seen = applied(scene.mesh, name);
@@ -53,7 +61,7 @@ void install(Scene& scene, const std::string& name) {
   seen.cacerts = Absent{};
   const auto wanted = profiles::installations(scene.mesh, *scene.mesh.find(name));
   Json istiod = deployment("istio-system", "istiod");
-  istiod.merge_patch(mark(scene.mesh, wanted->front(), live.objects));
+  istiod.merge_patch(mark(scene.mesh, root_mark("root"), wanted->front(), live.objects));
   put(seen, kDeployments, istiod);
 }
 
@@ -67,8 +75,7 @@ TEST(Destroy, GoesFromGatewaysToTheNamespace) {
   Scene scene = fresh_example("two-networks");
   install(scene, "east");
   Json gateway = deployment("istio-system", "istio-eastwestgateway");
-  gateway["metadata"]["labels"] = {{istio::kMeshLabel, scene.mesh.name},
-                                   {istio::kManagedByLabel, istio::kFieldManager}};
+  gateway["metadata"]["labels"] = labels(scene);
   put(scene.cluster("east"), kDeployments, gateway);
   EXPECT_THAT(ids(destroy(scene)),
               ElementsAre("east/gateway-gone", "east/uninstalled", "east/sweep", "east/trust-gone",
@@ -77,9 +84,9 @@ TEST(Destroy, GoesFromGatewaysToTheNamespace) {
 
 TEST(Destroy, FindsWhatBearsTheLabelThoughTheMeshFileSaysItNoMore) {
   Scene scene = fresh_example("one-network");
+  scene.observation.store = store();
   Json gateway = deployment("istio-system", "istio-eastwestgateway");
-  gateway["metadata"]["labels"] = {{istio::kMeshLabel, scene.mesh.name},
-                                   {istio::kManagedByLabel, istio::kFieldManager}};
+  gateway["metadata"]["labels"] = labels(scene);
   put(scene.cluster("east"), kDeployments, gateway);
   EXPECT_THAT(doomed(destroy(scene)),
               ElementsAre("- Deployment istio-system/istio-eastwestgateway"));
@@ -92,7 +99,8 @@ TEST(Destroy, TouchesNoNamespaceOfAnotherMesh) {
   const Planned planned = destroy(scene);
   EXPECT_TRUE(planned.is_refused());
   EXPECT_THAT(planned.plan.steps, IsEmpty());
-  EXPECT_THAT(describe(planned.answer), HasSubstr("namespace 'istio-system' is of mesh 'shop'"));
+  EXPECT_THAT(describe(planned.answer),
+              HasSubstr("namespace istio-system is of mesh 'shop' of the root"));
 }
 
 TEST(Destroy, LeavesAControlPlaneOfOthersAndItsCaAlone) {
@@ -107,6 +115,7 @@ TEST(Destroy, LeavesAControlPlaneOfOthersAndItsCaAlone) {
 
 TEST(Destroy, TakesAwayTheWebhooksOfAControlPlaneThatSomebodyDeleted) {
   Scene scene = fresh_example("two-networks");
+  scene.observation.store = store({"east", "west"});
   LiveMesh live = scene.cluster("east").live;
   scene.cluster("east") = applied(scene.mesh, "east");
   scene.cluster("east").live = live;
@@ -119,12 +128,16 @@ TEST(Destroy, TakesAwayTheWebhooksOfAControlPlaneThatSomebodyDeleted) {
 
 TEST(Destroy, GoesOnFromAnInstallationThatWasCutOffBeforeItsDeployment) {
   Scene scene = fresh_example("two-networks");
+  scene.observation.store = store({"east", "west"});
   LiveMesh live = scene.cluster("east").live;
   scene.cluster("east") = applied(scene.mesh, "east");
   scene.cluster("east").live = live;
   scene.cluster("east").cacerts = Absent{};
   put(scene.cluster("east"), kConfigMaps,
-      {{"metadata", {{"namespace", "istio-system"}, {"name", "meshtrust-installing"}}}});
+      {{"metadata",
+        {{"namespace", "istio-system"},
+         {"name", "meshtrust-installing"},
+         {"labels", labels(scene)}}}});
   EXPECT_THAT(ids(destroy(scene)), Contains("east/uninstalled"));
 }
 

@@ -99,13 +99,14 @@ TEST(PlanMesh, SharesNoTokenThatAPersonCouldRead) {
 
 /// The control plane of `east` as it was installed, marked.
 void install_east(Scene& scene) {
+  scene.observation.store = store({"east", "west"});
   ClusterObservation& seen = scene.cluster("east");
   auto wanted = profiles::installations(scene.mesh, *scene.mesh.find("east"));
   const profiles::Installation& installation = wanted->front();
   base::Json live = deployment("istio-system", "istiod");
   Objects objects = nothing_live().objects;
   objects.add(kDeployments, Objects::List{live});
-  live.merge_patch(mark(scene.mesh, installation, objects));
+  live.merge_patch(mark(scene.mesh, root_mark("root"), installation, objects));
   put(seen, kDeployments, live);
 }
 
@@ -186,7 +187,10 @@ TEST(PlanMesh, GoesOnWithAnInstallationOfItsOwnThatWasCutOff) {
   Scene scene = fresh_example("two-networks");
   put(scene.cluster("east"), kDeployments, deployment("istio-system", "istiod"));
   put(scene.cluster("east"), kConfigMaps,
-      {{"metadata", {{"namespace", "istio-system"}, {"name", "meshtrust-installing"}}}});
+      {{"metadata",
+        {{"namespace", "istio-system"},
+         {"name", "meshtrust-installing"},
+         {"labels", {{istio::kMeshLabel, scene.mesh.name}}}}}});
   EXPECT_EQ(step_of(plan_whole(scene).plan, "east/istiod").reason,
             "an earlier installation did not come to its end");
 }
@@ -261,8 +265,12 @@ RemoteSecretFacts secret_for(const std::string& cluster, const std::string& mesh
 
 TEST(PlanMesh, TakesAwayWhatMadeAClusterKnownThatLeft) {
   Scene scene = fresh_example("two-networks");
+  scene.observation.store = store();
+  RemoteSecretFacts ours = secret_for("north", scene.mesh.name);
+  ours.root = root_mark("root");
+  // Nothing says yet whose one is that bears the name alone.
   scene.cluster("east").live.remote_secrets = std::vector<RemoteSecretFacts>{
-      secret_for("north", scene.mesh.name), secret_for("elsewhere", "another mesh")};
+      ours, secret_for("south", scene.mesh.name), secret_for("elsewhere", "another mesh")};
   EXPECT_THAT(step_of(plan_whole(scene).plan, "east/forget").diff,
               ElementsAre("- Secret istio-system/istio-remote-secret-north"));
 }
@@ -345,7 +353,11 @@ TEST(AccessState, KnowsASecretByServerTokenAndCa) {
   Scene scene = fresh_example("two-networks");
   const profiles::RemoteSecretIntent intent{.source = "west", .target = "east"};
   using Kind = AccessState::Kind;
-  const auto kind = [&] { return state_of(scene.mesh, scene.observation, intent).kind; };
+  const auto kind = [&] {
+    return state_of(scene.mesh, scene.observation, OwnerJudge(scene.mesh, scene.observation),
+                    intent)
+        .kind;
+  };
   EXPECT_EQ(kind(), Kind::kAbsent);
 
   scene.cluster("east").live.remote_secrets =

@@ -107,7 +107,7 @@ class SamplesTest : public ::testing::Test {
                              .files = files,
                              .processes = processes,
                              .cancellation = never});
-    return try_samples(mesh.mesh, mesh.world(), cleaning, controllers, options);
+    return try_samples(mesh.mesh, observation, mesh.world(), cleaning, controllers, options);
   }
 
   void put_namespace(const std::string& cluster, Json metadata) {
@@ -125,6 +125,7 @@ class SamplesTest : public ::testing::Test {
   }
 
   MeshWorld mesh;
+  mesh::Observation observation;  ///< by which it is told whose a namespace is
   Controllers controllers;
   NoPause pause;
   base::SystemRandom random;
@@ -185,6 +186,40 @@ TEST_F(SamplesTest, BeginNothingWhereTheNamespaceIsAnotherMeshs) {
   EXPECT_EQ(run.errors.front().message,
             "east: namespace 'sample' is there already and holds the samples of mesh 'bank'");
   EXPECT_THAT(mesh.server.writes(), IsEmpty());
+}
+
+TEST_F(SamplesTest, BeginNothingWhereTheNamespaceIsOfAMeshOfTheSameNameAndAnotherRoot) {
+  ASSERT_TRUE(mesh.apply()->succeeded());
+  observation = mesh.observe();
+  mesh.server.forget_requests();
+  put_namespace("east", {{"annotations", {{"meshtrust.io/created-by", "meshtrust"}}},
+                         {"labels",
+                          {{"meshtrust.io/mesh", "shop"},
+                           {"meshtrust.io/root", "0123456789abcdef0123456789abcdef01234567"},
+                           {"meshtrust.io/purpose", "samples"}}}});
+  const SampleRun run = try_them();
+  ASSERT_THAT(run.errors, SizeIs(1));
+  EXPECT_EQ(run.errors.front().message,
+            "east: namespace 'sample' is there already and holds the samples of mesh 'shop' of the "
+            "root 0123 4567 89ab cdef ...");
+  EXPECT_THAT(mesh.server.writes(), IsEmpty());
+}
+
+TEST_F(SamplesTest, BearTheRootOfTheirMesh) {
+  ASSERT_TRUE(mesh.apply()->succeeded());
+  observation = mesh.observe();
+  mesh.server.forget_requests();
+  EXPECT_THAT(try_them().errors, IsEmpty());
+  const std::string label =
+      "\"meshtrust.io/root\":\"" + *mesh::OwnerJudge(mesh.mesh, observation).root() + "\"";
+  std::size_t made = 0;
+  for (const auto& request : mesh.server.writes()) {
+    if (request.method != "POST" && request.method != "PATCH") continue;
+    if (request.body.find("meshtrust.io/mesh") == std::string::npos) continue;
+    EXPECT_THAT(request.body, HasSubstr(label)) << request.path;
+    ++made;
+  }
+  EXPECT_EQ(made, 10U);
 }
 
 TEST_F(SamplesTest, BeginNothingWhereARightIsMissing) {

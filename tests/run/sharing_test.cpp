@@ -95,6 +95,32 @@ TEST_F(SharingTest, AsksForATokenAndWaitsUntilKubernetesHasMadeIt) {
   EXPECT_FALSE(mesh.server.object("west", kRemotePath));
 }
 
+TEST_F(SharingTest, MarksATokenThatAnEarlierVersionAskedFor) {
+  ASSERT_TRUE(mesh.apply()->succeeded());
+  const Outcome asked = share();
+  ASSERT_TRUE(std::holds_alternative<NotYet>(asked));
+  const std::string root = *mesh::OwnerJudge(mesh.mesh, mesh.observe()).root();
+  base::Json secret = *mesh.server.object("east", kTokenPath);
+  EXPECT_EQ(secret["metadata"]["labels"]["meshtrust.io/root"], root);
+  secret["metadata"]["labels"].erase("meshtrust.io/root");
+  secret["data"] = {{"token", base64(kToken)}, {"ca.crt", base64("the CA of east\n")}};
+  mesh.server.put("east", kTokenPath, secret);
+  ASSERT_TRUE(std::holds_alternative<Done>(share()));
+  const auto marked = mesh.server.object("east", kTokenPath);
+  EXPECT_EQ(marked->at("metadata").at("labels").at("meshtrust.io/root"), root);
+  EXPECT_EQ(marked->at("data").at("token"), base64(kToken));
+  const auto remote = mesh.server.object("west", kRemotePath);
+  EXPECT_EQ(remote->at("metadata").at("labels").at("meshtrust.io/root"), root);
+}
+
+TEST_F(SharingTest, LeavesATokenOfOthersAsItIs) {
+  ASSERT_TRUE(mesh.apply()->succeeded());
+  fill_token();
+  const auto before = mesh.server.object("east", kTokenPath);
+  ASSERT_TRUE(std::holds_alternative<Done>(share()));
+  EXPECT_EQ(mesh.server.object("east", kTokenPath), before);
+}
+
 TEST_F(SharingTest, WaitsForTheAccountItself) {
   mesh.server.remove("east", kNamespacePath + "/serviceaccounts/istio-reader-service-account");
   const Outcome outcome = share();
@@ -134,7 +160,9 @@ TEST_F(SharingTest, IsRecognizedAsWhatIsWanted) {
     seen.live.remote_secrets = observer.remote_secrets();
     seen.live.tokens = observer.tokens();
   }
-  EXPECT_EQ(state_of(mesh.mesh, observation, {.source = "east", .target = "west"}).why,
+  EXPECT_EQ(state_of(mesh.mesh, observation, mesh::OwnerJudge(mesh.mesh, observation),
+                     {.source = "east", .target = "west"})
+                .why,
             "it is there");
 }
 

@@ -57,6 +57,50 @@ TEST(TrustFlow, GoesFromNothingToProvedTrust) {
   EXPECT_THAT(world.store().undelivered(), IsEmpty());
 }
 
+/// The value of a label of a live object; "" without it.
+std::string label_of(const MeshWorld& world, const std::string& path, const std::string& label) {
+  const auto object = world.server.object("east", path);
+  return object ? base::string_at(base::at_path(*object, {"metadata", "labels"}), label) : "";
+}
+
+TEST(TrustFlow, PutsTheRootThatItMintsOnEverythingThatItMakes) {
+  MeshWorld world({"east"});
+  ASSERT_TRUE(world.apply()->succeeded());
+  const std::string root = world.store().root()->certificate.fingerprint().substr(0, 40);
+  for (const std::string& path : {kNamespacePath, kCacertsPath, kTwinPath}) {
+    EXPECT_EQ(label_of(world, path, "meshtrust.io/root"), root) << path;
+  }
+}
+
+TEST(TrustFlow, CompletesTheMarksOfAnEarlierVersionAndWritesNoKeyForIt) {
+  MeshWorld world({"east"});
+  ASSERT_TRUE(world.apply()->succeeded());
+  for (const std::string& path : {kNamespacePath, kCacertsPath, kTwinPath}) {
+    Json object = *world.server.object("east", path);
+    object["metadata"]["labels"].erase("meshtrust.io/root");
+    world.server.put("east", path, object);
+  }
+  world.server.forget_requests();
+  ASSERT_TRUE(world.apply()->succeeded());
+  std::vector<std::string> written;
+  for (const auto& request : world.server.writes()) {
+    written.push_back(request.path);
+  }
+  EXPECT_THAT(written, ElementsAre(kNamespacePath, kTwinPath));
+  expect_proved(world);
+}
+
+TEST(TrustFlow, RefusesAClusterOfAMeshOfTheSameNameAndAnotherRoot) {
+  MeshWorld theirs({"east"});
+  ASSERT_TRUE(theirs.apply()->succeeded());
+  MeshWorld ours({"east"});
+  ours.server.put("east", kNamespacePath, *theirs.server.object("east", kNamespacePath));
+  const mesh::Planned planned = ours.plan();
+  ASSERT_EQ(planned.answer.findings.size(), 1U);
+  EXPECT_EQ(planned.answer.findings.front().code, "other-mesh");
+  EXPECT_THAT(planned.plan.steps, IsEmpty());
+}
+
 TEST(TrustFlow, WritesNothingTheSecondTime) {
   MeshWorld world({"east", "west"});
   ASSERT_TRUE(world.apply()->succeeded());
