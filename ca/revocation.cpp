@@ -20,7 +20,9 @@ using base::fail;
 using base::Instant;
 using base::Result;
 using base::Status;
+using pki::age_of;
 using pki::Certificate;
+using pki::edition_of;
 using pki::RevocationList;
 
 constexpr base::Seconds kShortest = base::days(7);
@@ -52,13 +54,6 @@ Result<std::vector<RevocationList>> lists_made_of(const LedgerEntry& entry) {
   MESHTRUST_TRY(RevocationList list, read_kept(entry.newest_list, entry.certificate));
   lists.push_back(std::move(list));
   return lists;
-}
-
-/// Which of two lists of one CA is the newer: the longer number, then the larger, then the date,
-/// for a CA that numbers its lists in no way.
-std::tuple<std::size_t, std::string, Instant> age_of(const RevocationList& list) {
-  const std::string digits = list.facts().number.value_or("");
-  return {digits.size(), digits, list.facts().this_update};
 }
 
 /// The newest that was given of each of `authorities`, of which one may have several certificates.
@@ -115,6 +110,18 @@ Result<std::string> plain_digits(const std::string& number) {
 
 bool is_less(const std::string& a, const std::string& b) {
   return a.size() != b.size() ? a.size() < b.size() : a < b;
+}
+
+/// The greatest number among `at_least_above` and the lists of `root` in `supplied`; none without.
+std::optional<std::string> greatest_number(std::optional<std::string> at_least_above,
+                                           const std::vector<RevocationList>& supplied,
+                                           const Certificate& root) {
+  for (const RevocationList& list : supplied) {
+    const auto& number = list.facts().number;
+    if (!number || !list.is_of(root)) continue;
+    if (!at_least_above || is_less(*at_least_above, *number)) at_least_above = number;
+  }
+  return at_least_above;
 }
 
 /// One more, in whole octets as a list tells it.
@@ -298,11 +305,34 @@ Result<std::vector<Certificate>> lacking_a_list(const TrustStore& store) {
 
 namespace {
 
-/// "number 1f, of 2026-11-22T10:00:00Z".
-std::string edition_of(const RevocationList& list) {
-  const auto& number = list.facts().number;
-  return fmt::format("{}, of {}", number ? "number " + *number : "without a number",
-                     base::format_rfc3339(list.facts().this_update));
+/// A list of the root from another copy of this store is followed by one that is made here. What it
+/// revokes has to be revoked in this ledger too: else everybody would believe in it again.
+Status refuse_to_forget(const RevocationList& list,
+                        const std::vector<LedgerEntry>& entries,
+                        Instant at) {
+  for (const auto& revoked : list.facts().revoked) {
+    const auto entry = std::find_if(entries.begin(), entries.end(), [&revoked](const auto& one) {
+      return one.certificate.facts().serial == revoked.serial;
+    });
+    const std::string of =
+        fmt::format("the list of '{}' that was given ({})", list.facts().issuer, edition_of(list));
+    if (entry == entries.end()) {
+      return fail(
+          Code::kRefused,
+          fmt::format("{} revokes serial {}, which this store did not issue: it is an older "
+                      "copy",
+                      of, revoked.serial),
+          "put the newest copy of the store back");
+    }
+    if (entry->revoked || entry->certificate.facts().not_after < at) continue;
+    return fail(Code::kRefused,
+                fmt::format("{} revokes '{}', which this store does not know as revoked", of,
+                            entry->certificate.facts().subject),
+                fmt::format("put the newest copy of the store back, or record it: 'meshtrust ca "
+                            "revoke {}', with --force where a cluster lives on it",
+                            entry->fingerprint().substr(0, kLeastDigits)));
+  }
+  return {};
 }
 
 /// Puts `supplied` into `set`, in place of older ones. What is to be kept in the ledger is
@@ -311,6 +341,7 @@ Result<std::vector<Action>> take_supplied(const std::vector<RevocationList>& sup
                                           const Root& root,
                                           const std::vector<LedgerEntry>& entries,
                                           ListSet& set,
+                                          Instant at,
                                           const Who& who) {
   std::vector<Action> kept;
   for (const RevocationList& list : supplied) {
@@ -322,8 +353,8 @@ Result<std::vector<Action>> take_supplied(const std::vector<RevocationList>& sup
                               list.facts().issuer));
     }
     if (issuer == set.authorities.begin()) {
-      return fail(Code::kRefused, fmt::format("a list of '{}' was given, whose lists are made here",
-                                              list.facts().issuer));
+      MESHTRUST_TRY_DO(refuse_to_forget(list, entries, at));
+      continue;  // what it says is in the one that was made now
     }
     const auto known = std::find_if(set.lists.begin(), set.lists.end(),
                                     [&issuer](const auto& one) { return one.is_of(*issuer); });
@@ -416,7 +447,9 @@ Result<ListSet> make_lists(TrustStore& store,
     return entry.fingerprint() == root->fingerprint();
   });
   MESHTRUST_CHECK(own != entries.end());
-  MESHTRUST_TRY(const std::string number, next_number(*own, request.at_least_above));
+  MESHTRUST_TRY(
+      const std::string number,
+      next_number(*own, greatest_number(request.at_least_above, request.supplied, root->issuer())));
   MESHTRUST_TRY(const RevocationList list,
                 pki::issue_list({.this_update = std::max(now - std::chrono::hours(1),
                                                          root->issuer().facts().not_before),
@@ -428,7 +461,7 @@ Result<ListSet> make_lists(TrustStore& store,
   if (!own->newest_list.empty()) set.lists.erase(set.lists.begin());
   set.lists.insert(set.lists.begin(), list);
   MESHTRUST_TRY(const std::vector<Action> kept,
-                take_supplied(request.supplied, *root, entries, set, who));
+                take_supplied(request.supplied, *root, entries, set, now, who));
   MESHTRUST_TRY_DO(refuse_gaps(set, now));
   MESHTRUST_TRY_DO(refuse_surprises(set, entries));
   if (const std::size_t size = pki::to_pem(set.lists).size(); size > kLargestFile) {

@@ -35,7 +35,8 @@ base::Result<LedgerEntry> find_issued(const TrustStore& store,
 struct ListRequest {
   base::Seconds lifetime = base::days(90);  ///< of the root's list; the others end with their CA
   /// Of CAs whose key is elsewhere: of this store's issue, or above its root. The ledger keeps
-  /// them.
+  /// them. And of the root itself, from another copy of this store: those are not kept, the new one
+  /// is numbered above them.
   std::vector<pki::RevocationList> supplied = {};
   /// The greatest number of a list of this root that is known to be anywhere, hex as
   /// `RevocationListFacts` has it: the new one is above it, and above the ledger's. What was seen
@@ -74,7 +75,7 @@ base::Status refuse_gaps(const ListSet& set, base::Instant at);
 /// kInvalidInput for an `at_least_above` that is no number. kRefused where `refuse_gaps` says so,
 /// when no number of 20 octets is left, the lifetime asked for is shorter than a week, the
 /// file would exceed what a Secret holds, a list was supplied that is of none of these CAs or of
-/// one whose lists are made here, or one revokes a CA that this ledger did not revoke.
+/// an intermediate whose lists are made here, or one revokes what this ledger did not revoke.
 base::Result<ListSet> make_lists(TrustStore& store,
                                  const StoreLock& lock,
                                  const pki::Signer& root_key,

@@ -32,6 +32,7 @@ struct CheckSubject {
   Purpose purpose = Purpose::kProve;
   bool allow_unsupported = false;  ///< go on with versions that nobody here has tried
   const BaseFiles* files = nullptr;
+  std::span<const std::string> left_out = {};  ///< see `PlanOptions`
 
   /// Whether the trust of this mesh is meshtrust's to make.
   bool is_managed() const { return mesh.trust.mode == profiles::TrustMode::kManaged; }

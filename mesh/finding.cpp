@@ -23,6 +23,12 @@ bool has_severity(std::span<const Finding> findings, Severity severity) {
                      [severity](const Finding& one) { return one.severity == severity; });
 }
 
+bool forbids_change(std::span<const Finding> findings) {
+  return std::any_of(findings.begin(), findings.end(), [](const Finding& one) {
+    return one.severity == Severity::kCritical && !one.is_mended_by_change;
+  });
+}
+
 base::Json to_json(const Finding& finding) {
   base::Json json = {{"code", finding.code},
                      {"severity", name_of(finding.severity)},

@@ -2,7 +2,6 @@
 
 #include "base/text.h"
 #include "mesh/trust.h"
-#include "pki/revocation_list.h"
 
 #include <fmt/format.h>
 
@@ -41,7 +40,100 @@ bool names_the_revoked(const pki::RevocationList& list, const StoreFacts& store,
   });
 }
 
+bool is_signed_list(const pki::RevocationList& list, const pki::Certificate& issuer) {
+  return list.facts().issuer_der == issuer.facts().subject_der && list.is_signed_by(issuer);
+}
+
+/// The one of `among` whose key signed `list`, or null.
+const pki::Certificate* signer_of(const pki::RevocationList& list,
+                                  std::span<const pki::Certificate> among) {
+  const auto found = std::find_if(among.begin(), among.end(),
+                                  [&](const auto& one) { return is_signed_list(list, one); });
+  return found == among.end() ? nullptr : &*found;
+}
+
+std::optional<pki::RevocationList> newest_of(const pki::Certificate& issuer,
+                                             std::span<const pki::RevocationList> lists) {
+  std::optional<pki::RevocationList> newest;
+  for (const pki::RevocationList& list : lists) {
+    if (!is_signed_list(list, issuer)) continue;
+    if (!newest || age_of(*newest) < age_of(list)) newest = list;
+  }
+  return newest;
+}
+
+/// What is over may be missing in the next list, whatever the ledger says of it.
+std::vector<std::string> unknown_as_revoked(const pki::RevocationList& list,
+                                            const StoreFacts& store,
+                                            base::Instant at) {
+  std::vector<std::string> unknown;
+  for (const auto& revoked : list.facts().revoked) {
+    const bool is_known =
+        std::any_of(store.issued.begin(), store.issued.end(), [&](const IssuedFacts& one) {
+          return one.serial == revoked.serial && (one.revoked || one.not_after < at);
+        });
+    if (!is_known) unknown.push_back(revoked.serial);
+  }
+  return unknown;
+}
+
+std::vector<pki::Certificate> roots_of(const StoreFacts& store) {
+  std::vector<pki::Certificate> roots;
+  for (const std::string& pem : store.roots) {
+    if (const auto root = pki::certificates_from_pem(pem)) roots.push_back(root->front());
+  }
+  return roots;
+}
+
 }  // namespace
+
+std::vector<NewerList> newer_lists(std::span<const pki::RevocationList> lists,
+                                   const StoreFacts& store,
+                                   std::span<const pki::Certificate> authorities,
+                                   base::Instant at) {
+  std::vector<NewerList> newer;
+  const auto known = pki::revocation_lists_from_pem(store.lists);
+  const auto kept = known ? *known : std::vector<pki::RevocationList>();
+  const auto roots = roots_of(store);
+  for (const pki::RevocationList& list : lists) {
+    const bool is_told = std::any_of(newer.begin(), newer.end(),
+                                     [&list](const auto& one) { return one.list == list; });
+    if (is_told || std::ranges::find(kept, list) != kept.end()) continue;
+    if (const pki::Certificate* root = signer_of(list, roots)) {
+      const bool is_made_here =
+          std::ranges::find(store.lists_made, list.facts().fingerprint) != store.lists_made.end();
+      if (is_made_here) continue;
+      NewerList one{.list = list, .newest = newest_of(*root, kept), .is_of_root = true};
+      one.unknown = unknown_as_revoked(list, store, at);
+      const bool is_older = one.newest && age_of(list) < age_of(*one.newest) &&
+                            list.facts().number != one.newest->facts().number &&
+                            list.facts().this_update <= one.newest->facts().this_update;
+      if (!is_older || !one.unknown.empty()) newer.push_back(std::move(one));
+    } else if (const pki::Certificate* issuer = signer_of(list, authorities)) {
+      auto newest = newest_of(*issuer, kept);
+      if (!newest || age_of(list) <= age_of(*newest)) continue;
+      newer.push_back({.list = list, .newest = std::move(newest)});
+    }
+  }
+  return newer;
+}
+
+std::vector<pki::RevocationList> forged_lists(std::span<const pki::RevocationList> lists,
+                                              const StoreFacts& store) {
+  std::vector<pki::RevocationList> forged;
+  const auto roots = roots_of(store);
+  for (const pki::RevocationList& list : lists) {
+    const auto bears_its_name = [&list](const auto& root) {
+      return root.facts().subject_der == list.facts().issuer_der;
+    };
+    const auto signed_it = [&list](const auto& root) { return list.is_signed_by(root); };
+    if (std::any_of(roots.begin(), roots.end(), bears_its_name) &&
+        std::none_of(roots.begin(), roots.end(), signed_it)) {
+      forged.push_back(list);
+    }
+  }
+  return forged;
+}
 
 std::optional<pki::Verdict> judge_by_lists(const std::vector<pki::Certificate>& chain,
                                            const std::vector<pki::Certificate>& roots,

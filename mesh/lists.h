@@ -3,10 +3,12 @@
 #include "base/time.h"
 #include "mesh/observation.h"
 #include "pki/certificate.h"
+#include "pki/revocation_list.h"
 #include "pki/verify.h"
 #include "profiles/mesh.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +21,29 @@ std::optional<pki::Verdict> judge_by_lists(const std::vector<pki::Certificate>& 
                                            const std::vector<pki::Certificate>& roots,
                                            std::string_view pem,
                                            base::Instant at);
+
+/// A live revocation list that says more than the store knows.
+struct NewerList {
+  pki::RevocationList list;
+  std::optional<pki::RevocationList> newest;  ///< of the same CA, that the store has
+  bool is_of_root = false;                    ///< of a root of this store: another copy made it
+  /// Serial numbers that it names and the ledger does not know as revoked; lower-case hex.
+  std::vector<std::string> unknown = {};
+};
+
+/// Those among `lists` that can be believed and that `store` should know and does not. Of a root
+/// of the store: a list that this store did not make and that is no older than its newest (by
+/// number, RFC 5280 5.2.3, or by date) or names what the ledger does not know as revoked. Of
+/// another CA, one of `authorities`: a list that is newer than the one that the store keeps; where
+/// it keeps none there is nothing to compare. Each once.
+std::vector<NewerList> newer_lists(std::span<const pki::RevocationList> lists,
+                                   const StoreFacts& store,
+                                   std::span<const pki::Certificate> authorities,
+                                   base::Instant at);
+
+/// Those among `lists` that bear the name of the store's root and that its key did not sign.
+std::vector<pki::RevocationList> forged_lists(std::span<const pki::RevocationList> lists,
+                                              const StoreFacts& store);
 
 /// Serial numbers of the intermediates below the root that signs which its list has to name:
 /// revoked, and at `at` not over yet.

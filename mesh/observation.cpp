@@ -143,6 +143,8 @@ Json write(const StoreFacts& store) {
                {"roots", store.roots},
                {"lists", store.lists},
                {"withoutList", store.without_list},
+               {"listsMade", store.lists_made},
+               {"everAbove", store.ever_above},
                {"issued", Json::array()}};
   if (store.root) json["root"] = *store.root;
   for (const IssuedFacts& issued : store.issued) {
@@ -158,6 +160,8 @@ void read(const Json& json, StoreFacts& store) {
   store.roots = value<std::vector<std::string>>(json, "roots");
   store.lists = value<std::string>(json, "lists");
   store.without_list = value<std::vector<std::string>>(json, "withoutList");
+  store.lists_made = value<std::vector<std::string>>(json, "listsMade");
+  store.ever_above = value<std::string>(json, "everAbove");
   for (const Json& entry : field(json, "issued")) {
     read(entry, store.issued.emplace_back());
   }

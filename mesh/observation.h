@@ -98,6 +98,11 @@ struct StoreFacts {
   /// ever made, comes first, and those of CAs above it follow.
   std::string lists;
   std::vector<std::string> without_list;  ///< subjects of CAs of which there is none in force
+  /// SHA-256 of the DER of every revocation list of a root of this store that it ever made.
+  std::vector<std::string> lists_made = {};
+  /// PEM of every certificate of another organisation's CAs that stands above a root, or stood
+  /// there when something was issued; each once.
+  std::string ever_above = {};
 };
 
 /// Everything that was seen, as a value. It serialises completely, so that thinking can be done

@@ -128,7 +128,7 @@ Json to_json(const Plan& plan) {
 }
 
 bool Planned::is_refused() const {
-  return !answer.unknowns.empty() || has_severity(answer.findings, Severity::kCritical);
+  return !answer.unknowns.empty() || forbids_change(answer.findings);
 }
 
 }  // namespace meshtrust::mesh

@@ -203,6 +203,8 @@ struct Planned {
 struct PlanOptions {
   base::Instant at;                ///< the time for which certificates are judged
   bool allow_unsupported = false;  ///< go on with versions that nobody here has tried
+  /// Clusters of the mesh file that are not looked at, and are in neither mesh nor observation.
+  std::vector<std::string> left_out = {};
 };
 
 /// What apply would do about trust. Pure: nothing is looked at but the arguments. Where a check
@@ -218,7 +220,8 @@ Plan plan_namespaces(const profiles::Mesh& mesh,
                      base::Errors& unknowns);
 
 /// What apply would do about the whole mesh: the steps of `plan_trust`, and after them everything
-/// up to the last istiod that sees its last remote. `observation` is of level `kMesh` or deeper.
+/// up to the last istiod that sees its last remote. While something critical is mended by those of
+/// trust, nothing after them is planned. `observation` is of level `kMesh` or deeper.
 Planned plan_mesh(const profiles::Mesh& mesh,
                   const Observation& observation,
                   const PlanOptions& options,

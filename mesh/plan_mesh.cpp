@@ -466,6 +466,8 @@ Planned plan_mesh(const Mesh& mesh,
     planned.plan.steps.clear();
     return planned;
   }
+  // What is being mended is mended first: nothing is built on it.
+  if (has_severity(answer.findings, Severity::kCritical)) return planned;
   if (mesh.trust.mode == profiles::TrustMode::kObserved) {
     planned.plan = plan_namespaces(mesh, observation, answer.unknowns);
   }

@@ -453,7 +453,8 @@ Planned plan_trust(const Mesh& mesh, const Observation& observation, const PlanO
                                             .observation = observation,
                                             .at = options.at,
                                             .purpose = writes ? Purpose::kChange : Purpose::kProve,
-                                            .allow_unsupported = options.allow_unsupported});
+                                            .allow_unsupported = options.allow_unsupported,
+                                            .left_out = options.left_out});
   if (writes && !planned.is_refused()) {
     planned.plan = TrustPlanner(mesh, observation, options.at, planned.answer.unknowns).plan();
     if (planned.is_refused()) planned.plan.steps.clear();

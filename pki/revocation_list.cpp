@@ -8,6 +8,8 @@
 #include "pki/openssl_values.h"
 #include "pki/pem.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -183,6 +185,17 @@ std::vector<Certificate> without_list(std::span<const Certificate> authorities,
     if (!covered) bare.push_back(authority);
   }
   return bare;
+}
+
+std::tuple<std::size_t, std::string, base::Instant> age_of(const RevocationList& list) {
+  const std::string digits = list.facts().number.value_or("");
+  return {digits.size(), digits, list.facts().this_update};
+}
+
+std::string edition_of(const RevocationList& list) {
+  const auto& number = list.facts().number;
+  return fmt::format("{}, of {}", number ? "number " + *number : "without a number",
+                     base::format_rfc3339(list.facts().this_update));
 }
 
 std::string to_pem(std::span<const RevocationList> lists) {

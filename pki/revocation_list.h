@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace meshtrust::pki {
@@ -70,6 +71,13 @@ class RevocationList {
 /// 'X509 CRL' block does not parse (saying which). No list at all is an empty answer: to Envoy an
 /// empty file means that nothing is asked about revocation.
 base::Result<std::vector<RevocationList>> revocation_lists_from_pem(std::string_view pem);
+
+/// Which of two lists of one CA is the newer (`<` is older): by number (RFC 5280 5.2.3: the longer,
+/// then the larger), then by date, for a CA that numbers its lists in no way.
+std::tuple<std::size_t, std::string, base::Instant> age_of(const RevocationList& list);
+
+/// "number 1f, of 2026-11-22T10:00:00Z".
+std::string edition_of(const RevocationList& list);
 
 /// The PEM blocks one after the other, each ending in a newline.
 std::string to_pem(std::span<const RevocationList> lists);

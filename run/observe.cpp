@@ -1,5 +1,6 @@
 #include "run/observe.h"
 
+#include "base/encoding.h"
 #include "base/yaml.h"
 #include "ca/revocation.h"
 #include "istio/names.h"
@@ -13,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <set>
 
 namespace meshtrust::run {
 namespace {
@@ -186,6 +188,32 @@ mesh::ClusterObservation observe_cluster(const profiles::Mesh& mesh,
   return seen;
 }
 
+/// SHA-256 of every list that a root of the store made.
+std::vector<std::string> lists_made(const ca::TrustStore& store) {
+  std::set<std::string> roots;
+  for (const ca::Root& root : store.roots()) {
+    roots.insert(root.certificate.fingerprint());
+  }
+  std::vector<std::string> made;
+  for (const ca::Action& action : store.log()) {
+    if (action.event != ca::Event::kListMade || !roots.contains(action.fingerprint)) continue;
+    const auto der = base::from_base64(action.detail);
+    if (der) made.push_back(base::to_hex(base::sha256(*der)));
+  }
+  return made;
+}
+
+/// What stands above the root, and what stood there when something was issued.
+std::vector<pki::Certificate> ever_above(const std::vector<ca::LedgerEntry>& issued) {
+  std::vector<pki::Certificate> found;
+  for (const ca::LedgerEntry& entry : issued) {
+    for (const pki::Certificate& one : entry.above) {
+      if (std::find(found.begin(), found.end(), one) == found.end()) found.push_back(one);
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 Observed<mesh::StoreFacts> observe_store(const World& world) {
@@ -219,7 +247,10 @@ mesh::StoreFacts facts_of(const ca::TrustStore& store) {
       facts.without_list.push_back(one.facts().subject);
     }
   }
-  for (const ca::LedgerEntry& entry : store.issued()) {
+  facts.lists_made = lists_made(store);
+  const std::vector<ca::LedgerEntry> issued = store.issued();
+  facts.ever_above = pki::to_pem(ever_above(issued));
+  for (const ca::LedgerEntry& entry : issued) {
     facts.issued.push_back({.fingerprint = entry.fingerprint(),
                             .is_root = entry.kind == ca::AuthorityKind::kRoot,
                             .cluster = entry.cluster,

@@ -5,8 +5,11 @@
 #include "istio/acceptance.h"
 #include "istio/bundle.h"
 #include "istio/names.h"
+#include "mesh/lists.h"
+#include "mesh/strangers.h"
 #include "profiles/reference.h"
 #include "profiles/trust_objects.h"
+#include "run/observe.h"
 #include "run/secret_facts.h"
 #include "run/writing.h"
 
@@ -253,10 +256,19 @@ Status TrustSteps::refuse_unless_ours(const mesh::Step& step,
                                       const istio::PublicBundle& live) const {
   const auto certificate = pki::certificates_from_pem(live.ca_cert);
   const auto entry = certificate ? store_.find(certificate->front().fingerprint()) : std::nullopt;
-  if (entry && entry->cluster == step.cluster) return {};
+  if (entry && entry->cluster == step.cluster && holds_what_we_know(live)) return {};
   return base::fail(Code::kConflict,
                     fmt::format("{}: cacerts is another than when the plan was made", step.cluster),
                     "run the same command again to see whose it is");
+}
+
+bool TrustSteps::holds_what_we_know(const istio::PublicBundle& live) const {
+  const mesh::StoreFacts store = facts_of(store_);
+  const auto lists = pki::revocation_lists_from_pem(live.ca_crl);
+  // Lists that no longer parse are about to be replaced.
+  const bool is_newer =
+      lists && !mesh::newer_lists(*lists, store, {}, world_.environment.clock.now()).empty();
+  return !is_newer && mesh::strangers_in(live, store).empty();
 }
 
 std::optional<istio::PublicBundle> TrustSteps::pushed_by(const std::string& step) const {

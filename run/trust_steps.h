@@ -52,8 +52,10 @@ class TrustSteps {
   base::Result<k8s::ApiClient*> client_of(const mesh::Step& step) const;
   const profiles::Cluster& cluster_of(const mesh::Step& step) const;
   std::map<std::string, std::string> labels_of(const mesh::Step& step) const;
-  /// Whether this store issued `ca_cert` for the cluster of `step`.
+  /// kConflict unless this store issued `ca_cert` for the cluster of `step`, and nothing stands
+  /// beside it that this store does not know.
   base::Status refuse_unless_ours(const mesh::Step& step, const istio::PublicBundle& live) const;
+  bool holds_what_we_know(const istio::PublicBundle& live) const;
   /// The public half of what `step` pushed earlier in this run.
   std::optional<istio::PublicBundle> pushed_by(const std::string& step) const;
 

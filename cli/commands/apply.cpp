@@ -117,7 +117,8 @@ class Apply {
       return stop_with(Error{.code = Code::kUnavailable, .message = "no cluster could be reached"});
     }
     const mesh::PlanOptions options{.at = session_.now(),
-                                    .allow_unsupported = options_.allow_unsupported};
+                                    .allow_unsupported = options_.allow_unsupported,
+                                    .left_out = left_out_};
     mesh::Planned planned = options_.only_trust
                                 ? mesh::plan_trust(context_.mesh, observation, options)
                                 : mesh::plan_mesh(context_.mesh, observation, options, files_);

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "istio/names.h"
+#include "mesh/check/copies.h"
 #include "mesh/check/material.h"
 #include "mesh/trust.h"
 #include "pki/lint.h"
@@ -15,6 +16,9 @@ namespace {
 
 using pki::Certificate;
 using profiles::Cluster;
+
+/// As many as commands want of a fingerprint.
+constexpr std::size_t kShownDigits = 16;
 
 /// The CAs that a cluster's workloads present or are trusted by.
 std::vector<Certificate> authorities_of(const istio::PublicBundle& bundle) {
@@ -81,24 +85,48 @@ void report_late_refresh(const CheckSubject& subject,
   }
 }
 
-/// A CA that is about to be on the lists of everybody, or is.
+/// A CA that its issuer has revoked, by the ledger or by a list that another copy of the store
+/// made, and that goes on signing.
 void report_revoked(const CheckSubject& subject,
-                    const std::string& cluster,
+                    const Cluster& cluster,
                     const istio::PublicBundle& bundle,
+                    const std::vector<SeenList>& newer,
                     Answer& answer) {
   const StoreFacts* store = subject.observation.store.found(Unknown::kTold);
   const auto live = pki::certificates_from_pem(bundle.ca_cert);
   if (store == nullptr || !live) return;
-  for (const IssuedFacts& issued : store->issued) {
-    if (!issued.revoked || issued.fingerprint != live->front().fingerprint()) continue;
-    answer.findings.push_back(
-        {.code = "live-ca-revoked",
-         .severity = Severity::kWarning,
-         .cluster = cluster,
-         .message = "its intermediate is revoked: with the lists in place every peer refuses every "
-                    "workload of it",
-         .hints = {"'meshtrust ca revoke --undo' takes it off the lists again"}});
+  const std::string& fingerprint = live->front().fingerprint();
+  const auto issued = std::find_if(
+      store->issued.begin(), store->issued.end(),
+      [&fingerprint](const IssuedFacts& one) { return one.fingerprint == fingerprint; });
+  if (issued == store->issued.end()) return;
+  std::vector<std::string> evidence;
+  if (issued->revoked) evidence.emplace_back("the ledger says that it is revoked");
+  for (const SeenList& seen : newer) {
+    const auto& unknown = seen.newer.unknown;
+    if (std::find(unknown.begin(), unknown.end(), issued->serial) == unknown.end()) continue;
+    evidence.push_back(fmt::format("the root's list ({}) in {} names it",
+                                   edition_of(seen.newer.list),
+                                   describe(seen.places.front(), subject.mesh)));
   }
+  if (evidence.empty()) return;
+  evidence.emplace_back(subject.mesh.trust.crl
+                            ? "with the lists in place every peer refuses every workload of it"
+                            : "no peer looks that up: the mesh file has no 'trust.crl'");
+  Finding finding{
+      .code = "live-ca-revoked",
+      .cluster = cluster.name,
+      .message = fmt::format("its intermediate {} is revoked and goes on signing its workloads",
+                             describe(live->front())),
+      .evidence = std::move(evidence),
+      .hints = how_to_replace_cacerts(subject, cluster),
+      .is_mended_by_change = true};
+  if (issued->revoked) {
+    finding.hints.push_back(
+        fmt::format("if it was revoked by mistake: 'meshtrust ca revoke {} --undo --store {}'",
+                    fingerprint.substr(0, kShownDigits), subject.mesh.trust.store));
+  }
+  answer.findings.push_back(std::move(finding));
 }
 
 /// Lists in a cluster that the mesh file does not ask for, or no longer.
@@ -154,6 +182,7 @@ void report_lacking(const CheckSubject& subject, Answer& answer) {
 }  // namespace
 
 void check_revocation_lists(const CheckSubject& subject, Answer& answer) {
+  const std::vector<SeenList> newer = newer_lists_seen(subject);
   if (subject.mesh.trust.crl) report_lacking(subject, answer);
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
@@ -162,11 +191,11 @@ void check_revocation_lists(const CheckSubject& subject, Answer& answer) {
     const Material* found = material.found(Unknown::kTold);
     if (found == nullptr) continue;
     const istio::PublicBundle& bundle = found->certificates;
+    if (subject.is_managed()) report_revoked(subject, cluster, bundle, newer, answer);
     if (!subject.mesh.trust.crl) {
       report_unattended(cluster.name, bundle, answer);
       continue;
     }
-    report_revoked(subject, cluster.name, bundle, answer);
     report_late_refresh(subject, cluster.name, bundle, answer);
     if (subject.purpose == Purpose::kChange) continue;  // which replaces the lists
     report_difference(subject, cluster.name, bundle, answer);

@@ -88,6 +88,15 @@ std::string describe(const pki::Certificate& certificate) {
   return fmt::format("'{}' (sha256 {} ...)", certificate.facts().subject, base::group_hex(digits));
 }
 
+std::vector<std::string> how_to_replace_cacerts(const CheckSubject& subject,
+                                                const Cluster& cluster) {
+  return {fmt::format("'kubectl --context {} -n {} delete secret {}', then 'meshtrust apply --only "
+                      "trust', gives it a new CA",
+                      cluster.context, subject.mesh.istio.system_namespace, istio::kCaSecret),
+          "meanwhile its istiod goes on with the CA that it has in memory; one that starts before "
+          "the new one is there makes a CA of its own, which no other cluster trusts"};
+}
+
 void check_cacerts_ours(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);

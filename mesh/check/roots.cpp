@@ -1,9 +1,11 @@
 #include "mesh/check/roots.h"
 
+#include "base/text.h"
 #include "istio/names.h"
 #include "mesh/check/material.h"
 #include "mesh/trust.h"
 #include "pki/chain.h"
+#include "profiles/trust_objects.h"
 
 #include <fmt/format.h>
 
@@ -79,6 +81,8 @@ struct LiveRoots {
   std::string what;  ///< "its workloads trust"
   std::string evidence;
   std::vector<pki::Certificate> roots = {};
+  /// What kubectl is to delete where an installation that is gone left it behind.
+  std::string left_behind = "configmap -A -l istio.io/config=true";
 };
 
 /// What an istiod has published; what stands in the way of knowing that is told.
@@ -127,18 +131,56 @@ std::optional<LiveRoots> roots_in_cacerts(const CheckSubject& subject,
                    .roots = *std::move(roots)};
 }
 
+/// Of a `cacerts` where none is to be used, before there is a root: so that none is minted beside
+/// it.
+std::optional<LiveRoots> roots_in_unused_cacerts(const CheckSubject& subject,
+                                                 const Cluster& cluster,
+                                                 const ClusterObservation& seen,
+                                                 Answer& answer) {
+  if (cluster.runs_istiod()) return std::nullopt;  // the question is asked about every such cacerts
+  if (const Error* why = seen.cacerts.why_unknown();
+      why != nullptr && subject.purpose == Purpose::kChange && !seen.server.is_unknown()) {
+    answer.unknowns.push_back(with_context(*why, cluster.name));
+  }
+  const CacertsFacts* cacerts = seen.cacerts.found(Unknown::kTold);
+  if (cacerts == nullptr) return std::nullopt;
+  auto roots = pki::certificates_from_pem(cacerts->certificates.root_cert);
+  if (!roots) return std::nullopt;
+  return LiveRoots{.what = "it is a remote, and has a cacerts that trusts",
+                   .evidence = fmt::format("{} in secret '{}/{}'", istio::kRootCertFile,
+                                           subject.mesh.istio.system_namespace, istio::kCaSecret),
+                   .roots = *std::move(roots)};
+}
+
+/// Of a twin whose cacerts is gone or may not be read; else that is asked.
+std::optional<LiveRoots> roots_in_twin(const CheckSubject& subject,
+                                       const ClusterObservation& seen) {
+  const TwinFacts* twin = seen.twin.found(Unknown::kTold);
+  if (twin == nullptr || seen.cacerts.found(Unknown::kTold) != nullptr) return std::nullopt;
+  auto roots = pki::certificates_from_pem(profiles::twin_certificates(twin->data).root_cert);
+  if (!roots) return std::nullopt;
+  return LiveRoots{
+      .what = "its public twin shows",
+      .evidence = fmt::format("{} in configmap '{}/{}'", istio::kRootCertFile,
+                              subject.mesh.istio.system_namespace, istio::kPublicTwin),
+      .roots = *std::move(roots),
+      .left_behind = fmt::format("configmap -n {} {}", subject.mesh.istio.system_namespace,
+                                 istio::kPublicTwin)};
+}
+
 /// What to do about a root that workloads trust and the store does not have. What an istiod that is
 /// gone left behind is nobody's.
 std::vector<std::string> hints_for_live_root(const Cluster& cluster,
-                                             const ClusterObservation& seen) {
+                                             const ClusterObservation& seen,
+                                             const std::string& what_is_left) {
   std::vector<std::string> hints{
       "a live root is never replaced by apply: workloads that still trust the old one would refuse "
       "every new certificate"};
   if (seen.istiod.is_absent() && seen.cacerts.is_absent()) {
     hints.push_back(fmt::format(
         "no istiod and no cacerts are there: if nothing else in the cluster is of that mesh, take "
-        "away what it left with 'kubectl --context {} delete configmap -A -l istio.io/config=true'",
-        cluster.context));
+        "away what it left with 'kubectl --context {} delete {}'",
+        cluster.context, what_is_left));
   }
   return hints;
 }
@@ -185,6 +227,23 @@ void check_root_agrees(const CheckSubject& subject, Answer& answer) {
   }
 }
 
+void check_root_mintable(const CheckSubject& subject, Answer& answer) {
+  if (!subject.is_managed() || subject.left_out.empty() || store_root(subject) ||
+      subject.observation.store.is_unknown() || !is_any_cacerts_absent(subject)) {
+    return;
+  }
+  const std::vector<std::string> names(subject.left_out.begin(), subject.left_out.end());
+  answer.findings.push_back(
+      {.code = "root-without-all",
+       .cluster = {},
+       .message = fmt::format("the store has no root yet, and none is minted while {} cannot be "
+                              "looked at: whoever has a root there has that of the mesh",
+                              base::join(names, ", ")),
+       .evidence = {},
+       .hints = {"make them reachable for the first run, or take them out of the mesh file until "
+                 "they are"}});
+}
+
 void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
   if (!subject.is_managed()) return;
   const auto& store = subject.observation.store;
@@ -193,8 +252,11 @@ void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr) continue;
-    for (const auto& live : {roots_of_workloads(subject, cluster, *seen, answer),
-                             roots_in_cacerts(subject, cluster, *seen)}) {
+    for (const auto& live :
+         {roots_of_workloads(subject, cluster, *seen, answer),
+          roots_in_cacerts(subject, cluster, *seen),
+          root ? std::nullopt : roots_in_unused_cacerts(subject, cluster, *seen, answer),
+          roots_in_twin(subject, *seen)}) {
       if (!live) continue;
       const auto& trusted = live->roots;
       if (root && std::ranges::find(trusted, root->anchor()) != trusted.end()) continue;
@@ -204,7 +266,7 @@ void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
            .message = fmt::format("{} {}, {}", live->what, describe(live->roots.front()),
                                   root ? describe_anchor(*root) : "the store has no root yet"),
            .evidence = {live->evidence},
-           .hints = hints_for_live_root(cluster, *seen)});
+           .hints = hints_for_live_root(cluster, *seen, live->left_behind)});
       break;
     }
   }

@@ -7,6 +7,8 @@
 namespace meshtrust::mesh {
 
 void check_root_agrees(const CheckSubject& subject, Answer& answer);
+void check_root_mintable(const CheckSubject& subject, Answer& answer);
 void check_live_roots_agree(const CheckSubject& subject, Answer& answer);
+void check_anchors_known(const CheckSubject& subject, Answer& answer);
 
 }  // namespace meshtrust::mesh

@@ -221,9 +221,6 @@ TEST_F(RevocationTest, RefusesListsThatItDidNotAskFor) {
                            issuer, key)
         .value();
   };
-  const auto own = list_of(root.root.certificate, *root.signer, {});
-  EXPECT_THAT(make({.lifetime = base::days(90), .supplied = {own}}),
-              test::FailsWith(Code::kRefused, HasSubstr("whose lists are made here")));
   const auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256);
   const auto stranger =
       pki::issue_root({.subject = pki::DistinguishedName::parse("O=Else,CN=Root").value(),
@@ -233,6 +230,38 @@ TEST_F(RevocationTest, RefusesListsThatItDidNotAskFor) {
   EXPECT_THAT(make({.lifetime = base::days(90), .supplied = {list_of(*stranger, *key, {})}}),
               test::FailsWith(Code::kRefused,
                               "a list of 'O=Else,CN=Root' was given, which is no CA of this mesh"));
+}
+
+TEST_F(RevocationTest, GoesOnAboveAListThatAnotherCopyOfTheStoreMade) {
+  const auto east = issue("east");
+  const auto other = [&](const std::string& serial) {
+    return pki::issue_list({.this_update = clock.time,
+                            .next_update = clock.time + base::days(100),
+                            .number = 0x1f,
+                            .revoked = {{.serial = serial, .at = clock.time, .reason = {}}}},
+                           root.root.certificate, *root.signer)
+        .value();
+  };
+  const std::size_t lines = store.log().size();
+  const std::string given = "the list of '" + root.root.certificate.facts().subject +
+                            "' that was given (number 1f, of " + base::format_rfc3339(clock.time) +
+                            ") revokes ";
+  EXPECT_THAT(make({.supplied = {other(east.facts().serial)}}),
+              test::FailsWith(Code::kRefused, given + "'" + east.facts().subject +
+                                                  "', which this store does not know as revoked"));
+  EXPECT_THAT(make({.supplied = {other("0badc0de")}}),
+              test::FailsWith(Code::kRefused,
+                              given + "serial 0badc0de, which this store did not issue: it is an "
+                                      "older copy"));
+  EXPECT_EQ(store.log().size(), lines);
+  ASSERT_THAT(note(east, Event::kRevoked), test::Succeeds());
+  const auto made = make({.supplied = {other(east.facts().serial)}});
+  ASSERT_THAT(made, test::Succeeds());
+  EXPECT_EQ(made->lists.front().facts().number, "20");
+  EXPECT_THAT(made->lists.front().facts().revoked, SizeIs(1));
+  EXPECT_EQ(make()->lists.front().facts().number, "21");
+  EXPECT_EQ(make({.at_least_above = "30"})->lists.front().facts().number, "31");
+  EXPECT_EQ(make({.at_least_above = "2f"})->lists.front().facts().number, "32");
 }
 
 TEST_F(RevocationTest, KeepsWhatWasGivenOfACaAboveTheRoot) {

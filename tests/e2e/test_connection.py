@@ -45,6 +45,7 @@ class Servers(ConnectionTest):
                 self.assertEqual(1, done.err.count("west: "), done.err)
 
     def test_one_that_cannot_be_reached_may_be_left_out(self):
+        self.apply_all("central")
         self.west_at(1)
         done = self.apply("--skip-unreachable")
         self.assertEqual(5, done.code, done.err)
@@ -54,6 +55,10 @@ class Servers(ConnectionTest):
         self.write_mesh()
         self.assertEqual(0, self.apply().code)
         self.assertEqual(*(self.live_files(one)["root-cert.pem"] for one in (self.east, self.west)))
+
+    def test_no_root_is_minted_while_one_is_left_out(self):
+        self.west_at(1)
+        self.assert_apply_refused("root_without_all", 4, "--skip-unreachable")
 
     def test_a_server_whose_certificate_is_not_trusted(self):
         other = base64.b64encode(handmade.make_root().certificate.encode()).decode()

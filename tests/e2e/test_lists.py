@@ -2,6 +2,7 @@
 """Revocation lists in every cacerts, as the mesh file asks for them."""
 
 import base64
+import shutil
 import unittest
 
 from support import FILES, MeshTest, openssl
@@ -33,6 +34,12 @@ class Lists(MeshTest):
         except AssertionError:
             return False
         return True
+
+    def number(self, text):
+        """Of the root's list in a file of lists."""
+        file = self.folder / "numbered.pem"
+        file.write_text(lists_in(text)[0])
+        return int(openssl("crl", "-noout", "-crlnumber", "-in", file).partition("=")[2], 16)
 
     def test_every_cluster_gets_the_same_list_of_every_authority(self):
         self.apply_all(trust=ASKED)
@@ -77,6 +84,45 @@ class Lists(MeshTest):
         self.assertEqual(0, self.apply().code)
         self.assertTrue(self.accepts(self.east, self.west))
         self.assertEqual(0, self.meshtrust("verify", password=None).code)
+
+    def test_an_older_copy_of_the_store_undoes_no_revocation(self):
+        self.apply_all(trust=ASKED)
+        old = self.home / "old.trust"
+        shutil.copytree(self.store, old)
+        self.expect(0, "ca", "revoke", "west", "--store", self.store, "--force", password=None)
+        self.assertEqual(4, self.apply().code)
+        shutil.rmtree(self.store)
+        shutil.copytree(old, self.store)
+        before = [self.lists(cluster) for cluster in (self.east, self.west)]
+        self.assert_apply_refused("older_copy_of_the_store", 4)
+        for command in ("plan", "status", "verify"):
+            with self.subTest(command), self.nothing_written():
+                self.assertIn("[unknown-list-of-our-root]", self.expect(4, command, password=None).err)
+        self.assertEqual(before, [self.lists(cluster) for cluster in (self.east, self.west)])
+        # What the hints say, where there is no newer copy.
+        (self.folder / "live-crl.pem").write_text(before[0])
+        words = ("ca", "crl", "--with", "live-crl.pem", "--store", "mesh.trust")
+        self.assertIn("does not know as revoked", self.expect(4, *words).err)
+        self.expect(0, "ca", "revoke", "west", "--store", self.store, "--force", password=None)
+        self.expect(0, *words)
+        self.assertEqual(4, self.apply(password=None).code, "done, and the cluster that was cut off is told")
+        self.assertFalse(self.accepts(self.east, self.west))
+        numbers = [self.number(text) for text in (before[0], self.lists(self.east))]
+        self.assertLess(*numbers)
+
+    def test_a_revoked_authority_is_replaced_by_a_new_one(self):
+        for asked in ("{}", ASKED):
+            with self.subTest(asked):
+                self.write_mesh(trust=asked)
+                self.apply()
+                self.expect(0, "ca", "revoke", "west", "--store", self.store, "--force", password=None)
+                for command in ("plan", "status", "verify"):
+                    self.assertIn("[live-ca-revoked]", self.expect(4, command, password=None).err)
+                self.assertEqual(4, self.apply().code)
+                self.west.delete(self.path_of("secrets", "cacerts"))
+                done = self.apply()
+                self.assertEqual(0, done.code, done.err)
+                self.assertEqual(0, self.meshtrust("verify", password=None).code)
 
     def test_lists_from_another_hand_are_told_and_never_written_over(self):
         self.apply_all(trust=ASKED)

@@ -45,6 +45,12 @@ class ForeignTrust(MeshTest):
         self.east.make_config_map(self.namespace, "istio-ca-root-cert", root)
         self.assert_apply_refused("live_root_before_first_apply", 4)
 
+    def test_a_root_that_only_a_public_twin_is_left_of(self):
+        self.east.make_namespace(self.namespace)
+        root = {"root-cert.pem": handmade.make_root("Root of a lost store").certificate}
+        self.east.make_config_map(self.namespace, "meshtrust-trust", root)
+        self.assert_apply_refused("twin_before_first_apply", 4)
+
     def test_a_network_with_another_name(self):
         self.west.make_namespace(self.namespace, {NETWORK_LABEL: "elsewhere"})
         self.assert_apply_refused("network_differs", 4)
@@ -117,6 +123,21 @@ class ChangedAfterwards(MeshTest):
         root = {"root-cert.pem": handmade.make_root("Old Root").certificate}
         self.west.make_config_map(self.namespace, "istio-ca-root-cert", root)
         self.refused("live_root_differs")
+
+    def test_a_root_that_somebody_put_beside_ours(self):
+        stranger = handmade.make_root("Stranger").certificate
+        roots = self.live_files(self.west)["root-cert.pem"] + "# for the migration\n" + stranger
+        self.west.merge(self.path_of("secrets", "cacerts"), {"stringData": {"root-cert.pem": roots}})
+        twin = self.twin(self.west)
+        self.refused("root_beside_ours")
+        for command in ("plan", "status", "verify"):
+            with self.subTest(command), self.nothing_written():
+                self.assertIn("[unknown-authority]", self.expect(4, command, password=None).err)
+        self.assertEqual(twin, self.twin(self.west), "viewers are not told to trust it")
+        self.west.delete(self.path_of("secrets", "cacerts"))
+        done = self.apply()
+        self.assertEqual(0, done.code, done.err)
+        self.assertEqual(0, self.meshtrust("verify", password=None).code)
 
     def test_workloads_that_trust_our_root_are_fine(self):
         root = {"root-cert.pem": self.live_files(self.west)["root-cert.pem"]}

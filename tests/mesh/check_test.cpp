@@ -1,5 +1,6 @@
 #include "mesh/check.h"
 
+#include "istio/names.h"
 #include "profiles/trust_objects.h"
 #include "tests/mesh/trust_builder.h"
 #include "tests/support/found.h"
@@ -65,6 +66,11 @@ void change_store(Scene& scene, const std::function<void(StoreFacts&)>& change) 
   StoreFacts facts = scene.facts();
   change(facts);
   scene.observation.store = facts;
+}
+
+/// A primary east, and a remote that it manages.
+profiles::Mesh with_remote() {
+  return shop({"east"}, "", "  - {name: far, network: far, role: remote, controlPlane: [east]}\n");
 }
 
 const CheckCase kCases[] = {
@@ -175,6 +181,99 @@ const CheckCase kCases[] = {
            s, [](StoreFacts& facts) { facts.above = pem("root-by-company") + pem("company"); });
        s.cluster("east").workload_roots = pem("root");
      }},
+    {"live-roots-agree", "twin-left-behind-before-there-is-a-store",
+     [](Scene& s) {
+       s.observation.store = Absent{};
+       s.cluster("east") = bare("east");
+       s.cluster("west").cacerts = Absent{};
+     }},
+    {"live-roots-agree", "cacerts-of-a-remote-before-there-is-a-store",
+     [](Scene& s) {
+       s = fresh_scene({"east"});
+       s.mesh = with_remote();
+       s.observation.clusters.push_back(applied(s.mesh, "far", "foreign", "other-root"));
+     }},
+    {"live-roots-agree", "cacerts-of-a-remote-unknown-before-there-is-a-store",
+     [](Scene& s) {
+       s = fresh_scene({"east"});
+       s.mesh = with_remote();
+       s.observation.clusters.push_back(bare("far"));
+       forbid(s.cluster("far").cacerts);
+     }},
+    {"root-mintable", "two-left-out",
+     [](Scene& s) {
+       s = fresh_scene({"east", "west"});
+       s.left_out = {"north", "south"};
+     }},
+    {"anchors-known", "behind-a-comment-in-every-place",
+     [](Scene& s) {
+       const std::string roots = pem("root") + "# for the migration\n" + pem("other-root");
+       change_cacerts(s.cluster("west"),
+                      [&](CacertsFacts& facts) { facts.certificates.root_cert = roots; });
+       change_twin(s.cluster("west"), istio::kRootCertFile, roots);
+       s.cluster("west").workload_roots = roots;
+     }},
+    {"anchors-known", "before-ours",
+     [](Scene& s) {
+       change_cacerts(s.cluster("west"), [](CacertsFacts& facts) {
+         facts.certificates.root_cert = pem("other-root") + pem("root");
+       });
+     }},
+    {"anchors-known", "an-intermediate-of-ours",
+     [](Scene& s) {
+       change_cacerts(s.cluster("west"),
+                      [](CacertsFacts& facts) { facts.certificates.root_cert += pem("east"); });
+     }},
+    {"anchors-known", "of-workloads-alone",
+     [](Scene& s) { s.cluster("west").workload_roots = pem("root") + pem("other-root"); }},
+    {"anchors-known", "of-the-workloads-of-a-remote",
+     [](Scene& s) {
+       s.mesh = with_remote();
+       s.observation.clusters.push_back(bare("far"));
+       s.cluster("far").workload_roots = pem("root") + pem("other-root");
+     }},
+    {"anchors-known", "in-the-twin-alone",
+     [](Scene& s) {
+       change_twin(s.cluster("west"), istio::kRootCertFile, pem("root") + pem("other-root"));
+     }},
+    {"anchors-known", "in-the-twin-alone-when-proving",
+     [](Scene& s) {
+       change_twin(s.cluster("west"), istio::kRootCertFile, pem("root") + pem("other-root"));
+       s.purpose = Purpose::kProve;
+     }},
+    {"anchors-known", "in-a-block-that-only-some-loaders-read",
+     [](Scene& s) {
+       std::string hidden = pem("other-root");
+       for (const char* mark : {"BEGIN ", "END "}) {
+         hidden.insert(hidden.find(mark) + std::string(mark).size(), "TRUSTED ");
+       }
+       s.cluster("west").workload_roots = pem("root") + hidden;
+     }},
+    {"anchors-known", "others-beside-its-ca",
+     [](Scene& s) {
+       change_cacerts(s.cluster("west"), [](CacertsFacts& facts) {
+         facts.certificates.ca_cert += pem("foreign");
+         facts.certificates.cert_chain += pem("east") + pem("foreign");
+       });
+     }},
+    {"anchors-known", "another-form-of-cacerts",
+     [](Scene& s) {
+       change_cacerts(s.cluster("west"),
+                      [](CacertsFacts& facts) { facts.files.emplace_back("tls.crt"); });
+     }},
+    {"anchors-known", "not-everywhere-where-trust-is-observed",
+     [](Scene& s) {
+       s.mesh = shop({"east", "west"}, "mode: observed");
+       s.observation.store = Absent{};
+       change_cacerts(s.cluster("west"), [](CacertsFacts& facts) {
+         facts.certificates.root_cert += pem("other-root");
+       });
+     }},
+    {"store-newest", "twin-of-an-issue-that-it-does-not-know",
+     [](Scene& s) {
+       s.observation.store = store({"east"});
+       s.cluster("west").cacerts = Absent{};
+     }},
     {"live-roots-agree", "forbidden", [](Scene& s) { forbid(s.cluster("west").workload_roots); }},
     {"trust-domain-agrees", "in-the-mesh-configuration",
      [](Scene& s) { s.cluster("west").trust_domain = std::string("old.example"); }},
@@ -199,6 +298,11 @@ const CheckCase kCases[] = {
      [](Scene& s) {
        s.mesh.trust.crl = profiles::CrlProfile{.refresh = "nightly job", .place = {}};
        change_store(s, [](StoreFacts& facts) { facts.issued.back().revoked = true; });
+     }},
+    {"lists-refreshed", "revoked-and-nobody-looks-it-up",
+     [](Scene& s) {
+       change_store(s, [](StoreFacts& facts) { facts.issued.back().revoked = true; });
+       s.purpose = Purpose::kProve;
      }},
     {"mutual-trust", "another-root",
      [](Scene& s) { s.cluster("west") = applied(s.mesh, "west", "foreign", "other-root"); }},
@@ -263,6 +367,19 @@ TEST(TrustChecks, LetAViewerProveFromTheTwinAlone) {
   for (const Check& check : trust_checks()) {
     EXPECT_EQ(ask(check.id, scene), "") << check.id;
   }
+}
+
+TEST(TrustChecks, KnowWhatStandsAboveTheRootOrDid) {
+  Scene scene = applied_scene({"east", "west"});
+  change_store(scene, [](StoreFacts& facts) {
+    facts.above = pem("root-by-company") + pem("company");
+    facts.ever_above = pem("short-bridge") + facts.above;
+  });
+  change_cacerts(scene.cluster("west"), [](CacertsFacts& facts) {
+    facts.certificates.cert_chain += pem("short-bridge");
+    facts.certificates.root_cert = pem("company");
+  });
+  EXPECT_EQ(ask("anchors-known", scene), "");
 }
 
 TEST(TrustChecks, TakeAnEmptyTrustDomainForTheDefault) {

@@ -168,13 +168,14 @@ std::string ask(std::string_view check, const Scene& scene) {
   found->ask({.mesh = scene.mesh,
               .observation = scene.observation,
               .at = scene.at,
-              .purpose = scene.purpose},
+              .purpose = scene.purpose,
+              .left_out = scene.left_out},
              answer);
   return describe(answer);
 }
 
 Planned plan(const Scene& scene) {
-  return plan_trust(scene.mesh, scene.observation, {.at = scene.at});
+  return plan_trust(scene.mesh, scene.observation, {.at = scene.at, .left_out = scene.left_out});
 }
 
 }  // namespace meshtrust::mesh::testing

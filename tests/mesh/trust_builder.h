@@ -48,6 +48,7 @@ struct Scene {
   Observation observation;
   base::Instant at = kNow;
   Purpose purpose = Purpose::kChange;
+  std::vector<std::string> left_out = {};  ///< of the mesh file, and not looked at
 
   ClusterObservation& cluster(const std::string& name);
   StoreFacts facts() const { return test::found_in(observation.store); }

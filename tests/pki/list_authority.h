@@ -27,11 +27,16 @@ struct ListAuthority {
         .value();
   }
 
-  /// Its list of these serials, PEM, good for `life` from now on.
-  std::string list(base::Seconds life, const std::vector<std::string>& revoked = {}) const {
-    ListTemplate wanted{.this_update = now - base::days(1) + base::Seconds{1},
-                        .next_update = now + life,
-                        .revoked = {}};
+  /// Its list of these serials, PEM, good for `life` from now on: its first, or a later edition,
+  /// which is as many hours younger.
+  std::string list(base::Seconds life,
+                   const std::vector<std::string>& revoked = {},
+                   unsigned edition = 1) const {
+    ListTemplate wanted{
+        .this_update = now - base::days(1) + base::Seconds{1} + std::chrono::hours(edition - 1),
+        .next_update = now + life,
+        .number = edition,
+        .revoked = {}};
     for (const std::string& one : revoked) {
       wanted.revoked.push_back({.serial = one, .at = now, .reason = "keyCompromise"});
     }
