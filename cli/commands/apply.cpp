@@ -455,6 +455,8 @@ CommandEntry apply_command() {
           "let in, remote profiles, and the secrets by which istiods see each other's clusters. "
           "Everything runs at the same time wherever nothing needs the other, every wait says "
           "what it waits for, and everything is read back before success is said.\n"
+          "While a revoked CA goes on signing, only the steps of trust are run. No root is minted "
+          "while a cluster is left out.\n"
           "Nothing is written anywhere while a cluster cannot be read, a right is missing, "
           "istioctl is of another version, or a live CA, root, network, trust domain or control "
           "plane is not what the mesh file says. Interrupted at any instant, the same command goes "

@@ -28,7 +28,8 @@ class CaCrl final : public Command {
     app.add_option("--lifetime", lifetime_, "of the root's list (default 90d)")
         ->option_text("TIME");
     app.add_option("--with", with_,
-                   "lists of CAs whose key is elsewhere (PEM or DER); they are kept")
+                   "lists of CAs whose key is elsewhere (PEM or DER), which are kept, or of "
+                   "another copy of this store, to go on above their numbers")
         ->option_text("FILE...");
     app.add_option(
            "--above", above_,

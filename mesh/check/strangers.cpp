@@ -85,6 +85,17 @@ Strangers strangers_of(const CheckSubject& subject,
   return strangers;
 }
 
+std::string message_about(const std::string& name, const Sightings& seen) {
+  if (!seen.is_anchor) {
+    return fmt::format("beside its CA it has {}, which does not belong there", name);
+  }
+  const bool is_shown_alone = !seen.is_in_cacerts && !seen.is_with_workloads;
+  return fmt::format("{} {}, which is neither a root of this store nor above one",
+                     is_shown_alone ? "viewers are told that its workloads trust"
+                                    : "its workloads are told to trust",
+                     name);
+}
+
 void report(const CheckSubject& subject,
             const Cluster& cluster,
             const std::string& name,
@@ -93,9 +104,7 @@ void report(const CheckSubject& subject,
   Finding finding{
       .code = "unknown-authority",
       .cluster = cluster.name,
-      .message = fmt::format(
-          "{} {}, which this store neither made nor stands below",
-          seen.is_anchor ? "its workloads are told to trust" : "beside its CA it has", name),
+      .message = message_about(name, seen),
       .evidence = seen.places,
       .hints = {seen.is_anchor
                     ? "find out who put it there: whoever has its key can be any workload of the "
@@ -109,7 +118,10 @@ void report(const CheckSubject& subject,
     if (subject.purpose == Purpose::kChange) finding.severity = Severity::kWarning;
     finding.hints.emplace_back("'meshtrust apply --only trust' writes the public twin anew");
   }
-  if (seen.is_with_workloads) {
+  if (seen.is_with_workloads && !cluster.runs_istiod()) {
+    finding.hints.push_back(fmt::format("see what {} is told to trust, whose istiod publishes it",
+                                        base::join(cluster.control_plane, ", ")));
+  } else if (seen.is_with_workloads) {
     finding.hints.push_back(
         fmt::format("its istiod has it in memory as long as it publishes it: once cacerts is as it "
                     "should be, 'kubectl --context {} -n {} rollout restart deployment -l {}'",

@@ -158,6 +158,26 @@ TEST(PlanMesh, TakesARestartForNoChange) {
   }
 }
 
+TEST(PlanMesh, ChangesTrustAndNothingElseWhileARevokedCaGoesOnSigning) {
+  Scene scene = fresh_example("two-networks");
+  scene.mesh.trust.root = shop({"east"}).trust.root;
+  StoreFacts facts = store({"east"});
+  facts.issued.back().revoked = true;
+  scene.observation.store = facts;
+  ClusterObservation& east = scene.cluster("east");
+  const LiveMesh live = east.live;
+  east = applied(scene.mesh, "east");
+  east.live = live;
+  const Planned planned = plan_whole(scene);
+  EXPECT_FALSE(planned.is_refused());
+  EXPECT_THAT(describe(planned.answer), HasSubstr("critical east [live-ca-revoked]"));
+  std::vector<std::string> ids;
+  for (const Step& step : planned.plan.steps) {
+    ids.push_back(step.id);
+  }
+  EXPECT_THAT(ids, ElementsAre("west/namespace", "west/cacerts", "west/meshtrust-trust"));
+}
+
 TEST(PlanMesh, RefusesAnotherVersionOnALiveControlPlane) {
   Scene scene = fresh_example("two-networks");
   install_east(scene);
