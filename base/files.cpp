@@ -1,8 +1,7 @@
 #include "base/files.h"
 
-#include "base/encoding.h"
-#include "base/random.h"
 #include "base/text.h"
+#include "base/unfinished_file.h"
 
 #include <fmt/format.h>
 
@@ -199,23 +198,6 @@ int write_and_sync(int file, std::string_view content) {
   return fsync(file) == 0 ? 0 : errno;
 }
 
-/// Puts the finished temporary file in its place. With `kNever` by a hard link, which fails when
-/// the name is taken; with `kReplace` by rename, after making sure that no link or folder stands
-/// there.
-int move_into_place(int folder, const char* temporary, const char* name, Overwrite overwrite) {
-  if (overwrite == Overwrite::kNever) {
-    const int problem = linkat(folder, temporary, folder, name, 0) == 0 ? 0 : errno;
-    unlinkat(folder, temporary, 0);
-    return problem;
-  }
-  struct stat status {};
-  if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-    if (S_ISLNK(status.st_mode)) return ELOOP;
-    if (S_ISDIR(status.st_mode)) return EISDIR;
-  }
-  return renameat(folder, temporary, folder, name) == 0 ? 0 : errno;
-}
-
 Status write_atomically(const fs::path& path,
                         std::string_view content,
                         Access access,
@@ -223,6 +205,7 @@ Status write_atomically(const fs::path& path,
   MESHTRUST_TRY_DO(expect_no_nul(path));
   const Descriptor folder = open_folder(folder_of(path));
   if (!folder) return system_failure("open folder", folder_of(path), errno);
+  sweep_unfinished(folder.get());
   const std::string name = path.filename().string();
   // Links and folders are told where they would be replaced.
   struct stat there {};
@@ -230,25 +213,38 @@ Status write_atomically(const fs::path& path,
                           !S_ISREG(there.st_mode) && !S_ISLNK(there.st_mode) &&
                           !S_ISDIR(there.st_mode);
   if (overwrite == Overwrite::kReplace && is_special) return no_file(there, path, "write");
-  SystemRandom random;
-  const std::string temporary = ".meshtrust-" + to_hex(random.bytes(8));
   const mode_t mode = access == Access::kPrivate ? 0600 : 0644;
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
-  const Descriptor file(openat(folder.get(), temporary.c_str(),
-                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (!file) return system_failure("write", path, errno);
+  UnfinishedFile file;
+  int problem = file.create(folder.get(), mode);
   // The program's umask keeps everything private; what is meant to be public says so here.
-  int problem = fchmod(file.get(), mode) == 0 ? 0 : errno;
-  if (problem == 0) problem = write_and_sync(file.get(), content);
+  if (problem == 0 && fchmod(file.descriptor(), mode) != 0) problem = errno;
+  if (problem == 0) problem = write_and_sync(file.descriptor(), content);
   if (problem == 0) {
-    problem = move_into_place(folder.get(), temporary.c_str(), name.c_str(), overwrite);
+    problem =
+        overwrite == Overwrite::kNever ? file.become(name.c_str()) : file.replace(name.c_str());
   }
-  if (problem != 0) {
-    unlinkat(folder.get(), temporary.c_str(), 0);
-    return system_failure("write", path, problem);
-  }
+  if (problem != 0) return system_failure("write", path, problem);
   if (fsync(folder.get()) != 0) return system_failure("write", path, errno);
   return {};
+}
+
+Result<FileFacts> facts_of(const fs::path& path, int how) {
+  MESHTRUST_TRY_DO(expect_no_nul(path));
+  struct stat status {};
+  if (fstatat(AT_FDCWD, path.c_str(), &status, how) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return FileFacts{};
+    return system_failure("look at", path, errno);
+  }
+  FileFacts facts;
+  facts.kind = S_ISREG(status.st_mode)   ? FileKind::kFile
+               : S_ISDIR(status.st_mode) ? FileKind::kFolder
+               : S_ISLNK(status.st_mode) ? FileKind::kSymlink
+                                         : FileKind::kOther;
+  facts.mode = status.st_mode & 07777U;
+  facts.owned_by_caller = status.st_uid == geteuid();
+  facts.owner = status.st_uid;
+  facts.size_bytes = static_cast<std::uintmax_t>(status.st_size);
+  return facts;
 }
 
 class DiskLock final : public FileLock {
@@ -322,22 +318,11 @@ Status DiskFiles::remove(const fs::path& path) {
 }
 
 Result<FileFacts> DiskFiles::facts(const fs::path& path) {
-  MESHTRUST_TRY_DO(expect_no_nul(path));
-  struct stat status {};
-  if (lstat(path.c_str(), &status) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return FileFacts{};
-    return system_failure("look at", path, errno);
-  }
-  FileFacts facts;
-  facts.kind = S_ISREG(status.st_mode)   ? FileKind::kFile
-               : S_ISDIR(status.st_mode) ? FileKind::kFolder
-               : S_ISLNK(status.st_mode) ? FileKind::kSymlink
-                                         : FileKind::kOther;
-  facts.mode = status.st_mode & 07777U;
-  facts.owned_by_caller = status.st_uid == geteuid();
-  facts.owner = status.st_uid;
-  facts.size_bytes = static_cast<std::uintmax_t>(status.st_size);
-  return facts;
+  return facts_of(path, AT_SYMLINK_NOFOLLOW);
+}
+
+Result<FileFacts> DiskFiles::facts_behind_links(const fs::path& path) {
+  return facts_of(path, 0);
 }
 
 Result<std::vector<std::string>> DiskFiles::list(const fs::path& folder) {

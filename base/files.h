@@ -66,9 +66,10 @@ class Files {
   virtual Result<Secret> read_secret(const std::filesystem::path& path,
                                      std::size_t limit = 1U << 20U) = 0;
 
-  /// All or nothing: a temporary name in the same folder, created exclusively without following
-  /// links, written, synced, renamed (or linked, for kNever), folder synced. A crash leaves either
-  /// the old file or the new one, and at worst a `.meshtrust-*` leftover.
+  /// All or nothing: a file without a name in the same folder, written, synced, linked to its name
+  /// (for kReplace by way of another and a rename), folder synced. A crash leaves either the old
+  /// file or the new one; what else it may leave, a `.meshtrust-*` where something was replaced or
+  /// the filesystem has no files without names, the next write to that folder removes.
   virtual Status write(const std::filesystem::path& path,
                        std::string_view content,
                        Access access,
@@ -84,6 +85,8 @@ class Files {
   virtual Status remove(const std::filesystem::path& path) = 0;
   /// Facts about the path itself, not about what a link points to.
   virtual Result<FileFacts> facts(const std::filesystem::path& path) = 0;
+  /// Facts about what it leads to, if it is a link.
+  virtual Result<FileFacts> facts_behind_links(const std::filesystem::path& path) = 0;
   /// Names in a folder, sorted.
   virtual Result<std::vector<std::string>> list(const std::filesystem::path& folder) = 0;
 
@@ -113,6 +116,7 @@ class DiskFiles final : public Files {
   Status make_folder(const std::filesystem::path& path, Access access) override;
   Status remove(const std::filesystem::path& path) override;
   Result<FileFacts> facts(const std::filesystem::path& path) override;
+  Result<FileFacts> facts_behind_links(const std::filesystem::path& path) override;
   Result<std::vector<std::string>> list(const std::filesystem::path& folder) override;
   Result<std::unique_ptr<FileLock>> lock(const std::filesystem::path& path,
                                          std::string_view holder) override;
