@@ -212,11 +212,11 @@ Result<MintedRoot> mint_root(TrustStore& store,
                 pki::issue_root(wanted, key, environment.random));
 
   const std::string name = key_name(certificate);
-  MESHTRUST_TRY(const SealedKey sealed, seal_key(key, protection.words()));
+  MESHTRUST_TRY(const SealedKey sealed, seal_key(environment, key, protection));
   MESHTRUST_TRY_DO(
       store.append(lock, Action{.who = who, .event = Event::kKeyPlanned, .detail = name}));
-  auto kept = put_into_custody(environment.files, Layout{store.path()}.key(name), sealed,
-                               protection.words(), certificate.facts().key_id);
+  auto kept = put_into_custody(environment, Layout{store.path()}.key(name), sealed, protection,
+                               certificate.facts().key_id);
   if (!kept) {
     // The failure is what matters; should this fail too, the next run discards the key.
     (void)discard_key(store, lock, name, who);
@@ -238,7 +238,7 @@ Result<std::unique_ptr<pki::Signer>> unlock_root(const TrustStore& store,
   const ExpectedKey expected{.key_id = root.certificate.facts().key_id,
                              .file_digest = file_digest_of(store, root)};
   MESHTRUST_TRY(pki::PrivateKey key,
-                open_key(store.environment().files, root.key_file, passphrase, expected));
+                open_key(store.environment(), root.key_file, passphrase, expected));
   return std::unique_ptr<pki::Signer>(std::make_unique<pki::PrivateKey>(std::move(key)));
 }
 
@@ -298,6 +298,7 @@ Result<SignedRequest> sign_request(TrustStore& store,
                             entry.certificate.facts().subject),
                 "every CA gets a key of its own: ask for a request with a new one");
   }
+  MESHTRUST_TRY_DO(pki::check_key_of_authority(wanted.request.public_key()));
   MESHTRUST_TRY(const pki::Certificate certificate,
                 issue_below(store, root, root_key,
                             {.cluster = wanted.cluster,

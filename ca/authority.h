@@ -3,6 +3,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "base/time.h"
+#include "ca/key_protection.h"
 #include "ca/store.h"
 #include "pki/certificate.h"
 #include "pki/key.h"
@@ -15,22 +16,6 @@
 #include <vector>
 
 namespace meshtrust::ca {
-
-/// How a root key lies on disk.
-class KeyProtection {
- public:
-  /// Encrypted PKCS#8. The passphrase is borrowed and must outlive this value.
-  static KeyProtection passphrase(const base::Secret& words) { return KeyProtection(&words); }
-  /// In clear text, for callers whose user has said so in two words.
-  static KeyProtection none() { return KeyProtection(nullptr); }
-
-  /// Null when there is none.
-  const base::Secret* words() const { return words_; }
-
- private:
-  explicit KeyProtection(const base::Secret* words) : words_(words) {}
-  const base::Secret* words_;
-};
 
 struct RootRequest {
   pki::DistinguishedName subject;

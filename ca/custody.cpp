@@ -72,11 +72,14 @@ std::string digest_of(const Secret& content) {
 Result<pki::PrivateKey> decrypt(const Secret& content,
                                 const fs::path& path,
                                 const Secret& passphrase,
-                                const std::string& file_digest) {
-  auto key =
-      pki::PrivateKey::decrypt(base::reveal(content, "encrypted; read by the decoder"), passphrase);
+                                const std::string& file_digest,
+                                const base::Cancellation* cancellation) {
+  auto key = pki::PrivateKey::decrypt(base::reveal(content, "encrypted; read by the decoder"),
+                                      passphrase, cancellation);
   if (key) return key;
-  if (!file_digest.empty() && digest_of(content) != file_digest) {
+  const Code code = key.error().code;
+  const bool was_tried = code != Code::kRefused && code != Code::kCancelled;
+  if (was_tried && !file_digest.empty() && digest_of(content) != file_digest) {
     return corrupt(path,
                    "does not open, and is not the file that was written: it is damaged, or was "
                    "encrypted anew under another passphrase");
@@ -103,26 +106,31 @@ Result<KeyForm> look_at_key(base::Files& files, const fs::path& path) {
   return form_of(content, path);
 }
 
-Result<SealedKey> seal_key(const pki::PrivateKey& key, const Secret* passphrase) {
+Result<SealedKey> seal_key(const Environment& environment,
+                           const pki::PrivateKey& key,
+                           const KeyProtection& protection) {
   Secret content;
-  if (passphrase == nullptr) {
+  if (protection.words() == nullptr) {
     MESHTRUST_TRY(content, key.to_pem());
   } else {
-    MESHTRUST_TRY(const std::string encrypted, key.encrypt(*passphrase));
+    MESHTRUST_TRY(
+        const std::string encrypted,
+        key.encrypt(*protection.words(), protection.scrypt_p(), environment.cancellation));
     content = Secret(encrypted);
   }
   std::string digest = digest_of(content);
   return SealedKey{.content = std::move(content), .digest = std::move(digest)};
 }
 
-Result<pki::PrivateKey> open_key(base::Files& files,
+Result<pki::PrivateKey> open_key(const Environment& environment,
                                  const fs::path& path,
                                  const Secret& passphrase,
                                  const ExpectedKey& expected) {
-  MESHTRUST_TRY(const Secret content, read_file(files, path));
+  MESHTRUST_TRY(const Secret content, read_file(environment.files, path));
   MESHTRUST_TRY(const KeyForm form, form_of(content, path));
   auto key = form == KeyForm::kClear ? pki::PrivateKey::from_pem(content)
-                                     : decrypt(content, path, passphrase, expected.file_digest);
+                                     : decrypt(content, path, passphrase, expected.file_digest,
+                                               environment.cancellation);
   if (!key && form == KeyForm::kClear) return corrupt(path, "no longer holds a usable key");
   if (!key) return key;
   if (!pki::key_id(key->public_key()).starts_with(expected.key_id)) {
@@ -132,14 +140,14 @@ Result<pki::PrivateKey> open_key(base::Files& files,
   return key;
 }
 
-Result<pki::PrivateKey> put_into_custody(base::Files& files,
+Result<pki::PrivateKey> put_into_custody(const Environment& environment,
                                          const fs::path& path,
                                          const SealedKey& sealed,
-                                         const Secret* passphrase,
+                                         const KeyProtection& protection,
                                          const std::string& key_id) {
-  MESHTRUST_TRY_DO(files.write_secret(path, sealed.content, base::Overwrite::kNever));
+  MESHTRUST_TRY_DO(environment.files.write_secret(path, sealed.content, base::Overwrite::kNever));
   const Secret none;
-  return open_key(files, path, passphrase == nullptr ? none : *passphrase,
+  return open_key(environment, path, protection.words() == nullptr ? none : *protection.words(),
                   {.key_id = key_id, .file_digest = sealed.digest});
 }
 

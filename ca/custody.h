@@ -3,6 +3,8 @@
 #include "base/files.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "ca/environment.h"
+#include "ca/key_protection.h"
 #include "pki/key.h"
 
 #include <filesystem>
@@ -24,8 +26,10 @@ struct SealedKey {
   std::string digest;  ///< SHA-256 of `content`, which `open_key` is given later
 };
 
-/// `key` encrypted under `passphrase`, or in clear text when that is null.
-base::Result<SealedKey> seal_key(const pki::PrivateKey& key, const base::Secret* passphrase);
+/// `key` as `protection` says. kCancelled where its passphrase makes that take long.
+base::Result<SealedKey> seal_key(const Environment& environment,
+                                 const pki::PrivateKey& key,
+                                 const KeyProtection& protection);
 
 /// What a key file must turn out to hold.
 struct ExpectedKey {
@@ -35,19 +39,19 @@ struct ExpectedKey {
 };
 
 /// Opens the key in `path`. kInvalidInput for a wrong passphrase; kCorrupt when the file is
-/// damaged or holds another key. A file that somebody re-encrypted under another passphrase is as
-/// good as the first.
-base::Result<pki::PrivateKey> open_key(base::Files& files,
+/// damaged or holds another key; kRefused when opening it asks for too much work; kCancelled. A
+/// file that somebody re-encrypted under another passphrase is as good as the first.
+base::Result<pki::PrivateKey> open_key(const Environment& environment,
                                        const std::filesystem::path& path,
                                        const base::Secret& passphrase,
                                        const ExpectedKey& expected);
 
 /// Writes `sealed` to `path`, which must not exist, reads it back and opens it: a key that cannot
 /// be opened must never be relied on.
-base::Result<pki::PrivateKey> put_into_custody(base::Files& files,
+base::Result<pki::PrivateKey> put_into_custody(const Environment& environment,
                                                const std::filesystem::path& path,
                                                const SealedKey& sealed,
-                                               const base::Secret* passphrase,
+                                               const KeyProtection& protection,
                                                const std::string& key_id);
 
 }  // namespace meshtrust::ca

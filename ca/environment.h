@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/random.h"
@@ -19,6 +20,8 @@ struct Environment {
   /// Takes what a person should know though nothing failed: a whole sentence, not more than one
   /// line. May be empty.
   std::function<void(const std::string&)> tell = {};
+  /// Ends what takes long here, which is the derivation of a key from a passphrase; may be null.
+  const base::Cancellation* cancellation = nullptr;
 };
 
 }  // namespace meshtrust::ca

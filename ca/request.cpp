@@ -64,7 +64,7 @@ Result<pki::PrivateKey> open_waiting_key(const TrustStore& store,
   if (*form == KeyForm::kEncrypted) {
     MESHTRUST_TRY(passphrase, ask());
   }
-  return open_key(files, file, passphrase,
+  return open_key(store.environment(), file, passphrase,
                   {.key_id = request.key_name, .file_digest = request.file_digest});
 }
 
@@ -223,14 +223,13 @@ Result<pki::CertificateRequest> open_request(TrustStore& store,
   MESHTRUST_TRY(pki::CertificateRequest request, request_for(wanted.cluster, key));
   const std::string& key_id = request.facts().key_id;
   const std::string name = key_name(key_id);
-  MESHTRUST_TRY(const SealedKey sealed, seal_key(key, protection.words()));
+  MESHTRUST_TRY(const SealedKey sealed, seal_key(store.environment(), key, protection));
   MESHTRUST_TRY_DO(store.append(lock, Action{.who = who,
                                              .event = Event::kRequested,
                                              .cluster = wanted.cluster,
                                              .detail = fmt::format("{} {}", name, sealed.digest)}));
-  const auto kept =
-      put_into_custody(store.environment().files, Layout{store.path()}.request_key(name), sealed,
-                       protection.words(), key_id);
+  const auto kept = put_into_custody(store.environment(), Layout{store.path()}.request_key(name),
+                                     sealed, protection, key_id);
   if (!kept) {
     // The failure is what matters; should this fail too, the request can be given up later.
     (void)close_request(store, lock, store.requests().back(), who);
@@ -260,12 +259,9 @@ bool is_about_root(const TrustStore& store, std::span<const Certificate> papers)
   return root && find_of_root(*root, papers) != nullptr && !find_match(store, papers);
 }
 
-Result<Root> subordinate_root(TrustStore& store,
-                              const StoreLock& lock,
-                              std::span<const Certificate> papers,
-                              base::Instant at,
-                              const pki::Signer& root_key,
-                              const Who& who) {
+Result<Subordination> find_subordination(const TrustStore& store,
+                                         std::span<const Certificate> papers,
+                                         base::Instant at) {
   const auto root = store.root();
   const Certificate* certified = root ? find_of_root(*root, papers) : nullptr;
   if (certified == nullptr) {
@@ -277,16 +273,36 @@ Result<Root> subordinate_root(TrustStore& store,
   MESHTRUST_TRY_DO(refuse_unsound(path, at));
   MESHTRUST_TRY_DO(check_room_above(path));
   MESHTRUST_TRY_DO(refuse_another_anchor(store, *root, path.roots.front(), at));
-  std::vector<Certificate> above = std::move(path.chain);
-  above.insert(above.end(), path.roots.begin(), path.roots.end());
-  if (above == root->above) return *root;
-  MESHTRUST_TRY_DO(store.append(lock,
-                                Action{.who = who,
-                                       .event = Event::kSubordinated,
-                                       .fingerprint = root->fingerprint(),
-                                       .detail = above_text(above)},
-                                nullptr, &root_key));
+  Subordination found{.above = std::move(path.chain)};
+  found.above.insert(found.above.end(), path.roots.begin(), path.roots.end());
+  found.is_recorded = found.above == root->above;
+  found.changes_what_is_trusted = found.above.back() != root->anchor();
+  return found;
+}
+
+Result<Root> subordinate_root(TrustStore& store,
+                              const StoreLock& lock,
+                              std::span<const Certificate> papers,
+                              base::Instant at,
+                              const pki::Signer& root_key,
+                              const Who& who) {
+  MESHTRUST_TRY(const Subordination found, find_subordination(store, papers, at));
+  if (!found.is_recorded) {
+    MESHTRUST_TRY_DO(store.append(lock,
+                                  Action{.who = who,
+                                         .event = Event::kSubordinated,
+                                         .fingerprint = store.root()->fingerprint(),
+                                         .detail = above_text(found.above)},
+                                  nullptr, &root_key));
+  }
   return *store.root();
+}
+
+Result<bool> key_is_there(const TrustStore& store, const PendingRequest& request) {
+  MESHTRUST_TRY(
+      const base::FileFacts facts,
+      store.environment().files.facts(Layout{store.path()}.request_key(request.key_name)));
+  return facts.kind != base::FileKind::kAbsent;
 }
 
 Status close_request(TrustStore& store,
@@ -331,6 +347,13 @@ Result<Imported> import_signed(const TrustStore& store,
                                  .revoked = {}},
                                 certificate, key));
   return Imported{.key = std::move(key), .list = std::move(list)};
+}
+
+bool is_key_of_request(const TrustStore& store, const std::string& key_id) {
+  const auto log = store.log();
+  return std::ranges::any_of(log, [&](const Action& action) {
+    return action.event == Event::kRequested && action.detail.starts_with(key_name(key_id));
+  });
 }
 
 bool was_key_of(const TrustStore& store, const std::string& cluster, const std::string& key_id) {

@@ -32,6 +32,10 @@ base::Result<pki::CertificateRequest> repeat_request(const TrustStore& store,
                                                      const PendingRequest& request,
                                                      const AskPassphrase& ask);
 
+/// Whether the key of an open request is where it waits. A run that was killed between planning the
+/// request and writing the key leaves none.
+base::Result<bool> key_is_there(const TrustStore& store, const PendingRequest& request);
+
 /// Forgets an open request and its key.
 base::Status close_request(TrustStore& store,
                            const StoreLock& lock,
@@ -47,6 +51,19 @@ base::Result<pki::CertificateRequest> request_for_root(const TrustStore& store,
 /// Whether `papers` are about the root: one is its key certified by somebody else, and none belongs
 /// to a key that waits.
 bool is_about_root(const TrustStore& store, std::span<const pki::Certificate> papers);
+
+/// What puts the store's root below the CA that certified it.
+struct Subordination {
+  std::vector<pki::Certificate> above;  ///< the root's own certificate by that CA first, the
+                                        ///< self-signed root that is trusted from then on last
+  bool is_recorded = false;             ///< already: nothing would change
+  bool changes_what_is_trusted = false;
+};
+
+/// Finds that among `papers`, with the errors of `subordinate_root`, and records nothing.
+base::Result<Subordination> find_subordination(const TrustStore& store,
+                                               std::span<const pki::Certificate> papers,
+                                               base::Instant at);
 
 /// Puts the store's root below the CA that certified it. `papers` holds that certificate, what is
 /// above it and their self-signed root, in any order. From then on intermediates are minted below
@@ -90,6 +107,9 @@ struct Imported {
 base::Result<Imported> import_signed(const TrustStore& store,
                                      const Signed& signed_one,
                                      const AskPassphrase& ask);
+
+/// Whether a request, open or closed, was made here for this key.
+bool is_key_of_request(const TrustStore& store, const std::string& key_id);
 
 /// Whether this ledger knows the key as one of `cluster`: of a certificate that it issued, or of a
 /// request, open or closed.

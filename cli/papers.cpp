@@ -148,7 +148,7 @@ class Reader {
 
   void add(const std::string& label, const Secret& content) {
     const auto ask = [this](std::string_view what) { return passphrase_of(what); };
-    auto found = pki::find_all_objects(label, content, ask);
+    auto found = pki::find_all_objects(label, content, ask, &session_.around.cancellation);
     std::ranges::move(found.objects, std::back_inserter(papers_.objects));
     std::ranges::move(found.errors, std::back_inserter(papers_.errors));
   }

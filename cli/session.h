@@ -67,8 +67,11 @@ struct Session {
   Console& console() const { return around.console; }
   base::Instant now() const { return around.clock.now(); }
   ca::Environment environment() const {
-    return {around.files, around.clock, around.random,
-            [&console = around.console](const std::string& words) { console.say(words); }};
+    return {.files = around.files,
+            .clock = around.clock,
+            .random = around.random,
+            .tell = [&console = around.console](const std::string& words) { console.say(words); },
+            .cancellation = &around.cancellation};
   }
   ca::Who who() const {
     return {.user = around.user, .host = around.host, .command = command, .reason = options.reason};

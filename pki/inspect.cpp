@@ -123,12 +123,13 @@ base::Result<base::Secret> ask_nobody(std::string_view label) {
 
 FoundObjects find_all_objects(std::string_view label,
                               const base::Secret& content,
-                              const AskPassphrase& ask) {
+                              const AskPassphrase& ask,
+                              const base::Cancellation* cancellation) {
   FoundObjects found;
   const std::string_view text = base::reveal(content, "inspection: kind and size of keys alone");
   const base::ByteView bytes = base::as_bytes(text);
   if (is_pkcs12(bytes)) {
-    if (auto opened = open_pkcs12(label, bytes, ask)) {
+    if (auto opened = open_pkcs12(label, bytes, ask, cancellation)) {
       found.objects = *std::move(opened);
     } else {
       found.errors.push_back(std::move(opened).error());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/cancellation.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "base/secret.h"
@@ -53,10 +54,12 @@ struct FoundObjects {
 /// as DER, or what a PKCS#12 file holds. It is a secret because it may hold a key. PEM blocks of
 /// other kinds are skipped; content that holds nothing of the kind gives an empty list. Each PEM
 /// block that is recognised and does not parse gives an error (kInvalidInput) that names `label`
-/// and the block, and no other block is the worse for it.
+/// and the block, and no other block is the worse for it. Opening what a passphrase protects ends
+/// with `cancellation` (kCancelled).
 FoundObjects find_all_objects(std::string_view label,
                               const base::Secret& content,
-                              const AskPassphrase& ask = ask_nobody);
+                              const AskPassphrase& ask = ask_nobody,
+                              const base::Cancellation* cancellation = nullptr);
 
 /// The same with the first error for all.
 base::Result<std::vector<InspectedObject>> find_objects(std::string_view label,

@@ -62,6 +62,17 @@ base::Result<base::Bytes> public_key_of(const base::Secret& pem) {
   return to_der(i2d_PUBKEY, static_cast<const EVP_PKEY*>(key.get()));
 }
 
+base::Status check_key_of_authority(base::ByteView public_key) {
+  const unsigned char* next = public_key.data();
+  const Pkey key(d2i_PUBKEY(nullptr, &next, static_cast<long>(public_key.size())));
+  forget_openssl_errors();
+  if (!key || next != public_key.data() + public_key.size()) {
+    return fail(Code::kInvalidInput, "the public key does not parse");
+  }
+  MESHTRUST_TRY_DO(usable_algorithm(*key));
+  return {};
+}
+
 std::string key_id(base::ByteView public_key) {
   return base::to_hex(base::sha256(public_key));
 }
@@ -91,8 +102,10 @@ base::Result<PrivateKey> PrivateKey::from_pem(const base::Secret& pem) {
   return PrivateKey(key.release(), algorithm);
 }
 
-base::Result<PrivateKey> PrivateKey::decrypt(std::string_view pem, const base::Secret& passphrase) {
-  MESHTRUST_TRY(Pkey key, open_encrypted_key(pem, passphrase));
+base::Result<PrivateKey> PrivateKey::decrypt(std::string_view pem,
+                                             const base::Secret& passphrase,
+                                             const base::Cancellation* cancellation) {
+  MESHTRUST_TRY(Pkey key, open_encrypted_key(pem, passphrase, cancellation));
   MESHTRUST_TRY(const KeyAlgorithm algorithm, usable_algorithm(*key));
   return PrivateKey(key.release(), algorithm);
 }
@@ -101,8 +114,10 @@ base::Result<base::Secret> PrivateKey::to_pem() const {
   return write_clear_key(*key_);
 }
 
-base::Result<std::string> PrivateKey::encrypt(const base::Secret& passphrase) const {
-  return write_encrypted_key(*key_, passphrase);
+base::Result<std::string> PrivateKey::encrypt(const base::Secret& passphrase,
+                                              unsigned scrypt_p,
+                                              const base::Cancellation* cancellation) const {
+  return write_encrypted_key(*key_, passphrase, scrypt_p, cancellation);
 }
 
 KeyAlgorithm PrivateKey::algorithm() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/cancellation.h"
 #include "base/result.h"
 #include "base/secret.h"
 
@@ -42,18 +43,30 @@ class Signer {
   virtual base::Result<base::Bytes> sign(base::ByteView message) const = 0;
 };
 
+/// How dear it is to guess a passphrase: scrypt with N=2^14 and r=8, this often. OpenSSL 3.0 reads
+/// no larger N (it gives scrypt 32 MiB), so the work is raised by p. 32 takes about a second on a
+/// machine of 2026; 5 is the least that OWASP names beside this N.
+inline constexpr unsigned kLeastScryptP = 5;
+inline constexpr unsigned kUsualScryptP = 32;
+inline constexpr unsigned kMostScryptP = 64;
+
 /// A private key in memory (in the secure heap as far as OpenSSL puts it there).
 class PrivateKey final : public Signer {
  public:
   static base::Result<PrivateKey> generate(KeyAlgorithm algorithm);
 
-  /// Reads one clear-text PEM key (PKCS#8, PKCS#1 or SEC1). kInvalidInput otherwise, or for a kind
-  /// of key that is not a `KeyAlgorithm`. The message never quotes the text.
+  /// Reads one clear-text PEM key (PKCS#8, PKCS#1 or SEC1). kInvalidInput otherwise, for a kind of
+  /// key that is not a `KeyAlgorithm`, and for one that fails `check_key_of_authority`. The message
+  /// never quotes the text.
   static base::Result<PrivateKey> from_pem(const base::Secret& pem);
 
   /// Reads PKCS#8 encrypted with PBES2. kInvalidInput "wrong passphrase" when it does not open,
-  /// kCorrupt when it is not such a thing at all.
-  static base::Result<PrivateKey> decrypt(std::string_view pem, const base::Secret& passphrase);
+  /// kCorrupt when it is not such a thing at all, kRefused, before any of it is done, when its key
+  /// derivation asks for more than some seconds of work. kCancelled within a moment of
+  /// `cancellation`.
+  static base::Result<PrivateKey> decrypt(std::string_view pem,
+                                          const base::Secret& passphrase,
+                                          const base::Cancellation* cancellation = nullptr);
 
   PrivateKey(PrivateKey&&) noexcept;
   PrivateKey& operator=(PrivateKey&&) noexcept;
@@ -69,9 +82,11 @@ class PrivateKey final : public Signer {
   /// through no `std::string` and no ordinary heap.
   base::Result<base::Secret> to_pem() const;
 
-  /// PKCS#8 PEM, PBES2 with AES-256-CBC and scrypt (N=2^14, r=8, p=5: OpenSSL 3.0 refuses a larger
-  /// N when reading, so the work is raised by p). Opens with `openssl pkey` and with Botan.
-  base::Result<std::string> encrypt(const base::Secret& passphrase) const;
+  /// PKCS#8 PEM, PBES2 with AES-256-CBC and scrypt. Opens with `openssl pkey` (OpenSSL 3.0 too) and
+  /// with Botan 2.19. kCancelled as `decrypt`.
+  base::Result<std::string> encrypt(const base::Secret& passphrase,
+                                    unsigned scrypt_p = kUsualScryptP,
+                                    const base::Cancellation* cancellation = nullptr) const;
 
  private:
   struct Free {
@@ -87,6 +102,13 @@ class PrivateKey final : public Signer {
 /// of any kind that istiod reads, whether or not meshtrust would mint with it. kInvalidInput
 /// otherwise.
 base::Result<base::Bytes> public_key_of(const base::Secret& pem);
+
+/// What a CA's public key (SubjectPublicKeyInfo, DER) has to be for us to sign with it or for it:
+/// a `KeyAlgorithm`; for RSA an exponent that is odd, from 65537 (with 3, signatures over sloppily
+/// checked padding can be forged) and below 2^31 (the most that Go reads), and a modulus that is no
+/// prime and has no small factor; for ECDSA a point on the named curve. kInvalidInput with what was
+/// found and wanted.
+base::Status check_key_of_authority(base::ByteView public_key);
 
 /// SHA-256 of a SubjectPublicKeyInfo in lower-case hex: how a key is named without showing it.
 std::string key_id(base::ByteView public_key);

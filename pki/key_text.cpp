@@ -1,10 +1,13 @@
 #include "pki/key_text.h"
 
+#include "base/abandonable.h"
 #include "base/text.h"
 #include "pki/der.h"
+#include "pki/derivation_cost.h"
 #include "pki/openssl_error.h"
 #include "pki/openssl_values.h"
 
+#include <fmt/format.h>
 #include <openssl/core_names.h>
 #include <openssl/decoder.h>
 #include <openssl/ec.h>
@@ -14,6 +17,7 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -26,7 +30,6 @@ using base::fail;
 // OpenSSL 3.0 gives scrypt 32 MiB when it reads a key, which N=2^15 with r=8 would already exceed.
 constexpr std::uint64_t kScryptN = 1U << 14U;
 constexpr std::uint64_t kScryptR = 8;
-constexpr std::uint64_t kScryptP = 5;
 constexpr int kSaltBytes = 16;
 
 constexpr std::string_view kPkcs8 = "PRIVATE KEY";
@@ -112,6 +115,41 @@ base::Error not_a_clear_key(const PemBlock& block) {
   return error;
 }
 
+/// Go reads exponents below 2^31, BoringSSL and ring below 2^33; ring signs with none below 65537.
+base::Status check_exponent(const EVP_PKEY& key) {
+  constexpr BN_ULONG kLeast = 65537;
+  constexpr int kMostBits = 31;
+  BIGNUM* found = nullptr;
+  if (EVP_PKEY_get_bn_param(&key, OSSL_PKEY_PARAM_RSA_E, &found) != 1) {
+    return fail(openssl_error(Code::kInvalidInput, "reading the exponent of an RSA key"));
+  }
+  const BigNumber exponent(found);
+  const int bits = BN_num_bits(found);
+  if (BN_is_odd(found) == 1 && bits <= kMostBits && BN_get_word(found) >= kLeast) return {};
+  const std::string what = bits <= kMostBits ? fmt::format("is {}", BN_get_word(found))
+                                             : fmt::format("has {} bits", bits);
+  return fail(Code::kInvalidInput,
+              fmt::format("the exponent of the RSA key {}, wanted an odd number from 65537 to 31 "
+                          "bits",
+                          what),
+              "make a new key: every tool of today takes 65537 unless it is told otherwise");
+}
+
+/// What is cheap to tell of the numbers themselves: an RSA modulus without small factors that is no
+/// prime nor the power of one, a point that is on its curve (SP 800-56B 6.4.2.1,
+/// 800-56A 5.6.2.3.3).
+base::Status check_numbers(const EVP_PKEY& key) {
+  const PkeyContext context(EVP_PKEY_CTX_new(const_cast<EVP_PKEY*>(&key), nullptr));  // NOLINT
+  const bool good = context && EVP_PKEY_public_check(context.get()) == 1;
+  forget_openssl_errors();
+  if (good) return {};
+  return fail(Code::kInvalidInput,
+              EVP_PKEY_is_a(&key, "RSA") == 1
+                  ? "the modulus of the RSA key has a small factor or is no product of two primes"
+                  : "the point of the key is not on its curve",
+              "make a new key");
+}
+
 /// scrypt or PBKDF2 under PBES2 with a cipher that OpenSSL knows: then a failure to open is the
 /// passphrase's.
 bool is_known_pbes2(const X509_ALGOR* algorithm) {
@@ -150,6 +188,35 @@ base::Result<Encrypted> read_encrypted(std::string_view pem) {
     return fail(Code::kCorrupt, "the encrypted private key is not PKCS#8");
   }
   return encrypted;
+}
+
+base::Result<std::string> encrypt_key(PKCS8_PRIV_KEY_INFO& info,
+                                      const base::Secret& passphrase,
+                                      unsigned scrypt_p) {
+  Algorithm algorithm(PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, kSaltBytes, nullptr,
+                                            kScryptN, kScryptR, scrypt_p));
+  if (!algorithm) return fail(openssl_error(Code::kInternal, "encrypting a key"));
+  const std::string_view words = base::reveal(passphrase, "OpenSSL's scrypt, to encrypt a key");
+  const Encrypted encrypted(
+      PKCS8_set0_pbe(words.data(), static_cast<int>(words.size()), &info, algorithm.get()));
+  if (!encrypted) return fail(openssl_error(Code::kInternal, "encrypting a key"));
+  algorithm.release();  // NOLINT(bugprone-unused-return-value): `encrypted` owns it now
+  return to_pem(kEncryptedPkcs8,
+                to_der(i2d_X509_SIG, static_cast<const X509_SIG*>(encrypted.get())));
+}
+
+base::Result<Pkey> decrypt_key(const X509_SIG& encrypted, const base::Secret& passphrase) {
+  const std::string_view words =
+      base::reveal(passphrase, "OpenSSL's key derivation, to open a key");
+  const Pkcs8 info(PKCS8_decrypt(&encrypted, words.data(), static_cast<int>(words.size())));
+  if (!info && was_the_passphrase()) {
+    forget_openssl_errors();
+    return fail(Code::kInvalidInput, "wrong passphrase", "give the passphrase of this very key");
+  }
+  if (!info) return fail(openssl_error(Code::kCorrupt, "the private key cannot be decrypted"));
+  Pkey key(EVP_PKCS82PKEY(info.get()));
+  if (!key) return fail(openssl_error(Code::kCorrupt, "the decrypted private key does not parse"));
+  return key;
 }
 
 }  // namespace
@@ -208,6 +275,8 @@ base::Result<KeyAlgorithm> usable_algorithm(const EVP_PKEY& key) {
                 "the key spells out the parameters of its curve, wanted the curve by name",
                 "convert it: openssl ec -in KEY -param_enc named_curve -out NEW");
   }
+  if (EVP_PKEY_is_a(&key, "RSA") == 1) MESHTRUST_TRY_DO(check_exponent(key));
+  MESHTRUST_TRY_DO(check_numbers(key));
   return *algorithm;
 }
 
@@ -222,46 +291,42 @@ base::Result<base::Secret> write_clear_key(const EVP_PKEY& key) {
   return to_secret_pem(kPkcs8, der);
 }
 
-base::Result<std::string> write_encrypted_key(const EVP_PKEY& key, const base::Secret& passphrase) {
+base::Result<std::string> write_encrypted_key(const EVP_PKEY& key,
+                                              const base::Secret& passphrase,
+                                              unsigned scrypt_p,
+                                              const base::Cancellation* cancellation) {
   if (passphrase.empty()) return fail(Code::kInvalidInput, "the passphrase is empty");
-  const Pkcs8 info(EVP_PKEY2PKCS8(&key));
-  Algorithm algorithm(PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, kSaltBytes, nullptr,
-                                            kScryptN, kScryptR, kScryptP));
-  if (!info || !algorithm) return fail(openssl_error(Code::kInternal, "encrypting a key"));
-  const std::string_view words = base::reveal(passphrase, "OpenSSL's scrypt, to encrypt a key");
-  const Encrypted encrypted(
-      PKCS8_set0_pbe(words.data(), static_cast<int>(words.size()), info.get(), algorithm.get()));
-  if (!encrypted) return fail(openssl_error(Code::kInternal, "encrypting a key"));
-  algorithm.release();  // NOLINT(bugprone-unused-return-value): `encrypted` owns it now
-  return to_pem(kEncryptedPkcs8,
-                to_der(i2d_X509_SIG, static_cast<const X509_SIG*>(encrypted.get())));
+  const std::shared_ptr<PKCS8_PRIV_KEY_INFO> info = Pkcs8(EVP_PKEY2PKCS8(&key));
+  if (!info) return fail(openssl_error(Code::kInternal, "encrypting a key"));
+  const auto words = std::make_shared<base::Secret>(passphrase.clone());
+  return base::run_abandonably<std::string>(
+      cancellation, [info, words, scrypt_p] { return encrypt_key(*info, *words, scrypt_p); });
 }
 
-base::Result<Pkey> open_encrypted_key(std::string_view pem, const base::Secret& passphrase) {
-  auto encrypted = read_encrypted(pem);
-  if (!encrypted) {
+base::Result<Pkey> open_encrypted_key(std::string_view pem,
+                                      const base::Secret& passphrase,
+                                      const base::Cancellation* cancellation) {
+  auto read = read_encrypted(pem);
+  if (!read) {
     // Whatever is wrong with the text, it is ours and was written whole.
-    encrypted.error().code = Code::kCorrupt;
-    return fail(std::move(encrypted).error());
+    read.error().code = Code::kCorrupt;
+    return fail(std::move(read).error());
   }
+  const std::shared_ptr<X509_SIG> encrypted = *std::move(read);
   const X509_ALGOR* algorithm = nullptr;
-  const ASN1_OCTET_STRING* content = nullptr;
-  X509_SIG_get0(encrypted->get(), &algorithm, &content);
+  X509_SIG_get0(encrypted.get(), &algorithm, nullptr);
   if (!is_known_pbes2(algorithm)) {
     forget_openssl_errors();
     return fail(Code::kCorrupt, "the private key is not encrypted with PBES2");
   }
-  const std::string_view words =
-      base::reveal(passphrase, "OpenSSL's key derivation, to open a key");
-  const Pkcs8 info(PKCS8_decrypt(encrypted->get(), words.data(), static_cast<int>(words.size())));
-  if (!info && was_the_passphrase()) {
-    forget_openssl_errors();
-    return fail(Code::kInvalidInput, "wrong passphrase", "give the passphrase of this very key");
+  if (const auto affordable = DerivationBudget().take(algorithm); !affordable) {
+    base::Error error = affordable.error();
+    error.code = Code::kRefused;
+    return fail(std::move(error));
   }
-  if (!info) return fail(openssl_error(Code::kCorrupt, "the private key cannot be decrypted"));
-  Pkey key(EVP_PKCS82PKEY(info.get()));
-  if (!key) return fail(openssl_error(Code::kCorrupt, "the decrypted private key does not parse"));
-  return key;
+  const auto words = std::make_shared<base::Secret>(passphrase.clone());
+  return base::run_abandonably<Pkey>(
+      cancellation, [encrypted, words] { return decrypt_key(*encrypted, *words); });
 }
 
 }  // namespace meshtrust::pki

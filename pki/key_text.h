@@ -32,14 +32,20 @@ struct ClearKey {
 };
 ClearKey clear_key_from_der(base::ByteView der);
 
-/// The algorithm of a key that a CA of a mesh may have. kInvalidInput with found versus wanted.
+/// The algorithm of a key that a CA of a mesh may have, see `check_key_of_authority`. kInvalidInput
+/// with found versus wanted.
 base::Result<KeyAlgorithm> usable_algorithm(const EVP_PKEY& key);
 
 /// "PRIVATE KEY", through secrets only.
 base::Result<base::Secret> write_clear_key(const EVP_PKEY& key);
 
 /// "ENCRYPTED PRIVATE KEY" as `PrivateKey::encrypt` and `decrypt` promise.
-base::Result<std::string> write_encrypted_key(const EVP_PKEY& key, const base::Secret& passphrase);
-base::Result<Pkey> open_encrypted_key(std::string_view pem, const base::Secret& passphrase);
+base::Result<std::string> write_encrypted_key(const EVP_PKEY& key,
+                                              const base::Secret& passphrase,
+                                              unsigned scrypt_p,
+                                              const base::Cancellation* cancellation);
+base::Result<Pkey> open_encrypted_key(std::string_view pem,
+                                      const base::Secret& passphrase,
+                                      const base::Cancellation* cancellation);
 
 }  // namespace meshtrust::pki

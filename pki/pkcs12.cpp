@@ -1,6 +1,8 @@
 #include "pki/pkcs12.h"
 
+#include "base/abandonable.h"
 #include "pki/der.h"
+#include "pki/derivation_cost.h"
 #include "pki/handle.h"
 #include "pki/openssl_error.h"
 #include "pki/openssl_values.h"
@@ -10,7 +12,7 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <memory>
 
 namespace meshtrust::pki {
 namespace {
@@ -21,8 +23,6 @@ using base::Result;
 using base::Secret;
 using base::Status;
 
-/// More rounds than any tool's whole file asks for; 2^31 would keep us busy for an hour.
-constexpr std::int64_t kMostRounds = 4'000'000;
 constexpr int kDeepest = 8;
 
 inline void free_authsafes(STACK_OF(PKCS7) * safes) {
@@ -34,8 +34,7 @@ inline void free_bags(STACK_OF(PKCS12_SAFEBAG) * bags) {
 using File = Handle<PKCS12, PKCS12_free>;
 using Safes = Handle<STACK_OF(PKCS7), free_authsafes>;
 using Bags = Handle<STACK_OF(PKCS12_SAFEBAG), free_bags>;
-using OldParameters = Handle<PBEPARAM, PBEPARAM_free>;
-using NewParameters = Handle<PBKDF2PARAM, PBKDF2PARAM_free>;
+using Part = Handle<PKCS7, PKCS7_free>;
 
 File parse(base::ByteView der) {
   const unsigned char* next = der.data();
@@ -44,43 +43,35 @@ File parse(base::ByteView der) {
   return next == der.data() + der.size() ? std::move(file) : nullptr;
 }
 
-template <class Owner>
-Owner unpack_parameters(const X509_ALGOR* algorithm, const ASN1_ITEM* item) {
-  const void* value = nullptr;
-  int type = 0;
-  X509_ALGOR_get0(nullptr, &type, &value, algorithm);
-  if (type != V_ASN1_SEQUENCE) return nullptr;
-  return Owner(static_cast<typename Owner::pointer>(
-      ASN1_item_unpack(static_cast<const ASN1_STRING*>(value), item)));
-}
-
-/// How often the key derivation of `algorithm` hashes; 0 where it says so in no way known here.
-std::int64_t rounds_of(const X509_ALGOR* algorithm) {
-  const ASN1_OBJECT* object = nullptr;
-  X509_ALGOR_get0(&object, nullptr, nullptr, algorithm);
-  const ASN1_INTEGER* rounds = nullptr;
-  Pbe2Parameters pbes2;
-  NewParameters pbkdf2;
-  OldParameters old;
-  if (OBJ_obj2nid(object) == NID_pbes2) {
-    pbes2 = unpack_parameters<Pbe2Parameters>(algorithm, ASN1_ITEM_rptr(PBE2PARAM));
-    if (!pbes2 || OBJ_obj2nid(pbes2->keyfunc->algorithm) != NID_id_pbkdf2) return 0;
-    pbkdf2 = unpack_parameters<NewParameters>(pbes2->keyfunc, ASN1_ITEM_rptr(PBKDF2PARAM));
-    if (pbkdf2) rounds = pbkdf2->iter;
-  } else {
-    old = unpack_parameters<OldParameters>(algorithm, ASN1_ITEM_rptr(PBEPARAM));
-    if (old) rounds = old->iter;
+/// The passphrase of a file as OpenSSL wants it. None at all is not the same as an empty one to the
+/// key derivation of PKCS#12.
+class Words {
+ public:
+  static Words none() { return Words(nullptr); }
+  static Words empty() { return Words(std::make_shared<const Secret>()); }
+  static Words of(Secret secret) {
+    return Words(std::make_shared<const Secret>(std::move(secret)));
   }
-  std::int64_t count = 0;
-  if (rounds != nullptr && ASN1_INTEGER_get_int64(&count, rounds) != 1) count = kMostRounds + 1;
-  return count;
-}
+
+  const char* data() const {
+    if (secret_ == nullptr) return nullptr;
+    return secret_->empty() ? "" : base::reveal(*secret_, "OpenSSL, to open a PKCS#12 file").data();
+  }
+  int size() const { return secret_ == nullptr ? 0 : static_cast<int>(secret_->size()); }
+
+ private:
+  explicit Words(std::shared_ptr<const Secret> secret) : secret_(std::move(secret)) {}
+  std::shared_ptr<const Secret> secret_;  // shared with a derivation that may be given up
+};
 
 /// One file, its passphrase once that is known, and what was found so far.
 class Reader {
  public:
-  Reader(std::string_view label, const PKCS12& file, const AskPassphrase& ask)
-      : label_(label), file_(file), ask_(ask) {}
+  Reader(std::string_view label,
+         std::shared_ptr<PKCS12> file,
+         const AskPassphrase& ask,
+         const base::Cancellation* cancellation)
+      : label_(label), file_(std::move(file)), ask_(ask), cancellation_(cancellation) {}
 
   /// Every error names the file, and once.
   Result<std::vector<InspectedObject>> read() {
@@ -91,7 +82,7 @@ class Reader {
 
  private:
   Result<std::vector<InspectedObject>> read_all() {
-    const Safes safes(PKCS12_unpack_authsafes(&file_));
+    const Safes safes(PKCS12_unpack_authsafes(file_.get()));
     if (!safes) return fail(damaged("its content does not parse"));
     MESHTRUST_TRY_DO(check_mac());
     for (int i = 0; i < sk_PKCS7_num(safes.get()); ++i) {
@@ -104,57 +95,45 @@ class Reader {
     return openssl_error(Code::kInvalidInput, "the PKCS#12 file is damaged: " + std::string(what));
   }
 
-  /// The passphrase as OpenSSL wants it: null for none at all, which is not the same as an empty
-  /// one to the key derivation of PKCS#12.
-  const char* words() const {
-    if (is_absent_) return nullptr;
-    return passphrase_ ? base::reveal(*passphrase_, "OpenSSL, to open a PKCS#12 file").data() : "";
-  }
-  int length() const { return passphrase_ ? static_cast<int>(passphrase_->size()) : 0; }
-
-  bool mac_holds() const {
-    const bool holds = PKCS12_verify_mac(const_cast<PKCS12*>(&file_),  // NOLINT: OpenSSL's type
-                                         words(), length()) == 1;
-    forget_openssl_errors();
-    return holds;
-  }
-
-  /// All derivations of one file together are bounded.
-  Status take_rounds(std::int64_t rounds) {
-    rounds_ += std::min(rounds, kMostRounds + 1);
-    if (rounds_ <= kMostRounds) return {};
-    return fail(Code::kInvalidInput, "asks for more than 4 million rounds of key derivation");
+  Result<bool> mac_holds(const Words& words) const {
+    return base::run_abandonably<bool>(cancellation_, [file = file_, words]() -> Result<bool> {
+      const bool holds = PKCS12_verify_mac(file.get(), words.data(), words.size()) == 1;
+      forget_openssl_errors();
+      return holds;
+    });
   }
 
   Status ask() {
     auto answer = ask_(label_);
     names_file_ = !answer;
-    MESHTRUST_TRY(passphrase_, std::move(answer));
-    is_absent_ = false;
+    if (!answer) return fail(std::move(answer).error());
+    words_ = Words::of(*std::move(answer));
+    was_asked_ = true;
     return {};
   }
 
   Status check_mac() {
-    has_mac_ = PKCS12_mac_present(&file_) == 1;
+    has_mac_ = PKCS12_mac_present(file_.get()) == 1;
     if (!has_mac_) return {};
+    const ASN1_OCTET_STRING* salt = nullptr;
     const ASN1_INTEGER* rounds = nullptr;
-    PKCS12_get0_mac(nullptr, nullptr, nullptr, &rounds, &file_);
-    std::int64_t count = 1;
-    if (rounds != nullptr && ASN1_INTEGER_get_int64(&count, rounds) != 1) count = kMostRounds + 1;
-    for (const bool absent : {true, false}) {
-      is_absent_ = absent;
-      MESHTRUST_TRY_DO(take_rounds(count));
-      if (mac_holds()) return {};
+    PKCS12_get0_mac(nullptr, nullptr, &salt, &rounds, file_.get());
+    for (const Words& nothing : {Words::none(), Words::empty()}) {
+      words_ = nothing;
+      MESHTRUST_TRY_DO(budget_.take_checksum(rounds, salt));
+      MESHTRUST_TRY(const bool holds, mac_holds(words_));
+      if (holds) return {};
     }
     MESHTRUST_TRY_DO(ask());
-    MESHTRUST_TRY_DO(take_rounds(count));
-    if (mac_holds()) return {};
+    MESHTRUST_TRY_DO(budget_.take_checksum(rounds, salt));
+    MESHTRUST_TRY(const bool holds, mac_holds(words_));
+    if (holds) return {};
     return fail(Code::kInvalidInput, "wrong passphrase",
                 "or a byte of the file was changed: its checksum does not tell which");
   }
 
   /// Why something did not decrypt, though it has the right shape.
-  base::Error cannot_open(std::string_view what) const {
+  static base::Error cannot_open(std::string_view what, bool has_mac) {
     if (ERR_GET_REASON(ERR_peek_error()) == ERR_R_UNSUPPORTED) {
       forget_openssl_errors();
       return {.code = Code::kInvalidInput,
@@ -163,7 +142,7 @@ class Reader {
               .hints = {"convert it: openssl pkcs12 -legacy -in OLD -nodes | openssl pkcs12 "
                         "-export -out NEW"}};
     }
-    if (has_mac_) return damaged(std::string(what) + " does not open");
+    if (has_mac) return damaged(std::string(what) + " does not open");
     return base::with_hint(openssl_error(Code::kInvalidInput,
                                          std::string(what) + " of the PKCS#12 file does not open"),
                            "the file has no checksum, so a wrong passphrase looks like damage");
@@ -171,8 +150,8 @@ class Reader {
 
   /// Without a checksum nobody has asked for the passphrase yet.
   Status be_ready_to_decrypt(const X509_ALGOR* algorithm) {
-    MESHTRUST_TRY_DO(take_rounds(rounds_of(algorithm)));
-    return has_mac_ || passphrase_ ? Status() : ask();
+    MESHTRUST_TRY_DO(budget_.take(algorithm));
+    return has_mac_ || was_asked_ ? Status() : ask();
   }
 
   Status read_safe(PKCS7* safe) {
@@ -183,8 +162,7 @@ class Reader {
     } else if (PKCS7_type_is_encrypted(safe)) {
       // NOLINTNEXTLINE(cppcoreguidelines-pro-type-union-access): OpenSSL's form, type looked at
       MESHTRUST_TRY_DO(be_ready_to_decrypt(safe->d.encrypted->enc_data->algorithm));
-      bags.reset(PKCS12_unpack_p7encdata(safe, words(), length()));
-      if (!bags) return fail(cannot_open("a part"));
+      MESHTRUST_TRY(bags, decrypt_part(*safe));
     }
     return bags ? read_bags(bags.get(), 0) : Status();
   }
@@ -218,9 +196,31 @@ class Reader {
     const X509_ALGOR* algorithm = nullptr;
     X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(bag), &algorithm, nullptr);
     MESHTRUST_TRY_DO(be_ready_to_decrypt(algorithm));
-    const Pkcs8 info(PKCS12_decrypt_skey(bag, words(), length()));
-    if (!info) return fail(cannot_open("a key"));
+    MESHTRUST_TRY(const Pkcs8 info, decrypt_key(*PKCS12_SAFEBAG_get0_pkcs8(bag)));
     return add_key(info.get(), true);
+  }
+
+  // Both decrypt a copy of their own, because they may be given up while they compute.
+
+  Result<Bags> decrypt_part(const PKCS7& part) const {
+    const std::shared_ptr<PKCS7> own = Part(PKCS7_dup(&part));
+    return base::run_abandonably<Bags>(
+        cancellation_, [own, words = words_, has_mac = has_mac_]() -> Result<Bags> {
+          Bags bags(own ? PKCS12_unpack_p7encdata(own.get(), words.data(), words.size()) : nullptr);
+          if (!bags) return fail(cannot_open("a part", has_mac));
+          return bags;
+        });
+  }
+
+  Result<Pkcs8> decrypt_key(const X509_SIG& key) const {
+    const std::shared_ptr<X509_SIG> own =
+        Encrypted(static_cast<X509_SIG*>(ASN1_item_dup(ASN1_ITEM_rptr(X509_SIG), &key)));
+    return base::run_abandonably<Pkcs8>(
+        cancellation_, [own, words = words_, has_mac = has_mac_]() -> Result<Pkcs8> {
+          Pkcs8 info(own ? PKCS8_decrypt(own.get(), words.data(), words.size()) : nullptr);
+          if (!info) return fail(cannot_open("a key", has_mac));
+          return info;
+        });
   }
 
   Status add_key(const PKCS8_PRIV_KEY_INFO* info, bool encrypted) {
@@ -254,11 +254,12 @@ class Reader {
   }
 
   std::string_view label_;
-  const PKCS12& file_;
+  std::shared_ptr<PKCS12> file_;
   const AskPassphrase& ask_;
-  std::optional<Secret> passphrase_;
-  bool is_absent_ = true;
-  std::int64_t rounds_ = 0;
+  const base::Cancellation* cancellation_;
+  Words words_ = Words::none();
+  bool was_asked_ = false;
+  DerivationBudget budget_;
   bool names_file_ = false;
   bool has_mac_ = false;
   std::vector<InspectedObject> objects_;
@@ -283,14 +284,15 @@ bool is_pkcs12(base::ByteView der) {
 
 Result<std::vector<InspectedObject>> open_pkcs12(std::string_view label,
                                                  base::ByteView der,
-                                                 const AskPassphrase& ask) {
-  const File file = parse(der);
+                                                 const AskPassphrase& ask,
+                                                 const base::Cancellation* cancellation) {
+  File file = parse(der);
   if (!file) {
     return fail(Code::kInvalidInput,
                 std::string(label) +
                     ": the PKCS#12 file is damaged: it is cut off, or its structure is broken");
   }
-  auto read = Reader(label, *file, ask).read();
+  auto read = Reader(label, std::move(file), ask, cancellation).read();
   forget_openssl_errors();
   return read;
 }

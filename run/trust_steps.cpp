@@ -86,8 +86,9 @@ Status TrustSteps::unlock(const mesh::Plan& plan) {
 }
 
 Outcome TrustSteps::mint_root(const mesh::MintRoot& wanted) {
-  const auto protection = access_.clear_text ? ca::KeyProtection::none()
-                                             : ca::KeyProtection::passphrase(access_.passphrase);
+  const auto protection = access_.clear_text
+                              ? ca::KeyProtection::none()
+                              : ca::KeyProtection::passphrase(access_.passphrase, access_.scrypt_p);
   auto minted = ca::mint_root(
       store_, lock_, {.subject = wanted.subject, .key = wanted.key, .lifetime = wanted.lifetime},
       protection, world_.who);

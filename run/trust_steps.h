@@ -19,7 +19,8 @@ namespace meshtrust::run {
 /// How the root's key is opened, or protected when it is about to be made.
 struct RootKeyAccess {
   base::Secret passphrase;
-  bool clear_text = false;  ///< the user said --no-password --insecure
+  bool clear_text = false;                 ///< the user said --no-password --insecure
+  unsigned scrypt_p = pki::kUsualScryptP;  ///< of a key that is about to be made
 };
 
 /// The only code that changes anything outside for the sake of trust. One instance serves one run:

@@ -40,7 +40,7 @@ class AuthorityTest : public StoreTest {
 TEST_F(AuthorityTest, TheRootKeyIsOnDiskEncryptedAndOpensAgain) {
   const base::Secret words("correct horse");
   const auto minted =
-      mint_root(store, held, shop_root(), KeyProtection::passphrase(words), kAlice).value();
+      mint_root(store, held, shop_root(), KeyProtection::passphrase(words, 1), kAlice).value();
   EXPECT_THAT(content_of(minted.root.key_file),
               StartsWith("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
   const TrustStore again = open();

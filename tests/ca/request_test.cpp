@@ -90,8 +90,8 @@ TEST_F(RequestTest, TheKeyStaysAndTheCertificateComesBack) {
 
 TEST_F(RequestTest, TheWaitingKeyIsEncrypted) {
   const base::Secret words("correct horse");
-  const auto made =
-      open_request(site, site_lock, {.cluster = "east"}, KeyProtection::passphrase(words), kAlice);
+  const auto made = open_request(site, site_lock, {.cluster = "east"},
+                                 KeyProtection::passphrase(words, 1), kAlice);
   ASSERT_THAT(made, test::Succeeds());
   const auto names = key_files_of_site();
   ASSERT_THAT(names, SizeIs(1));

@@ -1,6 +1,9 @@
 #include "pki/key.h"
 
 #include "base/encoding.h"
+#include "pki/der.h"
+#include "pki/handle.h"
+#include "pki/key_text.h"
 #include "pki/pem.h"
 #include "tests/pki/forge.h"
 
@@ -10,6 +13,8 @@
 #include <botan/pubkey.h>
 #include <botan/x509_key.h>
 #include <gmock/gmock.h>
+#include <openssl/core_names.h>
+#include <openssl/param_build.h>
 
 #include <algorithm>
 #include <map>
@@ -60,7 +65,7 @@ TEST_P(EveryAlgorithm, SurvivesClearAndEncryptedText) {
   EXPECT_EQ(text_of_key(*again), text_of_key(key));
 
   const base::Secret passphrase("correct horse");
-  const auto encrypted = key.encrypt(passphrase);
+  const auto encrypted = key.encrypt(passphrase, 1);
   ASSERT_TRUE(encrypted);
   const auto opened = PrivateKey::decrypt(*encrypted, passphrase);
   ASSERT_TRUE(opened);
@@ -72,7 +77,7 @@ TEST_P(EveryAlgorithm, IsReadByBotanInClearAndEncrypted) {
   Botan::DataSource_Memory clear(text_of_key(key));
   EXPECT_EQ(Botan::PKCS8::load_key(clear)->subject_public_key(), key.public_key());
 
-  Botan::DataSource_Memory encrypted(*key.encrypt(base::Secret("pass")));
+  Botan::DataSource_Memory encrypted(*key.encrypt(base::Secret("pass"), 1));
   EXPECT_EQ(Botan::PKCS8::load_key(encrypted, std::string("pass"))->subject_public_key(),
             key.public_key());
 }
@@ -178,15 +183,16 @@ TEST(PrivateKey, EncryptsWithScryptAndAes) {
   EXPECT_THAT(pem, StartsWith("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
   const std::string hex = base::to_hex(*decode(pem_blocks(pem)->front()));
   EXPECT_THAT(hex, HasSubstr("06092b06010401da47040b"));  // scrypt
-  EXPECT_THAT(hex, HasSubstr("02024000020108020105"));    // N=16384, r=8, p=5
+  EXPECT_THAT(hex, HasSubstr("02024000020108020120"));    // N=16384, r=8, p=32
   EXPECT_THAT(hex, HasSubstr("060960864801650304012a"));  // aes-256-cbc
-  EXPECT_NE(pem, *key->encrypt(base::Secret("pass")));    // salt and IV are fresh
+  EXPECT_NE(*key->encrypt(base::Secret("pass"), 1),
+            *key->encrypt(base::Secret("pass"), 1));  // salt and IV are fresh
   EXPECT_EQ(key->encrypt(base::Secret()).error().message, "the passphrase is empty");
 }
 
 TEST(PrivateKey, TellsAWrongPassphraseFromAThingThatIsNoKey) {
   const auto key = PrivateKey::from_pem(secret_fixture("keys/p256-pkcs8.pem"));
-  const std::string pem = *key->encrypt(base::Secret("right"));
+  const std::string pem = *key->encrypt(base::Secret("right"), 1);
   // A wrong passphrase gives good padding once in about 256 times: PBKDF2 is quick enough to meet
   // it.
   const std::string quick = fixture("keys/p256-pbkdf2.pem");
@@ -203,6 +209,83 @@ TEST(PrivateKey, TellsAWrongPassphraseFromAThingThatIsNoKey) {
   EXPECT_EQ(wrong.error().message, "wrong passphrase");
   EXPECT_EQ(wrong.error().hints,
             (std::vector<std::string>{"give the passphrase of this very key"}));
+}
+
+base::Bytes public_key_of(const testing::Key& key) {
+  return to_der(i2d_PUBKEY, static_cast<const EVP_PKEY*>(key.get()));
+}
+
+/// An RSA public key of 2048 bits whose modulus is `factor` times an odd number.
+base::Bytes rsa_with_factor(unsigned factor) {
+  const BigNumber modulus(BN_new());
+  BN_set_bit(modulus.get(), 2047);
+  BN_add_word(modulus.get(), 1);
+  while (BN_mod_word(modulus.get(), factor) != 0)
+    BN_add_word(modulus.get(), 2);
+  const Handle<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free> builder(OSSL_PARAM_BLD_new());
+  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get());
+  OSSL_PARAM_BLD_push_ulong(builder.get(), OSSL_PKEY_PARAM_RSA_E, 65537);
+  const Handle<OSSL_PARAM, OSSL_PARAM_free> parameters(OSSL_PARAM_BLD_to_param(builder.get()));
+  const PkeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+  EVP_PKEY* key = nullptr;
+  EVP_PKEY_fromdata_init(context.get());
+  MESHTRUST_CHECK(EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters.get()) ==
+                  1);
+  return public_key_of(testing::Key(key, EVP_PKEY_free));
+}
+
+struct Strange {
+  std::string what;
+  base::Bytes public_key;
+  std::string message;
+};
+
+TEST(KeyOfAuthority, IsOneThatEveryToolSignsAndVerifiesWith) {
+  for (const KeyAlgorithm algorithm : {KeyAlgorithm::kRsa2048, KeyAlgorithm::kEcdsaP256}) {
+    EXPECT_TRUE(check_key_of_authority(PrivateKey::generate(algorithm)->public_key()));
+  }
+  const std::string exponent = "the exponent of the RSA key ";
+  const std::string wanted = ", wanted an odd number from 65537 to 31 bits";
+  const std::string factor =
+      "the modulus of the RSA key has a small factor or is no product of two primes";
+  const auto rsa = [](std::string_view number) {
+    return public_key_of(testing::rsa_key_with_exponent(number));
+  };
+  const base::Bytes good = public_key_of(testing::ec_key());
+  base::Bytes off_curve = good;
+  off_curve.back() ^= 1U;
+  const Strange cases[] = {
+      {"1", rsa("1"), exponent + "is 1" + wanted},
+      {"3", rsa("3"), exponent + "is 3" + wanted},
+      {"17", rsa("17"), exponent + "is 17" + wanted},
+      {"32 bits", rsa("4294967297"), exponent + "has 33 bits" + wanted},
+      {"a factor of 3", rsa_with_factor(3), factor},
+      {"a factor of 751", rsa_with_factor(751), factor},
+      {"ed25519", public_key_of(testing::ed25519_key()),
+       std::string("the key is 'ed25519") + kWantedKinds},
+      {"P-521", public_key_of(testing::ec_key("P-521")),
+       std::string("the key is 'ecdsa-p521") + kWantedKinds},
+      {"secp256k1", public_key_of(testing::ec_key("secp256k1")),
+       std::string("the key is 'ecdsa-secp256k1") + kWantedKinds},
+      {"rsa-1024", public_key_of(testing::rsa_key(1024)),
+       std::string("the key is 'rsa-1024") + kWantedKinds},
+      {"off its curve", off_curve, "the public key does not parse"},
+      {"nothing", {}, "the public key does not parse"},
+  };
+  for (const Strange& each : cases) {
+    const auto checked = check_key_of_authority(each.public_key);
+    ASSERT_FALSE(checked) << each.what;
+    EXPECT_EQ(checked.error().code, base::Code::kInvalidInput) << each.what;
+    EXPECT_EQ(checked.error().message, each.message) << each.what;
+  }
+}
+
+TEST(PrivateKey, WithTheExponentThreeIsNotTaken) {
+  const auto made = testing::rsa_key_with_exponent("3");
+  const auto key = PrivateKey::from_pem(*write_clear_key(*made));
+  ASSERT_FALSE(key);
+  EXPECT_EQ(key.error().message,
+            "the exponent of the RSA key is 3, wanted an odd number from 65537 to 31 bits");
 }
 
 struct Garbage {
