@@ -1,6 +1,10 @@
 #include "cli/passphrase.h"
 
+#include "base/text.h"
+#include "cli/passphrase_strength.h"
+
 #include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -41,6 +45,18 @@ Result<Secret> prompt(Session& session, PassphrasePurpose purpose, std::string_v
   return first;
 }
 
+void warn_of_weakness(const Session& session,
+                      const Secret& passphrase,
+                      std::string_view key,
+                      std::span<const std::string> names) {
+  const std::vector<std::string> found = weaknesses_of(passphrase, names);
+  if (found.empty()) return;
+  session.console().warn(fmt::format(
+      "the passphrase for the new {} is {}: whoever gets the file will guess it; several words "
+      "that nobody would put together are better",
+      key, base::join(found, ", ")));
+}
+
 /// What was given without asking, if anything was.
 Result<std::optional<Secret>> find_given(Session& session, const PassphraseOptions& options) {
   const bool by_descriptor = options.file.empty() && options.descriptor >= 0;
@@ -49,6 +65,10 @@ Result<std::optional<Secret>> find_given(Session& session, const PassphraseOptio
         by_descriptor ? fmt::format("/dev/fd/{}", options.descriptor) : options.file;
     MESHTRUST_TRY(Secret secret, session.around.files.read_secret(path, kLongest));
     cut_line_end(secret);
+    if (!by_descriptor) {
+      const std::string exposure = exposure_of(session.around.files, path);
+      if (!exposure.empty()) session.console().warn(exposure);
+    }
     return std::optional<Secret>(std::move(secret));
   }
   if (!session.around.password_given) return std::optional<Secret>();
@@ -71,6 +91,12 @@ void PassphraseOptions::declare(CLI::App& app, std::string_view of_what) {
   app.add_flag("--no-password", none,
                fmt::format("keep {} in clear text; needs --insecure as well", of_what));
   app.add_flag("--insecure", insecure, "the second word that --no-password takes");
+  app.add_option("--scrypt-p", scrypt_p,
+                 fmt::format("price of a guess at the passphrase of a new key: {} (0.15 s) to {}, "
+                             "default {} (about a second)",
+                             pki::kLeastScryptP, pki::kMostScryptP, pki::kUsualScryptP))
+      ->check(CLI::Range(pki::kLeastScryptP, pki::kMostScryptP))
+      ->option_text("N");
 }
 
 void PassphraseOptions::keep_from_children() const {
@@ -81,7 +107,8 @@ void PassphraseOptions::keep_from_children() const {
 Result<std::optional<Secret>> find_passphrase(Session& session,
                                               const PassphraseOptions& options,
                                               PassphrasePurpose purpose,
-                                              std::string_view key) {
+                                              std::string_view key,
+                                              std::span<const std::string> names) {
   if (options.none != options.insecure) {
     return base::fail(Code::kUsage, fmt::format("a clear-text {} takes two words", key),
                       "say '--no-password --insecure', or neither");
@@ -92,6 +119,7 @@ Result<std::optional<Secret>> find_passphrase(Session& session,
     MESHTRUST_TRY(secret, prompt(session, purpose, key));
   }
   if (secret->empty()) return base::fail(Code::kUsage, "the passphrase is empty");
+  if (purpose == PassphrasePurpose::kProtectNewKey) warn_of_weakness(session, *secret, key, names);
   return secret;
 }
 

@@ -2,8 +2,10 @@
 
 #include "base/result.h"
 #include "cli/session.h"
+#include "pki/key.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,8 +19,9 @@ namespace meshtrust::cli {
 struct PassphraseOptions {
   std::string file;
   int descriptor = -1;
-  bool none = false;      ///< --no-password
-  bool insecure = false;  ///< the second word that --no-password takes
+  bool none = false;                       ///< --no-password
+  bool insecure = false;                   ///< the second word that --no-password takes
+  unsigned scrypt_p = pki::kUsualScryptP;  ///< what a new key costs to open
 
   void declare(CLI::App& app, std::string_view of_what = "the root key");
   /// The flags alone that say where the passphrase of `what` comes from, for reading only.
@@ -32,11 +35,13 @@ enum class PassphrasePurpose { kOpen, kProtectNewKey };
 /// The passphrase from --password-file, --password-fd, MESHTRUST_PASSWORD, or a prompt, in this
 /// order; nothing when --no-password --insecure was said. The end of the line is not part of it.
 /// `key` is what prompts and errors call it. kUsage when there is none and nobody to ask, when
-/// --no-password lacks --insecure, or for an empty one.
+/// --no-password lacks --insecure, or for an empty one. Warns of a passphrase for a new key that is
+/// easy to guess (`names` are what would be tried first) and of a file that others may read.
 base::Result<std::optional<base::Secret>> find_passphrase(Session& session,
                                                           const PassphraseOptions& options,
                                                           PassphrasePurpose purpose,
-                                                          std::string_view key = "root key");
+                                                          std::string_view key = "root key",
+                                                          std::span<const std::string> names = {});
 
 /// The passphrase of `what` from the same places, to open something that is not the root key; it
 /// may be empty. kUsage when there is none and nobody to ask.

@@ -5,6 +5,7 @@
 #include "cli/installer.h"
 #include "cli/observing.h"
 #include "cli/passphrase.h"
+#include "cli/passphrase_strength.h"
 #include "cli/plan_text.h"
 #include "cli/progress.h"
 #include "cli/proof.h"
@@ -265,11 +266,16 @@ class Apply {
     const mesh::StoreFacts* store = observation_.store.found(mesh::Unknown::kTold);
     const bool root_exists = store != nullptr && store->root.has_value();
     if (root_exists && !store->key_is_encrypted) return {};
+    std::vector<std::string> names =
+        names_in(context_.mesh.trust.root.subject.text(), context_.world->store.string());
+    names.push_back(context_.mesh.name);
     auto passphrase =
         find_passphrase(session_, options_.passphrase,
-                        root_exists ? PassphrasePurpose::kOpen : PassphrasePurpose::kProtectNewKey);
+                        root_exists ? PassphrasePurpose::kOpen : PassphrasePurpose::kProtectNewKey,
+                        "root key", names);
     if (!passphrase) return stop_with(passphrase.error());
     access_.clear_text = !passphrase->has_value();
+    access_.scrypt_p = options_.passphrase.scrypt_p;
     if (*passphrase) access_.passphrase = std::move(**passphrase);
     return {};
   }

@@ -3,6 +3,7 @@
 #include "cli/commands/ca.h"
 #include "cli/commands/commands.h"
 #include "cli/passphrase.h"
+#include "cli/passphrase_strength.h"
 #include "cli/proof.h"
 
 #include <CLI/App.hpp>
@@ -40,11 +41,13 @@ class CaCreate final : public Command {
     request.subject = std::move(*subject);
     MESHTRUST_TRY_DO(refuse_second_root(session));
     MESHTRUST_TRY(const auto passphrase,
-                  find_passphrase(session, passphrase_, PassphrasePurpose::kProtectNewKey));
+                  find_passphrase(session, passphrase_, PassphrasePurpose::kProtectNewKey,
+                                  "root key", names_in(subject_, store_)));
     MESHTRUST_TRY(ca::TrustStore store, open_or_create(session));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
-    const auto protection =
-        passphrase ? ca::KeyProtection::passphrase(*passphrase) : ca::KeyProtection::none();
+    const auto protection = passphrase
+                                ? ca::KeyProtection::passphrase(*passphrase, passphrase_.scrypt_p)
+                                : ca::KeyProtection::none();
     MESHTRUST_TRY(const ca::MintedRoot minted,
                   ca::mint_root(store, lock, request, protection, session.who()));
     tell(session, minted.root);

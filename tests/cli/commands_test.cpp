@@ -177,7 +177,10 @@ TEST_F(CommandsTest, ThePassphraseIsTheFirstLineOfAFile) {
 TEST_F(CommandsTest, AnEmptyPassphraseIsNone) {
   test::put_file(folder / "words", "\nsecond line\n");
   EXPECT_EQ(run({"ca", "create", "--store", path("t"), "--password-file", path("words")}), kUsage);
-  EXPECT_EQ(said(), "meshtrust: error: the passphrase is empty\n");
+  EXPECT_EQ(said(),
+            "meshtrust: warning: 'DIR/words' can be read by others: its mode is 0644, wanted 0600 "
+            "(chmod 600 'DIR/words')\n"
+            "meshtrust: error: the passphrase is empty\n");
 }
 
 TEST_F(CommandsTest, NobodyIsAskedForAPassphraseWithoutATerminal) {

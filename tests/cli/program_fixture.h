@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <deque>
 #include <map>
 #include <sstream>
@@ -53,6 +54,10 @@ class FakeTerminal final : public Terminal {
 /// The whole program with everything around it replaced but the disk, which is a folder of its own.
 class ProgramTest : public ::testing::Test {
  protected:
+  // The least that a new key can cost.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): before the first thread
+  ProgramTest() { setenv("MESHTRUST_SCRYPT_P", "5", 1); }
+
   /// Runs one command line; `out` and `err` hold what this run said.
   int run(const std::vector<std::string>& arguments) {
     out.str("");
