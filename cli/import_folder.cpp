@@ -101,6 +101,13 @@ Status ImportFolder::check(base::Files& files,
   });
 }
 
+bool ImportFolder::trusts_something_else(base::Files& files,
+                                         const std::filesystem::path& folder,
+                                         const istio::PublicBundle& wanted) {
+  const auto there = files.read(folder / istio::kRootCertFile, kLargest);
+  return there && *there != wanted.root_cert;
+}
+
 Status ImportFolder::write(base::Files& files,
                            const istio::Bundle& bundle,
                            const pki::RevocationList& list) const {

@@ -35,6 +35,13 @@ class ImportFolder {
                      const pki::Certificate& certificate,
                      const IsEarlierKey& is_earlier_key);
 
+  /// Whether `check` found all of it there, as an import that was interrupted at its end leaves it.
+  bool is_complete() const { return there_.size() == kFiles; }
+  /// Whether the folder tells a cluster today to trust something else than `wanted`.
+  static bool trusts_something_else(base::Files& files,
+                                    const std::filesystem::path& folder,
+                                    const istio::PublicBundle& wanted);
+
   /// What `check` did not find there already. The key comes last: whoever finds it finds all else.
   base::Status write(base::Files& files,
                      const istio::Bundle& bundle,
@@ -50,6 +57,8 @@ class ImportFolder {
   base::Status already_exists(std::string_view name) const;
   std::string owner_of(base::Files& files, const std::string& key_id) const;
   std::filesystem::path file(std::string_view name) const { return folder_ / name; }
+
+  static constexpr std::size_t kFiles = 5;
 
   std::filesystem::path folder_;
   base::Overwrite overwrite_;

@@ -3,6 +3,7 @@
 #include "cli/commands/ca.h"
 #include "cli/commands/commands.h"
 #include "cli/passphrase.h"
+#include "cli/passphrase_strength.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
@@ -16,6 +17,9 @@ namespace {
 using base::Code;
 using base::Result;
 using base::Status;
+using ca::key_name;
+
+constexpr std::size_t kLargestRequest = 1U << 20U;
 
 class CaRequest final : public Command {
  public:
@@ -43,8 +47,13 @@ class CaRequest final : public Command {
                         "--root is about the root: it goes with neither a cluster "
                         "nor --give-up");
     }
-    MESHTRUST_TRY_DO(check_out(session));
+    MESHTRUST_TRY_DO(check_named());
     MESHTRUST_TRY(const StoreWithRoot opened, open_store_with_root(session, store_));
+    if (const auto written = find_written(session, key_name(opened.root.certificate))) {
+      session.console().say(fmt::format("'{}' is that request already: nothing to do", out_));
+      return {};
+    }
+    MESHTRUST_TRY_DO(check_new_file(session, out_));
     MESHTRUST_TRY(const auto signer, open_root_key(session, opened, passphrase_));
     MESHTRUST_TRY(const pki::CertificateRequest made, ca::request_for_root(opened.store, *signer));
     MESHTRUST_TRY_DO(session.around.files.write(out_, made.pem(), base::Access::kPublic,
@@ -64,11 +73,20 @@ class CaRequest final : public Command {
     return {};
   }
 
-  Status check_out(const Session& session) const {
-    if (out_.empty()) {
-      return base::fail(Code::kUsage, "--out is needed: a file for the request");
-    }
-    return check_new_file(session, out_);
+  Status check_named() const {
+    if (!out_.empty()) return {};
+    return base::fail(Code::kUsage, "--out is needed: a file for the request");
+  }
+
+  /// The request for the key called `key_name`, if that is what lies in --out: a run that was
+  /// killed after writing it is done when it is run again.
+  std::optional<pki::CertificateRequest> find_written(const Session& session,
+                                                      std::string_view key_name) const {
+    const auto content = session.around.files.read(out_, kLargestRequest);
+    if (!content) return std::nullopt;
+    auto request = pki::CertificateRequest::from_pem(*content);
+    if (!request || ca::key_name(request->facts().key_id) != key_name) return std::nullopt;
+    return *std::move(request);
   }
 
   Status request(Session& session) {
@@ -81,8 +99,16 @@ class CaRequest final : public Command {
     if (!key_.empty()) {
       MESHTRUST_TRY(wanted.key, parse_key(key_));
     }
-    MESHTRUST_TRY_DO(check_out(session));
+    MESHTRUST_TRY_DO(check_named());
     MESHTRUST_TRY(const auto waiting, find_open(session));
+    if (waiting) {
+      if (const auto written = find_written(session, waiting->key_name)) {
+        tell(session, *written);
+        session.console().say(fmt::format("'{}' is that request already: nothing to do", out_));
+        return {};
+      }
+    }
+    MESHTRUST_TRY_DO(check_new_file(session, out_));
     auto made = waiting ? ask_again(session, *waiting) : make(session, wanted);
     if (!made) return base::fail(std::move(made).error());
     MESHTRUST_TRY_DO(session.around.files.write(out_, made->pem(), base::Access::kPublic,
@@ -100,12 +126,15 @@ class CaRequest final : public Command {
     return {};
   }
 
-  /// The open request of the cluster, if there is one, or even a store.
+  /// The open request of the cluster whose key waits, if there is one, or even a store. A request
+  /// without its key is one that nobody can use: it is closed when the next is made.
   Result<std::optional<ca::PendingRequest>> find_open(const Session& session) const {
     const auto store = ca::TrustStore::open(session.environment(), store_);
-    if (store) return find_open_in(*store);
-    if (store.error().code != Code::kNotFound) return base::fail(store.error());
-    return std::optional<ca::PendingRequest>();
+    if (!store && store.error().code != Code::kNotFound) return base::fail(store.error());
+    auto found = store ? find_open_in(*store) : std::nullopt;
+    if (!found) return found;
+    MESHTRUST_TRY(const bool waits, ca::key_is_there(*store, *found));
+    return waits ? found : std::nullopt;
   }
 
   std::optional<ca::PendingRequest> find_open_in(const ca::TrustStore& store) const {
@@ -116,14 +145,32 @@ class CaRequest final : public Command {
   }
 
   Result<pki::CertificateRequest> make(Session& session, const ca::IntermediateRequest& wanted) {
-    MESHTRUST_TRY(
-        const auto passphrase,
-        find_passphrase(session, passphrase_, PassphrasePurpose::kProtectNewKey, "waiting key"));
+    MESHTRUST_TRY(const auto passphrase,
+                  find_passphrase(session, passphrase_, PassphrasePurpose::kProtectNewKey,
+                                  "waiting key", names_in("CN=" + cluster_, store_)));
     MESHTRUST_TRY(ca::TrustStore store, open_or_create(session));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
-    const auto protection =
-        passphrase ? ca::KeyProtection::passphrase(*passphrase) : ca::KeyProtection::none();
+    const auto protection = passphrase
+                                ? ca::KeyProtection::passphrase(*passphrase, passphrase_.scrypt_p)
+                                : ca::KeyProtection::none();
+    MESHTRUST_TRY_DO(close_one_without_key(session, store, lock));
     return ca::open_request(store, lock, wanted, protection, session.who());
+  }
+
+  /// Under the lock: nobody is about to write that key.
+  Status close_one_without_key(const Session& session,
+                               ca::TrustStore& store,
+                               const ca::StoreLock& lock) const {
+    const auto open = find_open_in(store);
+    if (!open) return {};
+    MESHTRUST_TRY(const bool waits, ca::key_is_there(store, *open));
+    if (waits) return {};
+    session.console().warn(fmt::format(
+        "the key of the request of '{}' since {} is not in the store (a run that made it was "
+        "interrupted, or somebody removed it): that request is given up, and what is signed for it "
+        "fits no key",
+        cluster_, base::format_date(open->since)));
+    return ca::close_request(store, lock, *open, session.who());
   }
 
   Result<pki::CertificateRequest> ask_again(Session& session,
@@ -203,7 +250,8 @@ CommandEntry ca_request_command() {
           "trust store, encrypted under a passphrase of its own, until 'ca import' joins it "
           "with its certificate. Only the request leaves. It asks for nothing but a signature: "
           "whoever signs fixes what the certificate says. Makes the store where there is none. "
-          "While a request is open, the same command writes it again, for the same key.\n"
+          "While a request is open, the same command writes it again, for the same key; a run that "
+          "was interrupted is continued by the same command.\n"
           "With --root it asks for the root of the store instead, whose key exists: signed by a "
           "CA of the organisation, the root becomes subordinate to that.",
       .examples = {{"At the site", "meshtrust ca request east --store east.trust --out east.csr"},

@@ -49,8 +49,9 @@ class CaSign final : public Command {
     MESHTRUST_TRY(const std::string content, files.read(csr_, 1U << 20U));
     auto request = read_request(content);
     if (!request) return base::fail(with_context(std::move(request).error(), csr_));
-    MESHTRUST_TRY_DO(check_new_file(session, out_));
     MESHTRUST_TRY(StoreWithRoot opened, open_store_with_root(session, store_));
+    const std::string written = written_before(session, opened.store, *request);
+    if (written.empty()) MESHTRUST_TRY_DO(check_new_file(session, out_));
     MESHTRUST_TRY(const auto signer, open_root_key(session, opened, passphrase_));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, opened.store));
     MESHTRUST_TRY(const ca::SignedRequest done,
@@ -58,12 +59,28 @@ class CaSign final : public Command {
                       opened.store, lock, *signer,
                       {.request = *std::move(request), .cluster = cluster_, .lifetime = lifetime},
                       session.who()));
-    MESHTRUST_TRY_DO(files.write(out_, pki::to_pem(done.chain) + pki::to_pem(done.roots),
-                                 base::Access::kPublic, base::Overwrite::kNever));
+    const std::string pem = pki::to_pem(done.chain) + pki::to_pem(done.roots);
+    if (written != pem) {
+      MESHTRUST_TRY_DO(files.write(out_, pem, base::Access::kPublic, base::Overwrite::kNever));
+    }
     MESHTRUST_TRY_DO(opened.store.record(lock, done.certificate.fingerprint(), ca::Event::kPushed,
                                          session.who(), std::string(ca::kWrittenTo) + out_));
     tell(session, done);
     return {};
+  }
+
+  /// What lies in --out, if it begins with what this store signed for this request and cluster: a
+  /// run that was interrupted is continued. Empty otherwise.
+  std::string written_before(const Session& session,
+                             const ca::TrustStore& store,
+                             const pki::CertificateRequest& request) const {
+    const auto content = session.around.files.read(out_, 1U << 20U);
+    const auto found = pki::certificates_from_pem(content ? *content : std::string());
+    if (!found) return {};
+    const auto entry = store.find(found->front().fingerprint());
+    const bool is_it = entry && entry->cluster == cluster_ &&
+                       entry->certificate.facts().key_id == request.facts().key_id;
+    return is_it ? *content : std::string();
   }
 
   /// DER begins with a sequence, and PEM may begin with any text.

@@ -202,7 +202,10 @@ TEST_F(CaRequestTest, AnImportThatWasInterruptedGoesOn) {
   EXPECT_EQ(import(), kDone) << err.str();
   EXPECT_EQ(content("east/own-crl.pem"), list);
   EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
-  EXPECT_EQ(import(), kBadInput);  // the request is closed
+  EXPECT_EQ(import(), kDone);
+  EXPECT_EQ(said(), "meshtrust: that was imported already, into 'DIR/east': nothing to do\n");
+  fs::remove(folder / "east/ca-key.pem");
+  EXPECT_EQ(import(), kBadInput);  // the request is closed, and the only copy of the key gone
 }
 
 TEST_F(CaRequestTest, AnImportThatMissedOnlyTheLedgerClosesTheRequest) {
@@ -211,8 +214,115 @@ TEST_F(CaRequestTest, AnImportThatMissedOnlyTheLedgerClosesTheRequest) {
   ASSERT_EQ(import(), kDone) << err.str();
   fs::remove_all(folder / "site");
   fs::rename(folder / "before", folder / "site");
+  password.clear();  // the key need not be opened
   EXPECT_EQ(import(), kDone) << err.str();
-  EXPECT_EQ(import(), kBadInput);
+  EXPECT_EQ(import(), kDone);
+  EXPECT_EQ(said(), "meshtrust: that was imported already, into 'DIR/east': nothing to do\n");
+}
+
+TEST_F(CaRequestTest, AnImportShowsAllThatItTakesAndHowItCompares) {
+  bring_certificate();
+  test::put_file(folder / "east.pem", content("east.pem") + content("east.pem"));
+  ASSERT_EQ(import(), kDone) << err.str();
+  EXPECT_THAT(said(), ::testing::MatchesRegex(
+                          "this is taken:\n"
+                          "  O=mesh,OU=intermediate 2026-11-21 [0-9a-f]+,CN=east\n"
+                          "    is:      the CA of 'east', for the key that waits since 2026-11-21\n"
+                          "    sha256:  [0-9a-f ]+\n"
+                          "    valid:   2026-11-21 to 2028-11-20 .in 730 days.\n"
+                          "  O=mesh,OU=root 2026-11-21 [0-9a-f]+,CN=mesh Root CA\n"
+                          "    is:      the root that 'east' will trust\n"
+                          "    sha256:  [0-9a-f ]+\n"
+                          "    valid:   2026-11-21 to 2036-11-18 .in 3650 days.\n"
+                          "  key:     the waiting one\n"
+                          "  subject: asked for 'CN=east', given 'O=mesh,OU=intermediate "
+                          "2026-11-21 [0-9a-f]+,CN=east': "
+                          "the common name is the same\n"
+                          "meshtrust: the key waits no more: .*\n"));
+}
+
+TEST_F(CaRequestTest, AnImportAsksWhereTheSubjectIsNotTheOneAskedFor) {
+  ASSERT_EQ(request(), kDone);
+  ASSERT_EQ(run({"ca", "sign", path("east.csr"), "--cluster", "west", "--store", path("t"), "--out",
+                 path("east.pem")}),
+            kDone);
+  EXPECT_EQ(import(), kUsage);
+  EXPECT_THAT(said(), HasSubstr("': the common name differs\nmeshtrust: error: the common name is "
+                                "'west', asked for was 'east' and there is no terminal to ask on\n"
+                                "meshtrust: hint: say --yes\n"));
+  terminal.there = true;
+  EXPECT_EQ(import(), kUsage);
+  EXPECT_THAT(terminal.asked,
+              ElementsAre("the common name is 'west', asked for was 'east'. Take it?"));
+  EXPECT_THAT(said(), ::testing::EndsWith("meshtrust: nothing was taken\n"));
+  EXPECT_FALSE(fs::exists(folder / "east"));
+  terminal.there = false;
+  EXPECT_EQ(import({"--yes"}), kDone) << err.str();
+}
+
+TEST_F(CaRequestTest, AnImportAsksWhereAnotherRootWouldBeTrusted) {
+  bring_certificate();
+  ASSERT_EQ(import(), kDone) << err.str();
+  // The same cluster, signed by somebody else.
+  ASSERT_EQ(run({"ca", "create", "--store", path("u"), "--no-password", "--insecure"}), kDone);
+  for (const char* name : {"east.csr", "east.pem"})
+    fs::remove(folder / name);
+  ASSERT_EQ(request(), kDone);
+  ASSERT_EQ(run({"ca", "sign", path("east.csr"), "--cluster", "east", "--store", path("u"), "--out",
+                 path("east.pem")}),
+            kDone);
+  EXPECT_EQ(import({"--force"}), kUsage);
+  EXPECT_THAT(said(), HasSubstr("error: 'DIR/east' tells 'east' to trust another root today and "
+                                "there is no terminal to ask on\n"));
+  EXPECT_EQ(import({"--force", "--yes"}), kDone) << err.str();
+}
+
+TEST_F(CaRequestTest, ARequestWhoseKeyWasNeverWrittenIsMadeAnew) {
+  ASSERT_EQ(request(), kDone);
+  for (const auto& file : fs::directory_iterator(folder / "site")) {
+    if (file.path().string().ends_with(".key.pem")) fs::remove(file);
+  }
+  fs::remove(folder / "east.csr");
+  EXPECT_EQ(request(), kDone) << err.str();
+  EXPECT_THAT(said(), HasSubstr("meshtrust: warning: the key of the request of 'east' since "
+                                "2026-11-21 is not in the store (a run that made it was "
+                                "interrupted, or somebody removed it): that request is given up, "
+                                "and what is signed for it fits no key\n"));
+  ASSERT_EQ(sign(), kDone) << err.str();
+  EXPECT_EQ(import(), kDone) << err.str();
+}
+
+TEST_F(CaRequestTest, WhatIsWrittenAlreadyIsNothingToDo) {
+  ASSERT_EQ(request(), kDone);
+  const std::string asked = content("east.csr");
+  password.clear();  // the key need not be opened
+  EXPECT_EQ(request(), kDone) << err.str();
+  EXPECT_EQ(said(), "meshtrust: 'DIR/east.csr' is that request already: nothing to do\n");
+  EXPECT_EQ(content("east.csr"), asked);
+  ASSERT_EQ(sign(), kDone) << err.str();
+  const std::string signed_one = content("east.pem");
+  EXPECT_EQ(sign(), kDone) << err.str();
+  EXPECT_EQ(content("east.pem"), signed_one);
+  test::put_file(folder / "east.pem", "something else");
+  EXPECT_EQ(sign(), kRefused);
+  EXPECT_EQ(content("east.pem"), "something else");
+}
+
+TEST_F(CaRequestTest, AnIssueThatWasInterruptedGoesOn) {
+  const std::vector<std::string> issue{"ca",      "issue", "east",      "--store",
+                                       path("t"), "--out", path("east")};
+  ASSERT_EQ(run(issue), kDone) << err.str();
+  EXPECT_EQ(run(issue), kRefused) << "that was told to have been written";
+  // Killed before the key, with what was minted known to the ledger, which only a kill can do.
+  const auto leave = [this](std::initializer_list<const char*> gone) {
+    for (const char* name : gone)
+      fs::remove(folder / "east" / name);
+  };
+  leave({"ca-key.pem"});
+  EXPECT_EQ(run(issue), kRefused) << "a key that was there is gone: it is for a person to judge";
+  leave({"ca-cert.pem", "cert-chain.pem"});
+  EXPECT_EQ(run(issue), kDone) << err.str();
+  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
 }
 
 TEST_F(CaRequestTest, AnImportReplacesNothingElseUnasked) {

@@ -3,7 +3,9 @@
 
 import json
 import os
+import signal
 import subprocess
+import time
 import unittest
 
 import handmade
@@ -93,6 +95,19 @@ class Answers(ProgramTest):
         structure = openssl("asn1parse", "-in", key)
         self.assertIn(":PBES2", structure)
         self.assertIn(":scrypt", structure)
+
+    def test_a_guess_at_the_passphrase_costs_a_second_and_openssl_pays_it(self):
+        self.expect(0, "ca", "create", "--store", "dear", environment={"MESHTRUST_SCRYPT_P": "32"})
+        (key,) = (self.folder / "dear").glob("root-*.key.pem")
+        openssl("pkey", "-in", key, "-passin", f"pass:{PASSPHRASE}", "-noout")
+        self.assertRegex(openssl("asn1parse", "-in", key), r":scrypt\n(.*\n){2}.*INTEGER +:4000\n.*INTEGER +:08\n.*INTEGER +:20\n")
+
+    def test_a_key_that_openssl_encrypted_anew_opens_as_before(self):
+        (key,) = (self.folder / "mesh.trust").glob("root-*.key.pem")
+        words = ("-passin", f"pass:{PASSPHRASE}", "-passout", "pass:other words that nobody says")
+        dearer = openssl("pkcs8", "-topk8", "-v2", "aes-256-cbc", "-scrypt", "-scrypt_p", "8", "-in", key, *words)
+        key.write_text(dearer)
+        self.expect(0, "ca", "issue", "west", "--out", "west", password="other words that nobody says")
 
     def test_a_root_that_is_shown_as_pem_is_the_certificate(self):
         root = (self.folder / "east/root-cert.pem").read_text()
@@ -237,6 +252,94 @@ class Refusals(ProgramTest):
         (self.folder / "documents").mkdir(mode=0o700)
         (self.folder / "documents/letter").write_text("dear")
         self.refused("folder_of_something_else", 4, "ca", "create", "--store", "documents")
+
+
+class HostileKeys(ProgramTest):
+    """Keys that ask for hours of work, and keys that nobody should sign for."""
+
+    def prepare(self):
+        self.expect(0, "ca", "create")
+
+    def test_a_root_key_that_asks_for_too_much_work_is_refused_at_once(self):
+        (key,) = (self.folder / "mesh.trust").glob("root-*.key.pem")
+        words = ("-passin", f"pass:{PASSPHRASE}", "-passout", f"pass:{PASSPHRASE}")
+        costly = openssl("pkcs8", "-topk8", "-v2", "aes-256-cbc", "-scrypt", "-scrypt_N", "16384", "-scrypt_p", "150", "-in", key, *words)
+        key.write_text(costly)
+        self.assert_refused("key_asks_for_too_much", 4, "ca", "issue", "east", "--out", "east")
+
+    def test_a_pkcs12_file_that_asks_for_too_much_work_is_refused_at_once(self):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.folder / "k", "-out",
+                self.folder / "c", "-subj", "/CN=x")
+        openssl("pkcs12", "-export", "-in", self.folder / "c", "-inkey", self.folder / "k", "-out", self.folder / "dear.p12", "-passout",
+                "pass:x", "-iter", "5000000", "-nomaciter")
+        self.assert_refused("pkcs12_asks_for_too_much", 65, "inspect", "dear.p12", password="x")
+
+    def test_ctrl_c_ends_the_opening_of_a_key_within_a_second(self):
+        (key,) = (self.folder / "mesh.trust").glob("root-*.key.pem")
+        words = ("-passin", f"pass:{PASSPHRASE}", "-passout", f"pass:{PASSPHRASE}")
+        key.write_text(openssl("pkcs8", "-topk8", "-v2", "aes-256-cbc", "-scrypt", "-scrypt_p", "120", "-in", key, *words))
+        with self.start("ca", "issue", "east", "--out", "east") as child:
+            while child.poll() is None and len(os.listdir(f"/proc/{child.pid}/task")) == 1:
+                time.sleep(0.01)  # until the derivation has its thread
+            self.assertIsNone(child.poll(), "it was over before it could be stopped")
+            child.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            _, err = child.communicate(timeout=60)
+            self.assertLess(time.monotonic() - began, 1)
+        self.assertEqual(5, child.returncode, err)
+        self.assertIn("interrupted", err)
+        self.assertFalse((self.folder / "east").exists())
+
+    def test_a_request_for_a_key_that_nobody_should_sign_for_is_refused(self):
+        for name, words in {
+            "rsa_exponent_3": ("rsa:2048", "-pkeyopt", "rsa_keygen_pubexp:3"),
+            "rsa_1024": ("rsa:1024",),
+            "ed25519": ("ed25519",),
+            "p521": ("ec", "-pkeyopt", "ec_paramgen_curve:P-521"),
+        }.items():
+            with self.subTest(name):
+                request = self.folder / f"{name}.csr"
+                openssl("req", "-new", "-newkey", *words, "-nodes", "-keyout", self.folder / "k", "-out", request, "-subj", "/CN=x")
+                self.assert_refused(f"sign_{name}", 65, "ca", "sign", request, "--cluster", "east", "--out", "east.pem")
+
+
+class Passphrases(ProgramTest):
+    """What is warned of, and done nevertheless."""
+
+    def test_a_weak_one_is_warned_of(self):
+        for name, words in {
+            "short": "mist",
+            "digits": "8371940265817",
+            "name": "Shop-Mesh-2026!",
+            "common": "password2026!!",
+            "run": "abcdefghijklmnop",
+        }.items():
+            with self.subTest(name):
+                subject = "O=Shop Mesh,CN=Shop Mesh Root"
+                done = self.expect(0, "ca", "create", "--store", name, "--subject", subject, password=words)
+                self.assert_told(f"weak_passphrase_{name}", done.err)
+                self.assertEqual(done.err.count("warning:"), 1)
+        self.assertNotIn("warning:", self.expect(0, "ca", "create", "--store", "good").err)
+
+    def test_a_file_that_others_can_read_is_warned_of(self):
+        path = self.folder / "words"
+        path.write_text(PASSPHRASE)
+        path.chmod(0o640)
+        (self.folder / "link").symlink_to(path)
+        for name in ("words", "link"):
+            done = self.expect(0, "ca", "create", "--store", f"by-{name}", "--password-file", name, password=None)
+            self.assert_told(f"readable_password_{name}", done.err)
+        path.chmod(0o600)
+        self.assertNotIn("warning:", self.expect(0, "ca", "create", "--store", "b", "--password-file", "link", password=None).err)
+
+    def test_a_pipe_is_as_good_as_a_file(self):
+        path = self.folder / "pipe"
+        os.mkfifo(path, 0o644)
+        with self.start("ca", "create", "--password-file", path, password=None) as child:
+            path.write_text(PASSPHRASE + "\n")
+            _, err = child.communicate(timeout=60)
+        self.assertEqual(0, child.returncode, err)
+        self.assertNotIn("warning:", err)
 
 
 class PassphraseSources(ProgramTest):

@@ -73,7 +73,7 @@ class BelowACompany(MeshTest):
         self.expect(0, "ca", "request", "--root", "--store", self.store, "--out", request)
         self.company.sign(request, "mesh", BELOW, 3000, issuing)
         papers = [self.company.path(f"{name}.pem") for name in ("mesh", issuing, "root")]
-        return self.expect(code, "ca", "import", *papers, "--store", self.store)
+        return self.expect(code, "ca", "import", *papers, "--store", self.store, "--yes")
 
     def pem(self, name):
         """A certificate of the company as meshtrust writes it."""

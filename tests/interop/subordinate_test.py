@@ -62,7 +62,7 @@ class Company(unittest.TestCase):
 
     def test_bundles_reach_up_to_the_companys_root(self):
         self.sign(*BELOW)
-        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust", "--yes")
         self.assertIn("below:    O=Corp,CN=Corp Root", self.meshtrust("ca", "show", "--store", "shop.trust").stdout)
         self.meshtrust("ca", "issue", "east", "--store", "shop.trust", "--out", "east")
         self.assertEqual((self.folder / "east" / "root-cert.pem").read_text(), (self.folder / "corp.pem").read_text())
@@ -73,7 +73,7 @@ class Company(unittest.TestCase):
 
     def test_lists_want_one_of_the_company(self):
         self.sign(*BELOW)
-        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust", "--yes")
         self.meshtrust("ca", "issue", "east", "--store", "shop.trust", "--out", "east")
         refused = self.meshtrust("ca", "crl", "--store", "shop.trust", "--out", "east", code=4)
         self.assertIn("no revocation list in force of 'O=Corp,CN=Corp Root'", refused.stderr)
@@ -85,7 +85,7 @@ class Company(unittest.TestCase):
 
     def test_lists_in_der_and_without_a_number_follow_each_other_by_date(self):
         self.sign(*BELOW)
-        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust", "--yes")
         take_it = ("ca", "crl", "--store", "shop.trust", "--with")
         for day in range(1, 4):
             self.empty_list(numbered="")
@@ -98,7 +98,7 @@ class Company(unittest.TestCase):
 
     def test_what_was_imported_before_is_nothing_new(self):
         self.sign(*BELOW)
-        import_it = ("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        import_it = ("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust", "--yes")
         self.meshtrust(*import_it)
         before = (self.folder / "shop.trust" / "store.db").read_bytes()
         self.assertIn("that was recorded already: nothing has changed", self.meshtrust(*import_it).stderr)
@@ -107,7 +107,7 @@ class Company(unittest.TestCase):
     def test_what_clusters_trust_does_not_change_any_more(self):
         self.meshtrust("ca", "issue", "east", "--store", "shop.trust", "--out", "east")
         self.sign(*BELOW)
-        import_it = ("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        import_it = ("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust", "--yes")
         before = (self.folder / "shop.trust" / "store.db").read_bytes()
         told = self.meshtrust(*import_it, code=4).stderr
         self.assertRegex(told, "what was made for 'east' trusts 'O=Shop,.*', and would refuse what is made below 'O=Corp,CN=Corp Root'")
@@ -127,11 +127,11 @@ class Company(unittest.TestCase):
             self.sign(*BELOW, by="issuing")
             with self.subTest(told):
                 files = ("root.pem", "issuing.pem", "corp.pem")
-                self.assertIn(told, self.meshtrust("ca", "import", *files, "--store", "shop.trust", code=4).stderr)
+                self.assertIn(told, self.meshtrust("ca", "import", *files, "--store", "shop.trust", "--yes", code=4).stderr)
 
     def test_an_answer_to_a_request_is_taken_as_that_where_the_root_is_subordinate(self):
         self.sign(*BELOW)
-        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust")
+        self.meshtrust("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust", "--yes")
         (self.folder / "words").write_text("correct horse", encoding="utf-8")
         words = ("--password-file", "words")
         self.meshtrust("ca", "request", "local", "--store", "shop.trust", "--out", "local.csr", *words)
@@ -141,7 +141,7 @@ class Company(unittest.TestCase):
 
     def test_what_a_company_may_have_got_wrong_is_said(self):
         def refused(*files):
-            return self.meshtrust("ca", "import", *files, "--store", "shop.trust", code=4).stderr
+            return self.meshtrust("ca", "import", *files, "--store", "shop.trust", "--yes", code=4).stderr
 
         self.sign(BELOW[0].replace("1", "0"), *BELOW[1:])
         self.assertIn("leaves no room for the CAs of clusters", refused("root.pem", "corp.pem"))
