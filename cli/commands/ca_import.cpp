@@ -280,8 +280,8 @@ CommandEntry ca_import_command() {
           "same command.\n"
           "Where the certificate is of the store's own root ('ca request --root'), the root stands "
           "below the CA that signed it from then on: chains reach up to the root of that CA, "
-          "which has to be among the files, and bundles trust it, which is asked about. No --out "
-          "is needed.",
+          "which has to be among the files, and bundles trust it, which is asked about. That takes "
+          "the root's key, which signs the record, and no --out.",
       .examples = {{"What came back", "meshtrust ca import east.pem --store east.trust --out east"},
                    {"The root, signed by the company's CA",
                     "meshtrust ca import root.pem corporate-chain.pem --store shop.trust --yes"},
