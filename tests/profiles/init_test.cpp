@@ -1,5 +1,6 @@
 #include "profiles/init.h"
 
+#include "base/text.h"
 #include "profiles/load.h"
 #include "profiles/model.h"
 #include "tests/profiles/golden.h"
