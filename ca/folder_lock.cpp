@@ -85,7 +85,7 @@ Result<FolderLock> FolderLock::take(const fs::path& folder) {
     if (is_not_lockable(errno)) return lock;
     if (errno != EWOULDBLOCK) return system_failure(folder, errno);
     return fail(Code::kLocked,
-                fmt::format("trust store '{}' is held by {}, whose lock file was removed",
+                fmt::format("trust store '{}' is held by {}, whose lock file is gone",
                             folder.string(), describe_holder_of(held.st_ino)),
                 "wait for it to end; the lock goes when that process does");
   }

@@ -6,7 +6,7 @@
 
 namespace meshtrust::ca {
 
-/// An exclusive lock on a store's folder itself, beside that on its lock file: a file can be
+/// An exclusive lock on a store's folder itself, taken before that on its lock file: a file can be
 /// removed while its lock is held, and whoever makes it anew locks another file. A folder cannot,
 /// as long as there is anything in it. Let go of when this object goes, and by the kernel when the
 /// process dies. Internal to this room.

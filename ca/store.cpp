@@ -165,6 +165,19 @@ Status prepare_folder(base::Files& files, const Layout& layout) {
   return {};
 }
 
+/// The lock that nobody can take away. Who has it is told by the lock file, as long as that is
+/// there.
+Result<FolderLock> lock_folder(base::Files& files, const Layout& layout) {
+  auto lock = FolderLock::take(layout.folder);
+  if (lock || lock.error().code != Code::kLocked) return lock;
+  constexpr std::size_t kLongest = 4096;
+  const auto words = files.read(layout.lock(), kLongest);
+  const std::string holder = words ? base::printable(base::trim(*words)) : std::string();
+  if (holder.empty()) return lock;
+  return fail(Code::kLocked, fmt::format("'{}' is held by {}", layout.lock().string(), holder),
+              lock.error().hints.front());
+}
+
 Status put_if_absent(base::Files& files,
                      const std::filesystem::path& path,
                      std::string_view content) {
@@ -200,11 +213,16 @@ StoreLock::StoreLock(std::unique_ptr<base::FileLock> lock,
 StoreLock::StoreLock(StoreLock&&) noexcept = default;
 StoreLock& StoreLock::operator=(StoreLock&& other) noexcept {
   database_ = std::move(other.database_);
-  folder_ = std::move(other.folder_);
   lock_ = std::move(other.lock_);
+  folder_ = std::move(other.folder_);
   return *this;
 }
-StoreLock::~StoreLock() = default;
+StoreLock::~StoreLock() {
+  // The folder last, as it was taken first: whoever has that finds nobody else's words in the file.
+  database_.reset();
+  lock_.reset();
+  folder_.reset();
+}
 
 TrustStore::TrustStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TrustStore::TrustStore(TrustStore&&) noexcept = default;
@@ -246,9 +264,9 @@ Result<TrustStore> TrustStore::create(const Environment& environment,
     MESHTRUST_TRY_DO(check_writable(files, layout));
     MESHTRUST_TRY_DO(begin_creation(files, layout));
     MESHTRUST_TRY_DO(put_if_absent(files, layout.ignore(), kIgnoreAll));
+    MESHTRUST_TRY(const FolderLock folder_lock, lock_folder(files, layout));
     MESHTRUST_TRY(const auto lock, files.lock(layout.lock(), fmt::format("{}@{}: {}", who.user,
                                                                          who.host, who.command)));
-    MESHTRUST_TRY(const FolderLock folder_lock, FolderLock::take(layout.folder));
     MESHTRUST_TRY_DO(sweep(files, layout));
     // Another run may have been faster.
     MESHTRUST_TRY(exists, has_ledger(environment, layout));
@@ -337,8 +355,8 @@ Result<StoreLock> TrustStore::lock(std::string_view holder) {
   MESHTRUST_TRY(const std::string doubt, check_untracked(files, layout));
   if (!doubt.empty() && environment.tell) environment.tell(doubt);
   MESHTRUST_TRY(FolderState found, look_at_folder(files, layout));
+  MESHTRUST_TRY(FolderLock folder_lock, lock_folder(files, layout));
   MESHTRUST_TRY(auto file_lock, files.lock(layout.lock(), holder));
-  MESHTRUST_TRY(FolderLock folder_lock, FolderLock::take(layout.folder));
   MESHTRUST_TRY_DO(sweep(files, layout));
   MESHTRUST_TRY(found, look_at_folder(files, layout));
   if (found != FolderState::kStore) return no_store(layout);

@@ -36,7 +36,7 @@ class CaImport final : public Command {
     declare_store(app, store_);
     app.add_option("--out", out_, "folder for the four files")->option_text("DIR");
     app.add_flag("--force", force_, "replace files of the same cluster that are there");
-    passphrase_.declare_source(app, "the waiting key, or the root's");
+    passphrase_.declare_source(app, "the waiting key or the root key");
   }
 
   int run(Session& session) override {

@@ -67,7 +67,7 @@ class Locked(MeshTest):
                 done = self.apply()
             self.assertEqual(7, done.code, done.err)
             self.assertIn(f"is held by pid {first.pid}: ", done.err)
-            self.assertIn("apply --only trust --yes, whose lock file was removed\n", done.err)
+            self.assertIn("apply --only trust --yes, whose lock file is gone\n", done.err)
         finally:
             first.send_signal(signal.SIGCONT)
             _, told = first.communicate()
