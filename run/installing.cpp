@@ -149,7 +149,7 @@ Status MeshSteps::apply_rendered(k8s::ApiClient& client,
                                  const std::string& manifests) {
   MESHTRUST_TRY(const auto objects, read_manifests(client, manifests));
   const profiles::Cluster& cluster = cluster_of(installation.cluster);
-  // What brought an object of the installer's along is the installer's to say.
+  // Who manages what it rendered is the installer's to say.
   auto labels = profiles::ownership_labels(mesh_, cluster, root_mark());
   labels.erase(std::string(istio::kManagedByLabel));
   for (const RenderedObject& object : objects) {

@@ -7,6 +7,7 @@
 #include "profiles/load.h"
 #include "profiles/model.h"
 #include "profiles/reader.h"
+#include "profiles/reference.h"
 #include "profiles/remote_secret.h"
 #include "profiles/samples.h"
 #include "profiles/trust_objects.h"
@@ -21,6 +22,8 @@
 namespace meshtrust::profiles {
 namespace {
 
+using base::Json;
+
 std::vector<std::string> example_names() {
   std::vector<std::string> names;
   const std::filesystem::path folder = std::string(MESHTRUST_TEST_DATA) + "/../examples";
@@ -31,13 +34,23 @@ std::vector<std::string> example_names() {
   return names;
 }
 
+/// What the things of a mesh bear beside its name, once its root is there.
+constexpr const char* kRoot = "0123456789abcdef0123456789abcdef01234567";
+
+/// A document as it is applied.
+std::string written(Json document) {
+  return base::to_yaml(resolve(std::move(document), [](const std::string& name) {
+    return name == kRootReference ? std::optional<std::string>(kRoot) : std::nullopt;
+  }));
+}
+
 /// The documents for one cluster, one after the other, each under a line that says what it is.
 class Documents {
  public:
   Documents(const Mesh& mesh, const Cluster& cluster) : mesh_(mesh), cluster_(cluster) {}
 
   std::string text() {
-    add("namespace", base::to_yaml(namespace_object(mesh_, cluster_, NamespaceOwner::kMeshtrust)));
+    add("namespace", written(namespace_object(mesh_, cluster_, NamespaceOwner::kMeshtrust)));
     add_installations();
     if (cluster_.role == Role::kExternal) {
       add_objects("ingress gateway", ingress_gateway(mesh_, cluster_));
@@ -62,7 +75,7 @@ class Documents {
 
   void add_objects(const std::string& what, const std::vector<Object>& objects) {
     for (const Object& object : objects) {
-      add(what, base::to_yaml(manifest_of(object)));
+      add(what, written(manifest_of(object)));
     }
   }
 
@@ -81,16 +94,15 @@ class Documents {
     for (const RemoteSecretIntent& intent : remote_secrets(mesh_)) {
       if (intent.source == cluster_.name) {
         add(fmt::format("token for {}", intent.target),
-            base::to_yaml(
-                manifest_of(token_secret(mesh_, cluster_, service_account_of(mesh_, intent)))));
+            written(manifest_of(token_secret(mesh_, cluster_, service_account_of(mesh_, intent)))));
       }
       if (intent.target != cluster_.name) continue;
       const Credentials credentials{.cluster = intent.source,
                                     .server = fmt::format("https://{}.example:6443", intent.source),
                                     .ca_pem = "the CA of the API server",
                                     .token = base::Secret("token-of-the-reader")};
-      const base::Secret manifest =
-          remote_secret_manifest(remote_secret(mesh_, intent), *kubeconfig_text(credentials));
+      const base::Secret manifest = remote_secret_manifest(remote_secret(mesh_, intent, kRoot),
+                                                           *kubeconfig_text(credentials));
       add("remote secret", std::string(base::reveal(manifest, "a golden file")));
     }
   }

@@ -4,6 +4,7 @@
 #include "profiles/gateway.h"
 #include "profiles/load.h"
 #include "profiles/samples.h"
+#include "profiles/trust_objects.h"
 #include "tests/profiles/golden.h"
 
 #include <gmock/gmock.h>
@@ -123,7 +124,10 @@ TEST(Differences, AreNoneAgainstWhatARealServerStored) {
   for (const Object& object : objects_of_east()) {
     for (const Json& live : stored) {
       if (live["kind"] != object.kind || live["metadata"]["name"] != object.name) continue;
-      EXPECT_THAT(differences(manifest_of(object), live), IsEmpty()) << object.kind;
+      // The server stored it when marks were names alone.
+      Json wanted = manifest_of(object);
+      leave_out_open_root(wanted);
+      EXPECT_THAT(differences(wanted, live), IsEmpty()) << object.kind;
       ++compared;
     }
   }

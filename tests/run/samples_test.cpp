@@ -1,6 +1,7 @@
 // The samples from the first object to the last deletion, against API servers in this process.
 #include "run/samples.h"
 
+#include "mesh/ownership.h"
 #include "tests/run/run_fixture.h"
 #include "tests/support/fake_tunnel.h"
 

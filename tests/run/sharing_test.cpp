@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/encoding.h"
 #include "mesh/access.h"
+#include "mesh/ownership.h"
 #include "run/observe_mesh.h"
 #include "tests/run/run_fixture.h"
 
