@@ -43,6 +43,10 @@ inline constexpr std::string_view kIstiodDeployment = "istiod";
 inline constexpr std::string_view kIstiodContainer = "discovery";
 /// On every pod of a control plane, whatever its revision: "app=istiod".
 inline constexpr std::string_view kIstiodSelector = "app=istiod";
+/// The field manager of what an istiod writes.
+inline constexpr std::string_view kIstiodManager = "pilot-discovery";
+/// On everything that istioctl renders: "Pilot", "Base", "IngressGateways" ...
+inline constexpr std::string_view kInstallerComponentLabel = "operator.istio.io/component";
 
 /// On the system namespace: the network that the cluster's pods are on.
 inline constexpr std::string_view kNetworkLabel = "topology.istio.io/network";

@@ -255,7 +255,11 @@ class ApiClient {
   std::string client_certificate() { return http_.client_certificate(); }
   /// TokenRequest. kNotFound when there is no such account.
   base::Result<ServiceAccountToken> request_token(const TokenWish& wish);
-  /// What the server has at "v1" or "apps/v1"; nothing when it does not serve that.
+  /// Every group and version that the server has ("v1", "apps/v1"), of each group the preferred
+  /// version first.
+  base::Result<std::vector<std::string>> api_versions();
+  /// What the server has at "v1" or "apps/v1"; nothing when it does not serve that, which is
+  /// believed only where `api_versions` says so too.
   base::Result<std::optional<std::vector<ServedResource>>> discover(std::string_view api_version);
   /// Whether it serves the resource of `ref`: false means that its CRD is not installed.
   base::Result<bool> serves(const ObjectRef& ref);

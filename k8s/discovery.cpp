@@ -39,6 +39,34 @@ ServedResource resource_of(const Json& entry) {
 
 }  // namespace
 
+Result<std::vector<std::string>> ApiClient::api_versions() {
+  const auto ask = [this](const char* path, std::string_view kind) -> Result<Json> {
+    const std::string action = "asking the server for its groups";
+    MESHTRUST_TRY(const Reply reply,
+                  perform({.method = Method::kGet, .target = path}, Repeatable::kYes, action));
+    if (reply.status != 200) return fail(refusal(reply, action));
+    MESHTRUST_TRY(Json answer, parse_answer(reply, action));
+    MESHTRUST_TRY_DO(expect_kind(kind, answer, action));
+    return answer;
+  };
+  MESHTRUST_TRY(const Json core, ask("/api", "APIVersions"));
+  MESHTRUST_TRY(const Json groups, ask("/apis", "APIGroupList"));
+  std::vector<std::string> versions;
+  for (const Json& version : base::at_path(core, {"versions"})) {
+    if (version.is_string()) versions.push_back(version.get<std::string>());
+  }
+  for (const Json& group : base::at_path(groups, {"groups"})) {
+    const std::string preferred =
+        base::string_at(base::at_path(group, {"preferredVersion"}), "groupVersion");
+    if (!preferred.empty()) versions.push_back(preferred);
+    for (const Json& version : base::at_path(group, {"versions"})) {
+      std::string name = base::string_at(version, "groupVersion");
+      if (name != preferred && !name.empty()) versions.push_back(std::move(name));
+    }
+  }
+  return versions;
+}
+
 Result<std::optional<std::vector<ServedResource>>> ApiClient::discover(
     std::string_view api_version) {
   using Answer = std::optional<std::vector<ServedResource>>;
@@ -47,7 +75,12 @@ Result<std::optional<std::vector<ServedResource>>> ApiClient::discover(
                 perform({.method = Method::kGet, .target = discovery_path(api_version)},
                         Repeatable::kYes, action));
   if (reply.status == 404 && what_is_missing(read_status(reply), reply, {}) == Missing::kResource) {
-    return Answer();
+    // A proxy has pages that are missing too, and a server that starts may not have them yet.
+    MESHTRUST_TRY(const std::vector<std::string> versions, api_versions());
+    if (std::find(versions.begin(), versions.end(), api_version) == versions.end()) return Answer();
+    return fail(with_context(
+        {.code = Code::kUnavailable, .message = "the server lists it and does not serve it"},
+        action));
   }
   if (reply.status != 200) return fail(refusal(reply, action));
   MESHTRUST_TRY(const Json answer, parse_answer(reply, action));

@@ -49,6 +49,14 @@ std::vector<std::string> managers_of(const Json& metadata) {
   return out;
 }
 
+std::vector<SecretFacts::Owner> owners_of(const Json& metadata) {
+  std::vector<SecretFacts::Owner> owners;
+  for (const Json& one : base::at_path(metadata, {"ownerReferences"})) {
+    owners.push_back({.kind = base::string_at(one, "kind"), .uid = base::string_at(one, "uid")});
+  }
+  return owners;
+}
+
 }  // namespace
 
 SecretFacts facts_of(const Json& object) {
@@ -62,6 +70,7 @@ SecretFacts facts_of(const Json& object) {
                     .annotations = strings_of(base::at_path(metadata, {"annotations"})),
                     .managers = managers_of(metadata),
                     .finalizers = texts_of(base::at_path(metadata, {"finalizers"})),
+                    .owners = owners_of(metadata),
                     .is_being_deleted = base::at_path(metadata, {"deletionTimestamp"}).is_string(),
                     .type = base::string_at(object, "type")};
   const Json& immutable = base::at_path(object, {"immutable"});

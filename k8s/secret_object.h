@@ -25,8 +25,13 @@ struct SecretFacts {
   std::map<std::string, std::string> annotations = {};
   std::vector<std::string> managers = {};  ///< of metadata.managedFields, each once
   std::vector<std::string> finalizers = {};
-  bool is_being_deleted = false;  ///< has a deletionTimestamp
-  std::string type = {};          ///< "" when only the metadata was asked for
+  struct Owner {
+    std::string kind = {};
+    std::string uid = {};
+  };
+  std::vector<Owner> owners = {};  ///< of metadata.ownerReferences
+  bool is_being_deleted = false;   ///< has a deletionTimestamp
+  std::string type = {};           ///< "" when only the metadata was asked for
   bool immutable = false;
 };
 

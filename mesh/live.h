@@ -1,5 +1,6 @@
 #pragma once
 
+#include "mesh/contents.h"
 #include "mesh/objects.h"
 #include "mesh/observed.h"
 
@@ -40,6 +41,7 @@ struct RemoteSecretFacts {
   std::string mesh;         ///< of the ownership labels; empty when nobody's
   std::string root = {};    ///< likewise
   std::vector<RemoteCluster> clusters;
+  std::string uid = {};
 };
 
 /// A Secret with the lasting token of a service account.
@@ -51,6 +53,7 @@ struct TokenSecretFacts {
   std::string root = {};  ///< likewise
   std::string ca;         ///< SHA-256 of the CA bundle; empty until Kubernetes has filled it
   std::string token;      ///< likewise
+  std::string uid = {};
 };
 
 /// What one istiod says of the clusters and networks that it knows.
@@ -76,6 +79,8 @@ struct LiveMesh {
   Observed<std::vector<RemoteSecretFacts>> remote_secrets;
   Observed<std::vector<TokenSecretFacts>> tokens;
   Observed<std::vector<IstiodView>> istiods;  ///< looked at on level `kDeep`
+  /// All that is in the namespaces that meshtrust made; looked at before they are deleted.
+  Observed<std::vector<ContentFacts>> contents;
 };
 
 }  // namespace meshtrust::mesh

@@ -34,7 +34,8 @@ Json write(const RemoteSecretFacts& secret) {
           {"watched", secret.is_watched},
           {"mesh", secret.mesh},
           {"root", secret.root},
-          {"clusters", write(secret.clusters)}};
+          {"clusters", write(secret.clusters)},
+          {"uid", secret.uid}};
 }
 void read(const Json& json, RemoteSecretFacts& secret) {
   secret.namespace_name = value<std::string>(json, "namespace");
@@ -43,6 +44,7 @@ void read(const Json& json, RemoteSecretFacts& secret) {
   secret.mesh = value<std::string>(json, "mesh");
   secret.root = later_value(json, "root");
   read(field(json, "clusters"), secret.clusters);
+  secret.uid = later_value(json, "uid");
 }
 
 Json write(const TokenSecretFacts& secret) {
@@ -52,7 +54,8 @@ Json write(const TokenSecretFacts& secret) {
           {"mesh", secret.mesh},
           {"root", secret.root},
           {"ca", secret.ca},
-          {"token", secret.token}};
+          {"token", secret.token},
+          {"uid", secret.uid}};
 }
 void read(const Json& json, TokenSecretFacts& secret) {
   secret = {.namespace_name = value<std::string>(json, "namespace"),
@@ -61,7 +64,40 @@ void read(const Json& json, TokenSecretFacts& secret) {
             .mesh = value<std::string>(json, "mesh"),
             .root = later_value(json, "root"),
             .ca = value<std::string>(json, "ca"),
-            .token = value<std::string>(json, "token")};
+            .token = value<std::string>(json, "token"),
+            .uid = later_value(json, "uid")};
+}
+
+Json write(const ContentFacts& object) {
+  return {{"apiVersion", object.api_version},
+          {"kind", object.kind},
+          {"resource", object.resource},
+          {"namespace", object.namespace_name},
+          {"name", object.name},
+          {"uid", object.uid},
+          {"labels", object.labels},
+          {"managers", object.managers},
+          {"owners", write(object.owners)},
+          {"terminating", object.terminating}};
+}
+void read(const Json& json, ContentFacts& object) {
+  object.api_version = value<std::string>(json, "apiVersion");
+  object.kind = value<std::string>(json, "kind");
+  object.resource = value<std::string>(json, "resource");
+  object.namespace_name = value<std::string>(json, "namespace");
+  object.name = value<std::string>(json, "name");
+  object.uid = value<std::string>(json, "uid");
+  object.labels = value<std::map<std::string, std::string>>(json, "labels");
+  object.managers = value<std::vector<std::string>>(json, "managers");
+  read(field(json, "owners"), object.owners);
+  object.terminating = value<bool>(json, "terminating");
+}
+
+Json write(const ContentFacts::Owner& owner) {
+  return {{"kind", owner.kind}, {"uid", owner.uid}};
+}
+void read(const Json& json, ContentFacts::Owner& owner) {
+  owner = {.kind = value<std::string>(json, "kind"), .uid = value<std::string>(json, "uid")};
 }
 
 Json write(const IstiodView::Cluster& cluster) {
@@ -101,7 +137,8 @@ Json write(const LiveMesh& live) {
   return {{"objects", std::move(objects)},
           {"remoteSecrets", write(live.remote_secrets)},
           {"tokens", write(live.tokens)},
-          {"istiods", write(live.istiods)}};
+          {"istiods", write(live.istiods)},
+          {"contents", write(live.contents)}};
 }
 void read(const Json& json, LiveMesh& live) {
   const Json& objects = field(json, "objects");
@@ -114,6 +151,7 @@ void read(const Json& json, LiveMesh& live) {
   read(field(json, "remoteSecrets"), live.remote_secrets);
   read(field(json, "tokens"), live.tokens);
   read(field(json, "istiods"), live.istiods);
+  read(field(json, "contents"), live.contents);
 }
 
 }  // namespace meshtrust::mesh::snapshot

@@ -69,7 +69,8 @@ Json write(const NamespaceFacts& facts) {
                {"createdByMeshtrust", facts.created_by_meshtrust},
                {"mesh", facts.mesh},
                {"root", facts.root},
-               {"networkSetByOthers", facts.network_set_by_others}};
+               {"networkSetByOthers", facts.network_set_by_others},
+               {"uid", facts.uid}};
   if (facts.network) json["network"] = *facts.network;
   if (facts.control_planes) json["controlPlanes"] = *facts.control_planes;
   return json;
@@ -84,6 +85,7 @@ void read(const Json& json, NamespaceFacts& facts) {
   facts.network_set_by_others = value<bool>(json, "networkSetByOthers");
   facts.terminating = value<bool>(json, "terminating");
   facts.created_by_meshtrust = value<bool>(json, "createdByMeshtrust");
+  facts.uid = later_value(json, "uid");
 }
 
 Json write(const CacertsFacts& facts) {
@@ -91,7 +93,8 @@ Json write(const CacertsFacts& facts) {
           {"files", facts.files},
           {"certificates", write(facts.certificates)},
           {"key", name_of(facts.key)},
-          {"managers", facts.managers}};
+          {"managers", facts.managers},
+          {"uid", facts.uid}};
 }
 void read(const Json& json, CacertsFacts& facts) {
   facts.resource_version = value<std::string>(json, "resourceVersion");
@@ -99,15 +102,17 @@ void read(const Json& json, CacertsFacts& facts) {
   read(field(json, "certificates"), facts.certificates);
   facts.key = key_match(value<std::string>(json, "key"));
   facts.managers = value<std::vector<std::string>>(json, "managers");
+  facts.uid = later_value(json, "uid");
 }
 
 Json write(const TwinFacts& twin) {
-  return {{"data", twin.data}, {"mesh", twin.mesh}, {"root", twin.root}};
+  return {{"data", twin.data}, {"mesh", twin.mesh}, {"root", twin.root}, {"uid", twin.uid}};
 }
 void read(const Json& json, TwinFacts& twin) {
   twin.data = value<std::map<std::string, std::string>>(json, "data");
   twin.mesh = later_value(json, "mesh");
   twin.root = later_value(json, "root");
+  twin.uid = later_value(json, "uid");
 }
 
 Json write(const IstiodFacts& istiod) {

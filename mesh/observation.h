@@ -34,6 +34,7 @@ struct NamespaceFacts {
   std::string mesh = {};               ///< of the ownership labels; empty without
   std::string root = {};               ///< likewise
   bool network_set_by_others = false;  ///< that label, going by the owners of fields
+  std::string uid = {};
 };
 
 /// What may be known about a live `cacerts`. Never the key: only whether it fits.
@@ -43,6 +44,7 @@ struct CacertsFacts {
   istio::PublicBundle certificates;
   istio::KeyMatch key = istio::KeyMatch::kNotLookedAt;
   std::vector<std::string> managers;  ///< field managers, a hint about who wrote it
+  std::string uid = {};
 };
 
 /// The ConfigMap beside `cacerts`.
@@ -50,6 +52,7 @@ struct TwinFacts {
   std::map<std::string, std::string> data;
   std::string mesh = {};  ///< of the ownership labels; empty without
   std::string root = {};  ///< likewise
+  std::string uid = {};
 };
 
 /// The control plane that runs already, if any.

@@ -146,6 +146,14 @@ bool OwnerJudge::is_root_of_ours(const std::string& mark) const {
                      [&mark](const auto& root) { return mark_of(root) == mark; });
 }
 
+std::set<std::string> OwnerJudge::root_marks() const {
+  std::set<std::string> marks;
+  for (const Certificate& root : roots_) {
+    marks.insert(mark_of(root));
+  }
+  return marks;
+}
+
 std::string OwnerJudge::describe_own() const {
   return describe(Marks{.mesh = mesh_.name, .root = root_.value_or("")});
 }

@@ -6,6 +6,7 @@
 #include "profiles/mesh.h"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,9 @@ class OwnerJudge {
 
   /// The value of `istio::kRootLabel` for what is made now; nothing while there is no root.
   const std::optional<std::string>& root() const { return root_; }
+
+  /// Every value of that label that is this mesh's, also of roots that no longer sign.
+  std::set<std::string> root_marks() const;
 
   /// "mesh 'shop' of the root 6d8a 01c4 ...", as far as it is known.
   std::string describe_own() const;

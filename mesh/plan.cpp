@@ -36,6 +36,7 @@ std::string_view kind_of(const Action& action) {
     std::string_view operator()(const Annotate&) const { return "annotate"; }
     std::string_view operator()(const ShareAccess&) const { return "share-access"; }
     std::string_view operator()(const Delete&) const { return "delete"; }
+    std::string_view operator()(const DeleteNamespace&) const { return "delete-namespace"; }
     std::string_view operator()(const Uninstall&) const { return "uninstall"; }
     std::string_view operator()(const Sweep&) const { return "sweep"; }
     std::string_view operator()(const ReleaseNamespace&) const { return "release-namespace"; }
@@ -109,6 +110,50 @@ std::optional<istio::Version> Plan::requires_installer() const {
   return std::nullopt;
 }
 
+namespace {
+
+Json to_json(const DoomedObject& object) {
+  Json json = {{"apiVersion", object.api_version},
+               {"kind", object.kind},
+               {"namespace", object.namespace_name},
+               {"name", object.name},
+               {"uid", object.uid}};
+  if (!object.certificate.empty()) json["certificate"] = object.certificate;
+  return json;
+}
+
+/// What a step deletes, by uid: a plan about other objects is another plan.
+Json doomed_by(const Action& action) {
+  Json objects = Json::array();
+  if (const auto* remove = std::get_if<Delete>(&action)) {
+    for (const DoomedObject& object : remove->objects) {
+      objects.push_back(to_json(object));
+    }
+  } else if (const auto* gone = std::get_if<DeleteNamespace>(&action)) {
+    objects.push_back(to_json(gone->object));
+    for (const ContentFacts& object : gone->of_others) {
+      objects.push_back(to_json(DoomedObject{.api_version = object.api_version,
+                                             .kind = object.kind,
+                                             .resource = object.resource,
+                                             .namespace_name = object.namespace_name,
+                                             .name = object.name,
+                                             .uid = object.uid}));
+    }
+  } else if (const auto* uninstall = std::get_if<Uninstall>(&action)) {
+    objects.push_back(to_json(uninstall->marked));
+  } else if (const auto* release = std::get_if<ReleaseNamespace>(&action)) {
+    objects.push_back(to_json(DoomedObject{.api_version = "v1",
+                                           .kind = "Namespace",
+                                           .resource = "namespaces",
+                                           .namespace_name = {},
+                                           .name = release->name,
+                                           .uid = release->uid}));
+  }
+  return objects;
+}
+
+}  // namespace
+
 Json to_json(const Plan& plan) {
   Json json = {{"apiVersion", "meshtrust/v1"},
                {"kind", "Plan"},
@@ -123,6 +168,8 @@ Json to_json(const Plan& plan) {
                              {"reason", step.reason},
                              {"needs", step.needs},
                              {"diff", step.diff}});
+    Json objects = doomed_by(step.action);
+    if (!objects.empty()) json["steps"].back()["objects"] = std::move(objects);
   }
   return json;
 }

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "istio/bundle.h"
 #include "mesh/check.h"
+#include "mesh/contents.h"
 #include "mesh/observation.h"
 #include "pki/key.h"
 #include "pki/name.h"
@@ -93,23 +94,39 @@ struct ShareAccess {
   std::string server;          ///< at which the istiod reaches `intent.source`
 };
 
-/// One object that is to go.
+/// One object that is to go: the one that was seen, and none that came later under its name.
 struct DoomedObject {
   std::string api_version;
   std::string kind;
   std::string resource;
   std::string namespace_name;
   std::string name;
+  /// Empty for what istiods leave under a known name and nobody looked for: it goes if it is
+  /// theirs.
+  std::string uid = {};
+  /// Of a `cacerts`: the SHA-256 fingerprint of the CA in it; empty for all else.
+  std::string certificate = {};
 };
 
-/// Delete objects, in order, and wait until each is gone. What is gone already is fine.
+/// Delete objects, in order, and wait until each is gone. What is gone already is fine; what was
+/// made anew since it was seen is left alone, and the step fails.
 struct Delete {
   std::vector<DoomedObject> objects;
 };
 
-/// Have the installer take away what it installed.
+/// Delete a namespace that meshtrust made, unless others keep things in it of which the plan does
+/// not know. Everything of this mesh in it is gone before.
+struct DeleteNamespace {
+  DoomedObject object;
+  std::vector<ContentFacts> of_others = {};  ///< what was seen, and goes with it as was asked for
+  Leaving leaving = {};
+};
+
+/// Have the installer take away what it installed. Where what bears the mark of the installation is
+/// another object by then than the one that was seen, all is left alone and the step fails.
 struct Uninstall {
   profiles::Installation installation;
+  DoomedObject marked = {};  ///< without a uid where it was not there
 };
 
 /// Take away what istiods leave all over a cluster and nobody else uses: roots in every namespace,
@@ -122,6 +139,7 @@ struct Sweep {
 /// Give a namespace of the user's back: without our labels and annotations.
 struct ReleaseNamespace {
   std::string name;
+  std::string uid;
 };
 
 using Action = std::variant<MintRoot,
@@ -136,6 +154,7 @@ using Action = std::variant<MintRoot,
                             Annotate,
                             ShareAccess,
                             Delete,
+                            DeleteNamespace,
                             Uninstall,
                             Sweep,
                             ReleaseNamespace>;
@@ -237,11 +256,14 @@ Planned sketch_mesh(const profiles::Mesh& mesh,
 struct DestroyOptions {
   std::vector<std::string> clusters;  ///< that leave the mesh; all when empty
   bool keep_trust = false;            ///< leaves cacerts, its twin and their namespace
+  bool with_namespace = false;        ///< namespaces that meshtrust made go with what others keep
 };
 
 /// How what this mesh made is taken away again, remotes before their control planes. Refused where
-/// a remote would stay behind without one; what others made is left alone. Knows nothing of the
-/// trust store, which stays as it is.
+/// a remote would stay behind without one, where anything that was looked at is unknown, also in
+/// clusters that stay, and where the trust store is missing while something may be of this mesh;
+/// what others made is left alone. `observation` is of level `kMesh` and has the contents of
+/// namespaces. The trust store stays as it is.
 Planned plan_destroy(const profiles::Mesh& mesh,
                      const Observation& observation,
                      const DestroyOptions& options,

@@ -6,6 +6,7 @@
 #include "mesh/ownership.h"
 #include "mesh/plan.h"
 #include "mesh/trust.h"
+#include "pki/certificate.h"
 #include "profiles/model.h"
 #include "profiles/reader.h"
 #include "profiles/trust_objects.h"
@@ -27,23 +28,36 @@ using profiles::Role;
 
 using Ids = std::vector<std::string>;
 
-DoomedObject doomed(const profiles::Object& object) {
+std::string uid_of(const Json& live) {
+  return base::string_at(base::at_path(live, {"metadata"}), "uid");
+}
+
+DoomedObject doomed(const profiles::Object& object, const Json& live) {
   return {.api_version = object.api_version,
           .kind = object.kind,
           .resource = object.resource,
           .namespace_name = object.namespace_name,
-          .name = object.name};
+          .name = object.name,
+          .uid = uid_of(live)};
 }
 
 DoomedObject core(const char* kind,
                   const char* resource,
                   const std::string& namespace_name,
-                  std::string name) {
+                  std::string name,
+                  std::string uid = {}) {
   return {.api_version = "v1",
           .kind = kind,
           .resource = resource,
           .namespace_name = namespace_name,
-          .name = std::move(name)};
+          .name = std::move(name),
+          .uid = std::move(uid)};
+}
+
+/// Of the CA in a `cacerts` that can be read.
+std::string fingerprint_of(const CacertsFacts& cacerts) {
+  const auto certificates = pki::certificates_from_pem(cacerts.certificates.ca_cert);
+  return certificates ? certificates->front().fingerprint() : std::string();
 }
 
 /// The way back, cluster by cluster; ids of steps that are not made are taken out of the needs.
@@ -62,20 +76,20 @@ class DestroyPlanner {
 
   Planned run() {
     planned_.plan.mesh = mesh_.name;
+    if (is_managed()) (void)known({}, observation_.store);
     for (const Cluster& cluster : mesh_.clusters) {
+      const ClusterObservation nobody_looked;
       const ClusterObservation* seen = observation_.find(cluster.name);
-      if (seen == nullptr) continue;
+      if (seen == nullptr) seen = &nobody_looked;
       if (!leaves(cluster.name)) refuse_abandonment(cluster);
       if (const base::Error* why = seen->server.why_unknown()) {
-        if (leaves(cluster.name)) {
-          planned_.answer.unknowns.push_back(with_context(*why, cluster.name));
-        } else {
-          tell_what_stays(cluster);
-        }
+        tell_unknown(cluster, *why);
         continue;
       }
-      if (leaves(cluster.name) && belongs_to_others(cluster, *seen)) continue;
-      if (leaves(cluster.name) && is_undecided(cluster, *seen)) continue;
+      if (leaves(cluster.name)) {
+        ask_everything(*seen);
+        if (belongs_to_others(cluster, *seen) || is_undecided(cluster, *seen)) continue;
+      }
       plan_forgetting(cluster, *seen);
       if (!leaves(cluster.name)) continue;
       plan_gateways(cluster, *seen);
@@ -84,6 +98,7 @@ class DestroyPlanner {
       plan_trust(cluster, *seen);
       plan_namespaces(cluster, *seen);
     }
+    refuse_without_store();
     if (planned_.is_refused()) planned_.plan.steps.clear();
     sort_by_needs(planned_.plan);
     return std::move(planned_);
@@ -99,6 +114,7 @@ class DestroyPlanner {
                options_.clusters.end();
   }
   const std::string& system_namespace() const { return mesh_.istio.system_namespace; }
+  bool is_managed() const { return mesh_.trust.mode == profiles::TrustMode::kManaged; }
 
   /// What was found, or null where it is absent; what is unknown is told, and forbids the plan.
   template <class T>
@@ -145,20 +161,65 @@ class DestroyPlanner {
     }
   }
 
-  /// A cluster that stays and cannot be reached keeps what it knows of those that leave.
-  void tell_what_stays(const Cluster& cluster) {
-    for (const profiles::RemoteSecretIntent& intent : profiles::remote_secrets(mesh_)) {
-      if (intent.target != cluster.name || !leaves(intent.source)) continue;
-      planned_.answer.findings.push_back(
-          {.code = "access-stays",
-           .severity = Severity::kWarning,
-           .cluster = cluster.name,
-           .message = fmt::format("it cannot be reached, so its secret that holds a token of '{}' "
-                                  "stays",
-                                  intent.source),
-           .hints = {"run 'meshtrust apply' for it once it answers and that cluster is no longer "
-                     "in the mesh file"}});
+  /// A cluster that stays and cannot be asked would keep what it knows of those that leave, and its
+  /// istiod would go on writing into them.
+  void tell_unknown(const Cluster& cluster, const base::Error& why) {
+    base::Error error = with_context(why, cluster.name);
+    if (!leaves(cluster.name)) {
+      error = with_hint(std::move(error),
+                        fmt::format("'{}' stays, and what it knows of clusters that leave has to "
+                                    "go first; one that will never answer can be taken out of the "
+                                    "mesh file",
+                                    cluster.name));
     }
+    planned_.answer.unknowns.push_back(std::move(error));
+  }
+
+  /// All that was looked at in a cluster that leaves, whether this plan needs it or not: a server
+  /// that hides one thing is not believed about the rest.
+  void ask_everything(const ClusterObservation& seen) {
+    known(seen.name, seen.system_namespace);
+    known(seen.name, seen.cacerts);
+    known(seen.name, seen.twin);
+    known(seen.name, seen.istiod);
+    known(seen.name, seen.workload_roots);
+    // A configuration of istiod's that was read and is none goes with the rest.
+    const base::Error* why = seen.trust_domain.why_unknown();
+    if (why != nullptr && why->code != base::Code::kInvalidInput) {
+      known(seen.name, seen.trust_domain);
+    }
+    for (const auto& [resource, list] : seen.live.objects.all()) {
+      known(seen.name, list);
+    }
+    known(seen.name, seen.live.remote_secrets);
+    known(seen.name, seen.live.tokens);
+  }
+
+  /// Only the ledger tells which CA is this mesh's. Without it nothing is taken away where anything
+  /// could be.
+  void refuse_without_store() {
+    if (!is_managed() || !observation_.store.is_absent()) return;
+    const bool has_traces =
+        !planned_.plan.steps.empty() ||
+        std::any_of(mesh_.clusters.begin(), mesh_.clusters.end(), [this](const Cluster& cluster) {
+          const ClusterObservation* seen = observation_.find(cluster.name);
+          return seen != nullptr && leaves(cluster.name) && may_hold_ours(*seen);
+        });
+    if (!has_traces) return;
+    planned_.answer.findings.push_back(
+        {.code = "store-missing",
+         .cluster = {},
+         .message = fmt::format("there is no trust store at '{}', and without its ledger nobody "
+                                "knows what in these clusters is of mesh '{}'",
+                                mesh_.trust.store, mesh_.name),
+         .hints = {
+             "put it back from a backup, or say in the mesh file where it is: 'trust.store'"}});
+  }
+
+  bool may_hold_ours(const ClusterObservation& seen) {
+    const NamespaceFacts* facts = known(seen.name, seen.system_namespace);
+    return (facts != nullptr && (facts->created_by_meshtrust || !facts->mesh.empty())) ||
+           known(seen.name, seen.cacerts) != nullptr || known(seen.name, seen.twin) != nullptr;
   }
 
   /// Whether what is in a cluster, or its CA, is another mesh's. Nothing of it is touched then.
@@ -249,7 +310,7 @@ class DestroyPlanner {
       if (owner != Owner::kThisMesh) continue;
       // The istiod that it is for needs its own configuration to the end.
       if (secret.name == istio::kConfigSecret) continue;
-      objects.push_back(core("Secret", "secrets", secret.namespace_name, secret.name));
+      objects.push_back(core("Secret", "secrets", secret.namespace_name, secret.name, secret.uid));
     }
     // Of a cluster that leaves it has been told.
     if (!undecided.empty() && !leaves(cluster.name)) tell_undecided(cluster, std::move(undecided));
@@ -277,7 +338,7 @@ class DestroyPlanner {
           seen.live.objects.find(resource_of(object), object.namespace_name, object.name);
       const Json* live = known(seen.name, observed);
       if (live == nullptr) continue;
-      if (is_ours(marks_of(*live), seen)) found.push_back(doomed(object));
+      if (is_ours(marks_of(*live), seen)) found.push_back(doomed(object, *live));
     }
     // Services first: their load balancers are let go of while there is somebody to do it.
     std::stable_partition(found.begin(), found.end(),
@@ -319,7 +380,8 @@ class DestroyPlanner {
              .kind = kind.kind,
              .resource = std::string(kind.resource.substr(0, kind.resource.find('.'))),
              .namespace_name = base::string_at(base::at_path(object, {"metadata"}), "namespace"),
-             .name = name_of(object)});
+             .name = name_of(object),
+             .uid = uid_of(object)});
       }
     }
     if (doomed.empty()) return;
@@ -375,9 +437,18 @@ class DestroyPlanner {
       const bool is_ingress = installation.kind == Installation::Kind::kIngress;
       add(cluster.name, is_ingress ? "ingress-uninstalled" : "uninstalled",
           fmt::format("Istio {} in {}", installation.version.text(), installation.namespace_name),
-          "it was installed for this mesh", before, Uninstall{.installation = installation});
+          "it was installed for this mesh", before,
+          Uninstall{.installation = installation, .marked = marked_by(installation, seen)});
       before.push_back(id(cluster.name, "uninstalled"));
     }
+  }
+
+  DoomedObject marked_by(const Installation& installation, const ClusterObservation& seen) {
+    const profiles::Object marked = marked_object(installation);
+    const auto observed =
+        seen.live.objects.find(resource_of(marked), marked.namespace_name, marked.name);
+    const Json* live = known(seen.name, observed);
+    return doomed(marked, live == nullptr ? Json() : *live);
   }
 
   bool is_there(const ClusterObservation& seen,
@@ -423,14 +494,15 @@ class DestroyPlanner {
     if (const auto* tokens = known(cluster.name, seen.live.tokens)) {
       for (const TokenSecretFacts& token : *tokens) {
         if (is_ours(marks_of(token), seen)) {
-          objects.push_back(core("Secret", "secrets", token.namespace_name, token.name));
+          objects.push_back(core("Secret", "secrets", token.namespace_name, token.name, token.uid));
         }
       }
     }
     if (const auto* secrets = known(cluster.name, seen.live.remote_secrets)) {
       for (const RemoteSecretFacts& secret : *secrets) {
         if (is_ours(marks_of(secret), seen) && secret.name == istio::kConfigSecret) {
-          objects.push_back(core("Secret", "secrets", secret.namespace_name, secret.name));
+          objects.push_back(
+              core("Secret", "secrets", secret.namespace_name, secret.name, secret.uid));
         }
       }
     }
@@ -449,6 +521,7 @@ class DestroyPlanner {
           "nobody needs them any more", after_everything(cluster), Delete{std::move(objects)});
     }
     if (!sweeps) return;
+    swept_.insert(cluster.name);
     Ids needs = after_everything(cluster);
     needs.push_back(id(cluster.name, "rest"));
     add(cluster.name, "sweep", "roots in every namespace, gateway classes, unused CRDs",
@@ -503,18 +576,19 @@ class DestroyPlanner {
 
   /// CA and twin, where they are ours and their namespace stays.
   void plan_trust(const Cluster& cluster, const ClusterObservation& seen) {
-    if (options_.keep_trust || mesh_.trust.mode != profiles::TrustMode::kManaged) return;
+    if (options_.keep_trust || !is_managed()) return;
     const CacertsFacts* cacerts = known(cluster.name, seen.cacerts);
     std::vector<DoomedObject> objects;
     const bool ours = cacerts != nullptr && is_ours(cluster, *cacerts);
     if (ours) {
-      objects.push_back(
-          core("Secret", "secrets", system_namespace(), std::string(istio::kCaSecret)));
+      objects.push_back(core("Secret", "secrets", system_namespace(), std::string(istio::kCaSecret),
+                             cacerts->uid));
+      objects.back().certificate = fingerprint_of(*cacerts);
     }
     const TwinFacts* twin = known(cluster.name, seen.twin);
     if (twin != nullptr && (ours || cacerts == nullptr) && is_ours(marks_of(*twin), seen)) {
-      objects.push_back(
-          core("ConfigMap", "configmaps", system_namespace(), std::string(istio::kPublicTwin)));
+      objects.push_back(core("ConfigMap", "configmaps", system_namespace(),
+                             std::string(istio::kPublicTwin), twin->uid));
     }
     if (objects.empty()) return;
     Ids needs = after_everything(cluster);
@@ -535,22 +609,121 @@ class DestroyPlanner {
     if (cluster.role == Role::kExternal) plan_ingress_namespace(cluster, seen, needs);
     const NamespaceFacts* facts = known(cluster.name, seen.system_namespace);
     if (facts == nullptr || facts->terminating) return;
-    const CacertsFacts* cacerts = known(cluster.name, seen.cacerts);
-    const bool holds_others = cacerts != nullptr && !is_ours(cluster, *cacerts);
     if (with_others_trust_.contains(cluster.name)) return;
-    if (facts->created_by_meshtrust && is_ours(marks_of(*facts), seen) && !options_.keep_trust &&
-        !holds_others && !foreign_.contains(cluster.name)) {
-      add(cluster.name, "namespace-gone", "namespace " + system_namespace(), "meshtrust created it",
-          std::move(needs), Delete{{core("Namespace", "namespaces", "", system_namespace())}});
-    } else if ((facts->network == cluster.network && !facts->network_set_by_others) ||
-               facts->control_planes) {
+    const bool is_made_by_us = facts->created_by_meshtrust && is_ours(marks_of(*facts), seen);
+    if (!is_made_by_us && options_.with_namespace) {
+      note_that_it_stays(cluster, system_namespace(), "meshtrust did not create it");
+    }
+    if (is_made_by_us && !options_.keep_trust &&
+        plan_namespace_gone(cluster, seen, "namespace-gone",
+                            core("Namespace", "namespaces", "", system_namespace(), facts->uid),
+                            needs)) {
+      return;
+    }
+    if ((facts->network == cluster.network && !facts->network_set_by_others) ||
+        facts->control_planes) {
       add(cluster.name, "namespace-back", fmt::format("labels of namespace {}", system_namespace()),
           "the namespace itself stays", std::move(needs),
-          ReleaseNamespace{.name = system_namespace()});
+          ReleaseNamespace{.name = system_namespace(), .uid = facts->uid});
     }
   }
 
-  void plan_ingress_namespace(const Cluster& cluster, const ClusterObservation& seen, Ids needs) {
+  /// Somebody else's CA or control plane, with which no namespace is ever deleted; empty without.
+  std::string foreign_trust_in(const Cluster& cluster, const std::vector<ContentFacts>& others) {
+    for (const ContentFacts& one : others) {
+      const auto app = one.labels.find("app");
+      if (one.kind == "Secret" && one.name == istio::kCaSecret) {
+        return "a cacerts that this trust store did not issue";
+      }
+      if (one.kind == "Deployment" && app != one.labels.end() && app->second == "istiod") {
+        return fmt::format("control plane {}, which is not of this mesh", one.name);
+      }
+    }
+    return foreign_.contains(cluster.name) ? "a control plane that is not of this mesh" : "";
+  }
+
+  void note_that_it_stays(const Cluster& cluster,
+                          const std::string& name,
+                          const std::string& why,
+                          std::vector<std::string> evidence = {},
+                          std::vector<std::string> hints = {}) {
+    planned_.answer.findings.push_back(
+        {.code = "namespace-stays",
+         .severity = Severity::kNote,
+         .cluster = cluster.name,
+         .message = fmt::format("namespace '{}' stays: {}", name, why),
+         .evidence = std::move(evidence),
+         .hints = std::move(hints)});
+  }
+
+  /// False where others keep things in it, which is told.
+  bool plan_namespace_gone(const Cluster& cluster,
+                           const ClusterObservation& seen,
+                           std::string_view what,
+                           DoomedObject object,
+                           const Ids& needs) {
+    const auto* contents = known(cluster.name, seen.live.contents);
+    if (contents == nullptr) return false;
+    const bool is_system = object.name == system_namespace();
+    Leaving leaving{.mesh = mesh_.name,
+                    .roots = owners_.root_marks(),
+                    .revision = istio::revision_label_value(is_system ? mesh_.istio.revision : ""),
+                    .doomed = doomed_in(cluster.name),
+                    .installer_goes = uninstalled_.contains(cluster.name),
+                    .had_istiod = swept_.contains(cluster.name)};
+    std::vector<ContentFacts> others = kept_by_others(*contents, object.name, leaving);
+    const std::string foreign = foreign_trust_in(cluster, others);
+    if (!foreign.empty() && options_.with_namespace) {
+      planned_.answer.findings.push_back(
+          {.code = "namespace-of-others",
+           .cluster = cluster.name,
+           .message = fmt::format("namespace '{}' holds {}, and is not deleted with it",
+                                  object.name, foreign),
+           .hints = {"leave out --with-namespace: then the namespace stays"}});
+      return false;
+    }
+    if (!foreign.empty() && others.empty()) {
+      note_that_it_stays(cluster, object.name, "it holds " + foreign);
+      return false;
+    }
+    if (!others.empty() && !options_.with_namespace) {
+      note_that_it_stays(cluster, object.name, "others keep things in it", described(others),
+                         {"--with-namespace deletes it with all that is in it"});
+      return false;
+    }
+    std::vector<std::string> diff;
+    for (const std::string& line : described(others)) {
+      diff.push_back(fmt::format("- {} (of others)", line));
+    }
+    diff.push_back("- Namespace " + object.name);
+    // By then the installer's work is gone, and what is left with its labels is somebody's.
+    leaving.installer_goes = false;
+    leaving.doomed.clear();
+    std::string title = "namespace " + object.name;
+    add(cluster.name, what, std::move(title), "meshtrust created it", needs,
+        DeleteNamespace{.object = std::move(object),
+                        .of_others = std::move(others),
+                        .leaving = std::move(leaving)},
+        std::move(diff));
+    return true;
+  }
+
+  /// The uids of all that the plan deletes in a cluster up to here.
+  std::set<std::string> doomed_in(const std::string& cluster) const {
+    std::set<std::string> uids;
+    for (const Step& step : planned_.plan.steps) {
+      const auto* remove = std::get_if<Delete>(&step.action);
+      if (remove == nullptr || step.cluster != cluster) continue;
+      for (const DoomedObject& object : remove->objects) {
+        if (!object.uid.empty()) uids.insert(object.uid);
+      }
+    }
+    return uids;
+  }
+
+  void plan_ingress_namespace(const Cluster& cluster,
+                              const ClusterObservation& seen,
+                              const Ids& needs) {
     const std::string& ingress = mesh_.istio.ingress_namespace;
     const auto observed = seen.live.objects.find(kNamespaces, {}, ingress);
     const Json* live = known(cluster.name, observed);
@@ -561,8 +734,8 @@ class DestroyPlanner {
         !is_ours(marks_of(*live), seen)) {
       return;
     }
-    add(cluster.name, "namespace-ingress-gone", "namespace " + ingress, "meshtrust created it",
-        std::move(needs), Delete{{core("Namespace", "namespaces", "", ingress)}});
+    (void)plan_namespace_gone(cluster, seen, "namespace-ingress-gone",
+                              core("Namespace", "namespaces", "", ingress, uid_of(*live)), needs);
   }
 
   const Mesh& mesh_;
@@ -573,6 +746,7 @@ class DestroyPlanner {
   const OwnerJudge owners_;
   Planned planned_;
   std::set<std::string> uninstalled_;        ///< clusters in which something of ours is uninstalled
+  std::set<std::string> swept_;              ///< clusters in which an istiod of ours ran
   std::set<std::string> foreign_;            ///< clusters in which somebody else's control plane is
   std::set<std::string> with_others_trust_;  ///< clusters of which the CA is not ours
 };

@@ -78,6 +78,15 @@ class RightsOf {
                      .name = object.name});
     }
   }
+  void operator()(const DeleteNamespace& gone) const {
+    add("delete", {.cluster = {},
+                   .verb = {},
+                   .api_version = "v1",
+                   .kind = "Namespace",
+                   .resource = "namespaces",
+                   .namespace_name = {},
+                   .name = gone.object.name});
+  }
   void operator()(const Sweep&) const {
     add("delete", {.cluster = {},
                    .verb = {},

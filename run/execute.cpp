@@ -124,7 +124,7 @@ class Execution {
   void take_locked(std::size_t index, Outcome outcome) {
     StepReport& report = report_.steps[index];
     if (auto* done = std::get_if<Done>(&outcome)) {
-      report.changed = done->changed;
+      report.changed |= done->changed;
       report.detail = std::move(done->detail);
       end_locked(index, StepState::kDone);
     } else if (auto* blocked = std::get_if<Blocked>(&outcome)) {
@@ -135,12 +135,14 @@ class Execution {
     } else if (auto* failed = std::get_if<Failed>(&outcome)) {
       const std::string& cluster = plan_.steps[index].cluster;
       if (failed->why.code == Code::kUnavailable && !cluster.empty()) unreachable_.insert(cluster);
-      report.changed = failed->changed;
+      report.changed |= failed->changed;
       fail_locked(index, std::move(failed->why));
     } else if (auto* retry = std::get_if<Retry>(&outcome)) {
+      report.changed |= retry->changed;
       wait_locked(index, retry->why.message, retry->wake, retry->why.code);
     } else {
       const auto& not_yet = std::get<NotYet>(outcome);
+      report.changed |= not_yet.changed;
       wait_locked(index, not_yet.why, not_yet.wake, Code::kNotYet);
     }
   }

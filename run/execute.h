@@ -24,6 +24,7 @@ struct Done {
 struct NotYet {
   std::string why;  ///< what was seen last
   std::chrono::milliseconds wake{1000};
+  bool changed = false;  ///< this attempt changed something already
 };
 
 /// Only a person can go on.
@@ -36,6 +37,7 @@ struct Blocked {
 struct Retry {
   base::Error why;
   std::chrono::milliseconds wake{1000};
+  bool changed = false;  ///< this attempt changed something already
 };
 
 struct Failed {

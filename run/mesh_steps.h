@@ -35,6 +35,7 @@ class MeshSteps {
   Outcome annotate(const mesh::Step& step, const mesh::Annotate& wanted);
   Outcome share(const mesh::Step& step, const mesh::ShareAccess& wanted);
   Outcome remove(const mesh::Step& step, const mesh::Delete& wanted);
+  Outcome remove_namespace(const mesh::Step& step, const mesh::DeleteNamespace& wanted);
   Outcome uninstall(const mesh::Step& step, const mesh::Uninstall& wanted);
   Outcome sweep(const mesh::Step& step, const mesh::Sweep& wanted);
   Outcome release(const mesh::Step& step, const mesh::ReleaseNamespace& wanted);

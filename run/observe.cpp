@@ -59,6 +59,7 @@ mesh::NamespaceFacts namespace_facts(const Json& object) {
   const std::string network =
       base::string_at(base::at_path(metadata, {"labels"}), istio::kNetworkLabel);
   if (!network.empty()) facts.network = network;
+  facts.uid = base::string_at(metadata, "uid");
   facts.mesh = base::string_at(base::at_path(metadata, {"labels"}), istio::kMeshLabel);
   facts.root = base::string_at(base::at_path(metadata, {"labels"}), istio::kRootLabel);
   facts.network_set_by_others = is_label_of_others(metadata, istio::kNetworkLabel);
@@ -77,7 +78,8 @@ mesh::CacertsFacts cacerts_facts(const k8s::SecretObject& secret) {
                            .files = {},
                            .certificates = public_bundle_in(secret),
                            .key = istio::KeyMatch::kUnreadable,
-                           .managers = secret.facts.managers};
+                           .managers = secret.facts.managers,
+                           .uid = secret.facts.uid};
   for (const auto& [name, content] : secret.data) {
     facts.files.push_back(name);
   }
@@ -138,6 +140,7 @@ void look_inside(k8s::ApiClient& client,
       client.get(k8s::config_map_ref(name_space, istio::kPublicTwin)), [](const Json& object) {
         const mesh::Marks marks = mesh::marks_of(object);
         mesh::TwinFacts twin{.data = {}, .mesh = marks.mesh, .root = marks.root};
+        twin.uid = base::string_at(base::at_path(object, {"metadata"}), "uid");
         const Json& data = base::at_path(object, {"data"});
         if (!data.is_object()) return twin;
         for (const auto& [key, value] : data.items()) {

@@ -1,17 +1,17 @@
 #include "base/text.h"
 #include "istio/names.h"
-#include "k8s/wait.h"
 #include "mesh/installed.h"
 #include "mesh/ownership.h"
 #include "run/manifests.h"
 #include "run/mesh_steps.h"
+#include "run/removals.h"
 #include "run/writing.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <chrono>
+#include <array>
 #include <functional>
 #include <optional>
 
@@ -22,66 +22,6 @@ namespace {
 
 using base::Json;
 using base::Result;
-
-/// How long one attempt watches what is being deleted; then the next one does.
-constexpr std::chrono::seconds kWatching{5};
-
-/// What is there under a name.
-struct Found {
-  std::string uid;
-  bool going = false;  ///< marked for deletion already
-};
-
-Result<std::optional<Found>> look_for(k8s::ApiClient& client, const k8s::ObjectRef& ref) {
-  if (ref.is_secret()) {
-    MESHTRUST_TRY(const auto facts, client.get_metadata(ref));
-    if (!facts) return std::optional<Found>();
-    return std::optional(Found{.uid = facts->uid});
-  }
-  MESHTRUST_TRY(const auto object, client.get(ref));
-  if (!object) return std::optional<Found>();
-  const Json& metadata = base::at_path(*object, {"metadata"});
-  return std::optional(Found{.uid = base::string_at(metadata, "uid"),
-                             .going = metadata.contains("deletionTimestamp")});
-}
-
-/// Done when what had `uid` is gone.
-Outcome wait_until_gone(k8s::ApiClient& client, const k8s::ObjectRef& ref, const std::string& uid) {
-  const k8s::Condition gone = [&uid](const k8s::Objects& objects) {
-    const bool is_there = std::any_of(objects.begin(), objects.end(), [&uid](const auto& entry) {
-      return base::string_at(base::at_path(entry.second, {"metadata"}), "uid") == uid;
-    });
-    return k8s::Verdict{.holds = !is_there, .seen = is_there ? "it is being deleted" : "gone"};
-  };
-  const auto waited = k8s::wait_for(client, ref, gone, {.at_most = kWatching});
-  if (waited) return Done{};
-  if (waited.error().code != base::Code::kNotYet) return Failed{waited.error()};
-  return NotYet{.why = ref.describe() + " is being deleted", .wake = std::chrono::milliseconds{1}};
-}
-
-/// Deletes what is there under that name. Done when it is gone, or was not there.
-Outcome remove_object(k8s::ApiClient& client, const k8s::ObjectRef& ref) {
-  const auto found = look_for(client, ref);
-  if (!found) {
-    // A kind that the server does not have has no objects.
-    const auto served = client.serves(ref);
-    if (served && !*served) return Done{.changed = false, .detail = {}};
-    return Failed{found.error()};
-  }
-  if (!*found) return Done{.changed = false, .detail = {}};
-  if (!(*found)->going) {
-    const auto removed = client.remove(ref, {.uid = (*found)->uid});
-    if (!removed && removed.error().code == base::Code::kConflict) {
-      // By a controller, between our look and our word: istiod does so with what is a gateway's.
-      return NotYet{.why = ref.describe() + " was made anew meanwhile"};
-    }
-    if (!removed) return Failed{removed.error()};
-    if (removed->state != k8s::Removed::State::kHeld && ref.resource != "namespaces") {
-      return Done{};
-    }
-  }
-  return wait_until_gone(client, ref, (*found)->uid);
-}
 
 /// Objects that the installer makes beside what it renders: the first control plane of a cluster
 /// becomes its default one, whatever its revision.
@@ -110,21 +50,25 @@ bool is_crd(const k8s::ObjectRef& ref) {
   return ref.resource == "customresourcedefinitions";
 }
 
-/// Whether an object is of this installation. Webhook configurations of one name may be another
-/// control plane's: then they are of another revision or call into another namespace.
-bool is_of(k8s::ApiClient& client,
-           const k8s::ObjectRef& ref,
-           const profiles::Installation& installation) {
-  if (!ref.kind.ends_with("WebhookConfiguration")) return true;
-  const auto live = client.get(ref);
-  if (!live || !*live) return true;
-  const std::string revision =
-      base::string_at(base::at_path(**live, {"metadata", "labels"}), istio::kRevisionLabel);
-  if (!revision.empty() && revision != istio::revision_label_value(installation.revision)) {
+/// Whether an object that is there is of this installation: made by the installer that we ran, and
+/// of this revision. Webhook configurations of one name may be another control plane's: then they
+/// call into another namespace.
+Result<bool> is_of(k8s::ApiClient& client,
+                   const k8s::ObjectRef& ref,
+                   const k8s::SecretFacts& live,
+                   const profiles::Installation& installation) {
+  if (!is_istios(live)) return false;
+  const auto revision = live.labels.find(std::string(istio::kRevisionLabel));
+  if (revision != live.labels.end() &&
+      revision->second != istio::revision_label_value(installation.revision)) {
     return false;
   }
-  const Json& webhooks = base::at_path(**live, {"webhooks"});
-  if (!webhooks.is_array()) return true;
+  if (!ref.kind.ends_with("WebhookConfiguration")) return true;
+  MESHTRUST_TRY(const auto whole, client.get(ref));
+  if (!whole || base::string_at(base::at_path(*whole, {"metadata"}), "uid") != live.uid) {
+    return base::fail(base::Code::kConflict, ref.describe() + " is just being changed");
+  }
+  const Json& webhooks = mesh::list_at(*whole, {"webhooks"});
   return std::all_of(webhooks.begin(), webhooks.end(), [&installation](const Json& webhook) {
     const std::string called =
         base::string_at(base::at_path(webhook, {"clientConfig", "service"}), "namespace");
@@ -139,7 +83,8 @@ using OwnerOf = std::function<mesh::Owner(const std::map<std::string, std::strin
 bool is_installed(const std::map<std::string, std::string>& labels, const OwnerOf& owner_of) {
   const mesh::Owner owner = owner_of(labels);
   if (owner == mesh::Owner::kAnotherMesh) return false;
-  return owner == mesh::Owner::kThisMesh || labels.contains("operator.istio.io/component");
+  return owner == mesh::Owner::kThisMesh ||
+         labels.contains(std::string(istio::kInstallerComponentLabel));
 }
 
 /// Whether objects of the kind that a CRD defines exist.
@@ -160,23 +105,31 @@ Result<bool> has_objects(k8s::ApiClient& client, const k8s::ObjectRef& crd) {
   return true;  // none that could be looked at
 }
 
+/// Something that istiods leave, and what was seen of it.
+struct Leftover {
+  k8s::ObjectRef ref;
+  k8s::SecretFacts facts;
+};
+
 /// Istio's CRDs that an installer of ours made, unless an object of one of them is left: then
 /// somebody's configuration is in them.
-Result<std::vector<k8s::ObjectRef>> unused_crds(k8s::ApiClient& client, const OwnerOf& owner_of) {
+Result<std::vector<Leftover>> unused_crds(k8s::ApiClient& client, const OwnerOf& owner_of) {
   const k8s::ObjectRef crds{.api_version = "apiextensions.k8s.io/v1",
                             .kind = "CustomResourceDefinition",
                             .resource = "customresourcedefinitions"};
   MESHTRUST_TRY(const auto found, client.list_metadata(crds));
-  std::vector<k8s::ObjectRef> refs;
+  std::vector<Leftover> unused;
   for (const k8s::SecretFacts& crd : found.items) {
     if (!crd.name.ends_with(".istio.io")) continue;
     k8s::ObjectRef ref = crds;
     ref.name = crd.name;
     MESHTRUST_TRY(const bool used, has_objects(client, ref));
-    if (used) return std::vector<k8s::ObjectRef>();
-    if (is_installed(crd.labels, owner_of)) refs.push_back(std::move(ref));
+    if (used) return std::vector<Leftover>();
+    if (is_installed(crd.labels, owner_of)) {
+      unused.push_back({.ref = std::move(ref), .facts = crd});
+    }
   }
-  return refs;
+  return unused;
 }
 
 /// The classes that istiods make by themselves; others with their controller are somebody's own.
@@ -236,13 +189,13 @@ Result<std::string> still_ending(k8s::ApiClient& client, const mesh::Sweep& want
 }
 
 /// What istiods leave all over a cluster.
-Result<std::vector<k8s::ObjectRef>> leftovers_in(k8s::ApiClient& client, const OwnerOf& owner_of) {
-  std::vector<k8s::ObjectRef> refs;
+Result<std::vector<Leftover>> leftovers_in(k8s::ApiClient& client, const OwnerOf& owner_of) {
+  std::vector<Leftover> all;
   MESHTRUST_TRY(const auto roots, client.list_metadata(k8s::config_map_ref("", ""),
                                                        {.label_selector = "istio.io/config=true"}));
   for (const k8s::SecretFacts& one : roots.items) {
     if (one.name == istio::kRootConfigMap || one.name == "istio-ca-crl") {
-      refs.push_back(k8s::config_map_ref(one.namespace_name, one.name));
+      all.push_back({.ref = k8s::config_map_ref(one.namespace_name, one.name), .facts = one});
     }
   }
   const k8s::ObjectRef classes{.api_version = "gateway.networking.k8s.io/v1",
@@ -257,13 +210,13 @@ Result<std::vector<k8s::ObjectRef>> leftovers_in(k8s::ApiClient& client, const O
       k8s::ObjectRef ref = classes;
       ref.name = mesh::name_of(one);
       if (controller.starts_with("istio.io/") && is_istios_class(ref.name)) {
-        refs.push_back(std::move(ref));
+        all.push_back({.ref = std::move(ref), .facts = k8s::facts_of(one)});
       }
     }
   }
   MESHTRUST_TRY(const auto crds, unused_crds(client, owner_of));
-  refs.insert(refs.end(), crds.begin(), crds.end());
-  return refs;
+  all.insert(all.end(), crds.begin(), crds.end());
+  return all;
 }
 
 /// Whether a control plane of another revision lives in the namespace of `installation`.
@@ -284,23 +237,60 @@ bool is_of_revision(const RenderedObject& object, const profiles::Installation& 
          object.ref.name != istio::kReaderServiceAccount;
 }
 
+/// Deletes one object of an installation, if what has its name is of it. Whether the next one may
+/// be done.
+bool remove_installed(k8s::ApiClient& client,
+                      const k8s::ObjectRef& ref,
+                      const profiles::Installation& installation,
+                      Removals& removals) {
+  const auto found = look_for(client, ref);
+  if (!found) return removals.take(Failed{found.error()});
+  if (!*found) return true;
+  const auto is_ours = is_of(client, ref, **found, installation);
+  if (!is_ours && is_ours.error().code == base::Code::kConflict) {
+    return removals.take(Retry{is_ours.error()});
+  }
+  if (!is_ours) return removals.take(Failed{is_ours.error()});
+  if (*is_ours) return removals.take(remove_found(client, ref, **found));
+  removals.note(ref.describe());
+  return true;
+}
+
 }  // namespace
 
 Outcome MeshSteps::remove(const mesh::Step& step, const mesh::Delete& wanted) {
   const auto client = world_.clusters.client(step.cluster);
   if (!client) return Failed{client.error()};
-  bool changed = false;
+  Removals removals;
   for (const mesh::DoomedObject& object : wanted.objects) {
-    Outcome outcome = remove_object(**client, {.api_version = object.api_version,
-                                               .kind = object.kind,
-                                               .resource = object.resource,
-                                               .namespace_name = object.namespace_name,
-                                               .name = object.name});
-    const auto* done = std::get_if<Done>(&outcome);
-    if (done == nullptr) return outcome;
-    changed |= done->changed;
+    if (!remove_planned(**client, object, wanted.objects, removals)) break;
   }
-  return Done{.changed = changed, .detail = changed ? "gone" : "was gone"};
+  return std::move(removals).outcome();
+}
+
+Outcome MeshSteps::remove_namespace(const mesh::Step& step, const mesh::DeleteNamespace& wanted) {
+  const auto client = world_.clusters.client(step.cluster);
+  if (!client) return Failed{client.error()};
+  const k8s::ObjectRef ref = k8s::namespace_ref(wanted.object.name);
+  const auto found = look_for(**client, ref);
+  if (!found) return Failed{found.error()};
+  if (!*found) return Done{.changed = false, .detail = "was gone"};
+  Removals removals;
+  if ((*found)->uid != wanted.object.uid) {
+    removals.leave(ref.describe() + " was made anew since the plan: left alone");
+    return std::move(removals).outcome();
+  }
+  if (!(*found)->is_being_deleted) {
+    const auto others = newcomers(**client, wanted);
+    if (!others) return Failed{others.error()};
+    if (!others->empty()) {
+      removals.leave(fmt::format("{} stays: since the plan others put things into it: {}",
+                                 ref.describe(), base::join(mesh::described(*others), ", ")));
+      return std::move(removals).outcome();
+    }
+  }
+  if (removals.take(remove_found(**client, ref, **found))) return Done{.detail = "gone"};
+  return std::move(removals).outcome();
 }
 
 Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& wanted) {
@@ -310,6 +300,14 @@ Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& want
   const profiles::Installation installation =
       profiles::resolve(profiles::resolve(wanted.installation, values()),
                         [](const std::string&) { return std::optional<std::string>("192.0.2.1"); });
+  const k8s::ObjectRef mark = ref_of_doomed(wanted.marked);
+  const auto now = look_for(**client, mark);
+  if (!now) return Failed{now.error()};
+  Removals removals;
+  if (*now && (*now)->uid != wanted.marked.uid) {
+    removals.leave(mark.describe() + " was made anew since the plan: all of it is left alone");
+    return std::move(removals).outcome();
+  }
   const auto manifests = istioctl_.manifests(installation);
   if (!manifests) return Failed{manifests.error()};
   const auto objects = read_manifests(**client, *manifests);
@@ -317,7 +315,6 @@ Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& want
   // Webhooks first: nothing is to be refused for want of a control plane. What bears the mark comes
   // last, so that a run that is cut off knows the rest for its own.
   std::vector<k8s::ObjectRef> refs = made_besides(installation);
-  const profiles::Object marked = mesh::marked_object(installation);
   std::optional<k8s::ObjectRef> last;
   const auto shared = has_neighbour(**client, installation);
   if (!shared) return Failed{shared.error()};
@@ -325,7 +322,7 @@ Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& want
     const k8s::ObjectRef& ref = object.ref;
     if (is_crd(ref) || ref.resource == "namespaces") return;
     if (*shared && !is_of_revision(object, installation)) return;
-    if (ref.kind == marked.kind && ref.name == marked.name) {
+    if (ref.kind == mark.kind && ref.name == mark.name) {
       last = ref;
     } else {
       refs.push_back(ref);
@@ -334,15 +331,10 @@ Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& want
   refs.push_back(
       k8s::config_map_ref(installation.namespace_name, mesh::installing_marker(installation)));
   if (last) refs.push_back(*last);
-  std::size_t gone = 0;
   for (const k8s::ObjectRef& ref : refs) {
-    if (!is_of(**client, ref, installation)) continue;
-    Outcome outcome = remove_object(**client, ref);
-    const auto* done = std::get_if<Done>(&outcome);
-    if (done == nullptr) return outcome;
-    gone += done->changed ? 1 : 0;
+    if (!remove_installed(**client, ref, installation, removals)) break;
   }
-  return Done{.changed = gone > 0, .detail = base::count_of(gone, "object")};
+  return std::move(removals).outcome();
 }
 
 Outcome MeshSteps::sweep(const mesh::Step& step, const mesh::Sweep& wanted) {
@@ -356,7 +348,6 @@ Outcome MeshSteps::sweep(const mesh::Step& step, const mesh::Sweep& wanted) {
   if (!other->empty()) {
     return Done{.changed = false, .detail = fmt::format("left, {} uses the rest", *other)};
   }
-  std::size_t gone = 0;
   const mesh::OwnerJudge owners(mesh_, observation_);
   const mesh::ClusterObservation* seen = observation_.find(step.cluster);
   MESHTRUST_CHECK(seen != nullptr);
@@ -364,20 +355,23 @@ Outcome MeshSteps::sweep(const mesh::Step& step, const mesh::Sweep& wanted) {
     return owners.owner_of(mesh::marks_in(Json(labels)), *seen);
   });
   if (!leftovers) return Failed{leftovers.error()};
-  for (const k8s::ObjectRef& ref : *leftovers) {
-    Outcome outcome = remove_object(**client, ref);
-    const auto* done = std::get_if<Done>(&outcome);
-    if (done == nullptr) return outcome;
-    gone += done->changed ? 1 : 0;
+  Removals removals;
+  for (const Leftover& one : *leftovers) {
+    if (!removals.take(remove_found(**client, one.ref, one.facts))) break;
   }
-  return Done{.changed = gone > 0, .detail = base::count_of(gone, "object")};
+  return std::move(removals).outcome();
 }
 
 Outcome MeshSteps::release(const mesh::Step& step, const mesh::ReleaseNamespace& wanted) {
   const auto client = world_.clusters.client(step.cluster);
   if (!client) return Failed{client.error()};
-  const auto changed = (*client)->change(k8s::namespace_ref(wanted.name), [](Json& object) {
+  const k8s::ObjectRef ref = k8s::namespace_ref(wanted.name);
+  const auto changed = (*client)->change(ref, [&](Json& object) -> base::Status {
     Json& metadata = object["metadata"];
+    if (base::string_at(metadata, "uid") != wanted.uid) {
+      return base::fail(base::Code::kPartial, "it was made anew since the plan: left alone",
+                        "run the same command again to see the new plan");
+    }
     const std::string label(istio::kNetworkLabel);
     if (metadata.contains("labels") && !is_label_of_others(metadata, label)) {
       metadata["labels"].erase(label);
@@ -385,8 +379,12 @@ Outcome MeshSteps::release(const mesh::Step& step, const mesh::ReleaseNamespace&
     if (metadata.contains("annotations")) {
       metadata["annotations"].erase(std::string(istio::kControlPlaneAnnotation));
     }
-    return base::Status();
+    return {};
   });
+  // A namespace that went has no labels of ours.
+  if (!changed && changed.error().code == base::Code::kNotFound) {
+    return Done{.changed = false, .detail = "was gone"};
+  }
   if (!changed) return Failed{changed.error()};
   return Done{.detail = "given back"};
 }

@@ -107,7 +107,8 @@ mesh::RemoteSecretFacts remote_secret_facts(const k8s::SecretObject& secret) {
       .is_watched = value_of(secret.facts.labels, istio::kMultiClusterLabel) == "true",
       .mesh = value_of(secret.facts.labels, istio::kMeshLabel),
       .root = value_of(secret.facts.labels, istio::kRootLabel),
-      .clusters = {}};
+      .clusters = {},
+      .uid = secret.facts.uid};
   for (const auto& [key, value] : secret.data) {
     const RemoteKubeconfig kubeconfig = read_remote_kubeconfig(value);
     facts.clusters.push_back(
@@ -127,7 +128,8 @@ mesh::TokenSecretFacts token_secret_facts(const k8s::SecretObject& secret) {
       .mesh = value_of(secret.facts.labels, istio::kMeshLabel),
       .root = value_of(secret.facts.labels, istio::kRootLabel),
       .ca = {},
-      .token = {}};
+      .token = {},
+      .uid = secret.facts.uid};
   if (const auto ca = secret.data.find("ca.crt"); ca != secret.data.end()) {
     facts.ca = fingerprint(reveal_bytes(ca->second, "the fingerprint of a public CA"));
   }

@@ -40,6 +40,9 @@ struct Attempting {
   Outcome operator()(const mesh::Annotate& wanted) const { return mesh.annotate(step, wanted); }
   Outcome operator()(const mesh::ShareAccess& wanted) const { return mesh.share(step, wanted); }
   Outcome operator()(const mesh::Delete& wanted) const { return mesh.remove(step, wanted); }
+  Outcome operator()(const mesh::DeleteNamespace& wanted) const {
+    return mesh.remove_namespace(step, wanted);
+  }
   Outcome operator()(const mesh::Uninstall& wanted) const { return mesh.uninstall(step, wanted); }
   Outcome operator()(const mesh::Sweep& wanted) const { return mesh.sweep(step, wanted); }
   Outcome operator()(const mesh::ReleaseNamespace& wanted) const {

@@ -9,6 +9,7 @@
 #include "cli/unfinished.h"
 #include "mesh/plan.h"
 #include "run/execute.h"
+#include "run/namespace_contents.h"
 #include "run/preflight.h"
 #include "run/steps.h"
 
@@ -17,7 +18,9 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <optional>
+#include <memory>
+#include <set>
+#include <span>
 
 namespace meshtrust::cli {
 namespace {
@@ -25,13 +28,256 @@ namespace {
 using base::Code;
 using base::Error;
 using base::Errors;
+using base::Result;
+
+/// What stops a run: said on the console already, only the code is left.
+struct Stop {
+  ExitCode code;
+};
+
+/// One run of `destroy`, in the order of `apply`: everything before `execute` only reads, but for
+/// the lock of the trust store.
+class Destroy {
+ public:
+  Destroy(Session& session, MeshContext& context, const mesh::DestroyOptions& options)
+      : session_(session),
+        context_(context),
+        options_(options),
+        istioctl_(istioctl_of(session, context.mesh)) {}
+
+  ExitCode run() {
+    const auto stop = [this](Result<void, Stop> step) {
+      if (!step) code_ = step.error().code;
+      return !step;
+    };
+    if (stop(read_files()) || stop(plan_from_what_is())) return code_;
+    if (!plan_.is_empty()) {
+      session_.console().narrate(render_plan(plan_));
+      if (stop(check_installer()) || stop(check_rights()) || stop(confirm())) return code_;
+    }
+    if (stop(lock_and_plan_again())) return code_;
+    return plan_.is_empty() ? finish_with_nothing_done() : execute();
+  }
+
+ private:
+  using Step = Result<void, Stop>;
+
+  Step stop_with(std::span<const Error> errors) {
+    session_.console().show(errors);
+    return base::Failure<Stop>{Stop{exit_code_of(errors)}};
+  }
+  Step stop_with(const Error& error) { return stop_with(std::span<const Error>(&error, 1)); }
+  Step nothing_removed(Step step) {
+    session_.console().say("nothing was removed anywhere");
+    return step;
+  }
+
+  Step read_files() {
+    auto files = read_base_files(session_, context_.mesh);
+    if (!files) return stop_with(files.error());
+    files_ = *std::move(files);
+    return {};
+  }
+
+  mesh::Observation look() {
+    mesh::Observation seen = observe_live(session_, context_, mesh::Level::kMesh);
+    run::observe_contents(context_.mesh, *context_.world, options_.clusters, seen);
+    return seen;
+  }
+
+  Step plan_from_what_is() {
+    mesh::Observation observation = look();
+    mesh::Planned planned = plan_destroy(context_.mesh, observation, options_, files_);
+    session_.console().show(planned.answer.unknowns);
+    show_once(planned.answer.findings);
+    const std::span<const mesh::Finding> findings(planned.answer.findings);
+    if (planned.is_refused()) {
+      return nothing_removed(base::Failure<Stop>{Stop{more_telling(
+          exit_code_of(std::span<const Error>(planned.answer.unknowns)), exit_code_of(findings))}});
+    }
+    observation_ = std::move(observation);
+    plan_ = std::move(planned.plan);
+    findings_ = std::move(planned.answer.findings);
+    return {};
+  }
+
+  /// The plan is made twice; what stands both times is told once.
+  void show_once(const std::vector<mesh::Finding>& findings) {
+    for (const mesh::Finding& finding : findings) {
+      if (shown_.insert(render(finding)).second) session_.console().show(std::span(&finding, 1));
+    }
+  }
+
+  Step check_installer() {
+    const auto version = plan_.requires_installer();
+    if (!version) return {};
+    const auto fits = istioctl_.expect_version(*version);
+    return fits ? Step() : nothing_removed(stop_with(fits.error()));
+  }
+
+  Step check_rights() {
+    const Errors missing = run::check_rights(plan_, *context_.world);
+    return missing.empty() ? Step() : nothing_removed(stop_with(missing));
+  }
+
+  bool removes_trust() const {
+    return std::any_of(plan_.steps.begin(), plan_.steps.end(),
+                       [](const mesh::Step& step) { return step.id.ends_with("/trust-gone"); });
+  }
+
+  bool removes_what_others_keep() const {
+    return std::any_of(plan_.steps.begin(), plan_.steps.end(), [](const mesh::Step& step) {
+      const auto* gone = std::get_if<mesh::DeleteNamespace>(&step.action);
+      return gone != nullptr && !gone->of_others.empty();
+    });
+  }
+
+  Step confirm() {
+    if (session_.options.yes) return {};
+    if (!session_.around.terminal.is_there()) {
+      return stop_with(
+          Error{.code = Code::kUsage,
+                .message = "this removes things from clusters and there is no terminal to ask on",
+                .hints = {"look at the plan above, then say --yes"}});
+    }
+    std::vector<std::string> questions{"remove all this?"};
+    if (removes_trust()) {
+      questions.emplace_back(
+          "and the CA keys of these clusters, which nobody can bring back? (--keep-trust leaves "
+          "them)");
+    }
+    if (removes_what_others_keep()) {
+      questions.emplace_back("and what others keep in these namespaces?");
+    }
+    for (const std::string& question : questions) {
+      const auto answer = session_.around.terminal.confirm(question);
+      if (!answer) return stop_with(answer.error());
+      if (*answer) continue;
+      session_.console().say("nothing was removed");
+      return base::Failure<Stop>{Stop{kUsage}};
+    }
+    return {};
+  }
+
+  bool is_managed() const { return context_.mesh.trust.mode == profiles::TrustMode::kManaged; }
+
+  /// Another run of this mesh must not put back meanwhile what is taken away, nor be about to make
+  /// what is said not to be there. Without a store nothing of this mesh was found, and there is
+  /// nothing to lock.
+  Step lock_and_plan_again() {
+    if (is_managed() && !observation_.store.is_absent()) {
+      auto store = ca::TrustStore::open(session_.environment(), context_.world->store);
+      if (!store) return nothing_removed(stop_with(store.error()));
+      store_ = std::make_unique<ca::TrustStore>(std::move(*store));
+      auto lock = store_->lock(
+          ca::describe_holder(context_.world->who, session_.around.process_id, session_.now()));
+      if (!lock) return nothing_removed(stop_with(lock.error()));
+      lock_ = std::make_unique<ca::StoreLock>(std::move(*lock));
+    }
+    const base::Json shown = to_json(plan_);
+    if (auto step = plan_from_what_is(); !step) return step;
+    if (to_json(plan_) != shown && !plan_.is_empty()) {
+      return nothing_removed(
+          stop_with(Error{.code = Code::kRefused,
+                          .message = "the mesh changed after the plan was made",
+                          .hints = {"run the same command again to see the new plan"}}));
+    }
+    return {};
+  }
+
+  ExitCode execute() {
+    run::MeshSteps more(context_.mesh, *context_.world, observation_, istioctl_);
+    run::Steps steps(nullptr, more);
+    const auto progress = make_progress(session_);
+    const run::ExecutionReport report =
+        run::execute(plan_, [&steps](const mesh::Step& step) { return steps.attempt(step); },
+                     *progress, session_.around.clock, session_.around.cancellation,
+                     {.workers = session_.options.jobs, .step_timeout = session_.timeout});
+    progress->close();
+    if (!report.succeeded()) return tell_what_is_left(session_, plan_, report);
+    return prove_and_finish();
+  }
+
+  /// Success is said of a new look. What would refuse pods from now on is looked for last of all.
+  ExitCode prove_and_finish() {
+    const mesh::Observation after = look();
+    mesh::Planned rest = plan_destroy(context_.mesh, after, options_, files_);
+    const mesh::CheckSubject subject{
+        .mesh = context_.mesh, .observation = after, .at = session_.now(), .files = &files_};
+    for (const mesh::Check& check : mesh::mesh_checks()) {
+      if (check.id == "webhooks-backed") check.ask(subject, rest.answer);
+    }
+    session_.console().show(rest.answer.unknowns);
+    show_once(rest.answer.findings);
+    findings_ = rest.answer.findings;
+    std::string answer;
+    if (rest.is_refused()) {
+      answer =
+          fmt::format("What is left of mesh '{}'{} is not known.\n", context_.mesh.name, where());
+    } else if (!rest.plan.is_empty()) {
+      answer = fmt::format("Of mesh '{}' this is left{}:\n{}", context_.mesh.name, where(),
+                           render_plan(rest.plan));
+    } else {
+      answer = fmt::format("Nothing of mesh '{}' is left{}{}.\n", context_.mesh.name, where(),
+                           but_what_stays());
+    }
+    session_.answer(to_json(plan_), answer);
+    if (is_managed()) {
+      session_.console().say(
+          fmt::format("the trust store '{}' is as it was", context_.mesh.trust.store));
+    }
+    const ExitCode code =
+        more_telling(exit_code_of(std::span<const Error>(rest.answer.unknowns)),
+                     exit_code_of(std::span<const mesh::Finding>(rest.answer.findings)));
+    const bool is_gone = rest.plan.is_empty() && !rest.is_refused();
+    return is_gone ? code : more_telling(kPartial, code);
+  }
+
+  ExitCode finish_with_nothing_done() {
+    session_.answer(to_json(plan_),
+                    fmt::format("Nothing to do: nothing of mesh '{}' is left{}{}.\n", plan_.mesh,
+                                where(), but_what_stays()));
+    return exit_code_of(std::span<const mesh::Finding>(findings_));
+  }
+
+  std::string where() const {
+    return options_.clusters.empty() ? "" : " in " + base::join(options_.clusters, ", ");
+  }
+
+  std::string but_what_stays() const {
+    std::vector<std::string> stays;
+    if (options_.keep_trust) stays.emplace_back("its CAs");
+    if (std::any_of(findings_.begin(), findings_.end(),
+                    [](const mesh::Finding& one) { return one.code == "namespace-stays"; })) {
+      stays.emplace_back("namespaces in which others keep things");
+    }
+    return stays.empty() ? "" : " but " + base::join(stays, " and ");
+  }
+
+  Session& session_;
+  MeshContext& context_;
+  const mesh::DestroyOptions& options_;
+  run::Istioctl istioctl_;
+  mesh::BaseFiles files_;
+  mesh::Observation observation_;
+  mesh::Plan plan_;
+  std::vector<mesh::Finding> findings_;
+  std::set<std::string> shown_;  ///< findings that have been told
+  std::unique_ptr<ca::TrustStore> store_;
+  std::unique_ptr<ca::StoreLock> lock_;
+  ExitCode code_ = kDone;
+};
 
 class DestroyCommand final : public Command {
  public:
   void declare(CLI::App& app) override {
     app.add_option("CLUSTER", options_.clusters, "only these clusters leave the mesh")
         ->option_text("[CLUSTER...]");
-    app.add_flag("--keep-trust", options_.keep_trust, "leave cacerts and its namespace");
+    auto* const keep =
+        app.add_flag("--keep-trust", options_.keep_trust, "leave cacerts and its namespace");
+    app.add_flag("--with-namespace", options_.with_namespace,
+                 "delete namespaces that meshtrust made also where others keep things in them")
+        ->excludes(keep);
     declare_trust(app, trust_);
   }
 
@@ -45,137 +291,10 @@ class DestroyCommand final : public Command {
       session.console().show(status.error());
       return kUsage;
     }
-    auto files = read_base_files(session, context->mesh);
-    if (!files) return stop(session, {files.error()});
-
-    const mesh::Observation observation = observe_live(session, *context, mesh::Level::kMesh);
-    const mesh::Planned planned = plan_destroy(context->mesh, observation, options_, *files);
-    session.console().show(planned.answer.unknowns);
-    session.console().show(planned.answer.findings);
-    if (planned.is_refused()) {
-      session.console().say("nothing was removed anywhere");
-      return more_telling(exit_code_of(std::span<const Error>(planned.answer.unknowns)),
-                          exit_code_of(std::span<const mesh::Finding>(planned.answer.findings)));
-    }
-    if (planned.plan.is_empty()) {
-      session.answer(
-          to_json(planned.plan),
-          fmt::format("Nothing to do: nothing of mesh '{}' is left.\n", planned.plan.mesh));
-      return kDone;
-    }
-    session.console().narrate(render_plan(planned.plan));
-    return carry_out(session, *context, observation, planned.plan, *files);
+    return Destroy(session, *context, options_).run();
   }
 
  private:
-  static int stop(Session& session, const Errors& errors) {
-    session.console().show(errors);
-    return exit_code_of(std::span<const Error>(errors));
-  }
-
-  static bool removes_trust(const mesh::Plan& plan) {
-    return std::any_of(plan.steps.begin(), plan.steps.end(),
-                       [](const mesh::Step& step) { return step.id.ends_with("/trust-gone"); });
-  }
-
-  static std::optional<int> refusal(Session& session, const mesh::Plan& plan) {
-    if (session.options.yes) return std::nullopt;
-    if (!session.around.terminal.is_there()) {
-      return stop(
-          session,
-          {{.code = Code::kUsage,
-            .message = "this removes things from clusters and there is no terminal to ask on",
-            .hints = {"look at the plan above, then say --yes"}}});
-    }
-    std::vector<std::string> questions{"remove all this?"};
-    if (removes_trust(plan)) {
-      questions.emplace_back(
-          "and the CA keys of these clusters, which nobody can bring back? (--keep-trust leaves "
-          "them)");
-    }
-    for (const std::string& question : questions) {
-      const auto answer = session.around.terminal.confirm(question);
-      if (!answer) return stop(session, {answer.error()});
-      if (*answer) continue;
-      session.console().say("nothing was removed");
-      return kUsage;
-    }
-    return std::nullopt;
-  }
-
-  int carry_out(Session& session,
-                MeshContext& context,
-                const mesh::Observation& observation,
-                const mesh::Plan& plan,
-                const mesh::BaseFiles& files) const {
-    run::Istioctl istioctl = istioctl_of(session, context.mesh);
-    if (const auto version = plan.requires_installer()) {
-      auto fits = istioctl.expect_version(*version);
-      if (!fits) return stop(session, {fits.error()});
-    }
-    if (const Errors missing = run::check_rights(plan, *context.world); !missing.empty()) {
-      return stop(session, missing);
-    }
-    if (const auto code = refusal(session, plan)) return *code;
-
-    // Another run of this mesh must not put back meanwhile what is taken away.
-    auto store = ca::TrustStore::open(session.environment(), context.world->store);
-    std::optional<ca::StoreLock> lock;
-    if (store) {
-      auto locked = store->lock(
-          ca::describe_holder(context.world->who, session.around.process_id, session.now()));
-      if (!locked) return stop(session, {locked.error()});
-      lock.emplace(std::move(*locked));
-    }
-    const mesh::Observation now = observe_live(session, context, mesh::Level::kMesh);
-    if (to_json(plan_destroy(context.mesh, now, options_, files).plan) != to_json(plan)) {
-      return stop(session, {{.code = Code::kRefused,
-                             .message = "the mesh changed after the plan was made",
-                             .hints = {"run the same command again to see the new plan"}}});
-    }
-    run::MeshSteps more(context.mesh, *context.world, observation, istioctl);
-    run::Steps steps(nullptr, more);
-    const auto progress = make_progress(session);
-    const run::ExecutionReport report =
-        run::execute(plan, [&steps](const mesh::Step& step) { return steps.attempt(step); },
-                     *progress, session.around.clock, session.around.cancellation,
-                     {.workers = session.options.jobs, .step_timeout = session.timeout});
-    progress->close();
-    return finish(session, context, plan, report, files);
-  }
-
-  /// What would refuse pods from now on is looked for last of all.
-  int finish(Session& session,
-             MeshContext& context,
-             const mesh::Plan& plan,
-             const run::ExecutionReport& report,
-             const mesh::BaseFiles& files) const {
-    if (!report.succeeded()) return tell_what_is_left(session, plan, report);
-    const mesh::Observation after = observe_live(session, context, mesh::Level::kMesh);
-    mesh::Planned rest = plan_destroy(context.mesh, after, options_, files);
-    const mesh::CheckSubject subject{
-        .mesh = context.mesh, .observation = after, .at = session.now(), .files = &files};
-    for (const mesh::Check& check : mesh::mesh_checks()) {
-      if (check.id == "webhooks-backed") check.ask(subject, rest.answer);
-    }
-    session.console().show(rest.answer.unknowns);
-    session.console().show(rest.answer.findings);
-    const std::string where =
-        options_.clusters.empty() ? "" : " in " + base::join(options_.clusters, ", ");
-    const bool is_gone = rest.plan.is_empty() && !rest.is_refused();
-    session.answer(to_json(plan),
-                   is_gone
-                       ? fmt::format("Nothing of mesh '{}' is left{}.\n", context.mesh.name, where)
-                       : fmt::format("Of mesh '{}' this is left{}:\n{}", context.mesh.name, where,
-                                     render_plan(rest.plan)));
-    if (context.mesh.trust.mode == profiles::TrustMode::kManaged) {
-      session.console().say(
-          fmt::format("the trust store '{}' is as it was", context.mesh.trust.store));
-    }
-    const ExitCode code = exit_code_of(std::span<const mesh::Finding>(rest.answer.findings));
-    return is_gone ? code : more_telling(kPartial, code);
-  }
-
   mesh::DestroyOptions options_;
   run::KubeconfigTrust trust_;
 };
@@ -194,7 +313,13 @@ CommandEntry destroy_command() {
           "in every namespace, cacerts, and the system namespace where meshtrust created it. What "
           "this mesh did not make is left alone, the trust store always. With names of clusters "
           "only these leave, and the others forget them. Works on meshes that are half built, and "
-          "goes on where it was interrupted.",
+          "goes on where it was interrupted.\n"
+          "Nothing is removed anywhere while anything that was looked at is unknown, in a cluster "
+          "that stays as well, or while the trust store cannot be read or is held by another run. "
+          "What is deleted is what the plan showed, by its uid: what came later under the same "
+          "name is left and told (exit 5). A namespace that meshtrust created stays where others "
+          "keep things in it, which are listed; --with-namespace deletes it all the same, but "
+          "never with somebody else's cacerts or control plane.",
       .examples = {{"Ask, then take everything away", "meshtrust destroy"},
                    {"One cluster leaves a live mesh", "meshtrust destroy west"},
                    {"Istio goes, the CAs stay", "meshtrust destroy --keep-trust --yes"}},

@@ -237,7 +237,7 @@ TEST_F(RevocationTest, GoesOnAboveAListThatAnotherCopyOfTheStoreMade) {
   const auto other = [&](const std::string& serial) {
     return pki::issue_list({.this_update = clock.time,
                             .next_update = clock.time + base::days(100),
-                            .number = 0x1f,
+                            .number = "1f",
                             .revoked = {{.serial = serial, .at = clock.time, .reason = {}}}},
                            root.root.certificate, *root.signer)
         .value();

@@ -28,6 +28,7 @@ LiveMesh nothing_live() {
   }
   live.remote_secrets = std::vector<RemoteSecretFacts>{};
   live.tokens = std::vector<TokenSecretFacts>{};
+  live.contents = std::vector<ContentFacts>{};
   return live;
 }
 

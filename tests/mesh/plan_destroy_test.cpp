@@ -65,14 +65,42 @@ void install(Scene& scene, const std::string& name) {
   put(seen, kDeployments, istiod);
 }
 
+/// An example of which there is a trust store, and nothing in its clusters.
+Scene example(const std::string& name) {
+  Scene scene = fresh_example(name);
+  scene.observation.store = store();
+  return scene;
+}
+
+ContentFacts content(std::string kind, std::string name, std::string manager = "kubectl-create") {
+  return {.api_version = "v1",
+          .kind = kind,
+          .resource = "things",
+          .namespace_name = "istio-system",
+          .name = name,
+          .uid = "uid-of-" + name,
+          .managers = {std::move(manager)}};
+}
+
+/// East with its trust, in a namespace that meshtrust made, and what is in that.
+Scene made_by_us(const std::vector<ContentFacts>& contents) {
+  Scene scene = example("two-networks");
+  scene.observation.store = store({"east"});
+  const LiveMesh live = scene.cluster("east").live;
+  scene.cluster("east") = applied(scene.mesh, "east");
+  scene.cluster("east").live = live;
+  scene.cluster("east").live.contents = contents;
+  return scene;
+}
+
 TEST(Destroy, TakesAwayNothingWhereThereIsNothing) {
-  const Planned planned = destroy(fresh_example("two-networks"));
+  const Planned planned = destroy(example("two-networks"));
   EXPECT_EQ(describe(planned.answer), "");
   EXPECT_THAT(planned.plan.steps, IsEmpty());
 }
 
 TEST(Destroy, GoesFromGatewaysToTheNamespace) {
-  Scene scene = fresh_example("two-networks");
+  Scene scene = example("two-networks");
   install(scene, "east");
   Json gateway = deployment("istio-system", "istio-eastwestgateway");
   gateway["metadata"]["labels"] = labels(scene);
@@ -83,8 +111,7 @@ TEST(Destroy, GoesFromGatewaysToTheNamespace) {
 }
 
 TEST(Destroy, FindsWhatBearsTheLabelThoughTheMeshFileSaysItNoMore) {
-  Scene scene = fresh_example("one-network");
-  scene.observation.store = store();
+  Scene scene = example("one-network");
   Json gateway = deployment("istio-system", "istio-eastwestgateway");
   gateway["metadata"]["labels"] = labels(scene);
   put(scene.cluster("east"), kDeployments, gateway);
@@ -93,7 +120,7 @@ TEST(Destroy, FindsWhatBearsTheLabelThoughTheMeshFileSaysItNoMore) {
 }
 
 TEST(Destroy, TouchesNoNamespaceOfAnotherMesh) {
-  Scene scene = fresh_example("two-networks");
+  Scene scene = example("two-networks");
   install(scene, "east");
   scene.mesh.name = "three";
   const Planned planned = destroy(scene);
@@ -104,7 +131,7 @@ TEST(Destroy, TouchesNoNamespaceOfAnotherMesh) {
 }
 
 TEST(Destroy, LeavesAControlPlaneOfOthersAndItsCaAlone) {
-  Scene scene = fresh_example("two-networks");
+  Scene scene = example("two-networks");
   put(scene.cluster("east"), kDeployments, deployment("istio-system", "istiod"));
   scene.cluster("east").workload_roots = pem("root");
   scene.cluster("east").system_namespace = NamespaceFacts{};
@@ -114,7 +141,7 @@ TEST(Destroy, LeavesAControlPlaneOfOthersAndItsCaAlone) {
 }
 
 TEST(Destroy, TakesAwayTheWebhooksOfAControlPlaneThatSomebodyDeleted) {
-  Scene scene = fresh_example("two-networks");
+  Scene scene = example("two-networks");
   scene.observation.store = store({"east", "west"});
   LiveMesh live = scene.cluster("east").live;
   scene.cluster("east") = applied(scene.mesh, "east");
@@ -127,7 +154,7 @@ TEST(Destroy, TakesAwayTheWebhooksOfAControlPlaneThatSomebodyDeleted) {
 }
 
 TEST(Destroy, GoesOnFromAnInstallationThatWasCutOffBeforeItsDeployment) {
-  Scene scene = fresh_example("two-networks");
+  Scene scene = example("two-networks");
   scene.observation.store = store({"east", "west"});
   LiveMesh live = scene.cluster("east").live;
   scene.cluster("east") = applied(scene.mesh, "east");
@@ -142,7 +169,7 @@ TEST(Destroy, GoesOnFromAnInstallationThatWasCutOffBeforeItsDeployment) {
 }
 
 TEST(Destroy, RefusesToLeaveARemoteBehindThatCannotBeReached) {
-  Scene scene = fresh_example("primary-remote");
+  Scene scene = example("primary-remote");
   scene.cluster("west").server = Observed<ServerFacts>::unknown(
       {.code = base::Code::kUnavailable, .message = "connection refused"});
   const Planned planned = destroy(scene, {"east"});
@@ -150,17 +177,22 @@ TEST(Destroy, RefusesToLeaveARemoteBehindThatCannotBeReached) {
   EXPECT_THAT(describe(planned.answer), HasSubstr("west [remote-left-behind]: 'east' manages it"));
 }
 
-TEST(Destroy, SaysWhichSecretStaysInAPeerThatCannotBeReached) {
-  Scene scene = fresh_example("two-networks");
+TEST(Destroy, LetsNoClusterLeaveWhileOneThatStaysCannotBeAsked) {
+  Scene scene = example("two-networks");
+  install(scene, "east");
   scene.cluster("west").server = Observed<ServerFacts>::unknown(
       {.code = base::Code::kUnavailable, .message = "connection refused"});
-  EXPECT_THAT(describe(destroy(scene, {"east"}).answer),
-              HasSubstr("west [access-stays]: it cannot be reached, so its secret that holds a "
-                        "token of 'east' stays"));
+  const Planned planned = destroy(scene, {"east"});
+  EXPECT_TRUE(planned.is_refused());
+  EXPECT_THAT(planned.plan.steps, IsEmpty());
+  EXPECT_EQ(describe(planned.answer),
+            "west: connection refused\n"
+            "  hint: 'west' stays, and what it knows of clusters that leave has to go first; one "
+            "that will never answer can be taken out of the mesh file\n");
 }
 
 TEST(Destroy, LeavesANamespaceThatSomebodyElseCreated) {
-  Scene scene = fresh_example("two-networks");
+  Scene scene = example("two-networks");
   install(scene, "east");
   NamespaceFacts facts = test::found_in(scene.cluster("east").system_namespace);
   facts.created_by_meshtrust = false;
@@ -171,20 +203,179 @@ TEST(Destroy, LeavesANamespaceThatSomebodyElseCreated) {
 }
 
 TEST(Destroy, DoesNotGiveBackALabelThatSomebodyElseSet) {
-  Scene scene = fresh_example("two-networks");
+  Scene scene = example("two-networks");
   scene.cluster("east").system_namespace =
       NamespaceFacts{.network = "network1", .network_set_by_others = true};
   EXPECT_THAT(destroy(scene).plan.steps, IsEmpty());
 }
 
 TEST(Destroy, PlansNothingOverWhatIsUnknown) {
-  Scene scene = fresh_example("two-networks");
+  Scene scene = example("two-networks");
   install(scene, "east");
   scene.cluster("west").live.remote_secrets = Observed<std::vector<RemoteSecretFacts>>::unknown(
       {.code = base::Code::kPermission, .message = "not permitted"});
   const Planned planned = destroy(scene);
   EXPECT_TRUE(planned.is_refused());
   EXPECT_THAT(planned.plan.steps, IsEmpty());
+}
+
+/// One fact about a cluster, made unknown.
+struct Field {
+  const char* name;
+  void (*forget)(ClusterObservation& seen, const base::Error& why);
+};
+
+template <auto Member>
+void forget(ClusterObservation& seen, const base::Error& why) {
+  auto& fact = seen.*Member;
+  fact = std::decay_t<decltype(fact)>::unknown(why);
+}
+template <auto Member>
+void forget_live(ClusterObservation& seen, const base::Error& why) {
+  auto& fact = seen.live.*Member;
+  fact = std::decay_t<decltype(fact)>::unknown(why);
+}
+
+/// Every fact there is. The structured bindings do not compile once a member is added, so that none
+/// is forgotten here.
+std::vector<Field> all_fields() {
+  ClusterObservation whole;
+  [[maybe_unused]] auto& [name, context, server, system_namespace, cacerts, twin, istiod,
+                          workload_roots, trust_domain, live] = whole;
+  [[maybe_unused]] auto& [objects, remote_secrets, tokens, istiods, contents] = live;
+  return {{"server", forget<&ClusterObservation::server>},
+          {"systemNamespace", forget<&ClusterObservation::system_namespace>},
+          {"cacerts", forget<&ClusterObservation::cacerts>},
+          {"twin", forget<&ClusterObservation::twin>},
+          {"istiod", forget<&ClusterObservation::istiod>},
+          {"workloadRoots", forget<&ClusterObservation::workload_roots>},
+          {"trustDomain", forget<&ClusterObservation::trust_domain>},
+          {"remoteSecrets", forget_live<&LiveMesh::remote_secrets>},
+          {"tokens", forget_live<&LiveMesh::tokens>},
+          {"contents", forget_live<&LiveMesh::contents>}};
+}
+
+void expect_told(const Planned& planned, const std::string& what) {
+  EXPECT_TRUE(planned.is_refused()) << what;
+  EXPECT_THAT(planned.plan.steps, IsEmpty()) << what;
+  EXPECT_THAT(describe(planned.answer), HasSubstr("east: not permitted")) << what;
+}
+
+const base::Error kForbidden{.code = base::Code::kPermission, .message = "not permitted"};
+
+TEST(Destroy, IsRefusedOverAnyFactThatIsUnknown) {
+  for (const Field& field : all_fields()) {
+    Scene scene = made_by_us({});
+    field.forget(scene.cluster("east"), kForbidden);
+    expect_told(destroy(scene), field.name);
+    expect_told(destroy(scene, {"east"}), field.name);
+  }
+}
+
+TEST(Destroy, IsRefusedOverAnyKindOfObjectThatIsUnknown) {
+  const Scene whole = made_by_us({});
+  for (const auto& [resource, list] : nothing_live().objects.all()) {
+    Scene scene = whole;
+    scene.cluster("east").live.objects.add(resource, Observed<Objects::List>::unknown(kForbidden));
+    expect_told(destroy(scene), resource);
+  }
+}
+
+TEST(Destroy, IsRefusedOverAStoreThatIsUnknown) {
+  Scene scene = made_by_us({});
+  scene.observation.store = Observed<StoreFacts>::unknown(
+      {.code = base::Code::kCorrupt, .message = "the ledger is damaged"});
+  const Planned planned = destroy(scene);
+  EXPECT_THAT(planned.plan.steps, IsEmpty());
+  EXPECT_EQ(describe(planned.answer), "the ledger is damaged\n");
+}
+
+TEST(Destroy, IsRefusedWithoutItsStoreWhereAnythingMayBeOfThisMesh) {
+  const auto expect_refused = [](const Scene& scene) {
+    const Planned planned = destroy(scene);
+    EXPECT_THAT(planned.plan.steps, IsEmpty());
+    EXPECT_THAT(describe(planned.answer),
+                HasSubstr("[store-missing]: there is no trust store at 'two-networks.trust', and "
+                          "without its ledger nobody knows what in these clusters is of mesh"));
+  };
+  Scene scene = made_by_us({});
+  scene.observation.store = Absent{};
+  expect_refused(scene);
+  scene.cluster("east").system_namespace = NamespaceFacts{};
+  expect_refused(scene);
+  scene.cluster("east").twin = Absent{};
+  expect_refused(scene);
+}
+
+TEST(Destroy, NeedsNoStoreWhereNothingCanBeOfThisMesh) {
+  const Planned planned = destroy(fresh_example("two-networks"));
+  EXPECT_EQ(describe(planned.answer), "");
+}
+
+TEST(Destroy, DeletesByUidAndTheCaByItsFingerprint) {
+  Scene scene = made_by_us({});
+  CacertsFacts cacerts = test::found_in(scene.cluster("east").cacerts);
+  cacerts.uid = "uid-of-cacerts";
+  scene.cluster("east").cacerts = cacerts;
+  const Json json = to_json(destroy(scene).plan);
+  EXPECT_EQ(json["steps"][0]["objects"][0], (Json{{"apiVersion", "v1"},
+                                                  {"kind", "Secret"},
+                                                  {"namespace", "istio-system"},
+                                                  {"name", "cacerts"},
+                                                  {"uid", "uid-of-cacerts"},
+                                                  {"certificate", issued("east").fingerprint}}));
+  cacerts.uid = "uid-of-another";
+  scene.cluster("east").cacerts = cacerts;
+  EXPECT_NE(to_json(destroy(scene).plan), json);
+}
+
+TEST(Destroy, KeepsANamespaceInWhichOthersKeepThings) {
+  const Planned planned =
+      destroy(made_by_us({content("ConfigMap", "shop-config"), content("Lease", "shop-leader")}));
+  EXPECT_THAT(ids(planned), ElementsAre("east/trust-gone", "east/namespace-back"));
+  EXPECT_EQ(describe(planned.answer),
+            "east [namespace-stays]: namespace 'istio-system' stays: others keep things in it\n"
+            "  ConfigMap shop-config\n"
+            "  Lease shop-leader\n"
+            "  hint: --with-namespace deletes it with all that is in it\n");
+}
+
+TEST(Destroy, DeletesWhatOthersKeepOnlyWhenTold) {
+  const Scene scene = made_by_us({content("ConfigMap", "shop-config")});
+  const Planned planned =
+      plan_destroy(scene.mesh, scene.observation, {.clusters = {}, .with_namespace = true});
+  EXPECT_EQ(describe(planned.answer), "");
+  EXPECT_THAT(ids(planned), ElementsAre("east/trust-gone", "east/namespace-gone"));
+  EXPECT_THAT(planned.plan.steps.back().diff,
+              ElementsAre("- ConfigMap shop-config (of others)", "- Namespace istio-system"));
+}
+
+TEST(Destroy, NeverDeletesANamespaceWithForeignTrust) {
+  ContentFacts istiod = content("Deployment", "istiod-canary");
+  istiod.labels = {{"app", "istiod"}, {"istio.io/rev", "canary"}};
+  for (const auto& [kept, told] :
+       {std::pair{content("Secret", "cacerts"), "a cacerts that this trust store did not issue"},
+        std::pair{istiod, "control plane istiod-canary, which is not of this mesh"}}) {
+    const Scene scene = made_by_us({kept});
+    EXPECT_THAT(ids(destroy(scene)), Not(Contains("east/namespace-gone")));
+    const Planned planned =
+        plan_destroy(scene.mesh, scene.observation, {.clusters = {}, .with_namespace = true});
+    EXPECT_THAT(planned.plan.steps, IsEmpty());
+    EXPECT_THAT(describe(planned.answer),
+                HasSubstr(std::string("namespace 'istio-system' holds ") + told));
+  }
+}
+
+TEST(Destroy, NeverDeletesANamespaceThatMeshtrustDidNotMake) {
+  Scene scene = made_by_us({});
+  NamespaceFacts facts = test::found_in(scene.cluster("east").system_namespace);
+  facts.created_by_meshtrust = false;
+  scene.cluster("east").system_namespace = facts;
+  const Planned planned =
+      plan_destroy(scene.mesh, scene.observation, {.clusters = {}, .with_namespace = true});
+  EXPECT_THAT(ids(planned), Not(Contains("east/namespace-gone")));
+  EXPECT_THAT(describe(planned.answer),
+              HasSubstr("namespace 'istio-system' stays: meshtrust did not create it"));
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include "pki/issue.h"
 #include "pki/issue_list.h"
 
+#include <fmt/format.h>
+
 #include <string>
 #include <vector>
 
@@ -35,7 +37,7 @@ struct ListAuthority {
     ListTemplate wanted{
         .this_update = now - base::days(1) + base::Seconds{1} + std::chrono::hours(edition - 1),
         .next_update = now + life,
-        .number = edition,
+        .number = fmt::format("{:02x}", edition),
         .revoked = {}};
     for (const std::string& one : revoked) {
       wanted.revoked.push_back({.serial = one, .at = now, .reason = "keyCompromise"});

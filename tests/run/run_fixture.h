@@ -6,6 +6,7 @@
 #include "profiles/load.h"
 #include "run/clusters.h"
 #include "run/execute.h"
+#include "run/namespace_contents.h"
 #include "run/observe.h"
 #include "run/preflight.h"
 #include "run/rehearse.h"
@@ -96,6 +97,29 @@ class MeshWorld {
     Steps both(&steps, more);
     return execute(planned.plan, [&both](const mesh::Step& one) { return both.attempt(one); },
                    events, clock, cancellation, {.workers = jobs_});
+  }
+
+  /// What `destroy` looks at.
+  mesh::Observation observe_all() const {
+    mesh::Observation observation = run::observe(mesh, *world_, {}, mesh::Level::kMesh);
+    observe_contents(mesh, *world_, {}, observation);
+    return observation;
+  }
+  mesh::Planned plan_destroy(const mesh::DestroyOptions& options = {}) const {
+    return mesh::plan_destroy(mesh, observe_all(), options);
+  }
+  /// Everything that `destroy` does with a plan after the questions.
+  ExecutionReport destroy(const mesh::Plan& plan) {
+    const mesh::Observation observation{};  // for addresses, of which there are none
+    Istioctl istioctl({.processes = processes_,
+                       .files = files_,
+                       .program = "istioctl-that-is-not-needed",
+                       .folder = folder / "state"});
+    MeshSteps more(mesh, *world_, observation, istioctl);
+    Steps steps(nullptr, more);
+    return execute(plan, [&steps](const mesh::Step& one) { return steps.attempt(one); }, events,
+                   clock, cancellation,
+                   {.workers = jobs_, .step_timeout = std::chrono::seconds{3}});
   }
 
   ca::TrustStore store() {

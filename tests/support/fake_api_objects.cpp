@@ -30,6 +30,18 @@ constexpr std::array kServed = {
     Served{"apps/v1", "deployments", "Deployment", true},
     Served{"apps/v1", "daemonsets", "DaemonSet", true},
     Served{"coordination.k8s.io/v1", "leases", "Lease", true},
+    Served{"apps/v1", "replicasets", "ReplicaSet", true},
+    Served{"autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", true},
+    Served{"policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", true},
+    Served{"discovery.k8s.io/v1", "endpointslices", "EndpointSlice", true},
+    Served{"admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations",
+           "MutatingWebhookConfiguration", false},
+    Served{"admissionregistration.k8s.io/v1", "validatingwebhookconfigurations",
+           "ValidatingWebhookConfiguration", false},
+    Served{"apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition",
+           false},
+    Served{"rbac.authorization.k8s.io/v1", "roles", "Role", true},
+    Served{"rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding", true},
     Served{"rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole", false},
     Served{"rbac.authorization.k8s.io/v1", "clusterrolebindings", "ClusterRoleBinding", false},
 };
@@ -151,6 +163,35 @@ FakeReply failure_reply(int status,
 std::string FakePath::group() const {
   const std::size_t slash = api_version.find('/');
   return slash == std::string::npos ? "" : api_version.substr(0, slash);
+}
+
+std::optional<FakeReply> fake_discovery(std::string_view path) {
+  if (path == "/api") {
+    return json_reply(200, {{"kind", "APIVersions"}, {"versions", {"v1"}}});
+  }
+  std::set<std::string> versions;
+  Json resources = Json::array();
+  for (const Served& served : kServed) {
+    const std::string version(served.api_version);
+    versions.insert(version);
+    if (path != (version == "v1" ? "/api/" : "/apis/") + version) continue;
+    resources.push_back({{"name", served.resource},
+                         {"kind", served.kind},
+                         {"namespaced", served.namespaced},
+                         {"verbs", {"create", "delete", "get", "list", "patch", "update"}}});
+  }
+  if (!resources.empty()) {
+    return json_reply(200, {{"kind", "APIResourceList"}, {"resources", std::move(resources)}});
+  }
+  if (path != "/apis") return std::nullopt;
+  Json groups = Json::array();
+  for (const std::string& version : versions) {
+    if (version == "v1") continue;
+    groups.push_back({{"name", version.substr(0, version.find('/'))},
+                      {"preferredVersion", {{"groupVersion", version}}},
+                      {"versions", {{{"groupVersion", version}}}}});
+  }
+  return json_reply(200, {{"kind", "APIGroupList"}, {"groups", std::move(groups)}});
 }
 
 std::optional<FakePath> parse_fake_path(std::string_view path) {
@@ -442,6 +483,12 @@ FakeReply FakeObjects::destroy(const FakePath& path, const Json& options) {
   Json details = details_of(path);
   details["uid"] = entry.uid;
   entries_.erase(found);
+  if (path.resource == "namespaces") {
+    std::erase_if(entries_, [&path](const auto& item) {
+      return base::string_at(base::at_path(item.second.content, {"metadata"}), "namespace") ==
+             path.name;
+    });
+  }
   return json_reply(200, {{"kind", "Status"},
                           {"apiVersion", "v1"},
                           {"metadata", Json::object()},

@@ -39,6 +39,9 @@ struct FakePath {
   std::string group() const;
 };
 
+/// What is served at "/api", "/apis", "/api/v1" and "/apis/GROUP/VERSION"; nothing elsewhere.
+std::optional<FakeReply> fake_discovery(std::string_view path);
+
 /// Nothing for what no resource is served at.
 std::optional<FakePath> parse_fake_path(std::string_view path);
 

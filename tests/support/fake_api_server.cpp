@@ -434,6 +434,9 @@ FakeReply FakeApiServer::act(const SeenRequest& request) {
         200, {{"major", parts[0]}, {"minor", parts[1]}, {"gitVersion", options_.server_version}});
   }
   if (request.path == kReviews || request.path == kWhoAmI) return review(request);
+  if (request.method == "GET") {
+    if (auto served = fake_discovery(request.path)) return *std::move(served);
+  }
   return act_on_object(request);
 }
 

@@ -1,0 +1,178 @@
+// `destroy` as it is called: what it says, and with which exit code.
+
+#include "ca/store.h"
+#include "tests/cli/program_fixture.h"
+#include "tests/support/fake_api_server.h"
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace meshtrust::cli {
+namespace {
+
+using base::Json;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const std::string kNamespace = "/api/v1/namespaces/istio-system";
+const std::string kCacerts = kNamespace + "/secrets/cacerts";
+const std::string kTwin = kNamespace + "/configmaps/meshtrust-trust";
+
+/// A mesh of one cluster to which trust was applied.
+class DestroyTest : public testing::ProgramTest {
+ protected:
+  void SetUp() override {
+    test::put_file(folder / "mesh.yaml",
+                   "apiVersion: meshtrust/v1\nkind: Mesh\nmetadata: {name: shop}\nspec:\n"
+                   "  clusters:\n  - {name: east, context: east, network: network1}\n");
+    test::put_file(folder / "kubeconfig", server.kubeconfig());
+    variables["KUBECONFIG"] = path("kubeconfig");
+    password = "correct horse battery staple";
+    ASSERT_EQ(kDone, run({"apply", "--only", "trust", "--yes", "-f", path("mesh.yaml")}))
+        << err.str();
+    server.forget_requests();
+  }
+
+  int destroy(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words{"destroy", "--yes", "--progress",
+                                   "none",    "-f",    path("mesh.yaml")};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+
+  /// Refused, with nothing touched and nothing said to be gone.
+  void expect_untouched(const std::string& what = {}) {
+    EXPECT_EQ(out.str(), "") << what;
+    EXPECT_THAT(said(), HasSubstr("meshtrust: nothing was removed anywhere\n")) << what;
+    EXPECT_THAT(server.writes(), IsEmpty()) << what;
+    EXPECT_TRUE(server.object("east", kCacerts)) << what;
+  }
+
+  std::filesystem::path store() const { return folder / "shop.trust"; }
+
+  std::filesystem::path root_key() const {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(store())) {
+      if (entry.path().extension() == ".pem" || entry.path().extension() == ".key") {
+        return entry.path();
+      }
+    }
+    return {};
+  }
+
+  test::FakeApiServer server;
+};
+
+TEST_F(DestroyTest, SaysThatNothingIsLeftAfterALookThatFoundNothing) {
+  EXPECT_EQ(destroy(), kDone) << err.str();
+  EXPECT_EQ(out.str(), "Nothing of mesh 'shop' is left.\n");
+  EXPECT_FALSE(server.object("east", kNamespace));
+  EXPECT_EQ(destroy(), kDone) << err.str();
+  EXPECT_EQ(out.str(), "Nothing to do: nothing of mesh 'shop' is left.\n");
+}
+
+TEST_F(DestroyTest, RefusesAStoreThatIsDamaged) {
+  test::put_file(store() / "store.db", "no database");
+  EXPECT_EQ(destroy(), kBadInput);
+  expect_untouched();
+}
+
+TEST_F(DestroyTest, RefusesAStoreWithoutItsKeyFile) {
+  ASSERT_TRUE(std::filesystem::remove(root_key()));
+  EXPECT_EQ(destroy(), kBadInput);
+  expect_untouched();
+}
+
+TEST_F(DestroyTest, RefusesAStoreWhoseKeyIsOpenToOthers) {
+  std::filesystem::permissions(root_key(), std::filesystem::perms(0644));
+  EXPECT_EQ(destroy(), kNotPermitted);
+  expect_untouched();
+}
+
+TEST_F(DestroyTest, RefusesAStoreThatIsMissing) {
+  std::filesystem::rename(store(), folder / "elsewhere.trust");
+  EXPECT_EQ(destroy(), kRefused);
+  expect_untouched();
+  EXPECT_EQ(said(),
+            "meshtrust: error: [store-missing]: there is no trust store at 'shop.trust', and "
+            "without its ledger nobody knows what in these clusters is of mesh 'shop'\n"
+            "  hint: put it back from a backup, or say in the mesh file where it is: "
+            "'trust.store'\n"
+            "meshtrust: nothing was removed anywhere\n");
+}
+
+TEST_F(DestroyTest, NeedsNoStoreWhereNothingIsLeft) {
+  ASSERT_EQ(destroy(), kDone);
+  std::filesystem::rename(store(), folder / "elsewhere.trust");
+  EXPECT_EQ(destroy(), kDone) << err.str();
+  EXPECT_EQ(out.str(), "Nothing to do: nothing of mesh 'shop' is left.\n");
+}
+
+TEST_F(DestroyTest, DoesNotRunWithoutTheLock) {
+  auto held = ca::TrustStore::open({files, clock, random}, store()).value();
+  const auto lock = held.lock("another run").value();
+  EXPECT_EQ(destroy(), kLocked);
+  expect_untouched();
+  server.remove("east", kNamespace);
+  server.remove("east", kCacerts);
+  server.remove("east", kTwin);
+  EXPECT_EQ(destroy(), kLocked);  // nor says that nothing is left
+  EXPECT_EQ(out.str(), "");
+}
+
+TEST_F(DestroyTest, TouchesNothingWhileAnyReadIsForbidden) {
+  ASSERT_EQ(run({"destroy", "-f", path("mesh.yaml")}), kUsage);  // looks, and may not ask
+  std::set<std::string> paths;
+  for (const auto& request : server.requests()) {
+    if (request.method == "GET") paths.insert(request.path);
+  }
+  for (const std::string& read : paths) {
+    server.add_fault({.method = "GET",
+                      .path_contains = read,
+                      .times = -1,
+                      .reply = test::failure_reply(403, "Forbidden", "no")});
+    server.forget_requests();
+    EXPECT_EQ(destroy(), kNotPermitted) << read << err.str();
+    expect_untouched(read);
+    server.clear_faults();
+  }
+}
+
+TEST_F(DestroyTest, TellsWhatIsLeftWhereADeleteIsForbidden) {
+  const auto forbid = [this](const std::string& object) {
+    server.add_fault({.method = "DELETE",
+                      .path_contains = object,
+                      .times = -1,
+                      .reply = test::failure_reply(403, "Forbidden", "no")});
+  };
+  forbid(kCacerts);  // the first of all
+  EXPECT_EQ(destroy(), kNotPermitted) << err.str();
+  EXPECT_EQ(out.str(), "");
+  EXPECT_THAT(said(), HasSubstr("0 of 2 steps done, left: east/trust-gone, east/namespace-gone"));
+  server.clear_faults();
+  forbid(kTwin);
+  EXPECT_EQ(destroy(), kPartial) << err.str();
+  EXPECT_EQ(out.str(), "");
+  server.clear_faults();
+  EXPECT_EQ(destroy(), kDone) << err.str();
+}
+
+TEST_F(DestroyTest, KeepsANamespaceInWhichOthersKeepThings) {
+  server.put("east", kNamespace + "/configmaps/shop-config", Json::object());
+  EXPECT_EQ(destroy(), kDone) << err.str();
+  EXPECT_EQ(out.str(),
+            "Nothing of mesh 'shop' is left but namespaces in which others keep things.\n");
+  EXPECT_THAT(said(), HasSubstr("namespace 'istio-system' stays: others keep things in it\n"
+                                "  ConfigMap shop-config\n"));
+  EXPECT_TRUE(server.object("east", kNamespace + "/configmaps/shop-config"));
+  EXPECT_EQ(destroy({"--with-namespace"}), kDone) << err.str();
+  EXPECT_FALSE(server.object("east", kNamespace));
+}
+
+TEST_F(DestroyTest, DoesNotKeepTrustAndDeleteItsNamespace) {
+  EXPECT_EQ(destroy({"--with-namespace", "--keep-trust"}), kUsage);
+}
+
+}  // namespace
+}  // namespace meshtrust::cli
