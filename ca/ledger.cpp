@@ -37,6 +37,7 @@ constexpr std::array kEvents{
     NamedEvent{Event::kRequested, "requested"},
     NamedEvent{Event::kRequestClosed, "request-closed"},
     NamedEvent{Event::kSubordinated, "subordinated"},
+    NamedEvent{Event::kLockBroken, "lock-broken"},
 };
 
 Delivery delivery_after(Event event) {
@@ -175,6 +176,7 @@ Status Ledger::may_append(const Action& action, const pki::Certificate* certific
   if (action.event == Event::kListGiven) return may_be_given(action);
   if (is_about_requests(action.event)) return may_request(action);
   if (action.event == Event::kSubordinated) return may_subordinate(action);
+  if (action.event == Event::kLockBroken) return {};
   const bool planned = std::count(planned_keys_.begin(), planned_keys_.end(), action.detail) != 0;
   if (action.event == Event::kKeyPlanned && planned) {
     return fail(Code::kConflict, fmt::format("key '{}' is planned already", action.detail));

@@ -53,6 +53,7 @@ enum class Event {
   kRequested,  ///< a key waits in the store for a certificate from elsewhere; `detail` is its name
                ///< and the SHA-256 of its file
   kRequestClosed,  ///< it waits no more: imported, or given up
+  kLockBroken,     ///< the Lease of `cluster` was taken from whom `detail` names
   kSubordinated,   ///< a CA above has certified the root's key; `detail` is `above_text`
 };
 /// "store-created", "key-planned", ..., "abandoned".

@@ -105,8 +105,14 @@ Result<MeshContext, Errors> open_mesh(Session& session,
   const fs::path folder = fs::path(session.options.file).parent_path();
   run::ClusterAccess access = cluster_access(session, trust);
   access.client.write_secrets_unverified = push == Unverified::kAllowed;
-  MeshContext context{.mesh = std::move(*mesh), .clusters = nullptr, .world = nullptr};
-  context.clusters = std::make_unique<run::Clusters>(context.mesh, access, client_effects(session));
+  MeshContext context{.mesh = std::move(*mesh),
+                      .access = access,
+                      .plugins = std::make_unique<k8s::PluginCache>(),
+                      .clusters = nullptr,
+                      .world = nullptr};
+  k8s::ClientEffects effects = client_effects(session);
+  effects.plugins = context.plugins.get();
+  context.clusters = std::make_unique<run::Clusters>(context.mesh, access, effects);
   if (!context.clusters->refusals().empty()) return base::fail(context.clusters->refusals());
   for (const std::string& warning : context.clusters->warnings()) {
     session.console().warn(warning);

@@ -26,6 +26,8 @@ base::Result<profiles::Mesh, base::Errors> load_mesh_file(const Session& session
 /// A mesh and the world it lives in, ready to be observed. Not movable: `world` refers to the rest.
 struct MeshContext {
   profiles::Mesh mesh;
+  run::ClusterAccess access;
+  std::unique_ptr<k8s::PluginCache> plugins;  ///< of all clients of these clusters
   std::unique_ptr<run::Clusters> clusters;
   std::unique_ptr<run::World> world;
 };

@@ -45,6 +45,11 @@ std::string render_plan(const mesh::Plan& plan) {
     }
     text += "\n";
   }
+  if (!plan.servers.empty()) text += "Servers:\n";
+  for (const mesh::PlannedServer& server : plan.servers) {
+    text += fmt::format("  {}: {}\n", server.cluster, describe(server));
+  }
+  if (!plan.servers.empty()) text += "\n";
   const auto count = [&plan](mesh::Change change) {
     return std::count_if(plan.steps.begin(), plan.steps.end(),
                          [change](const mesh::Step& step) { return step.change == change; });
@@ -54,6 +59,11 @@ std::string render_plan(const mesh::Plan& plan) {
                             count(mesh::Change::kAdd), count(mesh::Change::kChange),
                             count(mesh::Change::kRemove),
                             waits == 0 ? "" : fmt::format(", {} to wait for", waits));
+}
+
+std::string what_servers_changed(const base::Json& before, const base::Json& now) {
+  const std::vector<std::string> changes = mesh::changed_servers(before, now);
+  return changes.empty() ? "" : ": " + base::join(changes, "; ");
 }
 
 }  // namespace meshtrust::cli

@@ -3,6 +3,7 @@
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/process_table.h"
 #include "base/processes.h"
 #include "base/random.h"
 #include "base/secret.h"
@@ -27,6 +28,7 @@ struct Surroundings {
   base::Clock& clock;
   base::Random& random;
   base::Processes& processes;
+  const base::ProcessTable& process_table;
   base::Cancellation& cancellation;
   run::TlsEndpoints& tls_endpoints;
   /// An environment variable, or nothing when it is unset.

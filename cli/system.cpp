@@ -71,6 +71,7 @@ int with_system(const std::function<int(Surroundings&)>& program) {
   base::SystemClock clock;
   base::SystemRandom random;
   base::SystemProcesses processes(cancellation);
+  const base::SystemProcessTable process_table;
   run::NetworkTlsEndpoints tls_endpoints(clock, cancellation);
   Surroundings around{.console = console,
                       .terminal = terminal,
@@ -78,6 +79,7 @@ int with_system(const std::function<int(Surroundings&)>& program) {
                       .clock = clock,
                       .random = random,
                       .processes = processes,
+                      .process_table = process_table,
                       .cancellation = cancellation,
                       .tls_endpoints = tls_endpoints,
                       .variable = variable,

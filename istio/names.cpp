@@ -55,6 +55,10 @@ std::string remote_secret_name(std::string_view cluster) {
   return fmt::format("istio-remote-secret-{}", cluster);
 }
 
+std::string lease_name(std::string_view system_namespace) {
+  return fmt::format("meshtrust-{}", system_namespace);
+}
+
 std::string token_secret_name(std::string_view service_account) {
   return fmt::format("{}-istio-remote-secret-token", service_account);
 }

@@ -59,6 +59,10 @@ inline constexpr std::string_view kControlPlaneAnnotation =
 inline constexpr std::string_view kPublicTwin = "meshtrust-trust";
 /// Who meshtrust is in server-side apply.
 inline constexpr std::string_view kFieldManager = "meshtrust";
+/// The Lease in kube-system that a run holds; meshes of different system namespaces have one each.
+std::string lease_name(std::string_view system_namespace);
+/// On that Lease: the process that holds it, as `base::ProcessId` puts it.
+inline constexpr std::string_view kProcessAnnotation = "meshtrust.io/process";
 /// On every object that meshtrust creates, with the value `kFieldManager`.
 inline constexpr std::string_view kManagedByLabel = "app.kubernetes.io/managed-by";
 /// On every object that meshtrust creates: `metadata.name` of the mesh file.

@@ -82,15 +82,20 @@ Result<Reply, SendFailure> ApiClient::send(Request request, Repeatable repeatabl
   auto deadline = std::min(call.until, now() + request.at_most.value_or(options_.call_timeout));
   Backoff backoff(options_.retry, effects_.random);
   bool refreshed = false;
+  bool left_open = false;  // by an attempt before this one
+  const auto ended = [&left_open](base::Failure<SendFailure> failure) {
+    failure.error.earlier_left_open = left_open;
+    return failure;
+  };
   for (;;) {
     const auto asked_at = now();
     auto credential = credentials_->current();
-    if (!credential) return not_sent(std::move(credential).error());
+    if (!credential) return ended(not_sent(std::move(credential).error()));
     // A person at a prompt, or the plugins of other clusters, took this time and not the server.
     const auto asked_for = now() - asked_at;
     call.until += asked_for;
     deadline += asked_for;
-    if (now() >= deadline) return not_sent(out_of_time());
+    if (now() >= deadline) return ended(not_sent(out_of_time()));
     if (credential->new_identity) http_.use_identity(*std::move(credential->new_identity));
     request.authorization =
         credential->authorization.empty() ? nullptr : &credential->authorization;
@@ -107,19 +112,22 @@ Result<Reply, SendFailure> ApiClient::send(Request request, Repeatable repeatabl
     const auto trouble =
         sent ? passing_trouble(*sent, request.method) : passing_trouble(sent.error());
     // What was throttled, or never left this machine, was not done: it may be sent again.
-    const bool may_repeat = repeatable == Repeatable::kYes || trouble == Trouble::kThrottled ||
-                            trouble == Trouble::kConnect;
+    const bool not_begun = sent && sent->of_look;
+    const bool may_repeat = repeatable == Repeatable::kYes || not_begun ||
+                            trouble == Trouble::kThrottled || trouble == Trouble::kConnect;
     std::optional<milliseconds> wait;
     if (trouble && may_repeat) {
       wait = backoff.next(*trouble, sent ? sent->retry_after : std::nullopt);
     }
     if (!wait || now() + *wait >= deadline) {
-      if (sent) pass_on_warnings(*sent);
+      if (!sent) return ended({std::move(sent).error()});
+      pass_on_warnings(*sent);
       return sent;
     }
+    if (!sent && sent.error().left_open()) left_open = true;
     if (auto waited = pause().wait(*wait); !waited) {
-      return base::Failure<SendFailure>{
-          {.stage = SendFailure::Stage::kCancelled, .error = std::move(waited).error()}};
+      return ended({SendFailure{.stage = SendFailure::Stage::kCancelled,
+                                .error = std::move(waited).error()}});
     }
   }
 }

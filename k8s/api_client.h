@@ -235,9 +235,15 @@ class ApiClient {
 
   /// A Secret with its values, over a connection of its own.
   base::Result<std::optional<SecretObject>> get_secret(const ObjectRef& ref);
-  /// Server-side apply of a Secret, likewise. kRefused when the server is not verified, unless the
-  /// options allow it.
+  /// Server-side apply of a Secret, likewise. Before the body is sent, the UID of the namespace
+  /// kube-system is asked for over the very connection that is to carry it, again for every
+  /// connection: kRefused, with nothing sent, when another cluster answers than that of `content`;
+  /// also when the server is not verified, unless the options allow it.
   base::Result<Applied> apply_secret(const ObjectRef& ref, const SecretContent& content);
+  /// POST of a Secret, likewise: whatever is there already is never written over. Where the answer
+  /// was lost, or something is there, it is read back: byte for byte what was asked for is success,
+  /// all else kConflict.
+  base::Result<Applied> create_secret(const ObjectRef& ref, const SecretContent& content);
 
   /// SelfSubjectAccessReview: whether the server would allow it.
   base::Result<bool> can_i(const AccessQuestion& question);
@@ -333,6 +339,23 @@ class ApiClient {
   base::Result<Reply> get_version(Call& call);
   enum class DryRun { kNo, kYes };
   base::Result<Reply> patch(const ObjectRef& ref, Request request, DryRun dry_run, Call& call);
+  /// One kind of creating: what is sent, and how its answer, or what is there, is read.
+  struct Creation {
+    std::string action;
+    Request request;
+    std::function<base::Result<Applied>(Reply)> read;
+    std::function<base::Result<std::optional<Applied>>(Call&)> find;
+  };
+  struct Unsettled;
+  base::Result<Applied> create(const Creation& creation, Call& call);
+  base::Result<Applied, Unsettled> create_once(const Creation& creation, Call& call);
+  /// The question which cluster is at the other end, to be answered by kube-system's UID.
+  Look look_at_cluster(const std::string& uid) const;
+  base::Status expect_verified(std::string_view action) const;
+  base::Result<std::string> own_by_apply(const ObjectRef& ref,
+                                         const SecretFacts& seen,
+                                         const Look* look,
+                                         Call& call);
   base::Result<std::optional<Applied>> find_created(const ObjectRef& ref,
                                                     const base::Json& whole,
                                                     Call& call);

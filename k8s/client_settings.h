@@ -66,6 +66,9 @@ struct ClientSettings {
   std::string describe_user() const;
   /// "cluster 'east' in /home/me/.kube/config", likewise.
   std::string describe_cluster() const;
+  /// By what the server's certificate is judged: "sha256:" and the digest of
+  /// `certificate_authority`, "system roots" or "unverified".
+  std::string describe_authority() const;
 };
 
 }  // namespace meshtrust::k8s

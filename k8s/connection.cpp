@@ -46,6 +46,8 @@ struct Connection::Transfer {
   CurlList headers = {};
   std::string_view body = {};
   std::size_t sent = 0;
+  bool began_to_send = false;  ///< also where a repeat has set `sent` back
+  bool lost_the_look = false;  ///< a new connection would have been opened and must not be
   std::size_t received = 0;
   bool too_large = false;
   Reply reply = {};
@@ -56,8 +58,17 @@ struct Connection::Transfer {
     const std::size_t part = std::min(size * count, transfer.body.size() - transfer.sent);
     std::memcpy(into, transfer.body.data() + transfer.sent, part);
     transfer.sent += part;
+    transfer.began_to_send = true;
     transfer.last_byte = steady_now();
     return part;
+  }
+
+  /// In place of opening a socket, where the request belongs to the connection of a look.
+  static curl_socket_t refuse_socket(void* self,
+                                     curlsocktype /*purpose*/,
+                                     curl_sockaddr* /*address*/) noexcept {
+    static_cast<Transfer*>(self)->lost_the_look = true;
+    return CURL_SOCKET_BAD;
   }
 
   static int rewind(void* self, curl_off_t offset, int origin) noexcept {
@@ -117,6 +128,35 @@ Connection::~Connection() = default;
 base::Result<Reply, SendFailure> Connection::exchange(const Request& request,
                                                       const base::Clock& clock,
                                                       const base::Cancellation& cancellation) {
+  if (request.look_first == nullptr) return exchange(request, Turn::kOnly, clock, cancellation);
+  MESHTRUST_CHECK(request.content == Content::kConfidential);
+  const Request look{.target = request.look_first->target,
+                     .accept = request.look_first->accept,
+                     .content = Content::kConfidential,
+                     .authorization = request.authorization,
+                     .at_most = request.at_most};
+  auto seen = exchange(look, Turn::kLook, clock, cancellation);
+  if (!seen) {
+    SendFailure& failure = seen.error();
+    // Whatever became of the look, nothing of the request has left.
+    if (failure.left_open()) failure.stage = SendFailure::Stage::kConnect;
+    return seen;
+  }
+  seen->of_look = true;
+  // A credential may be refreshed and a busy server asked again, by whoever repeats requests.
+  const bool may_pass = seen->status == 401 || seen->status == 429 || seen->status >= 500;
+  if (may_pass) return seen;
+  if (auto verdict = request.look_first->judge(*seen); !verdict) {
+    return base::Failure<SendFailure>{
+        {.stage = SendFailure::Stage::kLook, .error = std::move(verdict).error()}};
+  }
+  return exchange(request, Turn::kAfter, clock, cancellation);
+}
+
+base::Result<Reply, SendFailure> Connection::exchange(const Request& request,
+                                                      Turn turn,
+                                                      const base::Clock& clock,
+                                                      const base::Cancellation& cancellation) {
   reusable_ = false;
   CURL* easy = handles_->easy.get();
   Transfer transfer{.request = request,
@@ -124,7 +164,7 @@ base::Result<Reply, SendFailure> Connection::exchange(const Request& request,
                     .limit = request.answer_limit_bytes.value_or(options_.answer_limit_bytes),
                     .silence = request.silence.value_or(options_.silence_timeout)};
   curl_easy_reset(easy);
-  configure(transfer, request);
+  configure(transfer, request, turn);
 
   const int code = drive(transfer, cancellation);
   if (code != CURLE_OK && !transfer.reply.stopped) return failed(code, transfer, clock);
@@ -142,19 +182,20 @@ base::Failure<SendFailure> Connection::failed(int code,
   curl_easy_getinfo(handles_->easy.get(), CURLINFO_HTTP_CONNECTCODE, &connect_code);
   curl_easy_getinfo(handles_->easy.get(), CURLINFO_OS_ERRNO, &os_error);
   curl_easy_getinfo(handles_->easy.get(), CURLINFO_PRETRANSFER_TIME_T, &connected_after);
-  return base::Failure<SendFailure>{
-      explain_failure({.curl_code = code,
-                       .cancelled = code == kWasCancelled,
-                       .silent_for = code == kFellSilent ? transfer.silence : milliseconds(0),
-                       .too_large = transfer.too_large,
-                       .was_connected = connected_after > 0,
-                       .connect_code = static_cast<int>(connect_code),
-                       .os_error = static_cast<int>(os_error),
-                       .words = transfer.words.data(),
-                       .limit_bytes = transfer.limit,
-                       .identity = identity_.get(),
-                       .now = clock.now()},
-                      settings_, options_.proxy)};
+  return base::Failure<SendFailure>{explain_failure(
+      {.curl_code = code,
+       .cancelled = code == kWasCancelled,
+       .silent_for = code == kFellSilent ? transfer.silence : milliseconds(0),
+       .too_large = transfer.too_large,
+       .was_connected = transfer.lost_the_look ? transfer.began_to_send : connected_after > 0,
+       .lost_the_look = transfer.lost_the_look,
+       .connect_code = static_cast<int>(connect_code),
+       .os_error = static_cast<int>(os_error),
+       .words = transfer.words.data(),
+       .limit_bytes = transfer.limit,
+       .identity = identity_.get(),
+       .now = clock.now()},
+      settings_, options_.proxy)};
 }
 
 base::Result<std::vector<std::string>, SendFailure> Connection::serving_chain(
@@ -190,7 +231,7 @@ base::Result<std::vector<std::string>, SendFailure> Connection::serving_chain(
   return chain;
 }
 
-void Connection::configure(Transfer& transfer, const Request& request) {
+void Connection::configure(Transfer& transfer, const Request& request, Turn turn) {
   CURL* easy = handles_->easy.get();
   set_server(easy, settings_, options_, request.target, handles_->detour);
   set_tls(easy, settings_, identity_.get());
@@ -214,8 +255,13 @@ void Connection::configure(Transfer& transfer, const Request& request) {
   // HTTP/1.1 keeps one library less between the body and the wire.
   set(easy, CURLOPT_HTTP_VERSION,
       static_cast<long>(confidential ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
-  set(easy, CURLOPT_FRESH_CONNECT, confidential ? 1L : 0L);
-  set(easy, CURLOPT_FORBID_REUSE, confidential ? 1L : 0L);
+  set(easy, CURLOPT_FRESH_CONNECT, confidential && turn != Turn::kAfter ? 1L : 0L);
+  set(easy, CURLOPT_FORBID_REUSE, confidential && turn != Turn::kLook ? 1L : 0L);
+  if (turn == Turn::kAfter) {
+    // libcurl would open another connection where this one is gone, and send the body over it.
+    set(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::refuse_socket);
+    set(easy, CURLOPT_OPENSOCKETDATA, &transfer);
+  }
   if (settings_.compress && !confidential) set(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 }
 

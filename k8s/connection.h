@@ -34,8 +34,18 @@ class Connection {
  private:
   struct Handles;
   struct Transfer;
+  /// Where a request stands among those that share a confidential connection.
+  enum class Turn {
+    kOnly,   ///< alone: opens the connection and closes it
+    kLook,   ///< opens it, for another to follow
+    kAfter,  ///< uses what the look has left open, or fails
+  };
 
-  void configure(Transfer& transfer, const Request& request);
+  base::Result<Reply, SendFailure> exchange(const Request& request,
+                                            Turn turn,
+                                            const base::Clock& clock,
+                                            const base::Cancellation& cancellation);
+  void configure(Transfer& transfer, const Request& request, Turn turn);
   void configure_time(const Request& request);
   void configure_body(Transfer& transfer, const Request& request);
   /// The CURLcode, or one of ours: cancelled, silent.

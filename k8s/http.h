@@ -38,6 +38,16 @@ struct WebSocketUpgrade {
   std::string nonce = {};        ///< base64 of 16 random bytes
 };
 
+struct Reply;
+
+/// What is asked, over the connection of a confidential request, before its body is sent.
+struct Look {
+  std::string target = {};
+  std::string accept = "application/json";
+  /// Hears any answer of which no repeat would help; unless it says yes, nothing more is sent.
+  std::function<base::Status(const Reply&)> judge = {};
+};
+
 /// One request. `target` is the path below the server's own, with the query, already
 /// percent-encoded.
 struct Request {
@@ -48,6 +58,9 @@ struct Request {
   std::string body = {};                      ///< of an ordinary request
   const base::Secret* secret_body = nullptr;  ///< of a confidential one; outlives the call
   Content content = Content::kOrdinary;
+  /// A GET that goes first, by the same connection: the body is sent over no connection by which
+  /// this look did not succeed. Only of a confidential request; outlives the call.
+  const Look* look_first = nullptr;
   /// The value of `Authorization`, or null.
   const base::Secret* authorization = nullptr;
   /// The most that all of it may take; shorter than the client's own bound, never longer.
@@ -81,6 +94,7 @@ struct Reply {
   std::optional<base::Instant> date = {};  ///< the server's clock, from the `Date` header
   std::chrono::microseconds waited{};      ///< from the request's first byte to the answer's
   bool stopped = false;                    ///< the request's `sink` had enough
+  bool of_look = false;                    ///< to the look alone: the request was never sent
   /// The connection, when the server has agreed to a WebSocket (101): what follows is frames.
   std::unique_ptr<RawConnection, CloseRawConnection> upgraded = {};
 
@@ -91,18 +105,22 @@ struct Reply {
 /// Why there is no answer.
 struct SendFailure {
   enum class Stage {
-    kConnect,    ///< no connection: nothing was sent
+    kConnect,    ///< no connection, or none that lasted for the look: nothing was sent
     kTls,        ///< no trusted connection: nothing was sent
     kExchange,   ///< cut or timed out after the connection stood: a write may have happened
     kAnswer,     ///< an answer that cannot be taken (too large, broken encoding)
     kCancelled,  ///< the cancellation, not the server
+    kLook,       ///< what the look found is not to get the request: nothing of it was sent
   };
   Stage stage = Stage::kConnect;
   bool timed_out = false;
   base::Error error = {};
+  bool earlier_left_open = false;  ///< an earlier attempt at the same request did so
 
   /// The request may have arrived, and have had its effect.
-  bool left_open() const { return stage == Stage::kExchange || stage == Stage::kAnswer; }
+  bool left_open() const {
+    return stage == Stage::kExchange || stage == Stage::kAnswer || earlier_left_open;
+  }
 };
 
 /// "meshtrust/0.1.0 (linux/amd64) cluster check": what servers log of who asks, in the form that

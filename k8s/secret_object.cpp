@@ -1,6 +1,7 @@
 #include "k8s/secret_object.h"
 
 #include "base/encoding.h"
+#include "k8s/api_client.h"
 #include "k8s/secret_cutter.h"
 
 #include <nlohmann/json.hpp>
@@ -57,7 +58,40 @@ std::vector<SecretFacts::Owner> owners_of(const Json& metadata) {
   return owners;
 }
 
+bool is_by_create(const Json& field) {
+  return base::string_at(field, "manager") == kFieldManager &&
+         base::string_at(field, "operation") == "Update" &&
+         base::string_at(field, "subresource").empty();
+}
+
+std::string fields_by_create(const Json& metadata) {
+  const Json& fields = base::at_path(metadata, {"managedFields"});
+  return std::any_of(fields.begin(), fields.end(), is_by_create) ? base::compact(fields)
+                                                                 : std::string();
+}
+
 }  // namespace
+
+std::string fields_by_apply(const std::string& managed_fields) {
+  const auto before = base::parse_json(managed_fields, "managedFields");
+  if (!before || !before->is_array()) return {};
+  Json after = Json::array();
+  Json ours;
+  for (const Json& field : *before) {
+    const bool is_ours = base::string_at(field, "manager") == kFieldManager &&
+                         base::string_at(field, "subresource").empty();
+    if (!is_ours) {
+      after.push_back(field);
+    } else if (ours.is_null()) {
+      ours = field;
+    } else {
+      ours["fieldsV1"].update(base::at_path(field, {"fieldsV1"}), true);
+    }
+  }
+  ours["operation"] = "Apply";
+  after.push_back(std::move(ours));
+  return base::compact(after);
+}
 
 SecretFacts facts_of(const Json& object) {
   const Json& metadata = base::at_path(object, {"metadata"});
@@ -69,6 +103,7 @@ SecretFacts facts_of(const Json& object) {
                     .labels = strings_of(base::at_path(metadata, {"labels"})),
                     .annotations = strings_of(base::at_path(metadata, {"annotations"})),
                     .managers = managers_of(metadata),
+                    .fields_by_create = fields_by_create(metadata),
                     .finalizers = texts_of(base::at_path(metadata, {"finalizers"})),
                     .owners = owners_of(metadata),
                     .is_being_deleted = base::at_path(metadata, {"deletionTimestamp"}).is_string(),
@@ -97,11 +132,13 @@ Result<SecretObject> parse_secret(Secret answer) {
 
 Secret secret_manifest(std::string_view namespace_name,
                        std::string_view name,
-                       const SecretContent& content) {
+                       const SecretContent& content,
+                       std::string_view version) {
   Json metadata{{"name", name}, {"namespace", namespace_name}};
   if (!content.labels.empty()) metadata["labels"] = content.labels;
   if (!content.annotations.empty()) metadata["annotations"] = content.annotations;
-  if (!content.resource_version.empty()) metadata["resourceVersion"] = content.resource_version;
+  if (content.seen) metadata["uid"] = content.seen->uid;
+  if (!version.empty()) metadata["resourceVersion"] = version;
   const std::string head = R"({"apiVersion":"v1","kind":"Secret","metadata":)" +
                            base::compact(metadata) + R"(,"type":)" +
                            base::compact(Json(content.type)) + R"(,"data":{)";

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ struct SecretFacts {
   /// blanked here, its presence shows.
   std::map<std::string, std::string> annotations = {};
   std::vector<std::string> managers = {};  ///< of metadata.managedFields, each once
+  /// metadata.managedFields as JSON where our manager has fields by creating (operation Update), or
+  /// "": a later apply would find them owned by another, see `fields_by_apply`.
+  std::string fields_by_create = {};
   std::vector<std::string> finalizers = {};
   struct Owner {
     std::string kind = {};
@@ -50,20 +54,31 @@ SecretFacts facts_of(const base::Json& object);
 /// else; the message never quotes it.
 base::Result<SecretObject> parse_secret(base::Secret answer);
 
-/// What to write into a Secret: the whole of it, for server-side apply.
+/// What to write into a Secret: the whole of it.
 struct SecretContent {
+  /// Required where there is `data`: the UID of the namespace kube-system of the cluster that it is
+  /// meant for. No other gets it, whatever answers at the address.
+  std::string cluster_uid = {};
   std::map<std::string, std::string> labels = {};
   std::map<std::string, std::string> annotations = {};
   std::string type = "Opaque";
   std::map<std::string, const base::Secret*> data = {};
-  /// When set, the apply fails with kConflict if the live object has another version by now.
-  std::string resource_version = {};
+  /// The object that an apply is to change, as it was seen: kConflict if it is another by now, or
+  /// is gone, or has another version.
+  std::optional<SecretFacts> seen = {};
 };
 
+/// `managed_fields` (JSON) with what our manager owns by creating as owned by applying, or "" where
+/// it is no such list. A server keeps the two apart as if they were two managers, so that an apply
+/// could neither change nor remove what a create has set.
+std::string fields_by_apply(const std::string& managed_fields);
+
 /// The body of an apply. The encoded values exist nowhere but in the result.
+/// `version` is that of the object to change, "" for any.
 base::Secret secret_manifest(std::string_view namespace_name,
                              std::string_view name,
-                             const SecretContent& content);
+                             const SecretContent& content,
+                             std::string_view version = {});
 
 /// Overwrites with "*" whatever could be encoded key material in a server's words: long runs of
 /// base64. Old servers quote the request body in their complaints.

@@ -65,6 +65,7 @@ class Explanation {
                                    std::to_string(facts_.limit_bytes >> 20U) + " MiB"}};
     }
     if (facts_.silent_for.count() > 0) return timed_out();
+    if (facts_.lost_the_look) return facts_.was_connected ? cut() : look_lost();
     if (contains(facts_.words, "CONNECT tunnel failed")) {
       return {.error = unreachable("the proxy refused the connection (" +
                                    base::printable(facts_.words) + ")")};
@@ -233,10 +234,24 @@ class Explanation {
       return {.stage = Stage::kConnect,
               .error = unreachable("the connection was closed before it stood")};
     }
+    return cut();
+  }
+
+  SendFailure cut() const {
     return {.stage = Stage::kExchange,
             .error = {.code = Code::kUnavailable,
                       .message =
                           "connection with " + server() + " broke before the answer was complete"}};
+  }
+
+  SendFailure look_lost() const {
+    return {.stage = Stage::kConnect,
+            .error = {.code = Code::kUnavailable,
+                      .message = "the connection with " + server() +
+                                 ", by which it was seen which cluster it is, was closed before "
+                                 "anything secret could be sent over it",
+                      .hints = {"a proxy or load balancer before that server has to keep a "
+                                "connection for two requests"}}};
   }
 
   const FailureFacts& facts_;

@@ -15,6 +15,7 @@ struct FailureFacts {
   std::chrono::milliseconds silent_for{0};  ///< when the connection was given up for its silence
   bool too_large = false;
   bool was_connected = false;   ///< TCP and TLS stood, so the request may have arrived
+  bool lost_the_look = false;   ///< a connection was needed anew after the look over the first
   int connect_code = 0;         ///< how an HTTP proxy answered to CONNECT; 0 before it did
   int os_error = 0;             ///< errno of connect, or 0
   std::string_view words = {};  ///< libcurl's own

@@ -6,6 +6,7 @@
 #include "k8s/api_client.h"
 #include "k8s/status.h"
 #include "k8s/url.h"
+#include "k8s/write_support.h"
 
 #include <nlohmann/json.hpp>
 
@@ -23,13 +24,8 @@ using base::with_context;
 using std::chrono::milliseconds;
 
 constexpr std::string_view kApplyPatch = "application/apply-patch+yaml";  // JSON is YAML
-constexpr std::string_view kJson = "application/json";
 constexpr int kMostCreates = 3;
 constexpr int kMostChanges = 6;  // the first, and five after a conflict
-
-std::string write_query() {
-  return "?fieldManager=" + percent_encode(kFieldManager) + "&fieldValidation=Strict";
-}
 
 /// The object with everything that the path says about it.
 Json complete(const ObjectRef& ref, Json object) {
@@ -53,26 +49,6 @@ Result<Applied> read_applied(const ObjectRef& ref, const Reply& reply, std::stri
   return facts_of(answer, reply.status == 201);
 }
 
-Result<Applied> read_applied_secret(const ObjectRef& ref, Reply reply, std::string_view action) {
-  auto answer = parse_secret(std::move(reply.secret_body));
-  if (!answer) return fail(with_context(std::move(answer).error(), action));
-  MESHTRUST_TRY_DO(expect_object(ref, answer->facts, action));
-  return Applied{.created = reply.status == 201,
-                 .uid = answer->facts.uid,
-                 .resource_version = answer->facts.resource_version};
-}
-
-/// What `apply` came to. Where it was said to be done in an answer that cannot be read, doing it
-/// once more tells what is there. The outer result is that of asking, the inner that of reading.
-template <class Apply>
-Result<Applied> settled(const Apply& apply) {
-  MESHTRUST_TRY(Result<Applied> first, apply());
-  if (first) return first;
-  MESHTRUST_TRY(Result<Applied> second, apply());
-  if (second) return second;
-  return fail(with_hint(std::move(second).error(), std::string(kOutcomeUnknown)));
-}
-
 bool has_manager(const Json& object, std::string_view manager) {
   const Json& fields = base::at_path(object, {"metadata", "managedFields"});
   return std::any_of(fields.begin(), fields.end(), [&](const Json& entry) {
@@ -82,16 +58,6 @@ bool has_manager(const Json& object, std::string_view manager) {
 
 bool is_being_deleted(const Json& object) {
   return base::at_path(object, {"metadata", "deletionTimestamp"}).is_string();
-}
-
-ObjectRef collection_of(ObjectRef ref) {
-  ref.name.clear();
-  return ref;
-}
-
-/// The server, or something before it, may have given up on a write that went on.
-bool leaves_open(const Reply& reply) {
-  return reply.status >= 500;
 }
 
 Result<Removed> read_removed(const ObjectRef& ref,
@@ -115,36 +81,6 @@ Result<Removed> read_removed(const ObjectRef& ref,
   return held;
 }
 
-/// What is known after a POST that did not end in success.
-struct Unsettled {
-  Error trouble;
-  bool open = false;  ///< the object may be there
-  std::optional<base::Seconds> retry_after = {};
-};
-
-/// `refusal` is the error of an answer that is no success.
-Result<Applied, Unsettled> read_created(const ObjectRef& ref,
-                                        const Result<Reply, SendFailure>& sent,
-                                        Error refusal,
-                                        std::string_view action) {
-  using Left = base::Failure<Unsettled>;
-  if (!sent) {
-    return Left{
-        {.trouble = with_context(sent.error().error, action), .open = sent.error().left_open()}};
-  }
-  if (is_success(*sent)) {
-    auto made = read_applied(ref, *sent, action);
-    if (made) return *std::move(made);
-    return Left{{.trouble = std::move(made).error(), .open = true}};
-  }
-  const bool exists = sent->status == 409 && read_status(*sent).reason == "AlreadyExists";
-  // It may be our own, from a request whose answer was lost.
-  if (exists) refusal.code = Code::kUnavailable;
-  return Left{{.trouble = std::move(refusal),
-               .open = exists || leaves_open(*sent),
-               .retry_after = sent->retry_after}};
-}
-
 /// 10 ms, doubled each time, half of it left to chance.
 milliseconds conflict_pause(int round, base::Random& random) {
   const milliseconds longest{10 << round};
@@ -152,6 +88,32 @@ milliseconds conflict_pause(int round, base::Random& random) {
 }
 
 }  // namespace
+
+std::string write_query() {
+  return "?fieldManager=" + percent_encode(kFieldManager) + "&fieldValidation=Strict";
+}
+
+ObjectRef collection_of(ObjectRef ref) {
+  ref.name.clear();
+  return ref;
+}
+
+bool leaves_open(const Reply& reply) {
+  return reply.status >= 500 && !reply.of_look;
+}
+
+Error is_being_deleted_there(std::string_view action) {
+  return with_context({.code = Code::kConflict,
+                       .message = "one of that name is being deleted",
+                       .hints = {"try again when it is gone"}},
+                      action);
+}
+
+Error exists_already(std::string_view action) {
+  return with_context(
+      {.code = Code::kConflict, .message = "one of that name exists already and is another"},
+      action);
+}
 
 Result<Reply> ApiClient::patch(const ObjectRef& ref, Request request, DryRun dry_run, Call& call) {
   const std::string action =
@@ -199,46 +161,47 @@ Result<Rehearsed> ApiClient::rehearse(const ObjectRef& ref, const Json& object) 
   return fail(refusal(reply, action));
 }
 
-Result<Applied> ApiClient::apply_secret(const ObjectRef& ref, const SecretContent& content) {
-  const std::string action = "applying " + ref.describe();
-  if (!settings_.verify_server && !options_.write_secrets_unverified) {
-    return fail(Code::kRefused,
-                action + ": the server is not verified, so anybody could get what is sent",
-                "give " + settings_.describe_cluster() +
-                    " its 'certificate-authority-data', or say --insecure-skip-tls-verify");
+/// What is known after a POST that did not end in success.
+struct ApiClient::Unsettled {
+  Error trouble;
+  bool open = false;  ///< the object may be there
+  std::optional<base::Seconds> retry_after = {};
+};
+
+/// One POST.
+Result<Applied, ApiClient::Unsettled> ApiClient::create_once(const Creation& creation, Call& call) {
+  using Left = base::Failure<Unsettled>;
+  auto sent = send(creation.request, Repeatable::kNo, call);
+  if (!sent) {
+    SendFailure failure = std::move(sent).error();
+    const bool open = failure.left_open();
+    return Left{{.trouble = with_context(std::move(failure.error), creation.action), .open = open}};
   }
-  const base::Secret body = secret_manifest(ref.namespace_name, ref.name, content);
-  Call call = begin_call();
-  return settled([&]() -> Result<Result<Applied>> {
-    MESHTRUST_TRY(Reply reply, patch(ref,
-                                     {.accept = std::string(kMetadataOnly),
-                                      .secret_body = &body,
-                                      .content = Content::kConfidential},
-                                     DryRun::kNo, call));
-    return read_applied_secret(ref, std::move(reply), action);
-  });
+  if (is_success(*sent)) {
+    auto made = creation.read(*std::move(sent));
+    if (made) return *std::move(made);
+    return Left{{.trouble = std::move(made).error(), .open = true}};
+  }
+  if (!sent->secret_body.empty()) disarm(*sent);
+  Error trouble = refusal(*sent, creation.action);
+  const bool exists = sent->status == 409 && read_status(*sent).reason == "AlreadyExists";
+  // It may be our own, from a request whose answer was lost.
+  if (exists) trouble.code = Code::kUnavailable;
+  return Left{{.trouble = std::move(trouble),
+               .open = exists || leaves_open(*sent),
+               .retry_after = sent->retry_after}};
 }
 
-Result<Applied> ApiClient::create(const ObjectRef& ref, const Json& object) {
-  MESHTRUST_CHECK(!ref.is_secret() && !ref.name.empty());
-  const std::string action = "creating " + ref.describe();
-  const Json whole = complete(ref, object);
-  Call call = begin_call();
+Result<Applied> ApiClient::create(const Creation& creation, Call& call) {
   Backoff backoff(options_.retry, effects_.random);
   for (int round = 1;; ++round) {
-    auto sent = send({.method = Method::kPost,
-                      .target = collection_of(ref).path() + write_query(),
-                      .content_type = std::string(kJson),
-                      .body = base::compact(whole)},
-                     Repeatable::kNo, call);
-    const bool refused = sent && !is_success(*sent);
-    auto made = read_created(ref, sent, refused ? refusal(*sent, action) : Error{}, action);
+    auto made = create_once(creation, call);
     if (made) return *std::move(made);
     Unsettled left = std::move(made).error();
     if (!left.open) return fail(std::move(left.trouble));
     // Whether it happened is not guessed but looked up. Where nothing is found the request may
     // still be on its way: another POST then finds it, and does no harm.
-    auto found = find_created(ref, whole, call);
+    auto found = creation.find(call);
     if (found && *found) return **found;
     if (!found && found.error().code == Code::kConflict) return fail(std::move(found).error());
     const auto wait = backoff.next(Trouble::kServer, left.retry_after);
@@ -250,6 +213,21 @@ Result<Applied> ApiClient::create(const ObjectRef& ref, const Json& object) {
   }
 }
 
+Result<Applied> ApiClient::create(const ObjectRef& ref, const Json& object) {
+  MESHTRUST_CHECK(!ref.is_secret() && !ref.name.empty());
+  const std::string action = "creating " + ref.describe();
+  const Json whole = complete(ref, object);
+  Call call = begin_call();
+  return create({.action = action,
+                 .request = {.method = Method::kPost,
+                             .target = collection_of(ref).path() + write_query(),
+                             .content_type = std::string(kJson),
+                             .body = base::compact(whole)},
+                 .read = [&](const Reply& reply) { return read_applied(ref, reply, action); },
+                 .find = [&](Call& of) { return find_created(ref, whole, of); }},
+                call);
+}
+
 /// What is there under the name of something that may have been created: nothing, our own object as
 /// it was asked for, or a kConflict.
 Result<std::optional<Applied>> ApiClient::find_created(const ObjectRef& ref,
@@ -258,16 +236,9 @@ Result<std::optional<Applied>> ApiClient::find_created(const ObjectRef& ref,
   MESHTRUST_TRY(const std::optional<Json> live, get(ref, call));
   if (!live) return std::optional<Applied>();
   const std::string action = "creating " + ref.describe();
-  if (is_being_deleted(*live)) {
-    return fail(with_context({.code = Code::kConflict,
-                              .message = "one of that name is being deleted",
-                              .hints = {"try again when it is gone"}},
-                             action));
-  }
+  if (is_being_deleted(*live)) return fail(is_being_deleted_there(action));
   if (!has_manager(*live, kFieldManager) || !holds_all_of(*live, whole)) {
-    return fail(with_context(
-        {.code = Code::kConflict, .message = "one of that name exists already and is another"},
-        action));
+    return fail(exists_already(action));
   }
   return std::optional<Applied>(facts_of(*live, false));
 }

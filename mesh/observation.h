@@ -18,6 +18,9 @@ namespace meshtrust::mesh {
 /// Which API server answers, and as whom it knows us.
 struct ServerFacts {
   std::string url;
+  /// By what its certificate is judged: "sha256:" and the digest of the CA bundle that the
+  /// kubeconfig gives (its PEM as it stands there), "system roots" or "unverified".
+  std::string ca = {};
   std::string version;  ///< "v1.30.2"
   int major = 0;
   int minor = 0;

@@ -158,7 +158,14 @@ Json to_json(const Plan& plan) {
   Json json = {{"apiVersion", "meshtrust/v1"},
                {"kind", "Plan"},
                {"mesh", plan.mesh},
+               {"servers", Json::array()},
                {"steps", Json::array()}};
+  for (const PlannedServer& server : plan.servers) {
+    json["servers"].push_back({{"cluster", server.cluster},
+                               {"url", server.url},
+                               {"ca", server.ca},
+                               {"clusterUID", server.cluster_uid}});
+  }
   for (const Step& step : plan.steps) {
     json["steps"].push_back({{"id", step.id},
                              {"cluster", step.cluster},

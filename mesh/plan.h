@@ -184,11 +184,28 @@ struct Right {
   std::string name;
 };
 
+/// The API server of a cluster that a plan was made for. What answers otherwise, by another
+/// address, under another CA, or for another cluster, is not what was planned for.
+struct PlannedServer {
+  std::string cluster;
+  std::string url;
+  std::string ca;           ///< as `ServerFacts::ca`
+  std::string cluster_uid;  ///< of the namespace kube-system
+
+  friend bool operator==(const PlannedServer&, const PlannedServer&) = default;
+};
+
 /// The ordered steps from an observation to the spec. Data: it can be shown, saved, compared, run.
 struct Plan {
   std::string mesh;
   std::vector<Step> steps;
+  std::vector<PlannedServer> servers = {};  ///< of every cluster that a step touches, by name
 
+  /// The Lease in kube-system that a run of it holds in every cluster of `servers`.
+  std::string lease = {};
+
+  /// `cluster` is one that a step touches.
+  const PlannedServer& server_of(std::string_view cluster) const;
   bool is_empty() const { return steps.empty(); }
   /// A root key has to be opened (or made).
   bool requires_root_key() const;
@@ -199,6 +216,16 @@ struct Plan {
   /// Every right that the steps will use, each once.
   std::vector<Right> requires_rights() const;
 };
+
+/// Leaves the servers of clusters that the steps touch.
+void forget_untouched_servers(Plan& plan);
+
+/// For people: "https://10.0.0.1:6443 (CA 5f3a 9c01 d2e4 f607, kube-system 3f1f7e0e-...)".
+std::string describe(const PlannedServer& server);
+
+/// Which clusters of a plan are other servers by now: "east was planned for ..., found ...", a
+/// sentence each. Both are JSON of plans, also one that a person saved.
+std::vector<std::string> changed_servers(const base::Json& planned, const base::Json& found);
 
 /// Puts the steps of a plan into an order in which they can run, otherwise as they are. Needs that
 /// are no step of it are met already and left out.
@@ -218,6 +245,10 @@ struct Planned {
 
   bool is_refused() const;
 };
+
+/// Says in the plan which server each cluster of its steps was when `observation` was made, and
+/// which Lease keeps others out of it; refused where a server is not known.
+void note_servers(Planned& planned, const profiles::Mesh& mesh, const Observation& observation);
 
 struct PlanOptions {
   base::Instant at;                ///< the time for which certificates are judged

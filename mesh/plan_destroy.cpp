@@ -101,6 +101,7 @@ class DestroyPlanner {
     refuse_without_store();
     if (planned_.is_refused()) planned_.plan.steps.clear();
     sort_by_needs(planned_.plan);
+    note_servers(planned_, mesh_, observation_);
     return std::move(planned_);
   }
 

@@ -47,6 +47,7 @@ class MeshPlanner {
   Planned run() {
     Planned planned = sketch();
     if (planned.is_refused()) planned.plan.steps.clear();
+    note_servers(planned, mesh_, observation_);
     return planned;
   }
 
@@ -463,7 +464,7 @@ Planned plan_mesh(const Mesh& mesh,
   std::move(more.findings.begin(), more.findings.end(), std::back_inserter(answer.findings));
   std::move(more.unknowns.begin(), more.unknowns.end(), std::back_inserter(answer.unknowns));
   if (planned.is_refused()) {
-    planned.plan.steps.clear();
+    planned.plan = {.mesh = mesh.name, .steps = {}};
     return planned;
   }
   // What is being mended is mended first: nothing is built on it.

@@ -458,6 +458,7 @@ Planned plan_trust(const Mesh& mesh, const Observation& observation, const PlanO
   if (writes && !planned.is_refused()) {
     planned.plan = TrustPlanner(mesh, observation, options.at, planned.answer.unknowns).plan();
     if (planned.is_refused()) planned.plan.steps.clear();
+    note_servers(planned, mesh, observation);
   }
   return planned;
 }

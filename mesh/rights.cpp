@@ -26,11 +26,13 @@ class RightsOf {
     }
   }
   void operator()(const PushTrust& push) const {
-    write(secret(push.namespace_name, istio::kCaSecret));
+    add("get", secret(push.namespace_name, istio::kCaSecret));
+    add("create", secret(push.namespace_name, istio::kCaSecret));
   }
   void operator()(const MakeLists&) const {}
   void operator()(const PushLists& push) const {
-    write(secret(push.namespace_name, istio::kCaSecret));
+    add("get", secret(push.namespace_name, istio::kCaSecret));
+    add("patch", secret(push.namespace_name, istio::kCaSecret));
   }
   void operator()(const PublishTwin& twin) const {
     Right right = secret(twin.namespace_name, istio::kPublicTwin);
@@ -64,8 +66,11 @@ class RightsOf {
   }
   void operator()(const ShareAccess& share) const {
     const bool is_config = share.intent.kind == profiles::RemoteSecretIntent::Kind::kConfig;
-    write(secret(share.namespace_name, is_config ? std::string(istio::kConfigSecret)
-                                                 : istio::remote_secret_name(share.intent.source)));
+    const Right right =
+        secret(share.namespace_name, is_config ? std::string(istio::kConfigSecret)
+                                               : istio::remote_secret_name(share.intent.source));
+    add("get", right);
+    add(step_.change == Change::kAdd ? "create" : "patch", right);
   }
   void operator()(const Delete& remove) const {
     for (const DoomedObject& object : remove.objects) {
@@ -168,12 +173,32 @@ class RightsOf {
   std::vector<Right>& rights_;
 };
 
+/// To keep others out of a cluster, and to know who does.
+std::vector<Right> rights_of_lock(const std::string& cluster, const std::string& lease) {
+  std::vector<Right> rights;
+  for (const char* verb : {"get", "create", "update", "delete"}) {
+    rights.push_back({.cluster = cluster,
+                      .verb = verb,
+                      .api_version = "coordination.k8s.io/v1",
+                      .kind = "Lease",
+                      .resource = "leases",
+                      .namespace_name = "kube-system",
+                      .name = lease});
+  }
+  return rights;
+}
+
 }  // namespace
 
 std::vector<Right> Plan::requires_rights() const {
   std::vector<Right> rights;
   for (const Step& step : steps) {
     std::visit(RightsOf(step, rights), step.action);
+  }
+  for (const PlannedServer& server : servers) {
+    for (Right& right : rights_of_lock(server.cluster, lease)) {
+      rights.push_back(std::move(right));
+    }
   }
   return rights;
 }
@@ -199,6 +224,7 @@ std::vector<Right> rights_of_trust(const std::string& cluster,
                               .name = system_namespace,
                               .body = {}}}}),
           step(PushTrust{.namespace_name = system_namespace, .key = {}, .lifetime = {}}),
+          step(PushLists{.namespace_name = system_namespace}),
           step(PublishTwin{
               .namespace_name = system_namespace, .certificates = std::nullopt, .after = {}})}};
   std::vector<Right> rights = everything.requires_rights();
@@ -216,6 +242,9 @@ std::vector<Right> rights_of_trust(const std::string& cluster,
   look("list", "apps/v1", "Deployment", "deployments", true, "");
   look("get", "v1", "ConfigMap", "configmaps", true, istio::kRootConfigMap);
   look("get", "v1", "ConfigMap", "configmaps", true, "istio");
+  for (Right& right : rights_of_lock(cluster, istio::lease_name(system_namespace))) {
+    rights.push_back(std::move(right));
+  }
   return rights;
 }
 

@@ -86,6 +86,8 @@ class Execution {
     while (true) {
       leave_what_cannot_run_locked();
       if (cancellation_.is_cancelled() || nothing_pending_locked()) return;
+      if (!report_.stopped && options_.stop) report_.stopped = options_.stop();
+      if (report_.stopped) return;
       const auto index = runnable_locked(lane);
       if (!index) {
         changed_.wait_for(lock, pause_locked());
@@ -270,6 +272,7 @@ base::Errors ExecutionReport::errors() const {
   if (cancelled && !succeeded()) {
     errors.push_back({.code = Code::kCancelled, .message = "interrupted"});
   }
+  if (stopped && !succeeded()) errors.push_back(*stopped);
   return errors;
 }
 

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -72,10 +73,11 @@ struct StepReport {
 struct ExecutionReport {
   std::vector<StepReport> steps;
   bool cancelled = false;
+  std::optional<base::Error> stopped = {};  ///< why nothing more was begun
 
   bool succeeded() const;
   bool changed_anything() const;
-  /// The failures, each with its step; for a run that was cancelled also that.
+  /// The failures, each with its step; for a run that was cancelled or stopped also that.
   base::Errors errors() const;
   std::vector<std::string> left() const;
 };
@@ -97,6 +99,8 @@ struct ExecuteOptions {
   std::size_t workers = 16;
   std::size_t installers = 4;  ///< that run at the same time; they take minutes
   std::size_t watchers = 64;   ///< waits that are watched at the same time
+  /// Asked before every attempt: once it gives a reason, nothing more is begun. Called under a lock.
+  std::function<std::optional<base::Error>()> stop = {};
   /// What to tell when a step ran out of time: its likely cause and what to do next.
   std::function<std::vector<std::string>(const mesh::Step& step)> advice = {};
   std::chrono::milliseconds step_timeout{600'000};  ///< for conditions and repeats, per step

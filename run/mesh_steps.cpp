@@ -78,6 +78,14 @@ const profiles::Cluster& MeshSteps::cluster_of(const std::string& name) const {
   return *cluster;
 }
 
+const std::string& MeshSteps::uid_of(const std::string& cluster) const {
+  const mesh::ClusterObservation* seen = observation_.find(cluster);
+  const mesh::ServerFacts* server =
+      seen == nullptr ? nullptr : seen->server.found(mesh::Unknown::kTold);
+  MESHTRUST_CHECK(server != nullptr);  // no step touches a server that is not known
+  return server->cluster_uid;
+}
+
 Outcome MeshSteps::apply(const mesh::Step& step, const mesh::ApplyObjects& wanted) {
   const auto client = world_.clusters.client(step.cluster);
   if (!client) return Failed{client.error()};

@@ -52,6 +52,8 @@ class MeshSteps {
   /// The value of the root's label; empty while nobody knows it.
   std::string root_mark() const;
   const profiles::Cluster& cluster_of(const std::string& name) const;
+  /// By which the server of a cluster was known when the plan was made.
+  const std::string& uid_of(const std::string& cluster) const;
   /// What the condition of a wait has to see, looked at anew.
   base::Result<mesh::Observation> look_again(const mesh::Step& step, const mesh::Await& wanted);
   void wait_for_change(const mesh::Step& step, const mesh::Await& wanted);

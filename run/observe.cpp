@@ -47,6 +47,7 @@ Observed<mesh::ServerFacts> observe_server(k8s::ApiClient& client) {
                                      "clusters are told apart"});
   }
   return mesh::ServerFacts{.url = client.settings().server.text(),
+                           .ca = client.settings().describe_authority(),
                            .version = version->git_version,
                            .major = version->major,
                            .minor = version->minor,

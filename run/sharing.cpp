@@ -34,10 +34,12 @@ base::Status ask_for_token(const profiles::Mesh& mesh,
                            const profiles::Cluster& source,
                            const std::string& account,
                            const std::string& root,
+                           const std::string& cluster_uid,
                            k8s::ApiClient& client) {
   const profiles::Object wanted = profiles::token_secret(mesh, source, account);
   const auto& metadata = wanted.body.at("metadata");
   const k8s::SecretContent content{
+      .cluster_uid = cluster_uid,
       .labels = profiles::ownership_labels(mesh, source, root),
       .annotations = metadata.at("annotations").get<std::map<std::string, std::string>>(),
       .type = std::string(istio::kServiceAccountTokenType),
@@ -48,16 +50,22 @@ base::Status ask_for_token(const profiles::Mesh& mesh,
   return {};
 }
 
+/// Also what an earlier version marked with the name alone.
+bool is_ours(const mesh::OwnerJudge& owners,
+             const mesh::ClusterObservation& cluster,
+             const mesh::Marks& marks) {
+  const mesh::Owner owner = owners.owner_of(marks, cluster);
+  return owner == mesh::Owner::kThisMesh ||
+         (owner == mesh::Owner::kUndecided && marks.root.empty());
+}
+
 /// Whether a token secret is to bear `root` and does not. One that somebody else made is used, and
 /// stays as it is.
 bool lacks_root(const mesh::OwnerJudge& owners,
                 const mesh::ClusterObservation& source,
                 const mesh::Marks& marks,
                 const std::string& root) {
-  const mesh::Owner owner = owners.owner_of(marks, source);
-  const bool is_ours =
-      owner == mesh::Owner::kThisMesh || (owner == mesh::Owner::kUndecided && marks.root.empty());
-  return is_ours && !root.empty() && marks.root != root;
+  return is_ours(owners, source, marks) && !root.empty() && marks.root != root;
 }
 
 /// The token, or nothing while Kubernetes has not filled it in yet.
@@ -73,6 +81,22 @@ Result<std::optional<Token>> read_token(k8s::ApiClient& client, const k8s::Objec
   return std::optional(Token{.token = std::move(token->second),
                              .ca_pem = std::string(reveal(ca->second, "a public CA")),
                              .marks = mesh::marks_in(base::Json(secret->facts.labels))});
+}
+
+/// What the plan found there, of this mesh, as it is now.
+Result<k8s::Applied> change_ours(const mesh::OwnerJudge& owners,
+                                 const mesh::ClusterObservation& cluster,
+                                 k8s::ApiClient& client,
+                                 const k8s::ObjectRef& ref,
+                                 k8s::SecretContent content) {
+  MESHTRUST_TRY(content.seen, client.get_metadata(ref));
+  if (content.seen && is_ours(owners, cluster, mesh::marks_in(base::Json(content.seen->labels)))) {
+    return client.apply_secret(ref, content);
+  }
+  return base::fail(Code::kConflict,
+                    ref.describe() + (content.seen ? " is not of this mesh any more"
+                                                   : " is gone since the plan was made"),
+                    "run the same command again");
 }
 
 }  // namespace
@@ -99,7 +123,8 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
       k8s::secret_ref(wanted.namespace_name, istio::token_secret_name(account));
   const std::string root = root_mark();
   const auto ask = [&] {
-    return ask_for_token(mesh_, cluster_of(intent.source), account, root, **source);
+    return ask_for_token(mesh_, cluster_of(intent.source), account, root, uid_of(intent.source),
+                         **source);
   };
   auto token = read_token(**source, token_ref);
   if (!token) return Failed{with_context(std::move(token).error(), intent.source)};
@@ -135,10 +160,20 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
   if (!kubeconfig) return Failed{kubeconfig.error()};
   const profiles::RemoteSecret secret = profiles::remote_secret(mesh_, intent, root);
   const k8s::ObjectRef ref = k8s::secret_ref(secret.namespace_name, secret.name);
-  const auto applied = (*target)->apply_secret(ref, {.labels = secret.labels,
-                                                     .annotations = secret.annotations,
-                                                     .data = {{secret.key, &*kubeconfig}}});
-  if (!applied) return Failed{.why = with_context(applied.error(), step.cluster), .changed = true};
+  const k8s::SecretContent content{.cluster_uid = uid_of(step.cluster),
+                                   .labels = secret.labels,
+                                   .annotations = secret.annotations,
+                                   .data = {{secret.key, &*kubeconfig}}};
+  const mesh::ClusterObservation* there = observation_.find(step.cluster);
+  MESHTRUST_CHECK(there != nullptr);
+  const auto applied =
+      step.change == mesh::Change::kAdd
+          ? create_planned(**target, ref, content)
+          : change_ours(mesh::OwnerJudge(mesh_, observation_), *there, **target, ref, content);
+  if (!applied) {
+    const bool untouched = applied.error().code == Code::kConflict;
+    return Failed{.why = with_context(applied.error(), step.cluster), .changed = !untouched};
+  }
   const auto live = (*target)->get_secret(ref);
   if (!live) return Failed{.why = with_context(live.error(), step.cluster), .changed = true};
   const bool holds = *live && (**live).data.contains(secret.key) &&

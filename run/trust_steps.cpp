@@ -73,13 +73,19 @@ Status read_back(k8s::ApiClient& client, const k8s::ObjectRef& ref, const Files&
 
 TrustSteps::TrustSteps(const profiles::Mesh& mesh,
                        const World& world,
+                       const mesh::Plan& plan,
                        ca::TrustStore& store,
                        const ca::StoreLock& lock,
                        RootKeyAccess access)
-    : mesh_(mesh), world_(world), store_(store), lock_(lock), access_(std::move(access)) {}
+    : mesh_(mesh),
+      world_(world),
+      plan_(plan),
+      store_(store),
+      lock_(lock),
+      access_(std::move(access)) {}
 
-Status TrustSteps::unlock(const mesh::Plan& plan) {
-  if (!plan.requires_root_key() || !store_.root()) return {};
+Status TrustSteps::unlock() {
+  if (!plan_.requires_root_key() || !store_.root()) return {};
   MESHTRUST_TRY(root_key_, ca::unlock_root(store_, access_.passphrase));
   access_.passphrase.clear();
   return {};
@@ -118,19 +124,9 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
   const istio::PublicBundle certificates = bundle.certificates;
   const auto files = files_of(std::move(bundle));
   const k8s::ObjectRef ref = k8s::secret_ref(wanted.namespace_name, istio::kCaSecret);
-  k8s::SecretContent content;
+  k8s::SecretContent content{.cluster_uid = plan_.server_of(step.cluster).cluster_uid};
   content.labels = labels_of(step);
   content.data = pointers_to(files);
-
-  // Another run with another store writes under the same name, so that the server would see no
-  // conflict: what has appeared since the plan was made is never written over.
-  const auto live = (*client)->get_metadata(ref);
-  if (!live) return Failed{live.error()};
-  if (*live) {
-    return Failed{Error{.code = Code::kConflict,
-                        .message = ref.describe() + " appeared after the plan was made",
-                        .hints = {"run the same command again to see whose it is"}}};
-  }
 
   // Intent, push, pushed: whatever instant the process dies at, the ledger knows of the key.
   if (auto status =
@@ -139,8 +135,9 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
     return Failed{std::move(status).error()};
   }
   // From here on the cluster may have changed, whatever the answer says.
-  if (auto applied = (*client)->apply_secret(ref, content); !applied) {
-    return Failed{.why = std::move(applied).error(), .changed = true};
+  if (auto created = create_planned(**client, ref, content); !created) {
+    const bool untouched = created.error().code == Code::kConflict;
+    return Failed{.why = std::move(created).error(), .changed = !untouched};
   }
   if (auto status = read_back(**client, ref, content.data); !status) {
     return Failed{.why = std::move(status).error(), .changed = true};
@@ -198,11 +195,11 @@ Outcome TrustSteps::push_lists(const mesh::Step& step, const mesh::PushLists& wa
   }
 
   const base::Secret lists(certificates.ca_crl);
-  k8s::SecretContent content;
+  k8s::SecretContent content{.cluster_uid = plan_.server_of(step.cluster).cluster_uid};
   content.labels = labels_of(step);
   content.data = files_in(**live);
   content.data.emplace(istio::kCaCrlFile, &lists);
-  content.resource_version = (*live)->facts.resource_version;
+  content.seen = (*live)->facts;
   if (auto applied = (*client)->apply_secret(ref, content); !applied) {
     return Failed{.why = std::move(applied).error(), .changed = true};
   }

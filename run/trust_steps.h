@@ -30,13 +30,14 @@ class TrustSteps {
   /// `store` is locked and opened; all references outlive this object.
   TrustSteps(const profiles::Mesh& mesh,
              const World& world,
+             const mesh::Plan& plan,
              ca::TrustStore& store,
              const ca::StoreLock& lock,
              RootKeyAccess access);
 
   /// Opens the root key if the plan needs one that exists already, so that a wrong passphrase is
   /// told before anything has changed.
-  base::Status unlock(const mesh::Plan& plan);
+  base::Status unlock();
 
   // One attempt each; see `Steps`.
   Outcome mint_root(const mesh::MintRoot& wanted);
@@ -62,6 +63,7 @@ class TrustSteps {
 
   const profiles::Mesh& mesh_;
   const World& world_;
+  const mesh::Plan& plan_;
   ca::TrustStore& store_;
   const ca::StoreLock& lock_;
   RootKeyAccess access_;

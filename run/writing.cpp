@@ -29,6 +29,15 @@ bool is_label_of_others(const Json& metadata, std::string_view label) {
   });
 }
 
+base::Result<k8s::Applied> create_planned(k8s::ApiClient& client,
+                                          const k8s::ObjectRef& ref,
+                                          const k8s::SecretContent& content) {
+  auto created = client.create_secret(ref, content);
+  if (created || created.error().code != Code::kConflict) return created;
+  return base::fail(
+      with_hint(std::move(created).error(), "run the same command again to see whose it is"));
+}
+
 Outcome apply_and_verify(k8s::ApiClient& client,
                          const k8s::ObjectRef& ref,
                          const base::Json& object) {

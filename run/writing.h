@@ -15,6 +15,12 @@ base::Error differs_from_what_was_written(const k8s::ObjectRef& ref);
 /// going by the owners of its fields.
 bool is_label_of_others(const base::Json& metadata, std::string_view label);
 
+/// Creates a Secret that was missing when the plan was made. What came meanwhile is left as it is:
+/// kConflict.
+base::Result<k8s::Applied> create_planned(k8s::ApiClient& client,
+                                          const k8s::ObjectRef& ref,
+                                          const k8s::SecretContent& content);
+
 /// Applies an object that holds nothing secret and reads it back. A webhook that could not be
 /// called is tried again: it may not have heard of itself yet.
 Outcome apply_and_verify(k8s::ApiClient& client,

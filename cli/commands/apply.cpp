@@ -2,6 +2,7 @@
 #include "ca/store.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
+#include "cli/holding.h"
 #include "cli/installer.h"
 #include "cli/observing.h"
 #include "cli/passphrase.h"
@@ -50,6 +51,7 @@ class Apply {
     bool allow_unsupported = false;
     bool push_unverified = false;
     bool only_trust = false;
+    std::string break_lock;  ///< why; empty without
     PassphraseOptions passphrase;
   };
 
@@ -60,6 +62,15 @@ class Apply {
         istioctl_(istioctl_of(session, context.mesh)) {}
 
   ExitCode run() {
+    const ExitCode code = go();
+    let_go(session_, held_);
+    return code;
+  }
+
+ private:
+  using Step = Result<void, Stop>;
+
+  ExitCode go() {
     const auto stop = [this](Result<void, Stop> step) {
       if (!step) code_ = step.error().code;
       return !step;
@@ -76,9 +87,6 @@ class Apply {
     if (stop(rehearse())) return code_;
     return execute();
   }
-
- private:
-  using Step = Result<void, Stop>;
 
   static base::Failure<Stop> stopped(ExitCode code) { return {Stop{code}}; }
 
@@ -169,6 +177,7 @@ class Apply {
       kept.insert(step.needs.begin(), step.needs.end());
     });
     std::erase_if(plan_.steps, [&kept](const mesh::Step& step) { return !kept.contains(step.id); });
+    forget_untouched_servers(plan_);
   }
 
   /// A file that is no plan is told before anything is looked at.
@@ -193,10 +202,12 @@ class Apply {
   }
 
   Step compare_with_saved_plan() {
-    if (options_.plan_file.empty() || saved_plan_ == to_json(plan_)) return {};
+    const base::Json now = to_json(plan_);
+    if (options_.plan_file.empty() || saved_plan_ == now) return {};
     return stop_with(
         Error{.code = Code::kRefused,
-              .message = fmt::format("the plan made now differs from '{}'", options_.plan_file),
+              .message = fmt::format("the plan made now differs from '{}'", options_.plan_file) +
+                         what_servers_changed(saved_plan_, now),
               .hints = {"something changed since it was saved: look at 'meshtrust "
                         "plan' and save it again"}});
   }
@@ -293,20 +304,26 @@ class Apply {
   bool is_managed() const { return context_.mesh.trust.mode == profiles::TrustMode::kManaged; }
 
   Step lock_and_plan_again() {
-    if (!is_managed()) return {};
-    auto store = open_or_create_store();
-    if (!store) return stop_with(store.error());
-    store_ = std::make_unique<ca::TrustStore>(std::move(*store));
-    auto lock = store_->lock(
-        ca::describe_holder(context_.world->who, session_.around.process_id, session_.now()));
-    if (!lock) return stop_with(lock.error());
-    lock_ = std::make_unique<ca::StoreLock>(std::move(*lock));
+    if (is_managed()) {
+      auto store = open_or_create_store();
+      if (!store) return stop_with(store.error());
+      store_ = std::make_unique<ca::TrustStore>(std::move(*store));
+    }
+    auto held = hold(session_, context_, plan_, store_.get(), options_.break_lock);
+    if (!held) {
+      auto step = stop_with(held.error());
+      session_.console().say("nothing was written to any cluster");
+      return step;
+    }
+    held_ = *std::move(held);
     const base::Json shown = to_json(plan_);
     if (auto step = plan_from_what_is(); !step) return step;
-    if (to_json(plan_) != shown && !plan_.is_empty()) {
-      return stop_with(Error{.code = Code::kRefused,
-                             .message = "the mesh changed after the plan was made",
-                             .hints = {"run the same command again to see the new plan"}});
+    const base::Json now = to_json(plan_);
+    if (now != shown && !plan_.is_empty()) {
+      return stop_with(Error{
+          .code = Code::kRefused,
+          .message = "the mesh changed after the plan was made" + what_servers_changed(shown, now),
+          .hints = {"run the same command again to see the new plan"}});
     }
     return {};
   }
@@ -314,8 +331,9 @@ class Apply {
   ExitCode execute() {
     std::optional<run::TrustSteps> trust;
     if (is_managed()) {
-      trust.emplace(context_.mesh, *context_.world, *store_, *lock_, std::move(access_));
-      if (const auto unlocked = trust->unlock(plan_); !unlocked) {
+      trust.emplace(context_.mesh, *context_.world, plan_, *store_, *held_.store,
+                    std::move(access_));
+      if (const auto unlocked = trust->unlock(); !unlocked) {
         session_.console().show(unlocked.error());
         session_.console().say("nothing was written anywhere");
         return exit_code_of(unlocked.error().code);
@@ -328,6 +346,7 @@ class Apply {
         run::execute(plan_, [&steps](const mesh::Step& step) { return steps.attempt(step); },
                      *progress, session_.around.clock, session_.around.cancellation,
                      {.workers = session_.options.jobs,
+                      .stop = [this] { return held_.lost(); },
                       .advice = [&more](const mesh::Step& step) { return more.advice(step); },
                       .step_timeout = session_.timeout});
     progress->close();
@@ -385,7 +404,7 @@ class Apply {
   base::Json saved_plan_;
   run::RootKeyAccess access_;
   std::unique_ptr<ca::TrustStore> store_;
-  std::unique_ptr<ca::StoreLock> lock_;
+  Held held_;
   std::vector<std::string> left_out_;
   std::set<std::string> shown_;  ///< findings that have been told
   ExitCode findings_code_ = kDone;
@@ -409,6 +428,7 @@ class ApplyCommand final : public Command {
     app.add_flag("--insecure-skip-tls-verify", insecure_,
                  "push keys also to servers whose kubeconfig skips verification");
     declare_trust(app, trust_);
+    declare_break_lock(app, options_.break_lock);
     options_.passphrase.declare(app);
   }
 

@@ -2,6 +2,7 @@
 #include "ca/store.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
+#include "cli/holding.h"
 #include "cli/installer.h"
 #include "cli/observing.h"
 #include "cli/plan_text.h"
@@ -39,13 +40,26 @@ struct Stop {
 /// the lock of the trust store.
 class Destroy {
  public:
-  Destroy(Session& session, MeshContext& context, const mesh::DestroyOptions& options)
+  Destroy(Session& session,
+          MeshContext& context,
+          const mesh::DestroyOptions& options,
+          const std::string& break_lock)
       : session_(session),
         context_(context),
         options_(options),
+        break_lock_(break_lock),
         istioctl_(istioctl_of(session, context.mesh)) {}
 
   ExitCode run() {
+    const ExitCode code = go();
+    let_go(session_, held_);
+    return code;
+  }
+
+ private:
+  using Step = Result<void, Stop>;
+
+  ExitCode go() {
     const auto stop = [this](Result<void, Stop> step) {
       if (!step) code_ = step.error().code;
       return !step;
@@ -58,9 +72,6 @@ class Destroy {
     if (stop(lock_and_plan_again())) return code_;
     return plan_.is_empty() ? finish_with_nothing_done() : execute();
   }
-
- private:
-  using Step = Result<void, Stop>;
 
   Step stop_with(std::span<const Error> errors) {
     session_.console().show(errors);
@@ -169,18 +180,18 @@ class Destroy {
       auto store = ca::TrustStore::open(session_.environment(), context_.world->store);
       if (!store) return nothing_removed(stop_with(store.error()));
       store_ = std::make_unique<ca::TrustStore>(std::move(*store));
-      auto lock = store_->lock(
-          ca::describe_holder(context_.world->who, session_.around.process_id, session_.now()));
-      if (!lock) return nothing_removed(stop_with(lock.error()));
-      lock_ = std::make_unique<ca::StoreLock>(std::move(*lock));
     }
+    auto held = hold(session_, context_, plan_, store_.get(), break_lock_);
+    if (!held) return nothing_removed(stop_with(held.error()));
+    held_ = *std::move(held);
     const base::Json shown = to_json(plan_);
     if (auto step = plan_from_what_is(); !step) return step;
-    if (to_json(plan_) != shown && !plan_.is_empty()) {
-      return nothing_removed(
-          stop_with(Error{.code = Code::kRefused,
-                          .message = "the mesh changed after the plan was made",
-                          .hints = {"run the same command again to see the new plan"}}));
+    const base::Json now = to_json(plan_);
+    if (now != shown && !plan_.is_empty()) {
+      return nothing_removed(stop_with(Error{
+          .code = Code::kRefused,
+          .message = "the mesh changed after the plan was made" + what_servers_changed(shown, now),
+          .hints = {"run the same command again to see the new plan"}}));
     }
     return {};
   }
@@ -192,7 +203,9 @@ class Destroy {
     const run::ExecutionReport report =
         run::execute(plan_, [&steps](const mesh::Step& step) { return steps.attempt(step); },
                      *progress, session_.around.clock, session_.around.cancellation,
-                     {.workers = session_.options.jobs, .step_timeout = session_.timeout});
+                     {.workers = session_.options.jobs,
+                      .stop = [this] { return held_.lost(); },
+                      .step_timeout = session_.timeout});
     progress->close();
     if (!report.succeeded()) return tell_what_is_left(session_, plan_, report);
     return prove_and_finish();
@@ -257,6 +270,7 @@ class Destroy {
   Session& session_;
   MeshContext& context_;
   const mesh::DestroyOptions& options_;
+  const std::string& break_lock_;
   run::Istioctl istioctl_;
   mesh::BaseFiles files_;
   mesh::Observation observation_;
@@ -264,7 +278,7 @@ class Destroy {
   std::vector<mesh::Finding> findings_;
   std::set<std::string> shown_;  ///< findings that have been told
   std::unique_ptr<ca::TrustStore> store_;
-  std::unique_ptr<ca::StoreLock> lock_;
+  Held held_;
   ExitCode code_ = kDone;
 };
 
@@ -279,6 +293,7 @@ class DestroyCommand final : public Command {
                  "delete namespaces that meshtrust made also where others keep things in them")
         ->excludes(keep);
     declare_trust(app, trust_);
+    declare_break_lock(app, break_lock_);
   }
 
   int run(Session& session) override {
@@ -291,12 +306,13 @@ class DestroyCommand final : public Command {
       session.console().show(status.error());
       return kUsage;
     }
-    return Destroy(session, *context, options_).run();
+    return Destroy(session, *context, options_, break_lock_).run();
   }
 
  private:
   mesh::DestroyOptions options_;
   run::KubeconfigTrust trust_;
+  std::string break_lock_;
 };
 
 }  // namespace

@@ -68,6 +68,7 @@ class ProgramTest : public ::testing::Test {
                         .clock = clock,
                         .random = random,
                         .processes = processes,
+                        .process_table = process_table,
                         .cancellation = cancellation,
                         .tls_endpoints = tls_endpoints,
                         .variable = [this](const std::string& name) -> std::optional<std::string> {
@@ -103,6 +104,7 @@ class ProgramTest : public ::testing::Test {
   FixedClock clock;
   base::SystemRandom random;
   base::SystemProcesses processes;
+  base::SystemProcessTable process_table;
   base::Cancellation cancellation;
   run::NetworkTlsEndpoints tls_endpoints{clock, cancellation};
   std::map<std::string, std::string> variables;

@@ -17,6 +17,7 @@ class ProgressTest : public ProgramTest {
                         .clock = clock,
                         .random = random,
                         .processes = processes,
+                        .process_table = process_table,
                         .cancellation = cancellation,
                         .tls_endpoints = tls_endpoints,
                         .variable = [](const std::string&) { return std::nullopt; },

@@ -42,6 +42,10 @@ class RealServerTest : public ::testing::Test {
   }
 
   ObjectRef map(const std::string& name) { return config_map_ref(space, name); }
+  std::string cluster_uid() {
+    const auto system = api->get(namespace_ref("kube-system"));
+    return base::string_at(base::at_path(*system.value(), {"metadata"}), "uid");
+  }
   ObjectRef maps() { return config_map_ref(space, ""); }
 
   const std::string space = environment("MESHTRUST_TEST_NAMESPACE");
@@ -136,7 +140,7 @@ TEST_F(RealServerTest, DeletesExactlyWhatItWasToldTo) {
 TEST_F(RealServerTest, WaitsForFinalizersToLetGo) {
   const base::Secret value("value");
   const ObjectRef ref = secret_ref(space, "held");
-  ASSERT_TRUE(api->apply_secret(ref, {.data = {{"k", &value}}}));
+  ASSERT_TRUE(api->apply_secret(ref, {.cluster_uid = cluster_uid(), .data = {{"k", &value}}}));
   ASSERT_TRUE(api->apply(map("held"), {{"metadata", {{"finalizers", {"example.test/hold"}}}}}));
   const std::string uid =
       base::string_at(base::at_path(**api->get(map("held")), {"metadata"}), "uid");
@@ -156,6 +160,40 @@ TEST_F(RealServerTest, WaitsForFinalizersToLetGo) {
   EXPECT_TRUE(gone) << gone.error().message;
 }
 
+TEST_F(RealServerTest, CreatesASecretOnceAndOwnsItByApplyLater) {
+  const ObjectRef ref = secret_ref(space, "made");
+  const base::Secret first("first");
+  const base::Secret second("second");
+  SecretContent content{.cluster_uid = cluster_uid(), .data = {{"k", &first}, {"gone", &first}}};
+  ASSERT_TRUE(api->create_secret(ref, content));
+  EXPECT_TRUE(api->create_secret(ref, content)) << "it is what was asked for";
+  content.data = {{"k", &second}};
+  EXPECT_EQ(api->create_secret(ref, content).error().code, Code::kConflict);
+  EXPECT_FALSE(api->apply_secret(ref, content)) << "what a create set is another manager's";
+
+  content.seen = **api->get_metadata(ref);
+  const auto applied = api->apply_secret(ref, content);
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_THAT((**api->get_secret(ref)).data, SizeIs(1)) << "what is left out goes";
+  EXPECT_EQ(api->apply_secret(ref, content).error().code, Code::kConflict) << "seen too long ago";
+  EXPECT_EQ((**api->get_metadata(ref)).fields_by_create, "");
+
+  content.seen = **api->get_metadata(ref);
+  ASSERT_TRUE(api->remove(ref, {.uid = content.seen->uid}));
+  EXPECT_EQ(api->apply_secret(ref, content).error().code, Code::kConflict);
+  EXPECT_FALSE(*api->get_metadata(ref)) << "what is gone is not made anew";
+}
+
+TEST_F(RealServerTest, SendsASecretToNoOtherCluster) {
+  const base::Secret value("value");
+  const ObjectRef ref = secret_ref(space, "elsewhere");
+  const auto refused = api->create_secret(
+      ref, {.cluster_uid = "0f8fad5b-d9cb-469f-a165-70867728950e", .data = {{"k", &value}}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kRefused);
+  EXPECT_FALSE(*api->get_metadata(ref));
+}
+
 TEST_F(RealServerTest, ListsPagesOfOneVersionAndSelects) {
   for (int i = 0; i < 7; ++i) {
     ASSERT_TRUE(api->apply(map("page-" + std::to_string(i)),
@@ -172,8 +210,9 @@ TEST_F(RealServerTest, ListsPagesOfOneVersionAndSelects) {
 TEST_F(RealServerTest, ListsTheMetadataOfSecrets) {
   const base::Secret value("value");
   for (const char* name : {"one", "two", "three"}) {
-    ASSERT_TRUE(api->apply_secret(secret_ref(space, name),
-                                  {.labels = {{"set", "facts"}}, .data = {{"k", &value}}}));
+    ASSERT_TRUE(api->apply_secret(
+        secret_ref(space, name),
+        {.cluster_uid = cluster_uid(), .labels = {{"set", "facts"}}, .data = {{"k", &value}}}));
   }
   const auto facts =
       api->list_metadata(secret_ref(space, ""), {.label_selector = "set=facts", .page_items = 2});

@@ -204,6 +204,10 @@ class MeshTest(ProgramTest):
         self.assertEqual(files, self.contents())
         return done
 
+    def lease(self, cluster):
+        """By which a run keeps others out of the cluster."""
+        return cluster.get(f"{real.LEASES}/meshtrust-{self.namespace}")
+
     def marks(self):
         return {cluster: cluster.mark() for cluster in self.all_clusters}
 
@@ -212,7 +216,8 @@ class MeshTest(ProgramTest):
         marks = self.marks()
         yield
         for cluster, mark in marks.items():
-            self.assertEqual([], cluster.writes_since(mark), cluster.name)
+            self.assertEqual([], cluster.lasting_writes_since(mark), cluster.name)
+            self.assertIsNone(self.lease(cluster))
 
     def path_of(self, kind, name):
         return f"/api/v1/namespaces/{self.namespace}/{kind}/{name}"

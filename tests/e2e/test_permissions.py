@@ -17,8 +17,13 @@ WRITE_PUBLIC = [
     {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]},
 ]
 WRITE_SECRETS = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch"]}
+HOLD_LEASES = {
+    "apiGroups": ["coordination.k8s.io"],
+    "resources": ["leases"],
+    "verbs": ["get", "create", "update", "delete"],
+}
 VIEWER = [READ_NAMESPACES, *READ_PUBLIC]
-OPERATOR = [*VIEWER, READ_SECRETS, *WRITE_PUBLIC, WRITE_SECRETS]
+OPERATOR = [*VIEWER, READ_SECRETS, *WRITE_PUBLIC, WRITE_SECRETS, HOLD_LEASES]
 
 
 class PermissionTest(MeshTest):

@@ -6,6 +6,7 @@ import re
 import subprocess
 import unittest
 
+from clusters import LEASES
 from support import FILES, PASSPHRASE, MeshTest, modes, openssl
 
 MANAGER = "meshtrust"
@@ -84,12 +85,14 @@ class AfterApply(MeshTest):
             values = [openssl("x509", "-noout", field, given=one["ca-cert.pem"]) for one in (east, west)]
             self.assertNotEqual(*values)
 
-    def test_each_object_was_written_once_by_server_side_apply(self):
+    def test_each_object_was_written_once_under_a_lease(self):
         base = f"/api/v1/namespaces/{self.namespace}"
         expected = [
+            ("create", LEASES + APPLIED, 201),
             ("patch", base + APPLIED, 201),
-            ("patch", base + "/secrets/cacerts" + APPLIED, 201),
+            ("create", base + "/secrets" + APPLIED, 201),
             ("patch", base + "/configmaps/meshtrust-trust" + APPLIED, 201),
+            ("delete", f"{LEASES}/meshtrust-{self.namespace}", 200),
         ]
         for cluster in (self.east, self.west):
             self.assertEqual(expected, cluster.writes_since(self.scene.before[cluster]))

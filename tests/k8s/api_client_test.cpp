@@ -170,8 +170,10 @@ TEST_F(ApiClientTest, WritesASecretAndReadsItBackByteForByte) {
   const Secret key(std::string_view("binary \0\xff key", 13));
   const Secret empty;
   const auto api = client();
-  const auto applied = api->apply_secret(
-      kSecretRef, {.labels = {{"app", "x"}}, .data = {{"ca-key.pem", &key}, {"empty", &empty}}});
+  const auto applied =
+      api->apply_secret(kSecretRef, {.cluster_uid = uid_of_cluster(),
+                                     .labels = {{"app", "x"}},
+                                     .data = {{"ca-key.pem", &key}, {"empty", &empty}}});
   ASSERT_TRUE(applied) << applied.error().message;
   EXPECT_TRUE(applied->created);
 
@@ -212,7 +214,9 @@ TEST_F(ApiClientTest, RefusesToApplyASecretThatChangedInBetween) {
   server().put("east", kCacerts, {{"data", {{"k", "a2V5"}}}}, "meshtrust");
   const Secret key("new");
   const auto applied =
-      client()->apply_secret(kSecretRef, {.data = {{"k", &key}}, .resource_version = "1"});
+      client()->apply_secret(kSecretRef, {.cluster_uid = uid_of_cluster(),
+                                          .data = {{"k", &key}},
+                                          .seen = SecretFacts{.resource_version = "1"}});
   ASSERT_FALSE(applied);
   EXPECT_EQ(applied.error().code, Code::kConflict);
   EXPECT_THAT(applied.error().message, HasSubstr("the object has been modified"));
@@ -222,9 +226,11 @@ TEST_F(ApiClientTest, BlanksWhatAnErrorQuotesOfASecret) {
   const std::string key64(64, 'A');
   server().add_fault(
       {.kind = Fault::Kind::kAnswer,
+       .method = "PATCH",
        .reply = test::failure_reply(400, "BadRequest", "bigger context ...|" + key64 + "|...")});
   const Secret key("k");
-  const auto applied = client()->apply_secret(kSecretRef, {.data = {{"k", &key}}});
+  const auto applied =
+      client()->apply_secret(kSecretRef, {.cluster_uid = uid_of_cluster(), .data = {{"k", &key}}});
   ASSERT_FALSE(applied);
   EXPECT_EQ(applied.error().message, "applying secret 'istio-system/cacerts': bigger context ...|" +
                                          std::string(64, '*') + "|... (400 BadRequest)");

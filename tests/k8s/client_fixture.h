@@ -12,6 +12,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <memory>
 #include <string>
@@ -103,6 +104,10 @@ class ClientTest : public ::testing::Test {
   test::FakeApiServer& server() {
     if (!server_) server_ = std::make_unique<test::FakeApiServer>(options);
     return *server_;
+  }
+  /// By which clusters are told apart.
+  std::string uid_of_cluster(std::string_view name = "east") {
+    return server().object(name, "/api/v1/namespaces/kube-system")->at("metadata").at("uid");
   }
   std::string authority() { return "https://127.0.0.1:" + std::to_string(server().port()); }
 

@@ -162,7 +162,9 @@ TEST_F(CredentialsTest, SharesTheAnswerOfAPluginBetweenClients) {
 TEST_F(CredentialsTest, SendsNoSecretToAServerThatNobodyVerifies) {
   auto with = settings();
   with.verify_server = false;
-  const auto refused = client(std::move(with))->apply_secret(secret_ref("default", "x"), {});
+  const auto refused =
+      client(std::move(with))
+          ->apply_secret(secret_ref("default", "x"), {.cluster_uid = uid_of_cluster()});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kRefused);
   EXPECT_THAT(server().requests(), ::testing::IsEmpty());

@@ -94,7 +94,8 @@ TEST_F(RetryTest, RepeatsAnApplyWhoseConnectionBrokeAfterItsEffect) {
   server().add_fault({.kind = Fault::Kind::kCutAfter, .method = "PATCH"});
   const Secret key("key");
   const auto applied =
-      client()->apply_secret(secret_ref("istio-system", "cacerts"), {.data = {{"k", &key}}});
+      client()->apply_secret(secret_ref("istio-system", "cacerts"),
+                             {.cluster_uid = uid_of_cluster(), .data = {{"k", &key}}});
   ASSERT_TRUE(applied) << applied.error().message;
   EXPECT_FALSE(applied->created);  // the first attempt had made it
   EXPECT_THAT(server().writes("east"), SizeIs(2));

@@ -136,11 +136,13 @@ TEST(SecretManifest, IsReadBackAsItWasWritten) {
                                           {.labels = {{"l", "1"}},
                                            .annotations = {{"a", "2"}},
                                            .data = {{"key.pem", &key}, {"x", &key}},
-                                           .resource_version = "7"});
-  EXPECT_EQ(shown(manifest),
-            R"({"apiVersion":"v1","kind":"Secret","metadata":{"annotations":{"a":"2"},)"
-            R"("labels":{"l":"1"},"name":"n\"ame","namespace":"ns","resourceVersion":"7"},)"
-            R"("type":"Opaque","data":{"key.pem":"AAH/","x":"AAH/"}})");
+                                           .seen = SecretFacts{.uid = "u"}},
+                                          "7");
+  EXPECT_EQ(
+      shown(manifest),
+      R"({"apiVersion":"v1","kind":"Secret","metadata":{"annotations":{"a":"2"},)"
+      R"("labels":{"l":"1"},"name":"n\"ame","namespace":"ns","resourceVersion":"7","uid":"u"},)"
+      R"("type":"Opaque","data":{"key.pem":"AAH/","x":"AAH/"}})");
   const auto parsed = parse_secret(manifest.clone());
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(shown(parsed->data.at("key.pem")), shown(key));

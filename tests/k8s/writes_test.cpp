@@ -225,7 +225,7 @@ TEST_F(WritesTest, AppliesAgainWhenTheAnswerCannotBeRead) {
 
 TEST_F(WritesTest, AppliesASecretAgainWhenTheAnswerCannotBeRead) {
   const base::Secret value("key");
-  const SecretContent content{.data = {{"k", &value}}};
+  const SecretContent content{.cluster_uid = uid_of_cluster(), .data = {{"k", &value}}};
   server().add_fault({.kind = Fault::Kind::kShortLength, .method = "PATCH"});
   const auto applied = client()->apply_secret(secret_ref("istio-system", "cacerts"), content);
   ASSERT_TRUE(applied) << applied.error().message;

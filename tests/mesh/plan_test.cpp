@@ -194,10 +194,13 @@ TEST(PlanTrust, NamesEveryRightThatItsStepsUse) {
       ElementsAre("east get namespaces /istio-system", "east create namespaces /istio-system",
                   "east patch namespaces /istio-system", "east get secrets istio-system/cacerts",
                   "east create secrets istio-system/cacerts",
-                  "east patch secrets istio-system/cacerts",
                   "east get configmaps istio-system/meshtrust-trust",
                   "east create configmaps istio-system/meshtrust-trust",
-                  "east patch configmaps istio-system/meshtrust-trust"));
+                  "east patch configmaps istio-system/meshtrust-trust",
+                  "east get leases kube-system/meshtrust-istio-system",
+                  "east create leases kube-system/meshtrust-istio-system",
+                  "east update leases kube-system/meshtrust-istio-system",
+                  "east delete leases kube-system/meshtrust-istio-system"));
 }
 
 }  // namespace

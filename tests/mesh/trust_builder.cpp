@@ -45,6 +45,7 @@ ClusterObservation bare(const std::string& name) {
   seen.name = name;
   seen.context = name;
   seen.server = ServerFacts{.url = "https://" + name + ".example:6443",
+                            .ca = "sha256:" + std::string(64, 'c'),
                             .version = "v1.30.2",
                             .major = 1,
                             .minor = 30,

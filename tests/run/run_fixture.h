@@ -86,8 +86,9 @@ class MeshWorld {
     auto store = ca::TrustStore::open(environment, world_->store);
     if (!store) store = ca::TrustStore::create(environment, world_->store, world_->who);
     const auto lock = store.value().lock("a test").value();
-    TrustSteps steps(mesh, *world_, *store, lock, {.passphrase = {}, .clear_text = true});
-    if (!steps.unlock(planned.plan)) return std::nullopt;
+    TrustSteps steps(mesh, *world_, planned.plan, *store, lock,
+                     {.passphrase = {}, .clear_text = true});
+    if (!steps.unlock()) return std::nullopt;
     const mesh::Observation observation = observe();
     Istioctl istioctl({.processes = processes_,
                        .files = files_,

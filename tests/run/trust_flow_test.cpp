@@ -126,16 +126,16 @@ TEST(TrustFlow, GivesEveryClusterACaOfItsOwnUnderOneRoot) {
 TEST(TrustFlow, WritesOneSecretUpdateWithAllFourFiles) {
   MeshWorld world({"east"});
   ASSERT_TRUE(world.apply()->succeeded());
-  std::vector<std::string> patches;
+  std::vector<std::string> written;
   for (const auto& request : world.server.writes()) {
-    EXPECT_EQ(request.method, "PATCH") << request.path;
     EXPECT_THAT(request.query, HasSubstr("fieldManager=meshtrust"));
     EXPECT_EQ(request.query.find("force=true"), std::string::npos) << request.path;
     EXPECT_EQ(request.body.find("stringData"), std::string::npos);
     EXPECT_EQ(request.body.find("last-applied"), std::string::npos);
-    patches.push_back(request.path);
+    written.push_back(request.method + " " + request.path);
   }
-  EXPECT_THAT(patches, ElementsAre(kNamespacePath, kCacertsPath, kTwinPath));
+  EXPECT_THAT(written, ElementsAre("PATCH " + kNamespacePath, "POST " + kNamespacePath + "/secrets",
+                                   "PATCH " + kTwinPath));
 }
 
 TEST(TrustFlow, LetsAThirdClusterJoinWithNoWriteToTheOthers) {
@@ -155,9 +155,11 @@ TEST(TrustFlow, LetsAThirdClusterJoinWithNoWriteToTheOthers) {
 TEST(TrustFlow, ConvergesWhenTheAnswerToAnyWriteIsLost) {
   for (const auto kind :
        {Fault::Kind::kCutAfter, Fault::Kind::kCutBefore, Fault::Kind::kTruncate}) {
-    for (int write = 1; write <= 5; ++write) {  // two of them are rehearsals
+    for (int write = 0; write <= 4; ++write) {  // two of the patches are rehearsals
       MeshWorld world({"east"});
-      world.server.add_fault({.kind = kind, .method = "PATCH", .from = write, .times = 1});
+      if (write == 0)
+        world.server.add_fault({.kind = kind, .method = "POST", .path_contains = "/secrets"});
+      if (write > 0) world.server.add_fault({.kind = kind, .method = "PATCH", .from = write});
       (void)world.apply();
       world.server.clear_faults();
       world.reconnect();
@@ -184,14 +186,14 @@ TEST(TrustFlow, NeverTouchesACacertsOfSomebodyElse) {
 
 TEST(TrustFlow, WritesNothingWhereARightIsMissing) {
   MeshWorld world({"east", "west"});
-  world.server.deny("west", "patch", "secrets");
+  world.server.deny("west", "create", "secrets");
   world.server.deny("east", "create", "configmaps");
   const auto missing = check_rights(world.plan().plan, world.world());
   ASSERT_EQ(missing.size(), 2U) << "all that is missing is told at once";
   EXPECT_EQ(missing[0].code, base::Code::kPermission);
   EXPECT_EQ(missing[0].message,
             "east: not permitted to create configmap 'istio-system/meshtrust-trust'");
-  EXPECT_EQ(missing[1].message, "west: not permitted to patch secret 'istio-system/cacerts'");
+  EXPECT_EQ(missing[1].message, "west: not permitted to create secret 'istio-system/cacerts'");
   EXPECT_FALSE(world.apply().has_value());
   EXPECT_THAT(world.server.writes(), IsEmpty());
 }
@@ -200,8 +202,8 @@ TEST(TrustFlow, FinishesOneClusterWhenTheOtherFails) {
   MeshWorld world({"east", "west"});
   world.server.add_fault({.kind = Fault::Kind::kAnswer,
                           .cluster = "west",
-                          .method = "PATCH",
-                          .path_contains = "/secrets/",
+                          .method = "POST",
+                          .path_contains = "/secrets",
                           .times = -1,
                           .reply = test::failure_reply(403, "Forbidden", "quota")});
   const auto report = world.apply();

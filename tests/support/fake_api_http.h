@@ -23,6 +23,7 @@ struct SeenRequest {
   std::string body;
   std::map<std::string, std::string> headers;  ///< names in lower case
   int status = 0;                              ///< what was answered; 0 when cut off
+  int connection = 0;                          ///< the TCP connections of the server, from 1
 
   /// Whether it could change anything: no GET, no self-review and no dry run.
   bool is_write() const;

@@ -81,6 +81,15 @@ void erase_leaf(Json& object, const std::string& pointer) {
   if (parent.is_object()) parent.erase(where.back());
 }
 
+/// Owners by another operation than apply are other owners.
+std::string by_update(const std::string& manager) {
+  return manager + "!";
+}
+
+std::string name_of(const std::string& owner) {
+  return owner.ends_with('!') ? owner.substr(0, owner.size() - 1) : owner;
+}
+
 Json details_of(const FakePath& path) {
   Json details{{"name", path.name}, {"kind", path.resource}};
   if (!path.group().empty()) details["group"] = path.group();
@@ -262,7 +271,9 @@ Json FakeObjects::render(const Entry& entry) const {
     managers.insert(owners.begin(), owners.end());
   }
   for (const std::string& manager : managers) {
-    out["metadata"]["managedFields"].push_back({{"manager", manager}, {"operation", "Apply"}});
+    out["metadata"]["managedFields"].push_back(
+        {{"manager", name_of(manager)},
+         {"operation", manager == name_of(manager) ? "Apply" : "Update"}});
   }
   if (out["kind"] == "Namespace") out["status"] = {{"phase", "Active"}};
   return out;
@@ -348,7 +359,7 @@ FakeReply FakeObjects::create(const FakePath& path, const Json& body) {
   Entry entry = fresh(full);
   entry.content.update(object, true);
   for (const auto& [leaf, value] : leaves_of(object)) {
-    entry.owners[leaf] = {"meshtrust"};
+    entry.owners[leaf] = {by_update("meshtrust")};
   }
   entry.version = ++version_;
   return json_reply(201, render(entries_[key_of(full)] = std::move(entry)));
@@ -367,9 +378,10 @@ Json FakeObjects::conflicts(const Entry& entry,
     if (there == live.end() || there->second == value || owners == entry.owners.end()) continue;
     for (const std::string& owner : owners->second) {
       if (owner == manager) continue;
-      causes.push_back({{"reason", "FieldManagerConflict"},
-                        {"message", "conflict with \"" + owner + "\" using " + api_version},
-                        {"field", field_name(leaf)}});
+      causes.push_back(
+          {{"reason", "FieldManagerConflict"},
+           {"message", "conflict with \"" + name_of(owner) + "\" using " + api_version},
+           {"field", field_name(leaf)}});
     }
   }
   return causes;
@@ -392,6 +404,29 @@ void FakeObjects::take_over(Entry& entry,
   }
 }
 
+/// As a real server: a version alone keeps nobody from creating, a UID does.
+std::optional<FakeReply> FakeObjects::refuse_other_than(const FakePath& path,
+                                                        const Json& body,
+                                                        const Entry* live) {
+  const Json& metadata = base::at_path(body, {"metadata"});
+  const std::string uid = base::string_at(metadata, "uid");
+  const std::string version = base::string_at(metadata, "resourceVersion");
+  if (live == nullptr) {
+    if (uid.empty()) return std::nullopt;
+    return failure_reply(409, "Conflict",
+                         "Operation cannot be fulfilled on " + qualified(path) + " \"" + path.name +
+                             "\": uid mismatch: the provided object specified uid " + uid +
+                             ", and no existing object was found",
+                         details_of(path));
+  }
+  if (!version.empty() && version != std::to_string(live->version)) return changed_meanwhile(path);
+  if (uid.empty() || uid == live->uid) return std::nullopt;
+  return failure_reply(422, "Invalid",
+                       path.kind + " \"" + path.name +
+                           "\" is invalid: metadata.uid: Invalid value: \"" + uid +
+                           "\": field is immutable");
+}
+
 FakeReply FakeObjects::apply(
     const FakePath& path, Json body, const std::string& manager, bool force, bool dry_run) {
   if (manager.empty()) {
@@ -405,10 +440,8 @@ FakeReply FakeObjects::apply(
   }
   const auto found = entries_.find(key_of(path));
   const bool is_new = found == entries_.end();
-  const std::string expected =
-      base::string_at(base::at_path(body, {"metadata"}), "resourceVersion");
-  if (!expected.empty() && (is_new || expected != std::to_string(found->second.version))) {
-    return changed_meanwhile(path);
+  if (auto refused = refuse_other_than(path, body, is_new ? nullptr : &found->second)) {
+    return *refused;
   }
   if (auto refused = settle(path, body)) return *refused;
 
@@ -439,6 +472,32 @@ FakeReply FakeObjects::apply(
     entries_[key_of(path)] = std::move(entry);
   }
   return json_reply(is_new ? 201 : 200, answer);
+}
+
+FakeReply FakeObjects::change_owners(const FakePath& path, const Json& patch) {
+  const auto found = entries_.find(key_of(path));
+  if (found == entries_.end()) return not_found(path);
+  Entry& entry = found->second;
+  const Json before = render(entry);
+  Json after;
+  try {
+    after = before.patch(patch);
+  } catch (const Json::exception&) {
+    return failure_reply(422, "Invalid", "the patch cannot be applied");
+  }
+  if (after["metadata"]["uid"] != before["metadata"]["uid"] ||
+      after["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]) {
+    return changed_meanwhile(path);
+  }
+  for (const Json& field : after["metadata"]["managedFields"]) {
+    if (field["operation"] != "Apply") continue;
+    const std::string manager = field["manager"];
+    for (auto& [leaf, owners] : entry.owners) {
+      if (owners.erase(by_update(manager)) > 0) owners.insert(manager);
+    }
+  }
+  entry.version = ++version_;
+  return json_reply(200, render(entry));
 }
 
 FakeReply FakeObjects::replace(const FakePath& path, const Json& body, const std::string& manager) {

@@ -65,6 +65,8 @@ class FakeObjects {
       const FakePath& path, base::Json body, const std::string& manager, bool force, bool dry_run);
   /// PUT: all that is not in `body` goes; refused when its resourceVersion is not the live one.
   FakeReply replace(const FakePath& path, const base::Json& body, const std::string& manager);
+  /// A JSON patch (RFC 6902), as far as it is about who owns the fields.
+  FakeReply change_owners(const FakePath& path, const base::Json& patch);
   /// With the preconditions of DeleteOptions; what has finalizers is only marked.
   FakeReply destroy(const FakePath& path, const base::Json& options);
 
@@ -82,6 +84,9 @@ class FakeObjects {
                               const std::map<std::string, base::Json>& wanted,
                               const std::string& manager,
                               const std::string& api_version);
+  static std::optional<FakeReply> refuse_other_than(const FakePath& path,
+                                                    const base::Json& body,
+                                                    const Entry* live);
   static void take_over(Entry& entry,
                         const std::map<std::string, base::Json>& wanted,
                         const std::string& manager,

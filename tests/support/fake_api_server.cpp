@@ -79,6 +79,7 @@ FakeReply no_page() {
 /// One TCP connection and the thread that serves it.
 struct FakeApiServer::Peer {
   int fd = -1;
+  int number = 0;
   std::string cluster;
   bool finished = false;
   std::thread thread;
@@ -156,6 +157,21 @@ void FakeApiServer::add_fault(Fault fault) {
 void FakeApiServer::on_upgrade(Upgrade upgrade) {
   const std::lock_guard lock(mutex_);
   upgrade_ = std::move(upgrade);
+}
+
+void FakeApiServer::on_arrival(Arrival arrival) {
+  const std::lock_guard lock(mutex_);
+  arrival_ = std::move(arrival);
+}
+
+void FakeApiServer::on_balance(Balance balance) {
+  const std::lock_guard lock(mutex_);
+  balance_ = std::move(balance);
+}
+
+void FakeApiServer::balance(SeenRequest& request) const {
+  const std::lock_guard lock(mutex_);
+  if (balance_) request.cluster = balance_(request);
 }
 
 void FakeApiServer::clear_faults() {
@@ -264,6 +280,7 @@ void FakeApiServer::accept_for_ever() {
     reap_finished();
     auto peer = std::make_unique<Peer>();
     peer->fd = fd;
+    peer->number = ++accepted_;
     peer->thread = std::thread([this, raw = peer.get()] { serve(*raw); });
     peers_.push_back(std::move(peer));
   }
@@ -299,6 +316,16 @@ void FakeApiServer::serve(Peer& peer) {
 bool FakeApiServer::serve_one(TlsStream& stream, Peer& peer) {
   auto request = read_request(stream);
   if (!request) return false;
+  request->connection = peer.number;
+  balance(*request);
+  const Arrival arrival = [this] {
+    const std::lock_guard lock(mutex_);
+    return arrival_;
+  }();
+  if (arrival && !arrival(*request)) {
+    stream.abort();
+    return false;
+  }
   if (request->headers.contains("upgrade") && serve_upgrade(stream, *request)) return false;
   const auto outcome = [&] {
     count_connection(peer, request->cluster);
@@ -316,6 +343,9 @@ bool FakeApiServer::send_faulty(TlsStream& stream, const FakeReply& reply, Fault
   const std::string wire = on_the_wire(reply);
   const std::string half = wire.substr(0, wire.size() - reply.body.size() / 2 - 1);
   switch (kind) {
+    case Fault::Kind::kCloseAfter:
+      (void)stream.write(wire);
+      break;
     case Fault::Kind::kTruncate:
       (void)stream.write(half);
       break;
@@ -415,8 +445,8 @@ FakeApiServer::Outcome FakeApiServer::answer(SeenRequest& request) {
   if (has_effect) outcome.reply = act(request);
   const bool replaced = fault && (fault->kind == Kind::kAnswer || fault->kind == Kind::kReplyAfter);
   if (replaced) outcome.reply = fault->reply;
-  const bool answered =
-      !fault || replaced || fault->kind == Kind::kStall || fault->kind == Kind::kNone;
+  const bool answered = !fault || replaced || fault->kind == Kind::kStall ||
+                        fault->kind == Kind::kNone || fault->kind == Kind::kCloseAfter;
   if (answered && place < seen_.size()) seen_[place].status = outcome.reply.status;
   return outcome;
 }
@@ -469,9 +499,12 @@ FakeReply FakeApiServer::act_on_object(const SeenRequest& request) {
     return finish(objects.destroy(*path, options ? *options : Json::object()));
   }
   auto body = base::parse_json(request.body, "body");
-  if (!body || !body->is_object()) return failure_reply(400, "BadRequest", "body is not an object");
   const std::string type =
       request.headers.contains("content-type") ? request.headers.at("content-type") : "";
+  if (request.method == "PATCH" && type == "application/json-patch+json" && body) {
+    return finish(objects.change_owners(*path, *body));
+  }
+  if (!body || !body->is_object()) return failure_reply(400, "BadRequest", "body is not an object");
   if (request.method == "PATCH" && type == "application/apply-patch+yaml") {
     return finish(objects.apply(*path, *std::move(body), query_value(request.query, "fieldManager"),
                                 query_value(request.query, "force") == "true",

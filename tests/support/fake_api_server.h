@@ -36,6 +36,7 @@ struct Fault {
     kReplyAfter,     ///< the effect, then `reply`, as a proxy that gave up too early
     kStall,          ///< waits for `release()`, then goes on as usual
     kStallInBody,    ///< the effect, then half of the answer, then waits for `release()`
+    kCloseAfter,     ///< as usual, and then the connection dies
   };
 
   Kind kind = Kind::kAnswer;
@@ -88,6 +89,14 @@ class FakeApiServer {
   /// when it returns. Without it they are answered like any request.
   using Upgrade = std::function<void(const SeenRequest&, TlsStream&)>;
   void on_upgrade(Upgrade upgrade);
+  /// Called before each request is acted upon, in the thread of its connection and without a lock:
+  /// what it does, requests of its own included, comes before. False cuts the connection.
+  using Arrival = std::function<bool(const SeenRequest&)>;
+  void on_arrival(Arrival arrival);
+  /// Lets another cluster than the one that a request names answer it, as a load balancer or a name
+  /// that changed its meaning does. Called under the server's lock.
+  using Balance = std::function<std::string(const SeenRequest&)>;
+  void on_balance(Balance balance);
   /// Lets stalled requests go on, now and from here on.
   void release();
   /// Self-reviews say no, and the requests themselves get 403. `verb` as in RBAC.
@@ -131,6 +140,7 @@ class FakeApiServer {
   bool send_faulty(TlsStream& stream, const FakeReply& reply, Fault::Kind kind);
   void wait_until_released();
   bool serve_upgrade(TlsStream& stream, const SeenRequest& request);
+  void balance(SeenRequest& request) const;
   void count_connection(Peer& peer, const std::string& cluster);
   int open_connections(std::string_view cluster) const;
   std::optional<Fault> next_fault(const SeenRequest& request);
@@ -158,6 +168,9 @@ class FakeApiServer {
   std::map<std::string, ConnectionCount, std::less<>> counts_;
   std::list<ActiveFault> faults_;
   Upgrade upgrade_;
+  Balance balance_;
+  Arrival arrival_;
+  int accepted_ = 0;
   std::set<std::string> denied_;
   std::vector<SeenRequest> seen_;
   std::list<std::unique_ptr<Peer>> peers_;

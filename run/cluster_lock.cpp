@@ -1,0 +1,333 @@
+#include "run/cluster_lock.h"
+
+#include "base/text.h"
+#include "istio/names.h"
+#include "mesh/objects.h"
+#include "run/pool.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace meshtrust::run {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Errors;
+using base::Instant;
+using base::Json;
+using base::Result;
+using base::Seconds;
+using base::Status;
+
+constexpr int kMostTries = 3;
+constexpr std::size_t kMostAtOnce = 16;
+
+/// `MicroTime` of Kubernetes.
+std::string micro_time(Instant time) {
+  std::string text = base::format_rfc3339(time);
+  text.insert(text.size() - 1, ".000000");
+  return text;
+}
+
+k8s::ObjectRef lease_ref(const std::string& name) {
+  return {.api_version = "coordination.k8s.io/v1",
+          .kind = "Lease",
+          .resource = "leases",
+          .namespace_name = "kube-system",
+          .name = name};
+}
+
+std::string holder_of(const Json& lease) {
+  const std::string text = base::string_at(base::at_path(lease, {"spec"}), "holderIdentity");
+  return base::printable(text, 256);
+}
+
+base::ProcessId process_of(const Json& lease) {
+  return base::ProcessId::from_text(base::string_at(
+      base::at_path(lease, {"metadata", "annotations"}), istio::kProcessAnnotation));
+}
+
+/// When the holder was last seen alive. What the server itself noted of its writes comes before
+/// what the holder says, whose clock may be wrong.
+Instant last_sign_of(const Json& lease) {
+  std::optional<Instant> latest;
+  const auto note = [&latest](const std::string& text) {
+    const auto time = base::parse_rfc3339(text);
+    if (time && (!latest || *time > *latest)) latest = *time;
+  };
+  for (const Json& entry : mesh::list_at(lease, {"metadata", "managedFields"})) {
+    note(base::string_at(entry, "time"));
+  }
+  if (!latest) note(base::string_at(base::at_path(lease, {"spec"}), "renewTime"));
+  if (!latest) note(base::string_at(base::at_path(lease, {"metadata"}), "creationTimestamp"));
+  return latest.value_or(Instant{});
+}
+
+Seconds duration_of(const Json& lease) {
+  const Json& seconds = base::at_path(lease, {"spec", "leaseDurationSeconds"});
+  constexpr int kLongest = 3'600;  // of whoever may write Leases: nobody waits longer for them
+  return Seconds(seconds.is_number_integer() ? std::clamp(seconds.get<int>(), 1, kLongest) : 1);
+}
+
+}  // namespace
+
+ClusterLocks::ClusterLocks(const Clusters& clusters,
+                           const base::Clock& clock,
+                           const base::ProcessTable& processes,
+                           const std::string& lease,
+                           LockHolder holder,
+                           LockOptions options)
+    : clusters_(clusters),
+      clock_(clock),
+      processes_(processes),
+      lease_(lease_ref(lease)),
+      holder_(std::move(holder)),
+      options_(std::move(options)),
+      since_(clock.now()) {}
+
+Result<std::unique_ptr<ClusterLocks>, Errors> ClusterLocks::take(
+    const mesh::Plan& plan,
+    const Clusters& clusters,
+    const base::Clock& clock,
+    const base::ProcessTable& processes,
+    LockHolder holder,
+    LockOptions options) {
+  std::unique_ptr<ClusterLocks> locks(new ClusterLocks(clusters, clock, processes, plan.lease,
+                                                       std::move(holder), std::move(options)));
+  const auto& servers = plan.servers;
+  std::vector<std::optional<Error>> refusals(servers.size());
+  for_each_index(servers.size(), kMostAtOnce, [&](std::size_t index) {
+    auto held = locks->take_one(servers[index].cluster);
+    if (!held) {
+      refusals[index] = with_context(std::move(held).error(), servers[index].cluster);
+      return;
+    }
+    const std::lock_guard guard(locks->mutex_);
+    locks->held_.push_back(*std::move(held));
+  });
+  Errors errors;
+  for (auto& refusal : refusals) {
+    if (refusal) errors.push_back(*std::move(refusal));
+  }
+  if (!errors.empty()) return base::fail(std::move(errors));
+  if (locks->options_.renew_every.count() > 0) {
+    locks->renewing_ = std::jthread(
+        [raw = locks.get()](const std::stop_token& stop) { raw->renew_for_ever(stop); });
+  }
+  return locks;
+}
+
+ClusterLocks::~ClusterLocks() {
+  (void)release();
+}
+
+Json ClusterLocks::wanted() const {
+  return {{"metadata",
+           {{"labels",
+             {{istio::kManagedByLabel, istio::kFieldManager}, {istio::kMeshLabel, holder_.mesh}}},
+            {"annotations", {{istio::kProcessAnnotation, holder_.process.text()}}}}},
+          {"spec",
+           {{"holderIdentity", holder_.identity},
+            {"leaseDurationSeconds", options_.duration.count()},
+            {"acquireTime", micro_time(since_)},
+            {"renewTime", micro_time(clock_.now())}}}};
+}
+
+bool ClusterLocks::is_ours(const Json& lease) const {
+  const std::string holder = base::string_at(base::at_path(lease, {"spec"}), "holderIdentity");
+  return holder == holder_.identity && process_of(lease) == holder_.process;
+}
+
+Result<ClusterLocks::Held> ClusterLocks::take_one(const std::string& cluster) {
+  MESHTRUST_TRY(k8s::ApiClient* const client, clusters_.client(cluster));
+  for (int round = 1;; ++round) {
+    auto made = client->create(lease_, wanted());
+    // One that is there already may be free to take, and may be gone when it is looked at.
+    if (!made && made.error().code == Code::kConflict) made = take_over(cluster, *client);
+    if (made) {
+      return Held{.cluster = cluster,
+                  .uid = made->uid,
+                  .resource_version = made->resource_version,
+                  .renewed = clock_.steady(),
+                  .renewed_at = clock_.now(),
+                  .trouble = {}};
+    }
+    if (made.error().code != Code::kNotFound || round == kMostTries) {
+      return base::fail(std::move(made).error());
+    }
+  }
+}
+
+Result<k8s::Applied> ClusterLocks::take_over(const std::string& cluster, k8s::ApiClient& client) {
+  MESHTRUST_TRY(const k8s::ServerGreeting greeting, client.greet());
+  const Instant now = clock_.now() + greeting.clock_ahead.value_or(Seconds(0));
+  std::optional<std::string> broken;
+  std::optional<Error> refused;
+  auto taken = client.change(lease_, [&](Json& lease) -> Status {
+    broken.reset();
+    if (auto status = expect_free(lease, now, broken); !status) {
+      refused = status.error();
+      return status;
+    }
+    // Whatever the last holder put there goes, but for what the server keeps.
+    const Json ours = wanted();
+    lease["metadata"]["labels"] = ours["metadata"]["labels"];
+    lease["metadata"]["annotations"] = ours["metadata"]["annotations"];
+    lease["spec"] = ours["spec"];
+    return {};
+  });
+  if (refused) return base::fail(*std::move(refused));
+  if (taken && broken) {
+    const std::lock_guard guard(mutex_);
+    broken_.push_back({.cluster = cluster, .holder = *std::move(broken)});
+  }
+  return taken;
+}
+
+Status ClusterLocks::expect_free(const Json& lease,
+                                 Instant now,
+                                 std::optional<std::string>& broken) const {
+  const std::string holder = holder_of(lease);
+  if (is_ours(lease) || holder.empty() || processes_.is_gone(process_of(lease))) return {};
+  const Instant last = last_sign_of(lease);
+  const Instant end = last + duration_of(lease);
+  if (now >= end) return {};
+  const Json& spec = base::at_path(lease, {"spec"});
+  const std::string since = base::printable(base::string_at(spec, "acquireTime", "?"), 64);
+  const std::string description = fmt::format("{} since {}", holder, since);
+  if (!options_.break_reason.empty()) {
+    broken = description;
+    return {};
+  }
+  return base::fail(
+      Error{.code = Code::kLocked,
+            .message = fmt::format("{} is held by {}", lease_.describe(), description),
+            .hints = {fmt::format("let that run end; if it is dead, its Lease ends by itself in {}",
+                                  base::format_duration(end - now)),
+                      "to take it over before, say --break-lock and why"}});
+}
+
+void ClusterLocks::renew_one(Held& held) const {
+  const auto client = clusters_.client(held.cluster);
+  MESHTRUST_CHECK(client.operator bool());
+  std::optional<Error> taken;
+  const auto renewed = (*client)->change(lease_, [&](Json& lease) -> Status {
+    if (!is_ours(lease)) {
+      taken = Error{
+          .code = Code::kLocked,
+          .message = fmt::format("{} was taken over by {}", lease_.describe(), holder_of(lease))};
+      return base::fail(*taken);
+    }
+    lease["spec"]["renewTime"] = micro_time(clock_.now());
+    return {};
+  });
+  if (renewed) {
+    held.uid = renewed->uid;
+    held.resource_version = renewed->resource_version;
+    held.renewed = clock_.steady();
+    held.renewed_at = clock_.now();
+    held.trouble.reset();
+    return;
+  }
+  const bool is_gone = renewed.error().code == Code::kNotFound;
+  if (is_gone) {
+    taken = Error{.code = Code::kLocked,
+                  .message = fmt::format("{} was deleted by somebody", lease_.describe())};
+  }
+  held.is_lost = taken.has_value();
+  held.trouble = taken ? *std::move(taken) : renewed.error();
+}
+
+void ClusterLocks::renew() {
+  const std::lock_guard one_at_a_time(renewal_);
+  std::vector<Held> copies;
+  {
+    const std::lock_guard guard(mutex_);
+    copies = held_;
+  }
+  for_each_index(copies.size(), kMostAtOnce, [&](std::size_t index) {
+    if (!copies[index].is_lost) renew_one(copies[index]);
+  });
+  const std::lock_guard guard(mutex_);
+  held_ = std::move(copies);
+}
+
+void ClusterLocks::renew_for_ever(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    stopping_.wait_for(lock, stop, options_.renew_every, [] { return false; });
+    if (stop.stop_requested()) return;
+    lock.unlock();
+    renew();
+    lock.lock();
+  }
+}
+
+bool ClusterLocks::is_stale(const Held& held) const {
+  // A machine that slept counts in the one clock alone.
+  return clock_.steady() - held.renewed >= options_.duration ||
+         clock_.now() - held.renewed_at >= options_.duration;
+}
+
+std::optional<Error> ClusterLocks::lost() {
+  const auto first_stale = [this]() -> std::optional<Error> {
+    const std::lock_guard guard(mutex_);
+    const auto found = std::find_if(held_.begin(), held_.end(), [this](const Held& held) {
+      return held.is_lost || is_stale(held);
+    });
+    if (found == held_.end()) return std::nullopt;
+    Error why = found->trouble.value_or(
+        Error{.code = Code::kLocked, .message = lease_.describe() + " was not renewed in time"});
+    why.code = Code::kLocked;
+    why.hints.emplace_back("nothing more was written: run the same command again to go on");
+    return with_context(std::move(why), found->cluster + ": the lock is lost");
+  };
+  if (!first_stale()) return std::nullopt;
+  renew();  // it may be ours still
+  return first_stale();
+}
+
+Status ClusterLocks::release_one(const Held& held) const {
+  const auto client = clusters_.client(held.cluster);
+  MESHTRUST_CHECK(client.operator bool());
+  std::string version = held.resource_version;
+  for (int round = 1;; ++round) {
+    const auto removed = (*client)->remove(lease_, {.uid = held.uid, .resource_version = version});
+    if (removed) return {};
+    if (removed.error().code != Code::kConflict || round == kMostTries) {
+      return base::fail(removed.error());
+    }
+    // A renewal whose answer was lost is ours as well; what is another's is left alone.
+    MESHTRUST_TRY(const auto live, (*client)->get(lease_));
+    if (!live || !is_ours(*live)) return {};
+    version = base::string_at(base::at_path(*live, {"metadata"}), "resourceVersion");
+  }
+}
+
+Errors ClusterLocks::release() {
+  if (renewing_.joinable()) {
+    renewing_.request_stop();
+    renewing_.join();
+  }
+  std::vector<Held> held;
+  {
+    const std::lock_guard guard(mutex_);
+    held.swap(held_);
+  }
+  std::vector<std::optional<Error>> troubles(held.size());
+  for_each_index(held.size(), kMostAtOnce, [&](std::size_t index) {
+    if (auto status = release_one(held[index]); !status) {
+      troubles[index] = with_context(std::move(status).error(), held[index].cluster);
+    }
+  });
+  Errors errors;
+  for (auto& trouble : troubles) {
+    if (trouble) errors.push_back(*std::move(trouble));
+  }
+  return errors;
+}
+
+}  // namespace meshtrust::run
