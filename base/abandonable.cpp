@@ -3,7 +3,6 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstdint>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <system_error>
@@ -36,9 +35,8 @@ class Bell {
       --abandoned();
       return;
     }
-    constexpr std::uint64_t kOne = 1;
     // A new counter has room for one, so this cannot fail.
-    (void)!write(fd_, &kOne, sizeof(kOne));
+    eventfd_write(fd_, 1);
   }
 
   /// Whether the work was done before anybody gave it up.
