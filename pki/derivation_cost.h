@@ -1,10 +1,10 @@
 #pragma once
 
 #include "base/result.h"
-
-#include <openssl/x509.h>
+#include "pki/handle.h"
 
 #include <cstdint>
+#include <string>
 
 // What it costs to turn a passphrase into a key, told from a file before it is paid: whoever made
 // the file chose the numbers. Internal to this room.
