@@ -34,8 +34,9 @@ std::size_t characters_of(std::string_view text) {
 
 std::size_t different_in(std::string_view text) {
   std::bitset<256> seen;
-  for (const char c : text)
+  for (const char c : text) {
     seen.set(static_cast<unsigned char>(c));
+  }
   return seen.count();
 }
 
@@ -117,8 +118,9 @@ std::string exposure_of(base::Files& files, const std::string& path) {
 std::vector<std::string> names_in(std::string_view subject, std::string_view path) {
   std::vector<std::string> names{std::filesystem::path(path).stem().string()};
   if (const auto name = pki::DistinguishedName::parse(subject)) {
-    for (const pki::NameAttribute& attribute : name->attributes)
+    for (const pki::NameAttribute& attribute : name->attributes) {
       names.push_back(attribute.value);
+    }
   }
   return names;
 }
