@@ -95,9 +95,9 @@ TEST_F(DestroyTest, RefusesAStoreThatIsMissing) {
   EXPECT_EQ(destroy(), kRefused);
   expect_untouched();
   EXPECT_EQ(said(),
-            "meshtrust: error: [store-missing]: there is no trust store at 'shop.trust', and "
-            "without its ledger nobody knows what in these clusters is of mesh 'shop'\n"
-            "  hint: put it back from a backup, or say in the mesh file where it is: "
+            "meshtrust: error: there is no trust store at 'shop.trust', and without its ledger "
+            "nobody knows what in these clusters is of mesh 'shop' [store-missing]\n"
+            "meshtrust: hint: put it back from a backup, or say in the mesh file where it is: "
             "'trust.store'\n"
             "meshtrust: nothing was removed anywhere\n");
 }
@@ -163,8 +163,10 @@ TEST_F(DestroyTest, KeepsANamespaceInWhichOthersKeepThings) {
   EXPECT_EQ(destroy(), kDone) << err.str();
   EXPECT_EQ(out.str(),
             "Nothing of mesh 'shop' is left but namespaces in which others keep things.\n");
-  EXPECT_THAT(said(), HasSubstr("namespace 'istio-system' stays: others keep things in it\n"
-                                "  ConfigMap shop-config\n"));
+  EXPECT_THAT(said(),
+              HasSubstr("meshtrust: note: east: namespace 'istio-system' stays: others keep "
+                        "things in it [namespace-stays]\n"
+                        "meshtrust: seen: ConfigMap shop-config\n"));
   EXPECT_TRUE(server.object("east", kNamespace + "/configmaps/shop-config"));
   EXPECT_EQ(destroy({"--with-namespace"}), kDone) << err.str();
   EXPECT_FALSE(server.object("east", kNamespace));

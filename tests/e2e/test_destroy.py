@@ -71,7 +71,7 @@ class Destroy(MeshTest):
         self.east.make_config_map(self.namespace, "shop-config", {"of": "others"})
         done = self.destroy(0)
         self.assertEqual("Nothing of mesh 'mesh' is left but namespaces in which others keep things.\n", done.out)
-        self.assertIn("others keep things in it\n  ConfigMap shop-config\n", done.err)
+        self.assertIn("others keep things in it [namespace-stays]\nmeshtrust: seen: ConfigMap shop-config\n", done.err)
         self.assertEqual({"of": "others"}, self.east.get(self.path("/configmaps/shop-config"))["data"])
         self.assertIsNone(self.east.get(self.path("/secrets/cacerts")))
         self.assertTrue(self.gone(self.west))

@@ -95,7 +95,7 @@ const std::vector<Case> kCases{
          with_labels(object("Service", "istiod-canary"),
                      {{"operator.istio.io/component", "Pilot"}, {"istio.io/rev", "canary"}})),
     goes("APodWhoseSetIsGone", owned(object("Pod", "istiod-1"), "ReplicaSet", "uid-of-nobody")),
-    kept("WhatAClusterWideObjectOwns", owned(object("Secret", "node"), "Node", "uid-of-node")),
+    kept("WhatAClusterWideObjectOwns", owned(object("Secret", "shop"), "Node", "uid-of-node")),
     goes("WhatIsGoingAnyhow", terminating(object("ConfigMap", "shop"))),
     goes("WhatIsInAnotherNamespace", elsewhere(object("ConfigMap", "shop"))),
 };

@@ -186,7 +186,7 @@ TEST(Destroy, LetsNoClusterLeaveWhileOneThatStaysCannotBeAsked) {
   EXPECT_TRUE(planned.is_refused());
   EXPECT_THAT(planned.plan.steps, IsEmpty());
   EXPECT_EQ(describe(planned.answer),
-            "west: connection refused\n"
+            "unknown (unavailable): west: connection refused\n"
             "  hint: 'west' stays, and what it knows of clusters that leave has to go first; one "
             "that will never answer can be taken out of the mesh file\n");
 }
@@ -274,7 +274,8 @@ TEST(Destroy, IsRefusedOverAnyFactThatIsUnknown) {
 
 TEST(Destroy, IsRefusedOverAnyKindOfObjectThatIsUnknown) {
   const Scene whole = made_by_us({});
-  for (const auto& [resource, list] : nothing_live().objects.all()) {
+  const LiveMesh nothing = nothing_live();
+  for (const auto& [resource, list] : nothing.objects.all()) {
     Scene scene = whole;
     scene.cluster("east").live.objects.add(resource, Observed<Objects::List>::unknown(kForbidden));
     expect_told(destroy(scene), resource);
@@ -287,7 +288,7 @@ TEST(Destroy, IsRefusedOverAStoreThatIsUnknown) {
       {.code = base::Code::kCorrupt, .message = "the ledger is damaged"});
   const Planned planned = destroy(scene);
   EXPECT_THAT(planned.plan.steps, IsEmpty());
-  EXPECT_EQ(describe(planned.answer), "the ledger is damaged\n");
+  EXPECT_EQ(describe(planned.answer), "unknown (corrupt): the ledger is damaged\n");
 }
 
 TEST(Destroy, IsRefusedWithoutItsStoreWhereAnythingMayBeOfThisMesh) {
@@ -295,7 +296,7 @@ TEST(Destroy, IsRefusedWithoutItsStoreWhereAnythingMayBeOfThisMesh) {
     const Planned planned = destroy(scene);
     EXPECT_THAT(planned.plan.steps, IsEmpty());
     EXPECT_THAT(describe(planned.answer),
-                HasSubstr("[store-missing]: there is no trust store at 'two-networks.trust', and "
+                HasSubstr("[store-missing]: there is no trust store at 'shop.trust', and "
                           "without its ledger nobody knows what in these clusters is of mesh"));
   };
   Scene scene = made_by_us({});
@@ -333,11 +334,12 @@ TEST(Destroy, KeepsANamespaceInWhichOthersKeepThings) {
   const Planned planned =
       destroy(made_by_us({content("ConfigMap", "shop-config"), content("Lease", "shop-leader")}));
   EXPECT_THAT(ids(planned), ElementsAre("east/trust-gone", "east/namespace-back"));
-  EXPECT_EQ(describe(planned.answer),
-            "east [namespace-stays]: namespace 'istio-system' stays: others keep things in it\n"
-            "  ConfigMap shop-config\n"
-            "  Lease shop-leader\n"
-            "  hint: --with-namespace deletes it with all that is in it\n");
+  EXPECT_EQ(
+      describe(planned.answer),
+      "note east [namespace-stays]: namespace 'istio-system' stays: others keep things in it\n"
+      "  seen: ConfigMap shop-config\n"
+      "  seen: Lease shop-leader\n"
+      "  hint: --with-namespace deletes it with all that is in it\n");
 }
 
 TEST(Destroy, DeletesWhatOthersKeepOnlyWhenTold) {

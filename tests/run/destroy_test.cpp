@@ -75,6 +75,23 @@ class DestroyWorld : public MeshWorld {
   std::map<std::string, Json> of_others;
 };
 
+/// Why a plan was refused.
+std::string why(const mesh::Planned& planned) {
+  std::string text;
+  for (const base::Error& error : planned.answer.unknowns) {
+    text += error.message + "\n";
+  }
+  for (const mesh::Finding& finding : planned.answer.findings) {
+    text += finding.message + "\n";
+  }
+  return text;
+}
+
+base::Error first_error(const ExecutionReport& report) {
+  const base::Errors errors = report.errors();
+  return errors.empty() ? base::Error{} : errors.front();
+}
+
 struct Trouble {
   const char* name;
   Fault fault;
@@ -116,12 +133,12 @@ INSTANTIATE_TEST_SUITE_P(Troubles,
 TEST(Destroy, TakesAwayWhatIsOfTheMeshAndNothingElse) {
   DestroyWorld world;
   const mesh::Planned planned = world.plan_destroy();
-  ASSERT_FALSE(planned.is_refused());
+  ASSERT_FALSE(planned.is_refused()) << why(planned);
   EXPECT_TRUE(world.destroy(planned.plan).succeeded());
   EXPECT_THAT(world.ours(), IsEmpty());
   world.expect_others_untouched("destroyed");
   const mesh::Planned rest = world.plan_destroy();
-  EXPECT_FALSE(rest.is_refused());
+  EXPECT_FALSE(rest.is_refused()) << why(rest);
   EXPECT_TRUE(rest.plan.is_empty());
 }
 
@@ -193,7 +210,7 @@ TEST_P(EveryTrouble, OfARequestOnTheWayIsNeverTakenForDone) {
     }
     // The same command goes on from there.
     const mesh::Planned again = world.plan_destroy();
-    ASSERT_FALSE(again.is_refused()) << what;
+    ASSERT_FALSE(again.is_refused()) << what << why(again);
     EXPECT_TRUE(world.destroy(again.plan).succeeded()) << what;
     EXPECT_THAT(world.ours(), IsEmpty()) << what;
     world.expect_others_untouched(what);
@@ -204,14 +221,14 @@ TEST(Destroy, LeavesWhatWasMadeAnewSinceThePlan) {
   for (const std::string& path : {kCacertsPath, kTwinPath, kGatewayPath}) {
     DestroyWorld world;
     const mesh::Planned planned = world.plan_destroy();
+    ASSERT_FALSE(planned.is_refused()) << why(planned);
     world.server.remove("east", path);
     world.give_to_others(path);
     const ExecutionReport report = world.destroy(planned.plan);
     EXPECT_FALSE(report.succeeded()) << path;
     ASSERT_EQ(report.errors().size(), 1U) << path;
-    EXPECT_EQ(report.errors().front().code, base::Code::kPartial) << path;
-    EXPECT_THAT(report.errors().front().message,
-                HasSubstr("was made anew since the plan: left alone"))
+    EXPECT_EQ(first_error(report).code, base::Code::kPartial) << path;
+    EXPECT_THAT(first_error(report).message, HasSubstr("was made anew since the plan: left alone"))
         << path;
     EXPECT_THAT(report.left(), Contains("east/namespace-gone")) << path;
     world.expect_others_untouched(path);
@@ -224,7 +241,7 @@ TEST(Destroy, LeavesACacertsThatHoldsAnotherCaSinceThePlan) {
   world.give_to_others(kCacertsPath);  // the same object, another content
   const ExecutionReport report = world.destroy(planned.plan);
   EXPECT_THAT(
-      report.errors().front().message,
+      first_error(report).message,
       HasSubstr("secret 'istio-system/cacerts' holds another CA since the plan: left alone"));
   world.expect_others_untouched("another CA");
 }
@@ -235,7 +252,7 @@ TEST(Destroy, LeavesANamespaceThatWasMadeAnewSinceThePlan) {
   world.server.remove("east", kNamespacePath);
   world.give_to_others(kNamespacePath);
   const ExecutionReport report = world.destroy(planned.plan);
-  EXPECT_THAT(report.errors().front().message,
+  EXPECT_THAT(first_error(report).message,
               HasSubstr("namespace 'istio-system' was made anew since the plan: left alone"));
   world.expect_others_untouched("namespace");
 }
@@ -248,12 +265,12 @@ TEST(Destroy, KeepsANamespaceIntoWhichSomethingWasPutSinceThePlan) {
     }
     const mesh::Planned planned =
         world.plan_destroy({.clusters = {}, .with_namespace = with_namespace});
-    ASSERT_FALSE(planned.is_refused());
+    ASSERT_FALSE(planned.is_refused()) << why(planned);
     world.give_to_others(kForeignConfig);
     const ExecutionReport report = world.destroy(planned.plan);
     EXPECT_THAT(report.left(), ElementsAre("east/namespace-gone"));
-    EXPECT_EQ(report.errors().front().code, base::Code::kPartial);
-    EXPECT_THAT(report.errors().front().message,
+    EXPECT_EQ(first_error(report).code, base::Code::kPartial);
+    EXPECT_THAT(first_error(report).message,
                 HasSubstr("namespace 'istio-system' stays: since the plan others put things into "
                           "it: ConfigMap shop-config"));
     world.expect_others_untouched("put into it");
@@ -264,7 +281,7 @@ TEST(Destroy, LeavesANamespaceInWhichOthersKeepThingsAndTakesTheRest) {
   DestroyWorld world;
   world.give_to_others(kForeignConfig);
   const mesh::Planned planned = world.plan_destroy();
-  ASSERT_FALSE(planned.is_refused());
+  ASSERT_FALSE(planned.is_refused()) << why(planned);
   EXPECT_TRUE(world.destroy(planned.plan).succeeded());
   EXPECT_THAT(world.ours(), ElementsAre(kNamespacePath));
   world.expect_others_untouched("kept");

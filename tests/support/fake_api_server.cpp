@@ -28,6 +28,19 @@ std::string verb_of(const SeenRequest& request, const FakePath& path) {
 }
 
 /// What the server leaves of an object when only metadata is asked for.
+/// As the real server does when it is asked for metadata alone.
+FakeReply metadata_of_list(FakeReply reply) {
+  auto list = base::parse_json(reply.body, "list");
+  if (reply.status >= 300 || !list || !list->contains("items")) return reply;
+  for (Json& item : (*list)["items"]) {
+    item = Json{{"metadata", item["metadata"]}};
+  }
+  (*list)["kind"] = "PartialObjectMetadataList";
+  (*list)["apiVersion"] = "meta.k8s.io/v1";
+  reply.body = base::compact(*list);
+  return reply;
+}
+
 FakeReply metadata_only(FakeReply reply) {
   if (reply.status >= 300) return reply;
   auto object = base::parse_json(reply.body, "object");
@@ -485,10 +498,14 @@ FakeReply FakeApiServer::act_on_object(const SeenRequest& request) {
                          {{"name", path->name}, {"kind", path->resource}});
   }
   FakeObjects& objects = clusters_.find(request.cluster)->second;
-  const bool partial =
-      request.headers.contains("accept") &&
-      request.headers.at("accept").find("as=PartialObjectMetadata;") != std::string::npos;
+  const auto asks_for = [&request](std::string_view form) {
+    const auto accept = request.headers.find("accept");
+    return accept != request.headers.end() && accept->second.find(form) != std::string::npos;
+  };
+  const bool partial = asks_for("as=PartialObjectMetadata;");
+  const bool partial_list = asks_for("as=PartialObjectMetadataList;");
   const auto finish = [&](FakeReply reply) {
+    if (partial_list) return metadata_of_list(std::move(reply));
     return partial ? metadata_only(std::move(reply)) : reply;
   };
   if (request.method == "GET") {
