@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 
 constexpr std::string_view kMesh =
     "apiVersion: meshtrust/v1\nkind: Mesh\nmetadata: {name: shop}\nspec:\n  clusters:\n"
-    "  - {name: east}\n";
+    "  - {name: east, network: n1}\n";
 
 class SpecialFilesTest : public ProgramTest {
  protected:
