@@ -125,6 +125,8 @@ void report_revoked(const CheckSubject& subject,
     finding.hints.push_back(
         fmt::format("if it was revoked by mistake: 'meshtrust ca revoke {} --undo --store {}'",
                     fingerprint.substr(0, kShownDigits), subject.mesh.trust.store));
+  } else {
+    finding.hints.insert(finding.hints.begin(), "first the store: it does not know that list");
   }
   answer.findings.push_back(std::move(finding));
 }

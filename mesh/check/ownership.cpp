@@ -84,6 +84,11 @@ void check_marks(const CheckSubject& subject, Answer& answer) {
     // That the mesh has another name by now is told of its twin.
     const TwinFacts* twin = seen->twin.found(Unknown::kTold);
     if (twin != nullptr && marks_of(*twin).mesh != subject.mesh.name) continue;
+    // That the store is missing is told of the first thing that only it could know.
+    const bool is_told = subject.is_managed() && cluster.runs_istiod() &&
+                         subject.observation.store.is_absent() &&
+                         seen->cacerts.found(Unknown::kTold) != nullptr;
+    if (is_told) continue;
     auto finding = marks_of_others(subject.mesh, owners, cluster, *seen);
     if (finding) answer.findings.push_back(*std::move(finding));
   }

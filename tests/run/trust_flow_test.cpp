@@ -4,6 +4,7 @@
 #include "mesh/trust.h"
 #include "tests/run/run_fixture.h"
 #include "tests/support/found.h"
+#include "tests/support/golden.h"
 
 #include <nlohmann/json.hpp>
 
@@ -182,6 +183,29 @@ TEST(TrustFlow, NeverTouchesACacertsOfSomebodyElse) {
   world.server.forget_requests();
   EXPECT_FALSE(world.apply().has_value());
   EXPECT_THAT(world.server.writes(), IsEmpty());
+}
+
+TEST(TrustFlow, PutsNoListsBesideARootThatAppearedAfterThePlan) {
+  MeshWorld world({"east"});
+  ASSERT_TRUE(world.apply()->succeeded());
+  Json secret = *world.server.object("east", kCacertsPath);
+  const std::string roots = file_of(secret, "root-cert.pem") +
+                            test::content_of(test::test_file("data/trust/other-root.pem"));
+  secret["data"]["root-cert.pem"] = base::to_base64(base::as_bytes(roots));
+  world.server.put("east", kCacertsPath, secret);
+  const Json before = *world.server.object("east", kCacertsPath);
+  auto store = world.store();
+  const auto lock = store.lock("a test").value();
+  TrustSteps steps(world.mesh, world.world(), store, lock, {.passphrase = {}, .clear_text = true});
+  const mesh::MakeLists make{.lifetime = base::days(60)};
+  ASSERT_TRUE(steps.unlock({.mesh = "shop", .steps = {{.id = "store/lists", .action = make}}}));
+  ASSERT_TRUE(std::holds_alternative<Done>(steps.make_lists(make)));
+  const Outcome outcome =
+      steps.push_lists({.id = "east/lists", .cluster = "east"}, {.namespace_name = "istio-system"});
+  ASSERT_TRUE(std::holds_alternative<Failed>(outcome));
+  EXPECT_EQ(std::get<Failed>(outcome).why.message,
+            "east: cacerts is another than when the plan was made");
+  EXPECT_EQ(*world.server.object("east", kCacertsPath), before);
 }
 
 TEST(TrustFlow, WritesNothingWhereARightIsMissing) {
