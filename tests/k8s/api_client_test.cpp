@@ -271,6 +271,50 @@ TEST_F(ApiClientTest, BeginsAListAgainThatGrewTooOld) {
   EXPECT_EQ(server().requests("east").back().query, "");
 }
 
+TEST_F(ApiClientTest, ListsWithoutAnyValueWhatOthersOwn) {
+  server().put("east", kCacerts,
+               {{"metadata",
+                 {{"ownerReferences", {{{"kind", "Certificate"}, {"uid", "of-a-certificate"}}}}}},
+                {"data", {{"k", "a2V5"}}}});
+  const auto secrets = client()->list_metadata(secret_ref("istio-system", ""));
+  ASSERT_TRUE(secrets) << secrets.error().message;
+  ASSERT_EQ(secrets->items.size(), 1U);
+  ASSERT_EQ(secrets->items[0].owners.size(), 1U);
+  EXPECT_EQ(secrets->items[0].owners[0].kind, "Certificate");
+  EXPECT_EQ(secrets->items[0].owners[0].uid, "of-a-certificate");
+}
+
+TEST_F(ApiClientTest, BelievesThatAKindIsNotServedOnlyIfItsVersionIsNotListed) {
+  const auto api = client();
+  EXPECT_TRUE(*api->serves(deployment_ref("", "")));
+  EXPECT_FALSE(*api->serves({.api_version = "networking.istio.io/v1", .resource = "gateways"}));
+  EXPECT_FALSE(*api->serves({.api_version = "apps/v1", .resource = "gateways"}));
+  const test::FakeReply page{
+      .status = 404, .body = "404 page not found\n", .content_type = "text/plain"};
+  server().add_fault({.path_contains = "/apis/apps/v1", .reply = page});
+  EXPECT_THAT(api->serves(deployment_ref("", "")),
+              test::FailsWith(base::Code::kUnavailable,
+                              "asking the server for the resources of apps/v1: the server lists it "
+                              "and does not serve it"));
+  server().add_fault({.path_contains = "/apis", .times = 2, .reply = page});
+  EXPECT_FALSE(api->serves({.api_version = "networking.istio.io/v1", .resource = "gateways"}));
+}
+
+TEST_F(ApiClientTest, ListsThePreferredVersionOfAGroupFirst) {
+  server().add_fault({.path_contains = "/apis",
+                      .reply = test::json_reply(
+                          200, {{"kind", "APIGroupList"},
+                                {"groups",
+                                 {{{"name", "autoscaling"},
+                                   {"preferredVersion", {{"groupVersion", "autoscaling/v2"}}},
+                                   {"versions",
+                                    {{{"groupVersion", "autoscaling/v1"}},
+                                     {{"groupVersion", "autoscaling/v2"}}}}}}}})});
+  const auto versions = client()->api_versions();
+  ASSERT_TRUE(versions) << versions.error().message;
+  EXPECT_THAT(*versions, ElementsAre("v1", "autoscaling/v2", "autoscaling/v1"));
+}
+
 TEST_F(ApiClientTest, AsksForPermission) {
   server().deny("east", "patch", "secrets");
   const auto api = client();
