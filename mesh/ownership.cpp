@@ -148,7 +148,7 @@ bool OwnerJudge::is_root_of_ours(const std::string& mark) const {
 
 std::set<std::string> OwnerJudge::root_marks() const {
   std::set<std::string> marks;
-  for (const Certificate& root : roots_) {
+  for (const pki::Certificate& root : roots_) {
     marks.insert(mark_of(root));
   }
   return marks;

@@ -88,6 +88,7 @@ class DestroyPlanner {
       }
       if (leaves(cluster.name)) {
         ask_everything(*seen);
+        if (lacks_store()) continue;  // which refuses, and nobody could tell whose anything is
         if (belongs_to_others(cluster, *seen) || is_undecided(cluster, *seen)) continue;
       }
       plan_forgetting(cluster, *seen);
@@ -198,10 +199,11 @@ class DestroyPlanner {
 
   /// Only the ledger tells which CA is this mesh's. Without it nothing is taken away where anything
   /// could be.
+  bool lacks_store() { return is_managed() && known({}, observation_.store) == nullptr; }
+
   void refuse_without_store() {
     if (!is_managed() || !observation_.store.is_absent()) return;
     const bool has_traces =
-        !planned_.plan.steps.empty() ||
         std::any_of(mesh_.clusters.begin(), mesh_.clusters.end(), [this](const Cluster& cluster) {
           const ClusterObservation* seen = observation_.find(cluster.name);
           return seen != nullptr && leaves(cluster.name) && may_hold_ours(*seen);
@@ -219,7 +221,10 @@ class DestroyPlanner {
 
   bool may_hold_ours(const ClusterObservation& seen) {
     const NamespaceFacts* facts = known(seen.name, seen.system_namespace);
-    return (facts != nullptr && (facts->created_by_meshtrust || !facts->mesh.empty())) ||
+    const auto marked = marked_in(mesh_, seen);
+    const auto bears_our_name = [this](const Marked& one) { return one.marks.mesh == mesh_.name; };
+    return std::any_of(marked.begin(), marked.end(), bears_our_name) ||
+           (facts != nullptr && (facts->created_by_meshtrust || !facts->mesh.empty())) ||
            known(seen.name, seen.cacerts) != nullptr || known(seen.name, seen.twin) != nullptr;
   }
 
@@ -630,11 +635,18 @@ class DestroyPlanner {
   }
 
   /// Somebody else's CA or control plane, with which no namespace is ever deleted; empty without.
-  std::string foreign_trust_in(const Cluster& cluster, const std::vector<ContentFacts>& others) {
+  std::string foreign_trust_in(const Cluster& cluster,
+                               const ClusterObservation& seen,
+                               bool is_system,
+                               const std::vector<ContentFacts>& others) {
+    const char* const foreign_ca = is_managed() ? "a cacerts that this trust store did not issue"
+                                                : "a cacerts, whose trust others manage";
+    const CacertsFacts* cacerts = known(cluster.name, seen.cacerts);
+    if (is_system && cacerts != nullptr && !is_ours(cluster, *cacerts)) return foreign_ca;
     for (const ContentFacts& one : others) {
       const auto app = one.labels.find("app");
       if (one.kind == "Secret" && one.name == istio::kCaSecret) {
-        return "a cacerts that this trust store did not issue";
+        return foreign_ca;
       }
       if (one.kind == "Deployment" && app != one.labels.end() && app->second == "istiod") {
         return fmt::format("control plane {}, which is not of this mesh", one.name);
@@ -673,7 +685,7 @@ class DestroyPlanner {
                     .installer_goes = uninstalled_.contains(cluster.name),
                     .had_istiod = swept_.contains(cluster.name)};
     std::vector<ContentFacts> others = kept_by_others(*contents, object.name, leaving);
-    const std::string foreign = foreign_trust_in(cluster, others);
+    const std::string foreign = foreign_trust_in(cluster, seen, is_system, others);
     if (!foreign.empty() && options_.with_namespace) {
       planned_.answer.findings.push_back(
           {.code = "namespace-of-others",

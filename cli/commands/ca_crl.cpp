@@ -155,8 +155,7 @@ CommandEntry ca_crl_command() {
                    {"With the list of a CA made elsewhere",
                     "meshtrust ca crl --out lists --with site.crl.pem"},
                    {"From an older copy of the store, where list 1f is in use",
-                    "meshtrust ca crl --out lists --above 1f"},
-                   {"Look at it", "meshtrust inspect lists/ca-crl.pem"}},
+                    "meshtrust ca crl --out lists --above 1f"}},
       .files = {kStoreFile, "DIR  ca-crl.pem, replaced"},
       .make = make_command<CaCrl>};
 }

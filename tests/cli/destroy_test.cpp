@@ -18,6 +18,7 @@ using ::testing::IsEmpty;
 
 const std::string kNamespace = "/api/v1/namespaces/istio-system";
 const std::string kCacerts = kNamespace + "/secrets/cacerts";
+const std::string kForbidden = "it is forbidden: User \"alice\" cannot do that";
 const std::string kTwin = kNamespace + "/configmaps/meshtrust-trust";
 
 /// A mesh of one cluster to which trust was applied.
@@ -28,6 +29,7 @@ class DestroyTest : public testing::ProgramTest {
                    "apiVersion: meshtrust/v1\nkind: Mesh\nmetadata: {name: shop}\nspec:\n"
                    "  clusters:\n  - {name: east, context: east, network: network1}\n");
     test::put_file(folder / "kubeconfig", server.kubeconfig());
+    std::filesystem::permissions(folder / "kubeconfig", std::filesystem::perms::owner_read);
     variables["KUBECONFIG"] = path("kubeconfig");
     password = "correct horse battery staple";
     ASSERT_EQ(kDone, run({"apply", "--only", "trust", "--yes", "-f", path("mesh.yaml")}))
@@ -131,7 +133,7 @@ TEST_F(DestroyTest, TouchesNothingWhileAnyReadIsForbidden) {
     server.add_fault({.method = "GET",
                       .path_contains = read,
                       .times = -1,
-                      .reply = test::failure_reply(403, "Forbidden", "no")});
+                      .reply = test::failure_reply(403, "Forbidden", kForbidden)});
     server.forget_requests();
     EXPECT_EQ(destroy(), kNotPermitted) << read << err.str();
     expect_untouched(read);
@@ -144,7 +146,7 @@ TEST_F(DestroyTest, TellsWhatIsLeftWhereADeleteIsForbidden) {
     server.add_fault({.method = "DELETE",
                       .path_contains = object,
                       .times = -1,
-                      .reply = test::failure_reply(403, "Forbidden", "no")});
+                      .reply = test::failure_reply(403, "Forbidden", kForbidden)});
   };
   forbid(kCacerts);  // the first of all
   EXPECT_EQ(destroy(), kNotPermitted) << err.str();

@@ -196,12 +196,22 @@ TEST(TrustFlow, PutsNoListsBesideARootThatAppearedAfterThePlan) {
   const Json before = *world.server.object("east", kCacertsPath);
   auto store = world.store();
   const auto lock = store.lock("a test").value();
-  TrustSteps steps(world.mesh, world.world(), store, lock, {.passphrase = {}, .clear_text = true});
   const mesh::MakeLists make{.lifetime = base::days(60)};
-  ASSERT_TRUE(steps.unlock({.mesh = "shop", .steps = {{.id = "store/lists", .action = make}}}));
+  const mesh::Step step{.id = "east/lists",
+                        .cluster = "east",
+                        .title = {},
+                        .reason = {},
+                        .needs = {},
+                        .diff = {},
+                        .action = make};
+  mesh::Planned planned{.plan = {.mesh = "shop", .steps = {step}}, .answer = {}};
+  mesh::note_servers(planned, world.mesh, world.observe());
+  const mesh::Plan& plan = planned.plan;
+  TrustSteps steps(world.mesh, world.world(), plan, store, lock,
+                   {.passphrase = {}, .clear_text = true});
+  ASSERT_TRUE(steps.unlock());
   ASSERT_TRUE(std::holds_alternative<Done>(steps.make_lists(make)));
-  const Outcome outcome =
-      steps.push_lists({.id = "east/lists", .cluster = "east"}, {.namespace_name = "istio-system"});
+  const Outcome outcome = steps.push_lists(step, {.namespace_name = "istio-system"});
   ASSERT_TRUE(std::holds_alternative<Failed>(outcome));
   EXPECT_EQ(std::get<Failed>(outcome).why.message,
             "east: cacerts is another than when the plan was made");

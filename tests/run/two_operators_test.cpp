@@ -254,8 +254,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"two copies, the other without Leases", true, true, -1},
                       Case{"the other dies early", false, false, 30},
                       Case{"the other dies when it has begun to write", false, true, 48}),
-    [](const auto& info) {
-      std::string name = info.param.name;
+    [](const auto& one) {
+      std::string name = one.param.name;
       std::erase_if(name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; });
       return name;
     });
