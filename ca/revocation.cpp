@@ -396,8 +396,8 @@ Status refuse_surprises(const ListSet& set, const std::vector<LedgerEntry>& entr
   }
   std::map<base::Bytes, std::vector<const Certificate*>> issued_by;
   for (const Certificate& one : set.authorities) {
-    if (!revoked_by_us.contains(one.fingerprint()))
-      issued_by[one.facts().issuer_der].push_back(&one);
+    if (revoked_by_us.contains(one.fingerprint())) continue;
+    issued_by[one.facts().issuer_der].push_back(&one);
   }
   for (const RevocationList& list : set.lists) {
     if (list.facts().revoked.empty()) continue;

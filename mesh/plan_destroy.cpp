@@ -209,6 +209,9 @@ class DestroyPlanner {
           return seen != nullptr && leaves(cluster.name) && may_hold_ours(*seen);
         });
     if (!has_traces) return;
+    // What stays, and for whom, was said by no ledger.
+    std::erase_if(planned_.answer.findings,
+                  [](const Finding& one) { return one.severity == Severity::kNote; });
     planned_.answer.findings.push_back(
         {.code = "store-missing",
          .cluster = {},

@@ -232,20 +232,7 @@ class TrustPlanner {
     if (!has_managers) {
       diff.push_back(fmt::format("+ annotation {}: {}", istio::kControlPlaneAnnotation, managers));
     }
-    if (live == nullptr) {
-      const Json shown = profiles::shown(body.at("metadata").at("labels"));
-      for (const auto& [key, value] : shown.items()) {
-        if (key == istio::kNetworkLabel) continue;
-        diff.push_back(fmt::format("+ label {}: {}", key, value.get<std::string>()));
-      }
-      diff.push_back(
-          fmt::format("+ annotation {}: {}", istio::kCreatedByAnnotation, istio::kFieldManager));
-    } else if (!has_marks) {
-      if (live->mesh.empty()) {
-        diff.push_back(fmt::format("+ label {}: {}", istio::kMeshLabel, mesh_.name));
-      }
-      if (!bears_root(live->root)) diff.push_back(shown_root_label(live->root));
-    }
+    if (!has_marks) append_marks(live, body, diff);
     plan_.steps.push_back({.id = step_id(cluster, "namespace"),
                            .cluster = cluster.name,
                            .change = live == nullptr ? Change::kAdd : Change::kChange,
@@ -263,6 +250,26 @@ class TrustPlanner {
                                                     .namespace_name = {},
                                                     .name = system_namespace(),
                                                     .body = std::move(body)}}}});
+  }
+
+  /// What of the marks in `body` the live namespace lacks; all of them where there is none.
+  void append_marks(const NamespaceFacts* live,
+                    const Json& body,
+                    std::vector<std::string>& diff) const {
+    if (live != nullptr) {
+      if (live->mesh.empty()) {
+        diff.push_back(fmt::format("+ label {}: {}", istio::kMeshLabel, mesh_.name));
+      }
+      if (!bears_root(live->root)) diff.push_back(shown_root_label(live->root));
+      return;
+    }
+    const Json shown = profiles::shown(body.at("metadata").at("labels"));
+    for (const auto& [key, value] : shown.items()) {
+      if (key == istio::kNetworkLabel) continue;
+      diff.push_back(fmt::format("+ label {}: {}", key, value.get<std::string>()));
+    }
+    diff.push_back(
+        fmt::format("+ annotation {}: {}", istio::kCreatedByAnnotation, istio::kFieldManager));
   }
 
   /// Whether an object with this root in its marks bears that of the mesh, as far as anybody knows.

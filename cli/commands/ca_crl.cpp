@@ -31,9 +31,8 @@ class CaCrl final : public Command {
                    "lists of CAs whose key is elsewhere (PEM or DER), which are kept, or of "
                    "another copy of this store, to go on above their numbers")
         ->option_text("FILE...");
-    app.add_option(
-           "--above", above_,
-           "number of a list that is in use, as 'inspect' shows it; the new one is above it")
+    app.add_option("--above", above_,
+                   "number of a list in use, as 'inspect' shows it; the new one is above it")
         ->option_text("NUMBER");
     passphrase_.declare_source(app, "the root key");
   }
