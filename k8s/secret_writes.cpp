@@ -146,6 +146,9 @@ Result<std::string> ApiClient::own_by_apply(const ObjectRef& ref,
     return applied.resource_version;
   }
   if (!reply.secret_body.empty()) disarm(reply);
+  if (reply.status == 404 && what_is_missing(read_status(reply), reply, ref) == Missing::kObject) {
+    return fail(Code::kConflict, action + ": it is gone since it was looked at");
+  }
   return fail(refusal(reply, action));
 }
 

@@ -99,7 +99,8 @@ struct ExecuteOptions {
   std::size_t workers = 16;
   std::size_t installers = 4;  ///< that run at the same time; they take minutes
   std::size_t watchers = 64;   ///< waits that are watched at the same time
-  /// Asked before every attempt: once it gives a reason, nothing more is begun. Called under a lock.
+  /// Asked before every attempt: once it gives a reason, nothing more is begun. Called under a
+  /// lock.
   std::function<std::optional<base::Error>()> stop = {};
   /// What to tell when a step ran out of time: its likely cause and what to do next.
   std::function<std::vector<std::string>(const mesh::Step& step)> advice = {};

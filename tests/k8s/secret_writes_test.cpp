@@ -168,10 +168,12 @@ TEST_F(SecretWritesTest, WantAnAnswerToTheLook) {
         Case{
             test::failure_reply(403, "Forbidden", "namespaces is forbidden: User \"x\" cannot get"),
             Code::kPermission,
-            "looking which cluster it is: not permitted: namespaces is forbidden: User \"x\" cannot "
+            "looking which cluster it is: not permitted: namespaces is forbidden: User \"x\" "
+            "cannot "
             "get"},
         Case{test::failure_reply(404, "NotFound", "no such thing"), Code::kUnavailable,
-             "looking which cluster it is: the server does not serve this kind of object, it answered "
+             "looking which cluster it is: the server does not serve this kind of object, it "
+             "answered "
              "404 'no such thing'"},
         Case{test::json_reply(200, other), Code::kUnavailable,
              "looking which cluster it is: the server answered with another object, namespace "

@@ -262,7 +262,10 @@ TEST_F(ClusterLockTest, IsRenewedByItself) {
                          {.renew_every = std::chrono::milliseconds(1)});
   ASSERT_TRUE(mine);
   // A stalled renewal shows that there is one; nothing waits for the clock.
-  world.server.add_fault({.kind = Fault::Kind::kStall, .cluster = "east", .method = "PUT"});
+  world.server.add_fault({.kind = Fault::Kind::kStall,
+                          .cluster = "east",
+                          .method = "GET",
+                          .path_contains = "/leases/"});
   world.server.wait_for_stalled(1);
   world.server.release();
   EXPECT_FALSE((*mine)->lost());

@@ -169,7 +169,7 @@ TEST_F(SharingTest, IsRecognizedAsWhatIsWanted) {
 
 TEST_F(SharingTest, SaysNothingOfTheTokenWhenTheTargetRefuses) {
   fill_token();
-  mesh.server.deny("west", "patch", "secrets");
+  mesh.server.deny("west", "create", "secrets");
   const Outcome outcome = share();
   ASSERT_TRUE(std::holds_alternative<Failed>(outcome));
   const base::Error& why = std::get<Failed>(outcome).why;
