@@ -343,9 +343,9 @@ Result<std::vector<std::string>> DiskFiles::list(const fs::path& folder) {
 
 Result<std::unique_ptr<FileLock>> DiskFiles::lock(const fs::path& path, std::string_view holder) {
   MESHTRUST_TRY_DO(expect_no_nul(path));
+  constexpr int kHow = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
-  Descriptor file(
-      open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600));
+  Descriptor file(open(path.c_str(), kHow, 0600));
   struct stat status {};
   if (!file || fstat(file.get(), &status) != 0) return system_failure("lock", path, errno);
   if (!S_ISREG(status.st_mode)) return no_file(status, path, "lock");

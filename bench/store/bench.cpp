@@ -24,7 +24,7 @@
 namespace meshtrust {
 namespace {
 
-const ca::Who kBench{.user = "bench", .host = "bench", .command = "store_bench"};
+const ca::Who benchmark{.user = "bench", .host = "bench", .command = "store_bench"};
 
 constexpr int kInUse = 1000;
 
@@ -59,13 +59,13 @@ class Mint {
 };
 
 void make(const ca::Environment& environment, const std::string& path, int intermediates) {
-  auto store = ca::TrustStore::create(environment, path, kBench).value();
+  auto store = ca::TrustStore::create(environment, path, benchmark).value();
   auto lock = store.lock("bench").value();
   const auto root = ca::mint_root(
       store, lock, {.subject = pki::DistinguishedName::parse("O=Bench,CN=Root").value()},
-      ca::KeyProtection::none(), kBench);
+      ca::KeyProtection::none(), benchmark);
   const auto first =
-      ca::mint_intermediate(store, lock, *root->signer, {.cluster = "c0"}, kBench).value();
+      ca::mint_intermediate(store, lock, *root->signer, {.cluster = "c0"}, benchmark).value();
   const std::string list = store.find(first.certificate.fingerprint())->newest_list;
   Mint mint(*root->signer, first.certificate);
   for (int i = 1; i < intermediates; ++i) {
@@ -74,7 +74,7 @@ void make(const ca::Environment& environment, const std::string& path, int inter
     const bool is_last = i + 1 == intermediates;
     store
         .append(lock,
-                {.who = kBench,
+                {.who = benchmark,
                  .event = ca::Event::kIntermediateMinted,
                  .fingerprint = one.fingerprint(),
                  .cluster = cluster,
@@ -83,8 +83,8 @@ void make(const ca::Environment& environment, const std::string& path, int inter
         .value();
     store
         .record(lock, one.fingerprint(),
-                i + kInUse < intermediates ? ca::Event::kAbandoned : ca::Event::kPushed, kBench, {},
-                is_last ? root->signer.get() : nullptr)
+                i + kInUse < intermediates ? ca::Event::kAbandoned : ca::Event::kPushed, benchmark,
+                {}, is_last ? root->signer.get() : nullptr)
         .value();
   }
 }
@@ -114,10 +114,10 @@ int time_all(const std::string& path, int intermediates) {
   time("lock", [&] { lock.emplace(store->lock("bench").value()); });
   const auto key = ca::unlock_root(*store, {}).value();
   time("mint", [&] {
-    (void)ca::mint_intermediate(*store, *lock, *key, {.cluster = "last"}, kBench).value();
+    (void)ca::mint_intermediate(*store, *lock, *key, {.cluster = "last"}, benchmark).value();
   });
   time("make-lists", [&] {
-    const auto made = ca::make_lists(*store, *lock, *key, {}, kBench);
+    const auto made = ca::make_lists(*store, *lock, *key, {}, benchmark);
     if (!made) std::cerr << made.error().message.substr(0, 200) << "\n";
   });
   return 0;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace meshtrust::mesh {
@@ -57,9 +58,8 @@ std::vector<SeenText> other_texts(const CheckSubject& subject, const StoreFacts&
 
 std::string describe_all(const std::vector<TrustPlace>& places, const profiles::Mesh& mesh) {
   std::vector<std::string> texts;
-  for (const TrustPlace& place : places) {
-    texts.push_back(describe(place, mesh));
-  }
+  std::transform(places.begin(), places.end(), std::back_inserter(texts),
+                 [&mesh](const TrustPlace& place) { return describe(place, mesh); });
   return fmt::format("in {} of {}", istio::kCaCrlFile, base::join(texts, ", "));
 }
 
