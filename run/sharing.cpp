@@ -18,7 +18,6 @@ namespace meshtrust::run {
 namespace {
 
 using base::Code;
-using base::Error;
 using base::Result;
 using std::chrono::milliseconds;
 
@@ -129,8 +128,9 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
   auto token = read_token(**source, token_ref);
   if (!token) return Failed{with_context(std::move(token).error(), intent.source)};
   if (!*token) {
-    if (auto asked = ask(); !asked)
+    if (auto asked = ask(); !asked) {
       return Failed{with_context(std::move(asked).error(), intent.source)};
+    }
     token = read_token(**source, token_ref);
     if (!token) return Failed{with_context(std::move(token).error(), intent.source)};
     if (!*token) {
