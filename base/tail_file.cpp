@@ -23,9 +23,9 @@ Result<TailFile> TailFile::create(const std::filesystem::path& path, std::size_t
     return fail(code, fmt::format("cannot write '{}': {}", path.string(),
                                   std::generic_category().message(number)));
   };
+  constexpr int kHow = O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): open has no other form
-  const int file =
-      open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+  const int file = open(path.c_str(), kHow, 0600);
   if (file < 0) return failed(errno);
   TailFile made(file, most);
   struct stat status {};

@@ -183,8 +183,8 @@ void check_common_anchors(const CheckSubject& subject, Answer& answer) {
     if (names.size() == asked.size()) continue;
     std::vector<std::string> lacking;
     std::copy_if(asked.begin(), asked.end(), std::back_inserter(lacking),
-                 [&names](const std::string& name) {
-                   return std::find(names.begin(), names.end(), name) == names.end();
+                 [&having = names](const std::string& name) {
+                   return std::find(having.begin(), having.end(), name) == having.end();
                  });
     answer.findings.push_back(
         {.code = "anchor-not-everywhere",
