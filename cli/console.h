@@ -65,7 +65,7 @@ std::string render(const mesh::Finding& finding, Colour colour = Colour::kPlain)
 
 /// Rows in columns, two blanks apart, no blanks at line ends; the first row is the heading. Every
 /// cell is one line, whatever stands in it.
-std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view indent = "");
+std::string table(const std::vector<std::vector<std::string>>& given, std::string_view indent = "");
 
 using base::to_yaml;
 

@@ -60,8 +60,9 @@ Row row_of(const profiles::Cluster& cluster, const SeenMesh& seen, const Proof& 
           .trust = trust_of(cluster.name, proof)};
   const mesh::ClusterObservation* live = seen.observation.find(cluster.name);
   if (live == nullptr) return row;
-  if (const auto* server = live->server.found(mesh::Unknown::kTold))
+  if (const auto* server = live->server.found(mesh::Unknown::kTold)) {
     row.kubernetes = server->version;
+  }
   row.network = network_of(*live);
   if (!cluster.runs_istiod()) {
     row.ca = "by " + base::join(cluster.control_plane, ", ");
