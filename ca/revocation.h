@@ -69,8 +69,7 @@ base::Status refuse_gaps(const ListSet& set, base::Instant at);
 /// One list in force for every CA that some chain of the mesh may hold: the root, and every
 /// intermediate of this store that is in force and not known to be unused, revoked ones too. The
 /// root's is made now, with a number larger than any before (RFC 5280 5.2.3), and recorded before
-/// this returns;
-/// those of intermediates were made with them, or are among `supplied`.
+/// this returns; those of intermediates were made with them, or are among `supplied`.
 ///
 /// kInvalidInput for an `at_least_above` that is no number. kRefused where `refuse_gaps` says so,
 /// when no number of 20 octets is left, the lifetime asked for is shorter than a week, the

@@ -118,6 +118,19 @@ Result<Held, Errors> hold(Session& session,
   return held;
 }
 
+void clear_leases(Session& session,
+                  const MeshContext& context,
+                  const std::string& lease,
+                  const std::vector<std::string>& clusters) {
+  const auto clients = patient_clients(session, context);
+  for (const Error& error : run::ClusterLocks::sweep(
+           clusters, lease, *clients, session.around.clock, session.around.process_table,
+           holder_of(session, context, nullptr))) {
+    session.console().warn(
+        fmt::format("{}; whether a lock was left there is not known", error.message));
+  }
+}
+
 void let_go(Session& session, Held& held) {
   if (held.leases) {
     for (const Error& error : held.leases->release()) {

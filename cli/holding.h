@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -26,8 +27,10 @@ struct Held {
   std::unique_ptr<run::Clusters> clients;  ///< of the Leases; no Ctrl-C ends what they do
   std::unique_ptr<run::ClusterLocks> leases;
 
-  /// Whether nothing more may be written, and why.
-  std::optional<base::Error> lost() const { return leases ? leases->lost() : std::nullopt; }
+  /// Whether nothing more may be begun in a cluster, and why.
+  std::optional<base::Error> lost(const std::string& cluster) const {
+    return leases ? leases->lost(cluster) : std::nullopt;
+  }
 };
 
 /// Takes all of it or nothing, before the plan is made again. `store` is null for a mesh whose
@@ -38,6 +41,13 @@ base::Result<Held, base::Errors> hold(Session& session,
                                       const mesh::Plan& plan,
                                       ca::TrustStore* store,
                                       const std::string& break_reason);
+
+/// Takes away the Leases that runs which were killed left in clusters of these names, and says
+/// where it could not.
+void clear_leases(Session& session,
+                  const MeshContext& context,
+                  const std::string& lease,
+                  const std::vector<std::string>& clusters);
 
 /// Lets go, and says where that failed: such a Lease ends by itself.
 void let_go(Session& session, Held& held);

@@ -27,7 +27,11 @@ char sign_of(mesh::Change change) {
 
 }  // namespace
 
-std::string render_plan(const mesh::Plan& plan) {
+std::string render_plan(const mesh::Plan& plan, bool is_critical) {
+  if (plan.is_empty() && is_critical) {
+    return fmt::format("Nothing is changed in mesh '{}' while what is critical stands.\n",
+                       one_line(plan.mesh));
+  }
   if (plan.is_empty()) {
     return fmt::format("Nothing to do: mesh '{}' is as it should be.\n", one_line(plan.mesh));
   }

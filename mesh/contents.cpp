@@ -30,13 +30,10 @@ bool is_of_kubernetes(const ContentFacts& object) {
 
 /// Roots for workloads and the locks of istiods: written by nobody but an istiod. Where somebody
 /// else wrote into one as well, it is no longer istiod's alone.
-bool is_left_by_istiod(const ContentFacts& object, const Leaving& leaving) {
+bool is_left_by_istiod(const ContentFacts& object) {
   const bool by_istiod_alone =
       object.managers == std::vector<std::string>{std::string(istio::kIstiodManager)};
   if (!by_istiod_alone) return false;
-  if (object.kind == "Secret") {
-    return leaving.had_istiod && object.name == istio::kSelfSignedCaSecret;
-  }
   return object.kind == "ConfigMap" || object.kind == "Lease";
 }
 
@@ -83,7 +80,7 @@ std::vector<ContentFacts> kept_by_others(const std::vector<ContentFacts>& conten
     // A CA key is nobody's by its labels.
     if (one.kind == "Secret" && one.name == istio::kCaSecret) return true;
     return !one.terminating && !is_of_kubernetes(one) && !is_of_mesh(one, leaving) &&
-           !is_left_by_istiod(one, leaving) && !is_installed(one, leaving) && !has_owner(one, uids);
+           !is_left_by_istiod(one) && !is_installed(one, leaving) && !has_owner(one, uids);
   });
   return kept;
 }

@@ -118,6 +118,15 @@ std::vector<NewerList> newer_lists(std::span<const pki::RevocationList> lists,
   return newer;
 }
 
+std::vector<pki::Certificate> authorities_above(const StoreFacts& store) {
+  std::vector<pki::Certificate> authorities;
+  for (const std::string* pem : {&store.above, &store.ever_above}) {
+    const auto above = pki::certificates_from_pem(*pem);
+    if (above) authorities.insert(authorities.end(), above->begin(), above->end());
+  }
+  return authorities;
+}
+
 std::vector<pki::RevocationList> forged_lists(std::span<const pki::RevocationList> lists,
                                               const StoreFacts& store) {
   std::vector<pki::RevocationList> forged;

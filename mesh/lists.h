@@ -41,6 +41,9 @@ std::vector<NewerList> newer_lists(std::span<const pki::RevocationList> lists,
                                    std::span<const pki::Certificate> authorities,
                                    base::Instant at);
 
+/// The CAs of others that stand above a root of the store, or stood there.
+std::vector<pki::Certificate> authorities_above(const StoreFacts& store);
+
 /// Those among `lists` that bear the name of the store's root and that its key did not sign.
 std::vector<pki::RevocationList> forged_lists(std::span<const pki::RevocationList> lists,
                                               const StoreFacts& store);

@@ -22,6 +22,10 @@ std::string name_of(const Json& object) {
   return base::string_at(base::at_path(object, {"metadata"}), "name");
 }
 
+std::string uid_of(const Json& object) {
+  return base::string_at(base::at_path(object, {"metadata"}), "uid");
+}
+
 void Objects::add(std::string_view resource, Observed<List> found) {
   const auto known = lists_.find(resource);
   if (known == lists_.end()) {

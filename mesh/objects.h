@@ -40,6 +40,8 @@ std::string resource_of(const profiles::Object& object);
 const base::Json& list_at(const base::Json& object, std::initializer_list<std::string_view> path);
 /// `metadata.name`.
 std::string name_of(const base::Json& object);
+/// `metadata.uid`.
+std::string uid_of(const base::Json& object);
 
 /// The live objects that a mesh may have to do with, none of them a Secret. Which are kept is
 /// decided where they are read; what was not read is unknown.

@@ -67,7 +67,9 @@ Json write(const NamespaceFacts& facts) {
                {"createdByMeshtrust", facts.created_by_meshtrust},
                {"mesh", facts.mesh},
                {"root", facts.root},
+               {"cluster", facts.cluster},
                {"networkSetByOthers", facts.network_set_by_others},
+               {"controlPlanesSetByOthers", facts.control_planes_set_by_others},
                {"uid", facts.uid}};
   if (facts.network) json["network"] = *facts.network;
   if (facts.control_planes) json["controlPlanes"] = *facts.control_planes;
@@ -80,7 +82,10 @@ void read(const Json& json, NamespaceFacts& facts) {
   }
   facts.mesh = value<std::string>(json, "mesh");
   facts.root = later_value(json, "root");
+  facts.cluster = later_value(json, "cluster");
   facts.network_set_by_others = value<bool>(json, "networkSetByOthers");
+  facts.control_planes_set_by_others =
+      json.contains("controlPlanesSetByOthers") && value<bool>(json, "controlPlanesSetByOthers");
   facts.terminating = value<bool>(json, "terminating");
   facts.created_by_meshtrust = value<bool>(json, "createdByMeshtrust");
   facts.uid = later_value(json, "uid");

@@ -34,9 +34,11 @@ struct NamespaceFacts {
   std::optional<std::string> control_planes = {};  ///< of topology.istio.io/controlPlaneClusters
   bool terminating = false;
   bool created_by_meshtrust = false;
-  std::string mesh = {};               ///< of the ownership labels; empty without
-  std::string root = {};               ///< likewise
-  bool network_set_by_others = false;  ///< that label, going by the owners of fields
+  std::string mesh = {};                      ///< of the ownership labels; empty without
+  std::string root = {};                      ///< likewise
+  std::string cluster = {};                   ///< of the ownership labels: the name of the cluster
+  bool network_set_by_others = false;         ///< that label, going by the owners of fields
+  bool control_planes_set_by_others = false;  ///< that annotation, likewise
   std::string uid = {};
 };
 

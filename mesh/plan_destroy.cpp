@@ -1,4 +1,5 @@
 #include "istio/names.h"
+#include "mesh/check/identity.h"
 #include "mesh/check/material.h"
 #include "mesh/check/ownership.h"
 #include "mesh/installed.h"
@@ -27,10 +28,6 @@ using profiles::Mesh;
 using profiles::Role;
 
 using Ids = std::vector<std::string>;
-
-std::string uid_of(const Json& live) {
-  return base::string_at(base::at_path(live, {"metadata"}), "uid");
-}
 
 DoomedObject doomed(const profiles::Object& object, const Json& live) {
   return {.api_version = object.api_version,
@@ -89,7 +86,10 @@ class DestroyPlanner {
       if (leaves(cluster.name)) {
         ask_everything(*seen);
         if (lacks_store()) continue;  // which refuses, and nobody could tell whose anything is
-        if (belongs_to_others(cluster, *seen) || is_undecided(cluster, *seen)) continue;
+        if (is_another_cluster(cluster, *seen) || belongs_to_others(cluster, *seen) ||
+            is_undecided(cluster, *seen)) {
+          continue;
+        }
       }
       plan_forgetting(cluster, *seen);
       if (!leaves(cluster.name)) continue;
@@ -100,6 +100,8 @@ class DestroyPlanner {
       plan_namespaces(cluster, *seen);
     }
     refuse_without_store();
+    check_clusters_distinct({.mesh = mesh_, .observation = observation_, .at = {}},
+                            planned_.answer);
     if (planned_.is_refused()) planned_.plan.steps.clear();
     sort_by_needs(planned_.plan);
     note_servers(planned_, mesh_, observation_);
@@ -197,10 +199,10 @@ class DestroyPlanner {
     known(seen.name, seen.live.tokens);
   }
 
-  /// Only the ledger tells which CA is this mesh's. Without it nothing is taken away where anything
-  /// could be.
+  /// Only the ledger tells which CA is this mesh's.
   bool lacks_store() { return is_managed() && known({}, observation_.store) == nullptr; }
 
+  /// Without a store nothing is taken away where anything of this mesh could be.
   void refuse_without_store() {
     if (!is_managed() || !observation_.store.is_absent()) return;
     const bool has_traces =
@@ -209,9 +211,6 @@ class DestroyPlanner {
           return seen != nullptr && leaves(cluster.name) && may_hold_ours(*seen);
         });
     if (!has_traces) return;
-    // What stays, and for whom, was said by no ledger.
-    std::erase_if(planned_.answer.findings,
-                  [](const Finding& one) { return one.severity == Severity::kNote; });
     planned_.answer.findings.push_back(
         {.code = "store-missing",
          .cluster = {},
@@ -231,6 +230,31 @@ class DestroyPlanner {
            known(seen.name, seen.cacerts) != nullptr || known(seen.name, seen.twin) != nullptr;
   }
 
+  /// Whether this is a cluster of this mesh, but not the one that is to leave it: contexts are
+  /// mixed up.
+  bool is_another_cluster(const Cluster& cluster, const ClusterObservation& seen) {
+    const NamespaceFacts* facts = known(cluster.name, seen.system_namespace);
+    const TwinFacts* twin = known(cluster.name, seen.twin);
+    std::string name;
+    if (facts != nullptr && is_ours(marks_of(*facts), seen)) name = facts->cluster;
+    if (name.empty() && twin != nullptr && is_ours(marks_of(*twin), seen)) {
+      const auto data = twin->data.find(std::string(profiles::kTwinCluster));
+      if (data != twin->data.end()) name = data->second;
+    }
+    if (name.empty() || name == cluster.name) return false;
+    planned_.answer.findings.push_back(
+        {.code = "another-cluster",
+         .cluster = cluster.name,
+         .message = fmt::format("what this mesh made there says that this is cluster '{}', and the "
+                                "mesh file calls it '{}'",
+                                name, cluster.name),
+         .hints = {"check the context of each cluster in the mesh file",
+                   fmt::format("if it was renamed on purpose, call it '{}' once more to destroy it",
+                               name)},
+         .place = cluster.context_place});
+    return true;
+  }
+
   /// Whether what is in a cluster, or its CA, is another mesh's. Nothing of it is touched then.
   bool belongs_to_others(const Cluster& cluster, const ClusterObservation& seen) {
     if (auto finding = marks_of_others(mesh_, owners_, cluster, seen)) {
@@ -238,8 +262,7 @@ class DestroyPlanner {
       return true;
     }
     const CacertsFacts* cacerts = known(cluster.name, seen.cacerts);
-    if (mesh_.trust.mode != profiles::TrustMode::kManaged || cacerts == nullptr ||
-        owners_.owner_of_trust(seen) == Owner::kThisMesh) {
+    if (!is_managed() || cacerts == nullptr || owners_.owner_of_trust(seen) == Owner::kThisMesh) {
       return false;
     }
     // What bears our root is ours all the same.
@@ -305,6 +328,10 @@ class DestroyPlanner {
   void plan_forgetting(const Cluster& cluster, const ClusterObservation& seen) {
     const auto* secrets = known(cluster.name, seen.live.remote_secrets);
     if (secrets == nullptr) return;
+    // By what an owner is judged of whom the marks say only a name.
+    known(cluster.name, seen.cacerts);
+    known(cluster.name, seen.twin);
+    known(cluster.name, seen.workload_roots);
     std::vector<DoomedObject> objects;
     std::vector<std::string> undecided;
     for (const RemoteSecretFacts& secret : *secrets) {
@@ -420,7 +447,10 @@ class DestroyPlanner {
     const auto file = files_.find(cluster.name);
     auto wanted = profiles::installations(
         mesh_, cluster, file == files_.end() ? std::nullopt : std::optional(file->second));
-    if (!wanted) return;  // a mesh of trust alone has none
+    if (!wanted) {
+      judge_what_runs(cluster, seen, wanted.error());
+      return;
+    }
     // The last first.
     std::reverse(wanted->begin(), wanted->end());
     Ids before = forgotten(cluster);
@@ -450,6 +480,46 @@ class DestroyPlanner {
           Uninstall{.installation = installation, .marked = marked_by(installation, seen)});
       before.push_back(id(cluster.name, "uninstalled"));
     }
+  }
+
+  /// The mesh file does not say what is installed: a mesh of trust alone has nothing, and nothing
+  /// else can be taken away by it. What this mesh did install refuses; a control plane of others
+  /// goes on, with all that istiods leave in a cluster.
+  void judge_what_runs(const Cluster& cluster,
+                       const ClusterObservation& seen,
+                       const base::Errors& why) {
+    for (const std::string_view resource : {kDeployments, kServices, kMutatingWebhooks}) {
+      const auto observed = seen.live.objects.list(resource);
+      const auto* list = known(cluster.name, observed);
+      if (list == nullptr) continue;
+      for (const Json& object : *list) {
+        if (!is_of_istiod(cluster, object)) continue;
+        const Json& annotations = base::at_path(object, {"metadata", "annotations"});
+        const bool is_installed =
+            annotations.contains(kInstallationAnnotation) && is_ours(marks_in(annotations), seen);
+        if (!is_installed) {
+          foreign_.insert(cluster.name);
+          continue;
+        }
+        for (const base::Error& error : why) {
+          planned_.answer.unknowns.push_back(with_context(
+              error, fmt::format("{}: what is to be uninstalled is not known", cluster.name)));
+        }
+        return;
+      }
+    }
+  }
+
+  /// Deployment, Service or webhook of an istiod that stands where one of this mesh would.
+  bool is_of_istiod(const Cluster& cluster, const Json& object) const {
+    const std::string& revision = mesh_.istio.revision;
+    const std::string in = base::string_at(base::at_path(object, {"metadata"}), "namespace");
+    const auto places = namespaces_of(cluster);
+    if (in.empty())
+      return name_of(object) == istio::injection_webhook(revision, system_namespace());
+    return std::find(places.begin(), places.end(), in) != places.end() &&
+           (name_of(object).starts_with("istiod") ||
+            base::string_at(base::at_path(object, {"metadata", "labels"}), "app") == "istiod");
   }
 
   DoomedObject marked_by(const Installation& installation, const ClusterObservation& seen) {
@@ -524,13 +594,12 @@ class DestroyPlanner {
         !with_others_trust_.contains(cluster.name) &&
         (uninstalled_.contains(cluster.name) ||
          (ours && !foreign_.contains(cluster.name) && was_installed(cluster, seen)));
-    if (stays && sweeps) append_locks(cluster, objects);
+    if (stays && sweeps) append_locks(objects);
     if (!objects.empty()) {
       add(cluster.name, "rest", "tokens, readers, and the locks of istiods",
           "nobody needs them any more", after_everything(cluster), Delete{std::move(objects)});
     }
     if (!sweeps) return;
-    swept_.insert(cluster.name);
     Ids needs = after_everything(cluster);
     needs.push_back(id(cluster.name, "rest"));
     add(cluster.name, "sweep", "roots in every namespace, gateway classes, unused CRDs",
@@ -556,7 +625,7 @@ class DestroyPlanner {
            (cluster.role == Role::kExternal && runs_in(mesh_.istio.ingress_namespace, ""));
   }
 
-  void append_locks(const Cluster& cluster, std::vector<DoomedObject>& objects) const {
+  void append_locks(std::vector<DoomedObject>& objects) const {
     const std::string& in = system_namespace();
     const std::string suffix = mesh_.istio.revision.empty() ? "" : "-" + mesh_.istio.revision;
     for (const char* name :
@@ -577,10 +646,6 @@ class DestroyPlanner {
                        .resource = "endpointslices",
                        .namespace_name = in,
                        .name = istio::istiod_name(mesh_.istio.revision)});
-    // The CA of an istiod that signed for itself, and that was ours.
-    if (uninstalled_.contains(cluster.name)) {
-      objects.push_back(core("Secret", "secrets", in, std::string(istio::kSelfSignedCaSecret)));
-    }
   }
 
   /// CA and twin, where they are ours and their namespace stays.
@@ -630,7 +695,7 @@ class DestroyPlanner {
       return;
     }
     if ((facts->network == cluster.network && !facts->network_set_by_others) ||
-        facts->control_planes) {
+        (facts->control_planes && !facts->control_planes_set_by_others)) {
       add(cluster.name, "namespace-back", fmt::format("labels of namespace {}", system_namespace()),
           "the namespace itself stays", std::move(needs),
           ReleaseNamespace{.name = system_namespace(), .uid = facts->uid});
@@ -685,8 +750,7 @@ class DestroyPlanner {
                     .roots = owners_.root_marks(),
                     .revision = istio::revision_label_value(is_system ? mesh_.istio.revision : ""),
                     .doomed = doomed_in(cluster.name),
-                    .installer_goes = uninstalled_.contains(cluster.name),
-                    .had_istiod = swept_.contains(cluster.name)};
+                    .installer_goes = uninstalled_.contains(cluster.name)};
     std::vector<ContentFacts> others = kept_by_others(*contents, object.name, leaving);
     const std::string foreign = foreign_trust_in(cluster, seen, is_system, others);
     if (!foreign.empty() && options_.with_namespace) {
@@ -762,7 +826,6 @@ class DestroyPlanner {
   const OwnerJudge owners_;
   Planned planned_;
   std::set<std::string> uninstalled_;        ///< clusters in which something of ours is uninstalled
-  std::set<std::string> swept_;              ///< clusters in which an istiod of ours ran
   std::set<std::string> foreign_;            ///< clusters in which somebody else's control plane is
   std::set<std::string> with_others_trust_;  ///< clusters of which the CA is not ours
 };

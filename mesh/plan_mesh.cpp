@@ -394,7 +394,8 @@ class MeshPlanner {
                                  .kind = "Secret",
                                  .resource = "secrets",
                                  .namespace_name = secret.namespace_name,
-                                 .name = secret.name});
+                                 .name = secret.name,
+                                 .uid = secret.uid});
         diff.push_back(fmt::format("- Secret {}/{}", secret.namespace_name, secret.name));
       }
       if (stale.objects.empty()) continue;

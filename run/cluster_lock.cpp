@@ -72,6 +72,34 @@ Seconds duration_of(const Json& lease) {
   return Seconds(seconds.is_number_integer() ? std::clamp(seconds.get<int>(), 1, kLongest) : 1);
 }
 
+/// Asks `work` once a cluster, at the same time, and keeps what went wrong by its name.
+template <class Work>
+Errors errors_of(const std::vector<std::string>& clusters, const Work& work) {
+  std::vector<std::optional<Error>> troubles(clusters.size());
+  for_each_index(clusters.size(), kMostAtOnce, [&](std::size_t index) {
+    Status status = work(index);
+    if (!status) troubles[index] = with_context(std::move(status).error(), clusters[index]);
+  });
+  Errors errors;
+  for (auto& trouble : troubles) {
+    if (trouble) errors.push_back(*std::move(trouble));
+  }
+  return errors;
+}
+
+/// A kubeconfig may have been changed since the plan was made.
+Status expect_server(const mesh::PlannedServer& planned, k8s::ApiClient& client) {
+  MESHTRUST_TRY(const auto system, client.get(k8s::namespace_ref("kube-system")));
+  const std::string uid = system ? mesh::uid_of(*system) : std::string();
+  if (uid == planned.cluster_uid) return {};
+  return base::fail(
+      Code::kRefused,
+      fmt::format("{} is not the cluster of the plan: its kube-system has the UID {}, "
+                  "wanted {}",
+                  client.settings().server.text(), base::printable(uid, 64), planned.cluster_uid),
+      "run the same command again to see the new plan");
+}
+
 }  // namespace
 
 ClusterLocks::ClusterLocks(const Clusters& clusters,
@@ -100,7 +128,7 @@ Result<std::unique_ptr<ClusterLocks>, Errors> ClusterLocks::take(
   const auto& servers = plan.servers;
   std::vector<std::optional<Error>> refusals(servers.size());
   for_each_index(servers.size(), kMostAtOnce, [&](std::size_t index) {
-    auto held = locks->take_one(servers[index].cluster);
+    auto held = locks->take_one(servers[index]);
     if (!held) {
       refusals[index] = with_context(std::move(held).error(), servers[index].cluster);
       return;
@@ -120,8 +148,38 @@ Result<std::unique_ptr<ClusterLocks>, Errors> ClusterLocks::take(
   return locks;
 }
 
+Errors ClusterLocks::sweep(const std::vector<std::string>& names,
+                           const std::string& lease,
+                           const Clusters& clusters,
+                           const base::Clock& clock,
+                           const base::ProcessTable& processes,
+                           LockHolder holder) {
+  const ClusterLocks judge(clusters, clock, processes, lease, std::move(holder), {});
+  return errors_of(names, [&](std::size_t index) { return judge.sweep_one(names[index]); });
+}
+
 ClusterLocks::~ClusterLocks() {
   (void)release();
+}
+
+Status ClusterLocks::sweep_one(const std::string& cluster) const {
+  MESHTRUST_TRY(k8s::ApiClient* const client, clusters_.client(cluster));
+  MESHTRUST_TRY(const auto live, client->get(lease_));
+  if (!live) return {};
+  const Json& metadata = base::at_path(*live, {"metadata"});
+  if (base::string_at(base::at_path(metadata, {"labels"}), istio::kMeshLabel) != holder_.mesh) {
+    return {};
+  }
+  MESHTRUST_TRY(const Instant now, now_at(*client));
+  std::optional<std::string> nobody;
+  if (!expect_free(*live, now, nobody)) return {};
+  const auto removed =
+      client->remove(lease_, {.uid = mesh::uid_of(*live),
+                              .resource_version = base::string_at(metadata, "resourceVersion")});
+  // In the meantime somebody took it, or it went.
+  const bool is_over =
+      removed || removed.error().code == Code::kConflict || removed.error().code == Code::kNotFound;
+  return is_over ? Status() : base::fail(removed.error());
 }
 
 Json ClusterLocks::wanted() const {
@@ -141,9 +199,14 @@ bool ClusterLocks::is_ours(const Json& lease) const {
   return holder == holder_.identity && process_of(lease) == holder_.process;
 }
 
-Result<ClusterLocks::Held> ClusterLocks::take_one(const std::string& cluster) {
+Result<ClusterLocks::Held> ClusterLocks::take_one(const mesh::PlannedServer& server) {
+  const std::string& cluster = server.cluster;
   MESHTRUST_TRY(k8s::ApiClient* const client, clusters_.client(cluster));
+  MESHTRUST_TRY_DO(expect_server(server, *client));
   for (int round = 1;; ++round) {
+    // As the server will count it, whose time begins later.
+    const base::Clock::Steady renewed = clock_.steady();
+    const Instant renewed_at = clock_.now();
     auto made = client->create(lease_, wanted());
     // One that is there already may be free to take, and may be gone when it is looked at.
     if (!made && made.error().code == Code::kConflict) made = take_over(cluster, *client);
@@ -151,19 +214,29 @@ Result<ClusterLocks::Held> ClusterLocks::take_one(const std::string& cluster) {
       return Held{.cluster = cluster,
                   .uid = made->uid,
                   .resource_version = made->resource_version,
-                  .renewed = clock_.steady(),
-                  .renewed_at = clock_.now(),
+                  .renewed = renewed,
+                  .renewed_at = renewed_at,
                   .trouble = {}};
     }
-    if (made.error().code != Code::kNotFound || round == kMostTries) {
+    const Code why = made.error().code;
+    if (why != Code::kNotFound && why != Code::kConflict)
       return base::fail(std::move(made).error());
+    if (round == kMostTries) {
+      return base::fail(
+          Error{.code = Code::kLocked,
+                .message = lease_.describe() + " is being taken by others",
+                .hints = {"let the other runs end, then run the same command again"}});
     }
   }
 }
 
-Result<k8s::Applied> ClusterLocks::take_over(const std::string& cluster, k8s::ApiClient& client) {
+Result<Instant> ClusterLocks::now_at(k8s::ApiClient& client) const {
   MESHTRUST_TRY(const k8s::ServerGreeting greeting, client.greet());
-  const Instant now = clock_.now() + greeting.clock_ahead.value_or(Seconds(0));
+  return clock_.now() + greeting.clock_ahead.value_or(Seconds(0));
+}
+
+Result<k8s::Applied> ClusterLocks::take_over(const std::string& cluster, k8s::ApiClient& client) {
+  MESHTRUST_TRY(const Instant now, now_at(client));
   std::optional<std::string> broken;
   std::optional<Error> refused;
   auto taken = client.change(lease_, [&](Json& lease) -> Status {
@@ -213,6 +286,8 @@ Status ClusterLocks::expect_free(const Json& lease,
 void ClusterLocks::renew_one(Held& held) const {
   const auto client = clusters_.client(held.cluster);
   MESHTRUST_CHECK(client.operator bool());
+  const base::Clock::Steady begun = clock_.steady();
+  const Instant begun_at = clock_.now();
   std::optional<Error> taken;
   const auto renewed = (*client)->change(lease_, [&](Json& lease) -> Status {
     if (!is_ours(lease)) {
@@ -227,8 +302,8 @@ void ClusterLocks::renew_one(Held& held) const {
   if (renewed) {
     held.uid = renewed->uid;
     held.resource_version = renewed->resource_version;
-    held.renewed = clock_.steady();
-    held.renewed_at = clock_.now();
+    held.renewed = begun;
+    held.renewed_at = begun_at;
     held.trouble.reset();
     return;
   }
@@ -241,18 +316,27 @@ void ClusterLocks::renew_one(Held& held) const {
   held.trouble = taken ? *std::move(taken) : renewed.error();
 }
 
-void ClusterLocks::renew() {
-  const std::lock_guard one_at_a_time(renewal_);
+void ClusterLocks::renew_where(const std::function<bool(const Held& held)>& is_meant) {
   std::vector<Held> copies;
   {
     const std::lock_guard guard(mutex_);
-    copies = held_;
+    std::copy_if(held_.begin(), held_.end(), std::back_inserter(copies),
+                 [&is_meant](const Held& held) { return !held.is_lost && is_meant(held); });
   }
   for_each_index(copies.size(), kMostAtOnce, [&](std::size_t index) {
-    if (!copies[index].is_lost) renew_one(copies[index]);
+    Held& renewed = copies[index];
+    renew_one(renewed);
+    const std::lock_guard guard(mutex_);
+    for (Held& held : held_) {
+      // One that was asked about meanwhile may know of a later renewal.
+      const bool is_news = renewed.is_lost || renewed.renewed >= held.renewed;
+      if (held.cluster == renewed.cluster && is_news) held = renewed;
+    }
   });
-  const std::lock_guard guard(mutex_);
-  held_ = std::move(copies);
+}
+
+void ClusterLocks::renew() {
+  renew_where([](const Held&) { return true; });
 }
 
 void ClusterLocks::renew_for_ever(const std::stop_token& stop) {
@@ -266,28 +350,28 @@ void ClusterLocks::renew_for_ever(const std::stop_token& stop) {
   }
 }
 
-bool ClusterLocks::is_stale(const Held& held) const {
+bool ClusterLocks::is_late(const Held& held) const {
   // A machine that slept counts in the one clock alone.
-  return clock_.steady() - held.renewed >= options_.duration ||
-         clock_.now() - held.renewed_at >= options_.duration;
+  const Seconds enough = options_.duration * 2 / 3;
+  return clock_.steady() - held.renewed >= enough || clock_.now() - held.renewed_at >= enough;
 }
 
-std::optional<Error> ClusterLocks::lost() {
-  const auto first_stale = [this]() -> std::optional<Error> {
+std::optional<Error> ClusterLocks::lost(const std::string& cluster) {
+  const auto why_late = [&]() -> std::optional<Error> {
     const std::lock_guard guard(mutex_);
-    const auto found = std::find_if(held_.begin(), held_.end(), [this](const Held& held) {
-      return held.is_lost || is_stale(held);
+    const auto found = std::find_if(held_.begin(), held_.end(), [&](const Held& held) {
+      return held.cluster == cluster && (held.is_lost || is_late(held));
     });
     if (found == held_.end()) return std::nullopt;
     Error why = found->trouble.value_or(
         Error{.code = Code::kLocked, .message = lease_.describe() + " was not renewed in time"});
     why.code = Code::kLocked;
-    why.hints.emplace_back("nothing more was written: run the same command again to go on");
+    why.hints.emplace_back("nothing more was begun there: run the same command again to go on");
     return with_context(std::move(why), found->cluster + ": the lock is lost");
   };
-  if (!first_stale()) return std::nullopt;
-  renew();  // it may be ours still
-  return first_stale();
+  if (!why_late()) return std::nullopt;
+  renew_where([&cluster](const Held& held) { return held.cluster == cluster; });  // it may be ours
+  return why_late();
 }
 
 Status ClusterLocks::release_one(const Held& held) const {
@@ -317,17 +401,11 @@ Errors ClusterLocks::release() {
     const std::lock_guard guard(mutex_);
     held.swap(held_);
   }
-  std::vector<std::optional<Error>> troubles(held.size());
-  for_each_index(held.size(), kMostAtOnce, [&](std::size_t index) {
-    if (auto status = release_one(held[index]); !status) {
-      troubles[index] = with_context(std::move(status).error(), held[index].cluster);
-    }
-  });
-  Errors errors;
-  for (auto& trouble : troubles) {
-    if (trouble) errors.push_back(*std::move(trouble));
+  std::vector<std::string> names;
+  for (const Held& one : held) {
+    names.push_back(one.cluster);
   }
-  return errors;
+  return errors_of(names, [&](std::size_t index) { return release_one(held[index]); });
 }
 
 }  // namespace meshtrust::run

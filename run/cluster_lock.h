@@ -47,9 +47,10 @@ struct BrokenLock {
 /// API server.
 class ClusterLocks {
  public:
-  /// Takes all Leases or none. kLocked, one error a cluster, naming the holder; other errors of the
-  /// clients likewise. Everything but `plan` outlives this object; what cancels the run should not
-  /// cancel `clusters`, by which Leases are let go of at the end.
+  /// Takes all Leases or none. kLocked, one error a cluster, naming the holder; kRefused where
+  /// `clusters` leads to another server than the plan; other errors of the clients likewise.
+  /// Everything but `plan` outlives this object; what cancels the run should not cancel `clusters`,
+  /// by which Leases are let go of at the end.
   static base::Result<std::unique_ptr<ClusterLocks>, base::Errors> take(
       const mesh::Plan& plan,
       const Clusters& clusters,
@@ -57,13 +58,24 @@ class ClusterLocks {
       const base::ProcessTable& processes,
       LockHolder holder,
       LockOptions options = {});
+  /// Deletes the Leases called `lease` that runs of this mesh have left in clusters of these names.
+  /// One of a run that goes on stays, and so does another mesh's. Errors of the clients, one a
+  /// cluster.
+  static base::Errors sweep(const std::vector<std::string>& names,
+                            const std::string& lease,
+                            const Clusters& clusters,
+                            const base::Clock& clock,
+                            const base::ProcessTable& processes,
+                            LockHolder holder);
   ClusterLocks(const ClusterLocks&) = delete;
   ClusterLocks& operator=(const ClusterLocks&) = delete;
   ~ClusterLocks();
 
-  /// Why nothing more may be written: a Lease is another's by now, or could not be renewed in time
-  /// (kLocked). Where that is not known it is asked, which takes its time.
-  std::optional<base::Error> lost();
+  /// Why nothing more may be begun in `cluster`: its Lease is another's by now, or could not be
+  /// renewed in time (kLocked). That is said while the Lease still counts for a third of its
+  /// duration, in which what was begun can end. Where it is not known it is asked, which takes its
+  /// time.
+  std::optional<base::Error> lost(const std::string& cluster);
   /// Renews every Lease once. The thread does so from time to time.
   void renew();
   /// Ends the thread and deletes what is still ours. What could not be deleted ends by itself.
@@ -87,7 +99,7 @@ class ClusterLocks {
                const std::string& lease,
                LockHolder holder,
                LockOptions options);
-  base::Result<Held> take_one(const std::string& cluster);
+  base::Result<Held> take_one(const mesh::PlannedServer& server);
   /// kNotFound when it is gone meanwhile.
   base::Result<k8s::Applied> take_over(const std::string& cluster, k8s::ApiClient& client);
   /// kLocked unless the Lease may be taken from who holds it; `broken` is told who that is where
@@ -95,10 +107,15 @@ class ClusterLocks {
   base::Status expect_free(const base::Json& lease,
                            base::Instant now,
                            std::optional<std::string>& broken) const;
+  /// By the server's clock.
+  base::Result<base::Instant> now_at(k8s::ApiClient& client) const;
+  base::Status sweep_one(const std::string& cluster) const;
   bool is_ours(const base::Json& lease) const;
-  bool is_stale(const Held& held) const;
+  bool is_late(const Held& held) const;
   base::Json wanted() const;
   void renew_one(Held& held) const;
+  /// Renews the Leases that `is_meant` and have not been lost; each result counts at once.
+  void renew_where(const std::function<bool(const Held& held)>& is_meant);
   base::Status release_one(const Held& held) const;
   void renew_for_ever(const std::stop_token& stop);
 
@@ -110,7 +127,6 @@ class ClusterLocks {
   const LockOptions options_;
   const base::Instant since_;
 
-  std::mutex renewal_;        ///< one renewal at a time
   mutable std::mutex mutex_;  ///< guards what follows
   std::vector<BrokenLock> broken_;
   std::vector<Held> held_;

@@ -86,8 +86,6 @@ class Execution {
     while (true) {
       leave_what_cannot_run_locked();
       if (cancellation_.is_cancelled() || nothing_pending_locked()) return;
-      if (!report_.stopped && options_.stop) report_.stopped = options_.stop();
-      if (report_.stopped) return;
       const auto index = runnable_locked(lane);
       if (!index) {
         changed_.wait_for(lock, pause_locked());
@@ -102,6 +100,10 @@ class Execution {
     Task& task = tasks_[index];
     const mesh::Step& step = plan_.steps[index];
     task.phase = Phase::kRunning;
+    if (is_stopped(step, lock)) {
+      task.phase = Phase::kEnded;
+      return;
+    }
     if (!task.begun) {
       task.begun = clock_.steady();
       events_.started(step);
@@ -110,6 +112,16 @@ class Execution {
     Outcome outcome = attempt_safely(step);
     lock.lock();
     take_locked(index, std::move(outcome));
+  }
+
+  /// Asks without the mutex: the answer may take its time.
+  bool is_stopped(const mesh::Step& step, std::unique_lock<std::mutex>& lock) {
+    if (!options_.stop) return false;
+    lock.unlock();
+    std::optional<Error> why = options_.stop(step);
+    lock.lock();
+    if (why && stopped_.insert(step.cluster).second) report_.stopped.push_back(*std::move(why));
+    return stopped_.contains(step.cluster);
   }
 
   /// An exception (memory, a library) fails its step and leaves the others going.
@@ -206,7 +218,9 @@ class Execution {
             return tasks_[need].phase == Phase::kEnded &&
                    report_.steps[need].state != StepState::kDone;
           });
-      if (need_failed || unreachable_.contains(step.cluster)) tasks_[index].phase = Phase::kEnded;
+      if (need_failed || unreachable_.contains(step.cluster) || stopped_.contains(step.cluster)) {
+        tasks_[index].phase = Phase::kEnded;
+      }
     }
   }
 
@@ -247,6 +261,7 @@ class Execution {
   std::vector<Task> tasks_;
   std::map<std::string, std::size_t> indices_;  ///< of steps by their id
   std::set<std::string> unreachable_;           ///< clusters that are not tried again
+  std::set<std::string> stopped_;               ///< clusters of which `stop` gave a reason
   ExecutionReport report_;
 };
 
@@ -272,7 +287,7 @@ base::Errors ExecutionReport::errors() const {
   if (cancelled && !succeeded()) {
     errors.push_back({.code = Code::kCancelled, .message = "interrupted"});
   }
-  if (stopped && !succeeded()) errors.push_back(*stopped);
+  if (!succeeded()) errors.insert(errors.end(), stopped.begin(), stopped.end());
   return errors;
 }
 

@@ -73,7 +73,8 @@ struct StepReport {
 struct ExecutionReport {
   std::vector<StepReport> steps;
   bool cancelled = false;
-  std::optional<base::Error> stopped = {};  ///< why nothing more was begun
+  base::Errors stopped =
+      {};  ///< why nothing more was begun, one for each cluster of which that is so
 
   bool succeeded() const;
   bool changed_anything() const;
@@ -99,9 +100,9 @@ struct ExecuteOptions {
   std::size_t workers = 16;
   std::size_t installers = 4;  ///< that run at the same time; they take minutes
   std::size_t watchers = 64;   ///< waits that are watched at the same time
-  /// Asked before every attempt: once it gives a reason, nothing more is begun. Called under a
-  /// lock.
-  std::function<std::optional<base::Error>()> stop = {};
+  /// Asked before every attempt, from any thread: once it gives a reason, no step of that cluster
+  /// is begun any more.
+  std::function<std::optional<base::Error>(const mesh::Step& step)> stop = {};
   /// What to tell when a step ran out of time: its likely cause and what to do next.
   std::function<std::vector<std::string>(const mesh::Step& step)> advice = {};
   std::chrono::milliseconds step_timeout{600'000};  ///< for conditions and repeats, per step

@@ -1,6 +1,7 @@
 #include "istio/names.h"
 #include "mesh/expectation.h"
 #include "mesh/installed.h"
+#include "mesh/objects.h"
 #include "profiles/istioctl.h"
 #include "profiles/trust_objects.h"
 #include "run/manifests.h"
@@ -72,8 +73,7 @@ Status withdraw(const profiles::Installation& installation, k8s::ApiClient& clie
   const k8s::ObjectRef ref = marker_ref(installation);
   MESHTRUST_TRY(const auto marker, client.get(ref));
   if (!marker) return {};
-  const auto removed =
-      client.remove(ref, {.uid = base::string_at(base::at_path(*marker, {"metadata"}), "uid")});
+  const auto removed = client.remove(ref, {.uid = mesh::uid_of(*marker)});
   if (!removed) return base::fail(removed.error());
   return {};
 }

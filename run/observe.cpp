@@ -4,6 +4,7 @@
 #include "base/yaml.h"
 #include "ca/revocation.h"
 #include "istio/names.h"
+#include "mesh/objects.h"
 #include "mesh/ownership.h"
 #include "run/observe_mesh.h"
 #include "run/pool.h"
@@ -39,8 +40,7 @@ Observed<mesh::ServerFacts> observe_server(k8s::ApiClient& client) {
   const k8s::ObjectRef kube_system = k8s::namespace_ref("kube-system");
   auto system = client.get(kube_system);
   if (!system) return Fact::unknown(std::move(system).error());
-  const std::string uid =
-      *system ? base::string_at(base::at_path(**system, {"metadata"}), "uid") : std::string();
+  const std::string uid = *system ? mesh::uid_of(**system) : std::string();
   if (uid.empty()) {
     return Fact::unknown({.code = base::Code::kUnavailable,
                           .message = "the API server has no namespace kube-system, by whose UID "
@@ -63,10 +63,13 @@ mesh::NamespaceFacts namespace_facts(const Json& object) {
   facts.uid = base::string_at(metadata, "uid");
   facts.mesh = base::string_at(base::at_path(metadata, {"labels"}), istio::kMeshLabel);
   facts.root = base::string_at(base::at_path(metadata, {"labels"}), istio::kRootLabel);
+  facts.cluster = base::string_at(base::at_path(metadata, {"labels"}), istio::kClusterLabel);
   facts.network_set_by_others = is_label_of_others(metadata, istio::kNetworkLabel);
   const Json& annotations = base::at_path(metadata, {"annotations"});
   if (annotations.is_object() && annotations.contains(istio::kControlPlaneAnnotation)) {
     facts.control_planes = base::string_at(annotations, istio::kControlPlaneAnnotation);
+    facts.control_planes_set_by_others =
+        is_annotation_of_others(metadata, istio::kControlPlaneAnnotation);
   }
   facts.terminating = base::string_at(base::at_path(object, {"status"}), "phase") == "Terminating";
   facts.created_by_meshtrust = base::string_at(base::at_path(metadata, {"annotations"}),
@@ -141,7 +144,7 @@ void look_inside(k8s::ApiClient& client,
       client.get(k8s::config_map_ref(name_space, istio::kPublicTwin)), [](const Json& object) {
         const mesh::Marks marks = mesh::marks_of(object);
         mesh::TwinFacts twin{.data = {}, .mesh = marks.mesh, .root = marks.root};
-        twin.uid = base::string_at(base::at_path(object, {"metadata"}), "uid");
+        twin.uid = mesh::uid_of(object);
         const Json& data = base::at_path(object, {"data"});
         if (!data.is_object()) return twin;
         for (const auto& [key, value] : data.items()) {

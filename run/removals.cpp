@@ -4,6 +4,7 @@
 #include "istio/names.h"
 #include "k8s/wait.h"
 #include "mesh/contents.h"
+#include "mesh/objects.h"
 #include "pki/certificate.h"
 #include "run/namespace_contents.h"
 #include "run/secret_facts.h"
@@ -31,7 +32,7 @@ Outcome wait_until_gone(k8s::ApiClient& client,
                         bool changed) {
   const k8s::Condition gone = [&uid](const k8s::Objects& objects) {
     const bool is_there = std::any_of(objects.begin(), objects.end(), [&uid](const auto& entry) {
-      return base::string_at(base::at_path(entry.second, {"metadata"}), "uid") == uid;
+      return mesh::uid_of(entry.second) == uid;
     });
     return k8s::Verdict{.holds = !is_there, .seen = is_there ? "it is being deleted" : "gone"};
   };

@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "istio/names.h"
 #include "mesh/installed.h"
+#include "mesh/objects.h"
 #include "mesh/ownership.h"
 #include "run/manifests.h"
 #include "run/mesh_steps.h"
@@ -65,7 +66,7 @@ Result<bool> is_of(k8s::ApiClient& client,
   }
   if (!ref.kind.ends_with("WebhookConfiguration")) return true;
   MESHTRUST_TRY(const auto whole, client.get(ref));
-  if (!whole || base::string_at(base::at_path(*whole, {"metadata"}), "uid") != live.uid) {
+  if (!whole || mesh::uid_of(*whole) != live.uid) {
     return base::fail(base::Code::kConflict, ref.describe() + " is just being changed");
   }
   const Json& webhooks = mesh::list_at(*whole, {"webhooks"});
@@ -194,7 +195,10 @@ Result<std::vector<Leftover>> leftovers_in(k8s::ApiClient& client, const OwnerOf
   MESHTRUST_TRY(const auto roots, client.list_metadata(k8s::config_map_ref("", ""),
                                                        {.label_selector = "istio.io/config=true"}));
   for (const k8s::SecretFacts& one : roots.items) {
-    if (one.name == istio::kRootConfigMap || one.name == "istio-ca-crl") {
+    // Others hand out roots under this name and label as well.
+    const bool is_by_istiod = std::find(one.managers.begin(), one.managers.end(),
+                                        istio::kIstiodManager) != one.managers.end();
+    if (is_by_istiod && (one.name == istio::kRootConfigMap || one.name == "istio-ca-crl")) {
       all.push_back({.ref = k8s::config_map_ref(one.namespace_name, one.name), .facts = one});
     }
   }
@@ -376,8 +380,9 @@ Outcome MeshSteps::release(const mesh::Step& step, const mesh::ReleaseNamespace&
     if (metadata.contains("labels") && !is_label_of_others(metadata, label)) {
       metadata["labels"].erase(label);
     }
-    if (metadata.contains("annotations")) {
-      metadata["annotations"].erase(std::string(istio::kControlPlaneAnnotation));
+    const std::string annotation(istio::kControlPlaneAnnotation);
+    if (metadata.contains("annotations") && !is_annotation_of_others(metadata, annotation)) {
+      metadata["annotations"].erase(annotation);
     }
     return {};
   });

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "istio/names.h"
 #include "k8s/wait.h"
+#include "mesh/objects.h"
 #include "mesh/plan.h"
 #include "profiles/reference.h"
 #include "profiles/trust_objects.h"
@@ -138,7 +139,7 @@ Status SampleNamespace::remove(const std::string& cluster,
   // A namespace without finalizers of its own goes only after all that is in it.
   const k8s::Condition is_gone = [&found](const k8s::Objects& objects) {
     for (const auto& [key, object] : objects) {
-      if (base::string_at(base::at_path(object, {"metadata"}), "uid") != found->uid) continue;
+      if (mesh::uid_of(object) != found->uid) continue;
       return k8s::Verdict{.holds = false, .seen = what_holds(object)};
     }
     return k8s::Verdict{.holds = true, .seen = "gone"};

@@ -26,27 +26,31 @@ struct Token {
   base::Secret token;
   std::string ca_pem;
   mesh::Marks marks;
+  bool is_filled = false;  ///< Kubernetes has put both into it
 };
 
-/// The Secret into which Kubernetes is to put a token, made if need be.
-base::Status ask_for_token(const profiles::Mesh& mesh,
-                           const profiles::Cluster& source,
-                           const std::string& account,
-                           const std::string& root,
-                           const std::string& cluster_uid,
-                           k8s::ApiClient& client) {
+/// The Secret into which Kubernetes is to put a token, as this mesh makes it.
+k8s::SecretContent empty_token(const profiles::Mesh& mesh,
+                               const profiles::Cluster& source,
+                               const std::string& account,
+                               const std::string& root,
+                               const std::string& cluster_uid) {
   const profiles::Object wanted = profiles::token_secret(mesh, source, account);
   const auto& metadata = wanted.body.at("metadata");
-  const k8s::SecretContent content{
-      .cluster_uid = cluster_uid,
-      .labels = profiles::ownership_labels(mesh, source, root),
-      .annotations = metadata.at("annotations").get<std::map<std::string, std::string>>(),
-      .type = std::string(istio::kServiceAccountTokenType),
-      .data = {}};
-  const auto applied =
-      client.apply_secret(k8s::secret_ref(wanted.namespace_name, wanted.name), content);
-  if (!applied) return base::fail(applied.error());
-  return {};
+  return {.cluster_uid = cluster_uid,
+          .labels = profiles::ownership_labels(mesh, source, root),
+          .annotations = metadata.at("annotations").get<std::map<std::string, std::string>>(),
+          .type = std::string(istio::kServiceAccountTokenType),
+          .data = {}};
+}
+
+/// Asks for a token where nobody has. Several steps share it, and another may have been faster.
+base::Status ask_for_token(k8s::ApiClient& client,
+                           const k8s::ObjectRef& ref,
+                           const k8s::SecretContent& content) {
+  const auto created = client.create_secret(ref, content);
+  if (created || created.error().code == Code::kConflict) return {};
+  return base::fail(created.error());
 }
 
 /// Also what an earlier version marked with the name alone.
@@ -67,19 +71,21 @@ bool lacks_root(const mesh::OwnerJudge& owners,
   return is_ours(owners, source, marks) && !root.empty() && marks.root != root;
 }
 
-/// The token, or nothing while Kubernetes has not filled it in yet.
+/// The token as it stands, whosever it is; nothing where nobody has asked for one.
 Result<std::optional<Token>> read_token(k8s::ApiClient& client, const k8s::ObjectRef& ref) {
   MESHTRUST_TRY(auto secret, client.get_secret(ref));
   if (!secret) return std::optional<Token>();
+  const mesh::Marks marks = mesh::marks_in(base::Json(secret->facts.labels));
   const auto token = secret->data.find("token");
   const auto ca = secret->data.find("ca.crt");
   if (token == secret->data.end() || ca == secret->data.end() || token->second.empty() ||
       ca->second.empty()) {
-    return std::optional<Token>();
+    return std::optional(Token{.token = {}, .ca_pem = {}, .marks = marks});
   }
   return std::optional(Token{.token = std::move(token->second),
                              .ca_pem = std::string(reveal(ca->second, "a public CA")),
-                             .marks = mesh::marks_in(base::Json(secret->facts.labels))});
+                             .marks = marks,
+                             .is_filled = true});
 }
 
 /// What the plan found there, of this mesh, as it is now.
@@ -121,30 +127,33 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
   const k8s::ObjectRef token_ref =
       k8s::secret_ref(wanted.namespace_name, istio::token_secret_name(account));
   const std::string root = root_mark();
-  const auto ask = [&] {
-    return ask_for_token(mesh_, cluster_of(intent.source), account, root, uid_of(intent.source),
-                         **source);
-  };
+  const k8s::SecretContent asking =
+      empty_token(mesh_, cluster_of(intent.source), account, root, uid_of(intent.source));
   auto token = read_token(**source, token_ref);
   if (!token) return Failed{with_context(std::move(token).error(), intent.source)};
   if (!*token) {
-    if (auto asked = ask(); !asked) {
+    if (auto asked = ask_for_token(**source, token_ref, asking); !asked) {
       return Failed{with_context(std::move(asked).error(), intent.source)};
     }
     token = read_token(**source, token_ref);
     if (!token) return Failed{with_context(std::move(token).error(), intent.source)};
-    if (!*token) {
-      return NotYet{.why = fmt::format("{} has not put a token into {} yet", intent.source,
-                                       token_ref.describe()),
-                    .wake = milliseconds{200}};
-    }
+  }
+  if (!*token || !(**token).is_filled) {
+    return NotYet{.why = fmt::format("{} has not put a token into {} yet", intent.source,
+                                     token_ref.describe()),
+                  .wake = milliseconds{200}};
   }
 
   const mesh::ClusterObservation* seen = observation_.find(intent.source);
-  if (seen != nullptr &&
-      lacks_root(mesh::OwnerJudge(mesh_, observation_), *seen, (**token).marks, root)) {
-    if (auto asked = ask(); !asked) {
-      return Failed{.why = with_context(std::move(asked).error(), intent.source), .changed = true};
+  const mesh::OwnerJudge owners(mesh_, observation_);
+  if (seen != nullptr && lacks_root(owners, *seen, (**token).marks, root)) {
+    const auto marked = change_ours(owners, *seen, **source, token_ref, asking);
+    // Of the steps that share it another may have been faster.
+    if (!marked && marked.error().code == Code::kConflict) {
+      return Retry{.why = with_context(marked.error(), intent.source)};
+    }
+    if (!marked) {
+      return Failed{.why = with_context(marked.error(), intent.source), .changed = true};
     }
   }
 
@@ -166,10 +175,9 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
                                    .data = {{secret.key, &*kubeconfig}}};
   const mesh::ClusterObservation* there = observation_.find(step.cluster);
   MESHTRUST_CHECK(there != nullptr);
-  const auto applied =
-      step.change == mesh::Change::kAdd
-          ? create_planned(**target, ref, content)
-          : change_ours(mesh::OwnerJudge(mesh_, observation_), *there, **target, ref, content);
+  const auto applied = step.change == mesh::Change::kAdd
+                           ? create_planned(**target, ref, content)
+                           : change_ours(owners, *there, **target, ref, content);
   if (!applied) {
     const bool untouched = applied.error().code == Code::kConflict;
     return Failed{.why = with_context(applied.error(), step.cluster), .changed = !untouched};

@@ -264,8 +264,9 @@ bool TrustSteps::holds_what_we_know(const istio::PublicBundle& live) const {
   const mesh::StoreFacts store = facts_of(store_);
   const auto lists = pki::revocation_lists_from_pem(live.ca_crl);
   // Lists that no longer parse are about to be replaced.
-  const bool is_newer =
-      lists && !mesh::newer_lists(*lists, store, {}, world_.environment.clock.now()).empty();
+  const bool is_newer = lists && !mesh::newer_lists(*lists, store, mesh::authorities_above(store),
+                                                    world_.environment.clock.now())
+                                      .empty();
   return !is_newer && mesh::strangers_in(live, store).empty();
 }
 

@@ -20,13 +20,24 @@ Error differs_from_what_was_written(const k8s::ObjectRef& ref) {
           .hints = {"find out who else writes it, then run the same command again"}};
 }
 
-bool is_label_of_others(const Json& metadata, std::string_view label) {
+namespace {
+
+bool is_of_others(const Json& metadata, std::string_view map, std::string_view key) {
   const Json& entries = mesh::list_at(metadata, {"managedFields"});
-  return std::any_of(entries.begin(), entries.end(), [label](const Json& entry) {
+  return std::any_of(entries.begin(), entries.end(), [&](const Json& entry) {
     return base::string_at(entry, "manager") != istio::kFieldManager &&
-           base::at_path(entry, {"fieldsV1", "f:metadata", "f:labels"})
-               .contains("f:" + std::string(label));
+           base::at_path(entry, {"fieldsV1", "f:metadata", map}).contains("f:" + std::string(key));
   });
+}
+
+}  // namespace
+
+bool is_label_of_others(const Json& metadata, std::string_view label) {
+  return is_of_others(metadata, "f:labels", label);
+}
+
+bool is_annotation_of_others(const Json& metadata, std::string_view annotation) {
+  return is_of_others(metadata, "f:annotations", annotation);
 }
 
 base::Result<k8s::Applied> create_planned(k8s::ApiClient& client,

@@ -14,6 +14,8 @@ base::Error differs_from_what_was_written(const k8s::ObjectRef& ref);
 /// Whether others than meshtrust set a label of the object with that metadata, alone or as well,
 /// going by the owners of its fields.
 bool is_label_of_others(const base::Json& metadata, std::string_view label);
+/// The same for an annotation.
+bool is_annotation_of_others(const base::Json& metadata, std::string_view annotation);
 
 /// Creates a Secret that was missing when the plan was made. What came meanwhile is left as it is:
 /// kConflict.

@@ -3,7 +3,7 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/holding.h"
-#include "cli/installer.h"
+#include "cli/mesh_run.h"
 #include "cli/observing.h"
 #include "cli/passphrase.h"
 #include "cli/passphrase_strength.h"
@@ -14,7 +14,6 @@
 #include "k8s/resolve.h"
 #include "mesh/plan.h"
 #include "run/execute.h"
-#include "run/preflight.h"
 #include "run/rehearse.h"
 #include "run/steps.h"
 
@@ -35,14 +34,9 @@ using base::Error;
 using base::Errors;
 using base::Result;
 
-/// What stops an apply: said on the console already, only the code is left.
-struct Stop {
-  ExitCode code;
-};
-
 /// One run of `apply`, from observation to proof. Every step before `execute` only
 /// reads, but for the trust store's folder and lock.
-class Apply {
+class Apply final : public MeshRun {
  public:
   struct Options {
     std::vector<std::string> clusters;  ///< all when empty
@@ -56,67 +50,28 @@ class Apply {
   };
 
   Apply(Session& session, MeshContext& context, const Options& options)
-      : session_(session),
-        context_(context),
-        options_(options),
-        istioctl_(istioctl_of(session, context.mesh)) {}
-
-  ExitCode run() {
-    const ExitCode code = go();
-    let_go(session_, held_);
-    return code;
-  }
+      : MeshRun(session, context, "nothing was written anywhere"), options_(options) {}
 
  private:
-  using Step = Result<void, Stop>;
-
-  ExitCode go() {
-    const auto stop = [this](Result<void, Stop> step) {
-      if (!step) code_ = step.error().code;
-      return !step;
-    };
-    if (stop(read_saved_plan()) || stop(read_files()) || stop(plan_from_what_is())) return code_;
-    if (plan_.is_empty()) return finish_with_nothing_done();
-    session_.console().narrate(render_plan(plan_));
-    if (stop(compare_with_saved_plan()) || stop(check_servers()) || stop(check_installer()) ||
-        stop(check_rights()) || stop(confirm()) || stop(get_passphrase())) {
+  ExitCode go() override {
+    if (stops(read_saved_plan()) || stops(read_files()) || stops(plan_from_what_is())) {
       return code_;
     }
-    if (stop(lock_and_plan_again())) return code_;
     if (plan_.is_empty()) return finish_with_nothing_done();
-    if (stop(rehearse())) return code_;
+    session_.console().narrate(render_plan(plan_));
+    if (stops(compare_with_saved_plan()) || stops(check_servers()) || stops(check_installer()) ||
+        stops(check_rights()) || stops(confirm()) || stops(get_passphrase())) {
+      return code_;
+    }
+    if (stops(lock_and_plan_again())) return code_;
+    if (plan_.is_empty()) return finish_with_nothing_done();
+    if (stops(rehearse())) return code_;
     return execute();
   }
-
-  static base::Failure<Stop> stopped(ExitCode code) { return {Stop{code}}; }
-
-  Step stop_with(std::span<const Error> errors) {
-    session_.console().show(errors);
-    return stopped(exit_code_of(errors));
-  }
-  Step stop_with(const Error& error) { return stop_with(std::span<const Error>(&error, 1)); }
 
   /// How deeply to look, where more than trust is wanted.
   mesh::Level level(mesh::Level wanted) const {
     return options_.only_trust ? mesh::Level::kTrust : wanted;
-  }
-
-  Step read_files() {
-    auto files = read_base_files(session_, context_.mesh);
-    if (!files) return stop_with(files.error());
-    files_ = *std::move(files);
-    return {};
-  }
-
-  /// The installer, its version first of all.
-  Step check_installer() {
-    const auto version = plan_.requires_installer();
-    if (!version) return {};
-    const auto fits = istioctl_.expect_version(*version);
-    if (fits) return {};
-    auto step = stop_with(fits.error());
-    session_.console().say("nothing was written anywhere");
-    return step;
   }
 
   Step plan_from_what_is() {
@@ -134,22 +89,15 @@ class Apply {
     session_.console().show(planned.answer.unknowns);
     show_once(planned.answer.findings);
     findings_code_ = exit_code_of(std::span<const mesh::Finding>(planned.answer.findings));
+    is_critical_ = has_severity(planned.answer.findings, mesh::Severity::kCritical);
     if (planned.is_refused()) {
-      session_.console().say("nothing was written anywhere");
-      return stopped(more_telling(exit_code_of(std::span<const Error>(planned.answer.unknowns)),
-                                  findings_code_));
+      return with_nothing_changed(stopped(more_telling(
+          exit_code_of(std::span<const Error>(planned.answer.unknowns)), findings_code_)));
     }
     observation_ = std::move(observation);
     plan_ = std::move(planned.plan);
     keep_wanted_steps();
     return {};
-  }
-
-  /// The plan is made twice; what stands both times is told once.
-  void show_once(const std::vector<mesh::Finding>& findings) {
-    for (const mesh::Finding& finding : findings) {
-      if (shown_.insert(render(finding)).second) session_.console().show(std::span(&finding, 1));
-    }
   }
 
   void leave_out_unreachable(const mesh::Observation& observation) {
@@ -229,18 +177,7 @@ class Apply {
                                  "--insecure-skip-tls-verify",
                                  settings.cluster, settings.cluster_file)}});
     }
-    if (errors.empty()) return {};
-    auto step = stop_with(errors);
-    session_.console().say("nothing was written anywhere");
-    return step;
-  }
-
-  Step check_rights() {
-    const Errors missing = run::check_rights(plan_, *context_.world);
-    if (missing.empty()) return {};
-    auto step = stop_with(missing);
-    session_.console().say("nothing was written anywhere");
-    return step;
+    return errors.empty() ? Step() : with_nothing_changed(stop_with(errors));
   }
 
   /// The servers' word on every object before the first of them is written.
@@ -301,8 +238,6 @@ class Apply {
     return is_there ? ca::TrustStore::open(environment, context_.world->store) : std::move(created);
   }
 
-  bool is_managed() const { return context_.mesh.trust.mode == profiles::TrustMode::kManaged; }
-
   Step lock_and_plan_again() {
     if (is_managed()) {
       auto store = open_or_create_store();
@@ -318,14 +253,7 @@ class Apply {
     held_ = *std::move(held);
     const base::Json shown = to_json(plan_);
     if (auto step = plan_from_what_is(); !step) return step;
-    const base::Json now = to_json(plan_);
-    if (now != shown && !plan_.is_empty()) {
-      return stop_with(Error{
-          .code = Code::kRefused,
-          .message = "the mesh changed after the plan was made" + what_servers_changed(shown, now),
-          .hints = {"run the same command again to see the new plan"}});
-    }
-    return {};
+    return expect_plan(shown);
   }
 
   ExitCode execute() {
@@ -346,7 +274,7 @@ class Apply {
         run::execute(plan_, [&steps](const mesh::Step& step) { return steps.attempt(step); },
                      *progress, session_.around.clock, session_.around.cancellation,
                      {.workers = session_.options.jobs,
-                      .stop = [this] { return held_.lost(); },
+                      .stop = [this](const mesh::Step& step) { return held_.lost(step.cluster); },
                       .advice = [&more](const mesh::Step& step) { return more.advice(step); },
                       .step_timeout = session_.timeout});
     progress->close();
@@ -379,7 +307,7 @@ class Apply {
     proof.keep(options_.clusters);
     const std::string done =
         options_.clusters.empty()
-            ? render_plan(plan_)
+            ? render_plan(plan_, is_critical_)
             : fmt::format("Nothing to do for {}.\n", base::join(options_.clusters, ", "));
     session_.answer(proof_to_json(context_.mesh, after, proof, session_.now()),
                     done + "\n" + render_proof(context_.mesh, after, proof, session_.now()));
@@ -394,21 +322,12 @@ class Apply {
     return more_telling(code, kPartial);
   }
 
-  Session& session_;
-  MeshContext& context_;
   const Options& options_;
-  run::Istioctl istioctl_;
-  mesh::BaseFiles files_;
-  mesh::Observation observation_;
-  mesh::Plan plan_;
   base::Json saved_plan_;
   run::RootKeyAccess access_;
-  std::unique_ptr<ca::TrustStore> store_;
-  Held held_;
   std::vector<std::string> left_out_;
-  std::set<std::string> shown_;  ///< findings that have been told
   ExitCode findings_code_ = kDone;
-  ExitCode code_ = kDone;
+  bool is_critical_ = false;  ///< something found before the run is, and may have been mended by it
 };
 
 class ApplyCommand final : public Command {

@@ -3,7 +3,7 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/holding.h"
-#include "cli/installer.h"
+#include "cli/mesh_run.h"
 #include "cli/observing.h"
 #include "cli/plan_text.h"
 #include "cli/progress.h"
@@ -11,7 +11,6 @@
 #include "mesh/plan.h"
 #include "run/execute.h"
 #include "run/namespace_contents.h"
-#include "run/preflight.h"
 #include "run/steps.h"
 
 #include <CLI/App.hpp>
@@ -28,66 +27,28 @@ namespace {
 
 using base::Code;
 using base::Error;
-using base::Errors;
-using base::Result;
-
-/// What stops a run: said on the console already, only the code is left.
-struct Stop {
-  ExitCode code;
-};
 
 /// One run of `destroy`, in the order of `apply`: everything before `execute` only reads, but for
 /// the lock of the trust store.
-class Destroy {
+class Destroy final : public MeshRun {
  public:
   Destroy(Session& session,
           MeshContext& context,
           const mesh::DestroyOptions& options,
           const std::string& break_lock)
-      : session_(session),
-        context_(context),
+      : MeshRun(session, context, "nothing was removed anywhere"),
         options_(options),
-        break_lock_(break_lock),
-        istioctl_(istioctl_of(session, context.mesh)) {}
-
-  ExitCode run() {
-    const ExitCode code = go();
-    let_go(session_, held_);
-    return code;
-  }
+        break_lock_(break_lock) {}
 
  private:
-  using Step = Result<void, Stop>;
-
-  ExitCode go() {
-    const auto stop = [this](Result<void, Stop> step) {
-      if (!step) code_ = step.error().code;
-      return !step;
-    };
-    if (stop(read_files()) || stop(plan_from_what_is())) return code_;
+  ExitCode go() override {
+    if (stops(read_files()) || stops(plan_from_what_is())) return code_;
     if (!plan_.is_empty()) {
       session_.console().narrate(render_plan(plan_));
-      if (stop(check_installer()) || stop(check_rights()) || stop(confirm())) return code_;
+      if (stops(check_installer()) || stops(check_rights()) || stops(confirm())) return code_;
     }
-    if (stop(lock_and_plan_again())) return code_;
+    if (stops(lock_and_plan_again())) return code_;
     return plan_.is_empty() ? finish_with_nothing_done() : execute();
-  }
-
-  Step stop_with(std::span<const Error> errors) {
-    session_.console().show(errors);
-    return base::Failure<Stop>{Stop{exit_code_of(errors)}};
-  }
-  Step stop_with(const Error& error) { return stop_with(std::span<const Error>(&error, 1)); }
-  Step nothing_removed(Step step) {
-    session_.console().say("nothing was removed anywhere");
-    return step;
-  }
-
-  Step read_files() {
-    auto files = read_base_files(session_, context_.mesh);
-    if (!files) return stop_with(files.error());
-    files_ = *std::move(files);
-    return {};
   }
 
   mesh::Observation look() {
@@ -103,32 +64,13 @@ class Destroy {
     show_once(planned.answer.findings);
     const std::span<const mesh::Finding> findings(planned.answer.findings);
     if (planned.is_refused()) {
-      return nothing_removed(base::Failure<Stop>{Stop{more_telling(
-          exit_code_of(std::span<const Error>(planned.answer.unknowns)), exit_code_of(findings))}});
+      return with_nothing_changed(stopped(more_telling(
+          exit_code_of(std::span<const Error>(planned.answer.unknowns)), exit_code_of(findings))));
     }
     observation_ = std::move(observation);
     plan_ = std::move(planned.plan);
     findings_ = std::move(planned.answer.findings);
     return {};
-  }
-
-  /// The plan is made twice; what stands both times is told once.
-  void show_once(const std::vector<mesh::Finding>& findings) {
-    for (const mesh::Finding& finding : findings) {
-      if (shown_.insert(render(finding)).second) session_.console().show(std::span(&finding, 1));
-    }
-  }
-
-  Step check_installer() {
-    const auto version = plan_.requires_installer();
-    if (!version) return {};
-    const auto fits = istioctl_.expect_version(*version);
-    return fits ? Step() : nothing_removed(stop_with(fits.error()));
-  }
-
-  Step check_rights() {
-    const Errors missing = run::check_rights(plan_, *context_.world);
-    return missing.empty() ? Step() : nothing_removed(stop_with(missing));
   }
 
   bool removes_trust() const {
@@ -165,12 +107,10 @@ class Destroy {
       if (!answer) return stop_with(answer.error());
       if (*answer) continue;
       session_.console().say("nothing was removed");
-      return base::Failure<Stop>{Stop{kUsage}};
+      return stopped(kUsage);
     }
     return {};
   }
-
-  bool is_managed() const { return context_.mesh.trust.mode == profiles::TrustMode::kManaged; }
 
   /// Another run of this mesh must not put back meanwhile what is taken away, nor be about to make
   /// what is said not to be there. Without a store nothing of this mesh was found, and there is
@@ -178,22 +118,16 @@ class Destroy {
   Step lock_and_plan_again() {
     if (is_managed() && !observation_.store.is_absent()) {
       auto store = ca::TrustStore::open(session_.environment(), context_.world->store);
-      if (!store) return nothing_removed(stop_with(store.error()));
+      if (!store) return with_nothing_changed(stop_with(store.error()));
       store_ = std::make_unique<ca::TrustStore>(std::move(*store));
     }
     auto held = hold(session_, context_, plan_, store_.get(), break_lock_);
-    if (!held) return nothing_removed(stop_with(held.error()));
+    if (!held) return with_nothing_changed(stop_with(held.error()));
     held_ = *std::move(held);
     const base::Json shown = to_json(plan_);
     if (auto step = plan_from_what_is(); !step) return step;
-    const base::Json now = to_json(plan_);
-    if (now != shown && !plan_.is_empty()) {
-      return nothing_removed(stop_with(Error{
-          .code = Code::kRefused,
-          .message = "the mesh changed after the plan was made" + what_servers_changed(shown, now),
-          .hints = {"run the same command again to see the new plan"}}));
-    }
-    return {};
+    const Step same = expect_plan(shown);
+    return same ? same : with_nothing_changed(same);
   }
 
   ExitCode execute() {
@@ -204,7 +138,7 @@ class Destroy {
         run::execute(plan_, [&steps](const mesh::Step& step) { return steps.attempt(step); },
                      *progress, session_.around.clock, session_.around.cancellation,
                      {.workers = session_.options.jobs,
-                      .stop = [this] { return held_.lost(); },
+                      .stop = [this](const mesh::Step& step) { return held_.lost(step.cluster); },
                       .step_timeout = session_.timeout});
     progress->close();
     if (!report.succeeded()) return tell_what_is_left(session_, plan_, report);
@@ -213,6 +147,7 @@ class Destroy {
 
   /// Success is said of a new look. What would refuse pods from now on is looked for last of all.
   ExitCode prove_and_finish() {
+    clear_old_leases();
     const mesh::Observation after = look();
     mesh::Planned rest = plan_destroy(context_.mesh, after, options_, files_);
     const mesh::CheckSubject subject{
@@ -246,7 +181,23 @@ class Destroy {
     return is_gone ? code : more_telling(kPartial, code);
   }
 
+  /// Leases of runs that were killed where this one had nothing to take away, and so took none.
+  void clear_old_leases() {
+    std::vector<std::string> untouched;
+    for (const profiles::Cluster& cluster : context_.mesh.clusters) {
+      const bool leaves =
+          options_.clusters.empty() || std::find(options_.clusters.begin(), options_.clusters.end(),
+                                                 cluster.name) != options_.clusters.end();
+      const bool is_touched =
+          std::any_of(plan_.servers.begin(), plan_.servers.end(),
+                      [&cluster](const auto& one) { return one.cluster == cluster.name; });
+      if (leaves && !is_touched) untouched.push_back(cluster.name);
+    }
+    clear_leases(session_, context_, plan_.lease, untouched);
+  }
+
   ExitCode finish_with_nothing_done() {
+    clear_old_leases();
     session_.answer(to_json(plan_),
                     fmt::format("Nothing to do: nothing of mesh '{}' is left{}{}.\n", plan_.mesh,
                                 where(), but_what_stays()));
@@ -267,19 +218,9 @@ class Destroy {
     return stays.empty() ? "" : " but " + base::join(stays, " and ");
   }
 
-  Session& session_;
-  MeshContext& context_;
   const mesh::DestroyOptions& options_;
   const std::string& break_lock_;
-  run::Istioctl istioctl_;
-  mesh::BaseFiles files_;
-  mesh::Observation observation_;
-  mesh::Plan plan_;
   std::vector<mesh::Finding> findings_;
-  std::set<std::string> shown_;  ///< findings that have been told
-  std::unique_ptr<ca::TrustStore> store_;
-  Held held_;
-  ExitCode code_ = kDone;
 };
 
 class DestroyCommand final : public Command {

@@ -54,7 +54,9 @@ class PlanCommand final : public Command {
         return exit_code_of(written.error().code);
       }
     }
-    session.answer(to_json(planned.plan), render_plan(planned.plan));
+    session.answer(to_json(planned.plan),
+                   render_plan(planned.plan, mesh::has_severity(planned.answer.findings,
+                                                                mesh::Severity::kCritical)));
     if (!planned.plan.is_empty()) {
       session.console().say(fmt::format("run it with 'meshtrust apply{}{}'",
                                         whole ? "" : " --only trust",

@@ -67,11 +67,7 @@ std::string describe_all(const std::vector<TrustPlace>& places, const profiles::
 /// are live.
 std::vector<pki::Certificate> other_authorities(const CheckSubject& subject,
                                                 const StoreFacts& store) {
-  std::vector<pki::Certificate> authorities;
-  for (const std::string* pem : {&store.above, &store.ever_above}) {
-    const auto above = pki::certificates_from_pem(*pem);
-    if (above) authorities.insert(authorities.end(), above->begin(), above->end());
-  }
+  std::vector<pki::Certificate> authorities = authorities_above(store);
   std::set<std::string> issued;
   for (const IssuedFacts& one : store.issued) {
     if (!one.is_root) issued.insert(one.fingerprint);

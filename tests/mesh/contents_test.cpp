@@ -24,11 +24,8 @@ ContentFacts object(const std::string& kind, const std::string& name) {
           .managers = {"kubectl-create"}};
 }
 
-const Leaving kLeaving{.mesh = "shop",
-                       .revision = "default",
-                       .doomed = {"uid-of-doomed"},
-                       .installer_goes = true,
-                       .had_istiod = true};
+const Leaving kLeaving{
+    .mesh = "shop", .revision = "default", .doomed = {"uid-of-doomed"}, .installer_goes = true};
 
 struct Case {
   const char* name;
@@ -85,7 +82,7 @@ const std::vector<Case> kCases{
          by(object("ConfigMap", "istio-leader"), {"pilot-discovery", "kubectl-edit"})),
     kept("AGatewayOfWhichIstiodWritesTheStatus",
          by(object("Gateway", "shop"), {"pilot-discovery"})),
-    goes("TheCaOfOurIstiod", by(object("Secret", "istio-ca-secret"), {"pilot-discovery"})),
+    kept("TheCaOfAnIstiod", by(object("Secret", "istio-ca-secret"), {"pilot-discovery"})),
     kept("ACacertsWhateverItsLabels",
          with_labels(object("Secret", "cacerts"), {{"meshtrust.io/mesh", "shop"}})),
     goes("WhatOurInstallerMade",

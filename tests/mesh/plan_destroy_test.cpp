@@ -202,6 +202,72 @@ TEST(Destroy, LeavesANamespaceThatSomebodyElseCreated) {
   EXPECT_THAT(ids(planned), Contains("east/namespace-back"));
 }
 
+TEST(Destroy, IsRefusedWhereTheMeshFileDoesNotSayWhatIsInstalled) {
+  Scene scene = example("two-networks");
+  install(scene, "east");
+  scene.mesh.istio.version.reset();
+  const Planned planned = destroy(scene);
+  EXPECT_THAT(planned.plan.steps, IsEmpty());
+  EXPECT_EQ(describe(planned.answer),
+            "unknown (invalid-input): east: what is to be uninstalled is not known: nothing says "
+            "which Istio to install\n"
+            "  hint: write its version, as 'istioctl version' shows it: istio: {version: "
+            "\"1.30.3\"}; or stop at trust with '--only trust'\n");
+}
+
+TEST(Destroy, LeavesAnIstiodOfOthersAndWhatItNeedsWhereOnlyTrustIsOfThisMesh) {
+  Scene scene = made_by_us({});
+  scene.mesh.istio.version.reset();
+  scene.cluster("east").workload_roots = pem("root");
+  EXPECT_THAT(ids(destroy(scene)), Contains("east/sweep")) << "left by an istiod that is gone";
+  Json istiod = deployment("istio-system", "istiod");
+  istiod["metadata"]["labels"] = {{"app", "istiod"}};
+  istiod["spec"]["replicas"] = 0;
+  put(scene.cluster("east"), kDeployments, istiod);
+  EXPECT_THAT(ids(destroy(scene)), ElementsAre("east/trust-gone", "east/namespace-back"));
+}
+
+TEST(Destroy, TouchesNoOtherClusterOfItsMesh) {
+  Scene scene = made_by_us({});
+  NamespaceFacts facts = test::found_in(scene.cluster("east").system_namespace);
+  facts.cluster = "west";
+  scene.cluster("east").system_namespace = facts;
+  const Planned planned = destroy(scene, {"east"});
+  EXPECT_THAT(planned.plan.steps, IsEmpty());
+  EXPECT_THAT(describe(planned.answer), HasSubstr("east [another-cluster]: what this mesh made "
+                                                  "there says that this is cluster 'west'"));
+}
+
+TEST(Destroy, IsRefusedWhereTwoNamesLeadToOneCluster) {
+  Scene scene = made_by_us({});
+  scene.cluster("west").server = scene.cluster("east").server;
+  const Planned planned = destroy(scene, {"east"});
+  EXPECT_THAT(planned.plan.steps, IsEmpty());
+  EXPECT_THAT(describe(planned.answer), HasSubstr("[same-cluster]"));
+}
+
+TEST(Destroy, LeavesTheOwnCaOfAnIstiod) {
+  Scene scene = example("two-networks");
+  install(scene, "east");
+  NamespaceFacts facts = test::found_in(scene.cluster("east").system_namespace);
+  facts.created_by_meshtrust = false;
+  scene.cluster("east").system_namespace = facts;
+  scene.cluster("east").workload_roots = pem("root");
+  const auto all = doomed(destroy(scene));
+  EXPECT_THAT(all, Contains("- ConfigMap istio-system/istio-leader"));
+  EXPECT_THAT(all, Not(Contains("- Secret istio-system/istio-ca-secret")));
+}
+
+TEST(Destroy, DoesNotGiveBackAnAnnotationThatSomebodyElseSet) {
+  Scene scene = example("two-networks");
+  scene.cluster("east").system_namespace =
+      NamespaceFacts{.network = {}, .control_planes = "elsewhere"};
+  EXPECT_THAT(ids(destroy(scene)), ElementsAre("east/namespace-back"));
+  scene.cluster("east").system_namespace = NamespaceFacts{
+      .network = {}, .control_planes = "elsewhere", .control_planes_set_by_others = true};
+  EXPECT_THAT(destroy(scene).plan.steps, IsEmpty());
+}
+
 TEST(Destroy, DoesNotGiveBackALabelThatSomebodyElseSet) {
   Scene scene = example("two-networks");
   scene.cluster("east").system_namespace =

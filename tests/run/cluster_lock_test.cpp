@@ -92,7 +92,7 @@ TEST_F(ClusterLockTest, IsALeaseInEveryClusterAndGoneAtTheEnd) {
     EXPECT_EQ(lease["metadata"]["labels"],
               (Json{{"app.kubernetes.io/managed-by", "meshtrust"}, {"meshtrust.io/mesh", "shop"}}));
   }
-  EXPECT_FALSE((*locks)->lost());
+  EXPECT_FALSE((*locks)->lost("east"));
   EXPECT_THAT((*locks)->release(), IsEmpty());
   EXPECT_EQ(holder("east"), "nobody");
   EXPECT_EQ(holder("west"), "nobody");
@@ -189,7 +189,7 @@ TEST_F(ClusterLockTest, IsBrokenForAReasonAndTellsOfWhom) {
   EXPECT_EQ((*mine)->broken().front().holder, "bob since 2026-11-21T00:00:00.000000Z");
 
   clock.advance(seconds(60));
-  const auto lost = (*other)->lost();
+  const auto lost = (*other)->lost("east");
   ASSERT_TRUE(lost);
   EXPECT_EQ(lost->code, Code::kLocked);
   EXPECT_THAT(lost->message, HasSubstr("the lock is lost: "));
@@ -204,7 +204,7 @@ TEST_F(ClusterLockTest, StaysWhileItIsRenewed) {
   for (int i = 0; i < 4; ++i) {
     clock.advance(seconds(30));
     (*mine)->renew();
-    EXPECT_FALSE((*mine)->lost());
+    EXPECT_FALSE((*mine)->lost("east"));
   }
   clock.advance(seconds(59));
   EXPECT_FALSE(take("bob", 2, "", "there"));
@@ -214,14 +214,44 @@ TEST_F(ClusterLockTest, IsAskedForWhereARenewalIsLate) {
   const auto mine = take("alice", 1);
   ASSERT_TRUE(mine);
   clock.advance(seconds(500));  // the machine slept, and nobody else came
-  EXPECT_FALSE((*mine)->lost());
+  EXPECT_FALSE((*mine)->lost("east"));
   clock.advance(seconds(500));
   world.server.add_fault(
       {.kind = Fault::Kind::kCutBefore, .path_contains = "/leases/", .times = -1});
-  const auto lost = (*mine)->lost();
+  const auto lost = (*mine)->lost("east");
   ASSERT_TRUE(lost);
   EXPECT_EQ(lost->code, Code::kLocked);
   world.server.clear_faults();
+}
+
+TEST_F(ClusterLockTest, IsLostInOneClusterAlone) {
+  const auto mine = take("alice", 1);
+  ASSERT_TRUE(mine);
+  world.server.add_fault({.kind = Fault::Kind::kCutBefore,
+                          .cluster = "west",
+                          .path_contains = "/leases/",
+                          .times = -1});
+  clock.advance(seconds(39));
+  EXPECT_FALSE((*mine)->lost("west"));
+  clock.advance(seconds(1));
+  EXPECT_TRUE((*mine)->lost("west")) << "while it still counts, so that what was begun can end";
+  EXPECT_FALSE((*mine)->lost("east"));
+  world.server.clear_faults();
+  EXPECT_FALSE((*mine)->lost("west")) << "it is ours still";
+}
+
+TEST_F(ClusterLockTest, IsTakenOnTheServersOfThePlanAlone) {
+  mesh::Plan plan = world.plan().plan;
+  plan.servers.back().cluster_uid = "another";
+  const auto taken = ClusterLocks::take(
+      plan, world.world().clusters, clock, processes,
+      {.identity = "alice", .mesh = "shop", .process = processes.self()}, {.renew_every = {}});
+  ASSERT_FALSE(taken);
+  ASSERT_THAT(taken.error(), SizeIs(1));
+  EXPECT_EQ(taken.error().front().code, Code::kRefused);
+  EXPECT_THAT(taken.error().front().message, HasSubstr("west: "));
+  EXPECT_THAT(taken.error().front().message, HasSubstr("wanted another"));
+  EXPECT_EQ(holder("east"), "nobody");
 }
 
 TEST_F(ClusterLockTest, IsLostWhenSomebodyDeletesIt) {
@@ -229,7 +259,7 @@ TEST_F(ClusterLockTest, IsLostWhenSomebodyDeletesIt) {
   ASSERT_TRUE(mine);
   world.server.remove("east", kLease);
   (*mine)->renew();
-  const auto lost = (*mine)->lost();
+  const auto lost = (*mine)->lost("east");
   ASSERT_TRUE(lost);
   EXPECT_EQ(lost->message,
             "east: the lock is lost: lease 'kube-system/meshtrust-istio-system' was deleted by "
@@ -246,11 +276,40 @@ TEST_F(ClusterLockTest, IsOneLeaseAlsoWhereAnAnswerWasLost) {
       auto mine = take("alice", 1);
       ASSERT_TRUE(mine) << method;
       (*mine)->renew();
-      EXPECT_FALSE((*mine)->lost()) << method;
+      EXPECT_FALSE((*mine)->lost("east")) << method;
       EXPECT_THAT((*mine)->release(), IsEmpty()) << method;
       EXPECT_EQ(holder(), "nobody") << method;
     }
   }
+}
+
+TEST_F(ClusterLockTest, SweepsWhatRunsOfItsMeshLeftAndNothingElse) {
+  const std::string of_others = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/other";
+  const auto sweep = [this](const std::string& mesh) {
+    return ClusterLocks::sweep(
+        {"east", "west"}, "meshtrust-istio-system", world.world().clusters, clock, processes,
+        {.identity = "carol", .mesh = mesh, .process = FakeProcesses::process(3)});
+  };
+  world.server.put("east", of_others, Json::object());
+  auto killed = take("alice", 1);
+  ASSERT_TRUE(killed);
+  world.server.remove("west", kLease);
+
+  EXPECT_THAT(sweep("shop"), IsEmpty());
+  EXPECT_EQ(holder(), "alice") << "a run that goes on keeps its Lease";
+  processes.ended.insert(1);
+  EXPECT_THAT(sweep("bank"), IsEmpty());
+  EXPECT_EQ(holder(), "alice") << "another mesh's";
+  EXPECT_THAT(sweep("shop"), IsEmpty());
+  EXPECT_EQ(holder(), "nobody");
+  EXPECT_TRUE(world.server.object("east", of_others));
+
+  world.server.add_fault({.cluster = "west",
+                          .path_contains = kLease,
+                          .reply = test::failure_reply(403, "Forbidden", "no")});
+  const base::Errors errors = sweep("shop");
+  ASSERT_THAT(errors, SizeIs(1));
+  EXPECT_THAT(errors.front().message, HasSubstr("west: "));
 }
 
 TEST_F(ClusterLockTest, IsRenewedByItself) {
@@ -268,7 +327,7 @@ TEST_F(ClusterLockTest, IsRenewedByItself) {
                           .path_contains = "/leases/"});
   world.server.wait_for_stalled(1);
   world.server.release();
-  EXPECT_FALSE((*mine)->lost());
+  EXPECT_FALSE((*mine)->lost("east"));
 }
 
 }  // namespace

@@ -3,10 +3,10 @@
 
 #include "istio/names.h"
 #include "tests/run/run_fixture.h"
+#include "tests/run/troubles.h"
 
 #include <map>
 #include <optional>
-#include <ostream>
 #include <set>
 #include <string>
 #include <vector>
@@ -92,24 +92,8 @@ base::Error first_error(const ExecutionReport& report) {
   return errors.empty() ? base::Error{} : errors.front();
 }
 
-struct Trouble {
-  const char* name;
-  Fault fault;
-};
-
-std::ostream& operator<<(std::ostream& out, const Trouble& trouble) {
-  return out << trouble.name;
-}
-
-const Trouble kTroubles[] = {
-    {"Forbidden", {.reply = test::failure_reply(403, "Forbidden", "no")}},
-    {"Conflict", {.reply = test::failure_reply(409, "Conflict", "no")}},
-    {"InternalError", {.reply = test::failure_reply(500, "InternalError", "etcd is gone")}},
-    {"NotServed", {.reply = {.status = 404, .body = "404 page not found\n"}}},
-    {"CutBefore", {.kind = Fault::Kind::kCutBefore}},
-    {"CutAfter", {.kind = Fault::Kind::kCutAfter}},
-    {"CutInTheMiddle", {.kind = Fault::Kind::kTruncate}},
-};
+const Trouble kTroubles[] = {kForbidden, kConflict, kInternalError, kNotServed,
+                             kCutBefore, kCutAfter, kCutInTheMiddle};
 
 void add_fault(DestroyWorld& world,
                Fault fault,

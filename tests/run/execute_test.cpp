@@ -95,6 +95,20 @@ TEST_F(ExecuteTest, RunsNoMoreAtATimeThanItHasWorkers) {
   EXPECT_EQ(most, 4);
 }
 
+TEST_F(ExecuteTest, BeginsNothingMoreWhereItIsStoppedAndGoesOnElsewhere) {
+  const base::Error lost{.code = Code::kLocked, .message = "west: the lock is lost"};
+  const auto plan = plan_of({step("west/namespace"), step("west/cacerts", {"west/namespace"}),
+                             step("east/namespace"), step("east/cacerts", {"east/namespace"}),
+                             step("north/forget", {"west/cacerts"})});
+  const auto report = run(plan, done, {.stop = [&lost](const mesh::Step& one) {
+                            return one.cluster == "west" ? std::optional(lost) : std::nullopt;
+                          }});
+  EXPECT_THAT(report.left(), ElementsAre("west/namespace", "west/cacerts", "north/forget"));
+  ASSERT_THAT(report.errors(), ::testing::SizeIs(1));
+  EXPECT_EQ(report.errors().front().code, Code::kLocked);
+  EXPECT_EQ(report.errors().front().message, "west: the lock is lost");
+}
+
 TEST_F(ExecuteTest, NeverTriesAStepTwiceAtATime) {
   std::mutex mutex;
   std::map<std::string, int> running;

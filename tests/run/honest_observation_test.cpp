@@ -1,9 +1,9 @@
 // Whatever goes wrong with whichever read: never taken for "absent", never followed by a write.
 
 #include "tests/run/run_fixture.h"
+#include "tests/run/troubles.h"
 
 #include <functional>
-#include <ostream>
 #include <set>
 #include <string>
 #include <tuple>
@@ -15,24 +15,8 @@ using namespace testing;
 using test::Fault;
 using ::testing::IsEmpty;
 
-struct Trouble {
-  const char* name;
-  Fault fault;
-};
-
-std::ostream& operator<<(std::ostream& out, const Trouble& trouble) {
-  return out << trouble.name;
-}
-
-const Trouble kTroubles[] = {
-    {"Forbidden", {.reply = test::failure_reply(403, "Forbidden", "no")}},
-    {"Unauthorized", {.reply = test::failure_reply(401, "Unauthorized", "no")}},
-    {"InternalError", {.reply = test::failure_reply(500, "InternalError", "etcd is gone")}},
-    {"NotServed", {.reply = {.status = 404, .body = "404 page not found\n"}}},
-    {"CutBefore", {.kind = Fault::Kind::kCutBefore}},
-    {"CutAfter", {.kind = Fault::Kind::kCutAfter}},
-    {"CutInTheMiddle", {.kind = Fault::Kind::kTruncate}},
-};
+const Trouble kTroubles[] = {kForbidden, kUnauthorized, kInternalError, kNotServed,
+                             kCutBefore, kCutAfter,     kCutInTheMiddle};
 
 /// The paths that an observation of one cluster reads, found by making one.
 std::set<std::string> paths_read() {

@@ -122,6 +122,19 @@ TEST_F(SharingTest, LeavesATokenOfOthersAsItIs) {
   EXPECT_EQ(mesh.server.object("east", kTokenPath), before);
 }
 
+TEST_F(SharingTest, LeavesATokenOfOthersAsItIsWhileItIsEmpty) {
+  ASSERT_TRUE(mesh.apply()->succeeded());
+  mesh.server.put("east", kTokenPath,
+                  {{"metadata",
+                    {{"annotations",
+                      {{"kubernetes.io/service-account.name", "istio-reader-service-account"}}}}},
+                   {"type", "kubernetes.io/service-account-token"}},
+                  "kubectl-create");
+  const auto before = mesh.server.object("east", kTokenPath);
+  ASSERT_TRUE(std::holds_alternative<NotYet>(share()));
+  EXPECT_EQ(mesh.server.object("east", kTokenPath), before);
+}
+
 TEST_F(SharingTest, WaitsForTheAccountItself) {
   mesh.server.remove("east", kNamespacePath + "/serviceaccounts/istio-reader-service-account");
   const Outcome outcome = share();

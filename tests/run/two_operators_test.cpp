@@ -134,11 +134,11 @@ class Operator {
     MeshSteps more(mesh_, *world_, observation, istioctl);
     Steps both(&trust, more);
     NotedEvents events;
-    const ExecutionReport report =
-        execute(plan, [&both](const mesh::Step& one) { return both.attempt(one); }, events, clock_,
-                cancellation_, {.workers = 1, .stop = [leases] {
-                                  return leases == nullptr ? std::nullopt : leases->lost();
-                                }});
+    const ExecutionReport report = execute(
+        plan, [&both](const mesh::Step& one) { return both.attempt(one); }, events, clock_,
+        cancellation_, {.workers = 1, .stop = [leases](const mesh::Step& step) {
+                          return leases == nullptr ? std::nullopt : leases->lost(step.cluster);
+                        }});
     return report.succeeded() ? End::kDone : End::kPartial;
   }
 
