@@ -8,8 +8,7 @@ import time
 import unittest
 from datetime import datetime, timezone
 
-import clusters as real
-from support import MeshTest
+from support import MeshTest, real
 
 
 class Locks(MeshTest):
@@ -50,10 +49,7 @@ class Locks(MeshTest):
     def test_a_run_elsewhere_is_named_and_its_lease_broken_for_a_reason(self):
         self.take_lease(self.west, "bob@elsewhere, pid 7, 'meshtrust apply'")
         before = self.lease(self.west)
-        refused = self.apply()
-        self.assertEqual(7, refused.code, refused.err)
-        self.assertIn("west: lease kube-system/", refused.err)
-        self.assertIn("is held by bob@elsewhere, pid 7, 'meshtrust apply' since ", refused.err)
+        self.assert_refused("lease_elsewhere", 7, "apply", "--only", "trust", "--yes")
         self.assertEqual(before, self.lease(self.west))
         self.assertIsNone(self.lease(self.east))
         self.assertIsNone(self.cacerts(self.east))
