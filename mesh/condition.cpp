@@ -39,14 +39,15 @@ std::span<const Condition> conditions() {
                 {.resources = {kDaemonSets}, .watched = kDaemonSets},
                 "a node does not take their pods: its taints, or a CNI that forbids chaining",
                 "kubectl --context {context} -n {namespace} describe daemonsets"},
-      Condition{
-          kWebhooksAnswer,
-          "do its webhooks answer?",
-          ask_webhooks_answer,
-          {.resources = {kValidatingWebhooks, kMutatingWebhooks}, .watched = kValidatingWebhooks},
-          "the API server cannot reach istiod on port 15017 (a firewall between control "
-          "plane and nodes)",
-          "kubectl --context {context} -n {namespace} logs deploy/{istiod}"},
+      Condition{kWebhooksAnswer,
+                "do its webhooks answer?",
+                ask_webhooks_answer,
+                {.trust = true,
+                 .resources = {kValidatingWebhooks, kMutatingWebhooks},
+                 .watched = kValidatingWebhooks},
+                "the API server cannot reach istiod on port 15017 (a firewall between control "
+                "plane and nodes)",
+                "kubectl --context {context} -n {namespace} logs deploy/{istiod}"},
       Condition{kGatewayUp,
                 "is the east-west gateway up?",
                 ask_gateway_up,

@@ -190,6 +190,51 @@ TEST(Adopted, WantsTheMeshsRootInWebhooksAndForWorkloads) {
   EXPECT_EQ(answer(kAdopted, scene, "west"), "yes: webhooks and roots are the mesh's");
 }
 
+/// Of one cluster what a wait for this condition looks at, and of others only their trust.
+Scene as_a_wait_sees(const Scene& scene, const Condition& condition, const std::string& cluster) {
+  Scene seen = scene;
+  for (ClusterObservation& one : seen.observation.clusters) {
+    const ClusterObservation whole = one;
+    if (!condition.look.trust) one = ClusterObservation();
+    one.name = whole.name;
+    one.live = {};
+    if (one.name != cluster) continue;
+    for (const std::string_view resource : condition.look.resources) {
+      one.live.objects.add(resource, whole.live.objects.list(resource));
+    }
+    if (condition.look.secrets) one.live.tokens = whole.live.tokens;
+    if (condition.look.istiods) one.live.istiods = whole.live.istiods;
+  }
+  return seen;
+}
+
+TEST(Conditions, LookAtAllThatTheyAskFor) {
+  Scene scene = fresh_example("primary-remote");
+  ClusterObservation east = applied(scene.mesh, "east");
+  east.live = nothing_live();
+  scene.cluster("east") = east;
+  for (const char* name : {"east", "west"}) {
+    ClusterObservation& cluster = scene.cluster(name);
+    cluster.workload_roots = pem("root");
+    cluster.live.istiods = std::vector<IstiodView>{};
+    put(cluster, kDeployments, deployment("istio-system", "istiod"));
+    put(cluster, kDeployments, deployment("istio-system", "istio-eastwestgateway"));
+    put(cluster, kDaemonSets, daemon_set("istio-cni-node", 1, 1));
+    put(cluster, kServices, service(Json::array({{{"ip", "172.18.1.100"}}})));
+    put(cluster, kValidatingWebhooks, webhook("istio-validator-istio-system", "Y2E=", "Fail"));
+    put(cluster, kMutatingWebhooks,
+        webhook("istio-sidecar-injector", base::to_base64(base::as_bytes(pem("root"))), "Fail"));
+  }
+  for (const Condition& condition : conditions()) {
+    if (condition.id == kNetworksKnown) continue;  // about all clusters, and nothing waits for it
+    for (const char* name : {"east", "west"}) {
+      const Scene seen = as_a_wait_sees(scene, condition, name);
+      EXPECT_EQ(answer(condition.id, seen, name), answer(condition.id, scene, name))
+          << condition.id << " in " << name;
+    }
+  }
+}
+
 TEST(Conditions, AllSayWhyTheyMayNotComeTrueAndWhatToLookAt) {
   std::set<std::string_view> ids;
   const Scene scene = fresh_example("two-networks");
