@@ -196,6 +196,10 @@ Status Ledger::may_mint(const Action& action, const pki::Certificate* certificat
     return fail(Code::kConflict, fmt::format("'{}' was minted already", action.fingerprint));
   }
   const bool is_root = action.event == Event::kRootMinted;
+  if (is_root && has_root()) {
+    return fail(Code::kConflict,
+                fmt::format("'{}' is a second root, and a ledger has one", action.fingerprint));
+  }
   if (is_root != certificate->is_self_issued()) {
     return fail(Code::kConflict, fmt::format("'{}' is not of the kind recorded, {}",
                                              action.fingerprint, name_of(action.event)));
@@ -205,6 +209,10 @@ Status Ledger::may_mint(const Action& action, const pki::Certificate* certificat
                 fmt::format("the issuer of '{}' is not in the ledger", action.fingerprint));
   }
   return {};
+}
+
+bool Ledger::has_root() const {
+  return std::ranges::find(entries_, AuthorityKind::kRoot, &LedgerEntry::kind) != entries_.end();
 }
 
 Status Ledger::may_deliver(const Action& action) const {

@@ -139,7 +139,7 @@ struct LedgerRows {
   std::vector<Action> actions = {};
   std::vector<std::string> digests = {};  ///< one for each action
   std::vector<IssuedCertificate> certificates = {};
-  std::vector<SignedHead> heads = {};  ///< at most one of each root
+  std::vector<SignedHead> heads = {};  ///< at most one of each signer
   /// Whether a root of it always comes with a signature. False for one that an older meshtrust
   /// wrote.
   bool is_always_signed = true;
@@ -182,7 +182,10 @@ class Ledger {
   void append(Action action, const pki::Certificate* certificate);
 
  private:
+  /// One root, as nothing says yet which of several may sign for which: a later one would have to
+  /// be minted under the signature of the one before, and sign as well.
   base::Status may_mint(const Action& action, const pki::Certificate* certificate) const;
+  bool has_root() const;
   base::Status may_deliver(const Action& action) const;
   base::Status may_revoke(const Action& action) const;
   base::Status may_be_given(const Action& action) const;

@@ -51,16 +51,6 @@ Result<Certificates> parse_all(const std::vector<IssuedCertificate>& rows, const
   return parsed;
 }
 
-/// The roots in the order of their minting, each with its line.
-std::vector<std::pair<std::int64_t, std::string>> root_lines(const std::vector<Action>& actions) {
-  std::vector<std::pair<std::int64_t, std::string>> lines;
-  for (const Action& action : actions) {
-    if (action.event != Event::kRootMinted) continue;
-    lines.emplace_back(action.sequence, action.fingerprint);
-  }
-  return lines;
-}
-
 /// How many lines `head` vouches for.
 Result<std::int64_t> lines_signed(const SignedHead& head,
                                   const LedgerRows& rows,
@@ -81,33 +71,21 @@ Result<std::int64_t> lines_signed(const SignedHead& head,
                   head.sequence, root.facts().subject));
 }
 
-/// How many lines are signed by a root that may: the first, and each that was minted under the
-/// signature of one that may. Otherwise who can write the file could add a root of his own.
-Result<std::int64_t> signed_by_roots(const LedgerRows& rows, const Certificates& certificates) {
-  std::int64_t covered = 0;
-  std::size_t used = 0;
-  const auto roots = root_lines(rows.actions);
-  for (const auto& [line, fingerprint] : roots) {
-    const bool is_first = line == roots.front().first;
-    const auto certificate = certificates.find(fingerprint);
-    if (certificate == certificates.end()) break;  // the fold says what is wrong
-    if (!is_first && line > covered && !rows.heads.empty()) {
-      return corrupt(
-          fmt::format("line {} of the ledger adds a root that no root before has signed", line));
-    }
-    const auto head = std::ranges::find(rows.heads, fingerprint, &SignedHead::root);
-    if (head == rows.heads.end()) continue;
-    MESHTRUST_TRY(const std::int64_t lines, lines_signed(*head, rows, certificate->second));
-    covered = std::max(covered, lines);
-    ++used;
-  }
-  if (used != rows.heads.size()) {
-    return corrupt("the ledger is signed by a key that is no root's of it");
-  }
-  if (rows.is_always_signed && covered == 0 && !roots.empty()) {
-    return corrupt("the signature of the root's key over the ledger is missing");
-  }
-  return covered;
+/// How many lines the root has signed. No other signature counts, as a ledger has one root: what
+/// stands in front of the root's own line must not be believed for its place.
+Result<std::int64_t> signed_by_root(const LedgerRows& rows, const Certificates& certificates) {
+  const auto minting = std::ranges::find(rows.actions, Event::kRootMinted, &Action::event);
+  const bool has_root = minting != rows.actions.end();
+  const bool is_by_others = std::ranges::any_of(rows.heads, [&](const SignedHead& head) {
+    return !has_root || head.root != minting->fingerprint;
+  });
+  if (is_by_others) return corrupt("the ledger is signed by a key that is no root's of it");
+  if (!has_root) return 0;
+  const auto root = certificates.find(minting->fingerprint);
+  if (root == certificates.end()) return 0;  // the fold says what is wrong
+  if (!rows.heads.empty()) return lines_signed(rows.heads.front(), rows, root->second);
+  if (!rows.is_always_signed) return 0;
+  return corrupt("the signature of the root's key over the ledger is missing");
 }
 
 Status check_above(const std::vector<pki::Certificate>& above) {
@@ -136,7 +114,7 @@ Result<Ledger> Ledger::assemble(LedgerRows rows, const Pulse& pulse) {
   MESHTRUST_CHECK(rows.actions.size() == rows.digests.size());
   MESHTRUST_TRY(const Certificates parsed, parse_all(rows.certificates, pulse));
   Ledger ledger;
-  MESHTRUST_TRY(ledger.signed_lines_, signed_by_roots(rows, parsed));
+  MESHTRUST_TRY(ledger.signed_lines_, signed_by_root(rows, parsed));
   for (std::size_t i = 0; i < rows.actions.size(); ++i) {
     beat(pulse, i);
     Action& action = rows.actions[i];

@@ -400,7 +400,7 @@ Status TrustStore::append(const StoreLock& lock,
   const std::string digest = chain_digest(ledger.head(), action);
   std::optional<SignedHead> head;
   if (root_key != nullptr) {
-    // The first root signs its own minting; any other is signed by the one before.
+    // The root signs its own minting.
     const auto& roots = state_->content.roots;
     MESHTRUST_CHECK(!roots.empty() || action.event == Event::kRootMinted);
     MESHTRUST_TRY(head, sign_head(roots.empty() ? *certificate : roots.back().certificate,

@@ -93,6 +93,43 @@ class SignedLedgerTest : public StoreTest {
     MESHTRUST_CHECK(connection.run("DROP TABLE signed_head; PRAGMA user_version = 1").has_value());
   }
 
+  /// A root of somebody's who has no key of this store.
+  struct Stranger {
+    pki::PrivateKey key;
+    pki::Certificate root;
+    fs::path key_file;
+
+    void add_to(LedgerRows& rows, std::size_t line) const {
+      rows.certificates.push_back({.fingerprint = root.fingerprint(), .der = root.der()});
+      rows.actions.insert(
+          rows.actions.begin() + static_cast<std::ptrdiff_t>(line) - 1,
+          Action{.who = kAlice, .event = Event::kRootMinted, .fingerprint = root.fingerprint()});
+      for (std::size_t i = line - 1; i < rows.actions.size(); ++i) {
+        rows.actions[i].sequence = static_cast<std::int64_t>(i) + 1;
+      }
+    }
+    SignedHead sign(const LedgerRows& rows) const {
+      std::string digest;
+      for (const Action& action : rows.actions) {
+        digest = chain_digest(digest, action);
+      }
+      return sign_head(root, key, static_cast<std::int64_t>(rows.actions.size()), digest).value();
+    }
+  };
+  /// His key file lies beside the root's.
+  Stranger make_stranger() {
+    auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value();
+    auto certificate =
+        pki::issue_root({.subject = pki::DistinguishedName::parse("O=Shop,CN=Evil").value(),
+                         .not_before = clock.time - base::days(1),
+                         .not_after = clock.time + base::days(900)},
+                        key, random)
+            .value();
+    const fs::path file = path / fmt::format("root-{}.key.pem", key_name(certificate));
+    put(file, base::reveal(key.to_pem().value(), "a key file for the test"));
+    return {.key = std::move(key), .root = std::move(certificate), .key_file = file};
+  }
+
   std::unique_ptr<pki::Signer> root;
   std::string east;
   std::vector<std::string> told;
@@ -180,21 +217,13 @@ TEST_F(SignedLedgerTest, ALedgerThatWasWrittenAnewIsRefused) {
       "are "
       "not what was signed",
       subject);
-  const auto stranger_key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value();
-  const pki::CaTemplate wanted{.subject = pki::DistinguishedName::parse("O=Shop,CN=Evil").value(),
-                               .not_before = clock.time - base::days(1),
-                               .not_after = clock.time + base::days(900)};
-  const auto stranger = pki::issue_root(wanted, stranger_key, random).value();
+  const Stranger stranger = make_stranger();
   const auto add = [](LedgerRows& all, Event event, const std::string& fingerprint,
                       const std::string& detail = {}) {
     all.actions.push_back(Action{.sequence = static_cast<std::int64_t>(all.actions.size()) + 1,
                                  .event = event,
                                  .fingerprint = fingerprint,
                                  .detail = detail});
-  };
-  const auto add_root = [&](LedgerRows& all) {
-    all.certificates.push_back({.fingerprint = stranger.fingerprint(), .der = stranger.der()});
-    add(all, Event::kRootMinted, stranger.fingerprint());
   };
   const std::vector<Forgery> forgeries{
       {"the revocation is taken away", [](auto& all) { take_last(all, 1); },
@@ -211,25 +240,28 @@ TEST_F(SignedLedgerTest, ALedgerThatWasWrittenAnewIsRefused) {
        fmt::format("the signature over lines 1 to 5 of the ledger does not verify with the key of "
                    "'{}': they are not what was signed",
                    subject)},
-      {"a root is added", add_root,
-       "line 7 of the ledger adds a root that no root before has signed"},
+      {"a root is added", [&](auto& all) { stranger.add_to(all, 7); },
+       fmt::format("line 7 of the ledger contradicts those before it: '{}' is a second root, and a "
+                   "ledger has one",
+                   stranger.root.fingerprint())},
       {"a root is added and signs",
        [&](auto& all) {
-         add_root(all);
-         std::string digest;
-         for (const Action& action : all.actions) {
-           digest = chain_digest(digest, action);
-         }
-         all.heads.push_back(sign_head(stranger, stranger_key, 7, digest).value());
+         stranger.add_to(all, 7);
+         all.heads.push_back(stranger.sign(all));
        },
-       "line 7 of the ledger adds a root that no root before has signed"},
+       "the ledger is signed by a key that is no root's of it"},
+      {"a root is put before the root, and signs a ledger without the revocation",
+       [&](auto& all) {
+         take_last(all, 1);
+         stranger.add_to(all, 2);
+         all.heads = {stranger.sign(all)};
+       },
+       fmt::format("line 4 of the ledger contradicts those before it: '{}' is a second root, and a "
+                   "ledger has one",
+                   root_certificate.fingerprint())},
       {"another key signs it all",
        [&](auto& all) {
-         std::string digest;
-         for (const Action& action : all.actions) {
-           digest = chain_digest(digest, action);
-         }
-         SignedHead head = sign_head(stranger, stranger_key, 6, digest).value();
+         SignedHead head = stranger.sign(all);
          head.root = all.heads[0].root;
          all.heads[0] = head;
        },
@@ -238,12 +270,13 @@ TEST_F(SignedLedgerTest, ALedgerThatWasWrittenAnewIsRefused) {
        "the ledger is signed by a key that is no root's of it"},
       {"the root is put below somebody's CA",
        [&](auto& all) {
-         pki::CaTemplate below = wanted;
-         below.subject = pki::DistinguishedName::parse(root_certificate.facts().subject).value();
-         const auto certified =
-             pki::issue_intermediate(below, root->public_key(), stranger, stranger_key, random);
+         const auto certified = pki::issue_intermediate(
+             {.subject = pki::DistinguishedName::parse(root_certificate.facts().subject).value(),
+              .not_before = clock.time - base::days(1),
+              .not_after = clock.time + base::days(900)},
+             root->public_key(), stranger.root, stranger.key, random);
          add(all, Event::kSubordinated, root_certificate.fingerprint(),
-             above_text({certified.value(), stranger}));
+             above_text({certified.value(), stranger.root}));
        },
        "line 7 of the ledger, which is not signed, cannot be right: it records 'subordinated', "
        "which "
@@ -265,6 +298,7 @@ TEST_F(SignedLedgerTest, ALedgerThatWasWrittenAnewIsRefused) {
         << each.name;
   }
   forge(sound);
+  fs::remove(stranger.key_file);
   EXPECT_TRUE(TrustStore::open(environment, path));
 }
 
@@ -292,6 +326,20 @@ TEST_F(UnsignedLedgerTest, IsOpenedAndSignedWhenTheKeyIsOpenNext) {
                                 "now on"));
   auto connection = database();
   EXPECT_EQ(connection.number("PRAGMA user_version").value(), 2) << "older versions leave it alone";
+}
+
+TEST_F(UnsignedLedgerTest, ASecondRootIsRefusedWhereverItStands) {
+  const Stranger stranger = make_stranger();
+  const LedgerRows sound = rows();
+  const auto last = sound.actions.size() + 1;
+  for (const std::size_t line : {std::size_t{2}, last}) {
+    LedgerRows all = sound;
+    stranger.add_to(all, line);
+    forge(all);
+    EXPECT_EQ(open_error().code, Code::kCorrupt) << line;
+    EXPECT_THAT(open_error().message, testing::EndsWith("' is a second root, and a ledger has one"))
+        << line;
+  }
 }
 
 TEST_F(UnsignedLedgerTest, ACertificateThatTheRootNeverSignedIsRefused) {
