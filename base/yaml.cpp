@@ -96,18 +96,18 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void OnSequenceStart(const YAML::Mark& mark,
-                       const std::string& /*tag*/,
+                       const std::string& tag,
                        YAML::anchor_t anchor,
                        YAML::EmitterStyle::value /*style*/) override {
-    open(mark, YamlNode::Kind::kSequence, anchor);
+    open(mark, YamlNode::Kind::kSequence, tag, anchor);
   }
   void OnSequenceEnd() override { close(); }
 
   void OnMapStart(const YAML::Mark& mark,
-                  const std::string& /*tag*/,
+                  const std::string& tag,
                   YAML::anchor_t anchor,
                   YAML::EmitterStyle::value /*style*/) override {
-    open(mark, YamlNode::Kind::kMapping, anchor);
+    open(mark, YamlNode::Kind::kMapping, tag, anchor);
   }
   void OnMapEnd() override { close(); }
 
@@ -145,7 +145,12 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
-  void open(const YAML::Mark& mark, YamlNode::Kind kind, YAML::anchor_t anchor) {
+  void open(const YAML::Mark& mark,
+            YamlNode::Kind kind,
+            const std::string& tag,
+            YAML::anchor_t anchor) {
+    // Of a collection it is not kept, but the parser has made it, and makes one for each.
+    count(mark, {.nodes = 0, .characters = tag.size()});
     if (static_cast<int>(open_.size()) >= limits_.depth) {
       throw LimitExceeded(mark, fmt::format("nested deeper than {} levels", limits_.depth));
     }

@@ -179,11 +179,13 @@ TEST(ParseYaml, BoundsAnchorsWithinAnchors) {
 }
 
 TEST(ParseYaml, BoundsTagsWithALongPrefix) {
-  std::string text = "%TAG !a! tag:" + std::string(700'000, 'x') + "\n---\n";
-  for (int i = 0; i < 20'000; ++i) {
-    text += "- !a!b c\n";
+  for (const std::string tagged : {"c", "", "[]", "{}", "[c]", "{c: d}"}) {
+    std::string text = "%TAG !a! tag:" + std::string(700'000, 'x') + "\n---\n";
+    for (int i = 0; i < 20'000; ++i) {
+      text += "- !a!b " + tagged + "\n";
+    }
+    expect_too_much(text, 14);
   }
-  expect_too_much(text, 14);
 }
 
 TEST(ParseYaml, CountsWhatAllDocumentsTogetherMake) {
