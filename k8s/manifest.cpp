@@ -40,8 +40,9 @@ class Reader {
     if (kind.empty()) kind = scalar_at(object, "kind");
     if (kind.ends_with("List")) {
       const YamlNode* items = object.find("items");
+      if (items == nullptr) return {};
       const std::string element = kind.substr(0, kind.size() - std::string_view("List").size());
-      for (const YamlNode& item : items == nullptr ? std::vector<YamlNode>() : items->items) {
+      for (const YamlNode& item : items->items) {
         const std::string own = scalar_at(item, "kind");
         MESHTRUST_TRY_DO(read(item, own.empty() ? element : own));
       }

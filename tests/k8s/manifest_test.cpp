@@ -46,6 +46,15 @@ TEST(ReadManifest, ReadsListsDocumentsAndJson) {
       ElementsAre("configmap a=b"));
 }
 
+TEST(ReadManifest, ReadsListsWithinLists) {
+  std::string text = "{apiVersion: v1, kind: Secret, metadata: {name: s}, data: {a: aGk=}}";
+  for (int i = 0; i < 30; ++i) {
+    text = "{apiVersion: v1, kind: List, items: [" + text + "]}";
+  }
+  EXPECT_THAT(read(text), ElementsAre("secret s a=hi"));
+  EXPECT_THAT(read("{apiVersion: v1, kind: List}"), IsEmpty());
+}
+
 TEST(ReadManifest, LeavesWhatIsNoManifestToOthers) {
   for (const char* text :
        {"", "-----BEGIN CERTIFICATE-----\n", "kind of text", "- a list: apiVersion, kind"}) {
