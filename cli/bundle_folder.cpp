@@ -53,24 +53,36 @@ Status BundleFolder::make(base::Files& files) const {
 
 Status BundleFolder::write(base::Files& files, const istio::Bundle& bundle) const {
   MESHTRUST_TRY_DO(make(files));
-  Status written = write_files(files, bundle);
-  if (!written && overwrite_ == base::Overwrite::kNever) {
-    for (const std::string_view name : istio::kCaFiles) {
-      // What is not there need not be removed, and the first failure is the one to tell.
-      (void)files.remove(file(name)).has_value();
-    }
+  std::vector<std::string_view> made;
+  Status written = write_files(files, bundle, made);
+  if (written) return {};
+  for (const std::string_view name : made) {
+    // The first failure is the one to tell.
+    (void)files.remove(file(name)).has_value();
   }
   return written;
 }
 
-Status BundleFolder::write_files(base::Files& files, const istio::Bundle& bundle) const {
-  const auto write_public = [&](std::string_view name, const std::string& pem) {
-    return files.write(file(name), pem, base::Access::kPublic, overwrite_);
+Status BundleFolder::write_files(base::Files& files,
+                                 const istio::Bundle& bundle,
+                                 std::vector<std::string_view>& made) const {
+  const auto put = [&](std::string_view name, const auto& write_it) {
+    const auto overwrite = replaceable_.contains(name) ? base::Overwrite::kReplace : overwrite_;
+    Status written = write_it(file(name), overwrite);
+    if (written && overwrite == base::Overwrite::kNever) made.push_back(name);
+    return written;
   };
-  MESHTRUST_TRY_DO(write_public(istio::kRootCertFile, bundle.certificates.root_cert));
-  MESHTRUST_TRY_DO(write_public(istio::kCertChainFile, bundle.certificates.cert_chain));
-  MESHTRUST_TRY_DO(write_public(istio::kCaCertFile, bundle.certificates.ca_cert));
-  return files.write_secret(file(istio::kCaKeyFile), bundle.ca_key, overwrite_);
+  const auto put_public = [&](std::string_view name, const std::string& pem) {
+    return put(name, [&](const fs::path& path, base::Overwrite overwrite) {
+      return files.write(path, pem, base::Access::kPublic, overwrite);
+    });
+  };
+  MESHTRUST_TRY_DO(put_public(istio::kRootCertFile, bundle.certificates.root_cert));
+  MESHTRUST_TRY_DO(put_public(istio::kCertChainFile, bundle.certificates.cert_chain));
+  MESHTRUST_TRY_DO(put_public(istio::kCaCertFile, bundle.certificates.ca_cert));
+  return put(istio::kCaKeyFile, [&](const fs::path& path, base::Overwrite overwrite) {
+    return files.write_secret(path, bundle.ca_key, overwrite);
+  });
 }
 
 }  // namespace meshtrust::cli

@@ -15,12 +15,16 @@
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 namespace meshtrust::cli {
 namespace {
 
 using base::Code;
+using base::Result;
 using base::Status;
 
 constexpr std::size_t kLargest = 1U << 20U;
@@ -55,64 +59,87 @@ class CaIssue final : public Command {
     }
     MESHTRUST_TRY(request.key, parse_key(key_));
     MESHTRUST_TRY(request.lifetime, parse_lifetime(lifetime_));
-    BundleFolder out(out_, force_ ? base::Overwrite::kReplace : base::Overwrite::kNever);
-    const Status in_the_way = out.check(session.around.files);
-    if (!in_the_way && (force_ || in_the_way.error().code != Code::kRefused)) return in_the_way;
     MESHTRUST_TRY(StoreWithRoot opened, open_store_with_root(session, store_));
     ca::TrustStore& store = opened.store;
-    if (!in_the_way) {
-      const auto left = find_left(session.around.files, opened);
-      if (!left) return in_the_way;
-      if (left->is_whole) return finish(session, store, *left->certificate);
-      out = BundleFolder(out_, base::Overwrite::kReplace);
+    MESHTRUST_TRY(Place place, look_at_folder(session.around.files, store));
+    std::unique_ptr<pki::Signer> signer;
+    if (!place.written) {
+      MESHTRUST_TRY(signer, open_root_key(session, opened, passphrase_));
     }
-    MESHTRUST_TRY(const auto signer, open_root_key(session, opened, passphrase_));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
+    // Once more under the lock: while somebody was asked, another run may have come to an end.
+    MESHTRUST_TRY(place, look_at_folder(session.around.files, store));
+    if (place.written) return finish(session, store, lock, *place.written, signer.get());
+    if (!signer) {
+      return base::fail(Code::kRefused, fmt::format("'{}' has changed meanwhile", out_),
+                        "run the same command again");
+    }
     MESHTRUST_TRY(ca::Intermediate minted,
                   ca::mint_intermediate(store, lock, *signer, request, session.who()));
     MESHTRUST_TRY(base::Secret key, minted.key.to_pem());
     const istio::Bundle bundle = istio::make_bundle(minted.chain, minted.roots, std::move(key));
     MESHTRUST_TRY_DO(istio::refuse_unless_good(bundle, session.now()));
-    MESHTRUST_TRY_DO(out.write(session.around.files, bundle));
-    MESHTRUST_TRY_DO(store.record(lock, minted.certificate.fingerprint(), ca::Event::kPushed,
-                                  session.who(), std::string(ca::kWrittenTo) + out_, signer.get()));
-    tell(session, minted.certificate);
-    return {};
+    MESHTRUST_TRY_DO(place.out.write(session.around.files, bundle));
+    return record(session, store, lock, minted.certificate, signer.get());
+  }
+
+  /// The folder as it is found.
+  struct Place {
+    BundleFolder out;
+    std::optional<pki::Certificate> written;  ///< all four files of it, by a run that was killed
+  };
+
+  /// What is to be done to the folder; what stands in the way, unless a killed run left it there.
+  Result<Place> look_at_folder(base::Files& files, const ca::TrustStore& store) const {
+    Place place{
+        .out = BundleFolder(out_, force_ ? base::Overwrite::kReplace : base::Overwrite::kNever),
+        .written = {}};
+    const Status in_the_way = place.out.check(files);
+    if (in_the_way) return place;
+    if (force_ || in_the_way.error().code != Code::kRefused) return base::fail(in_the_way.error());
+    const auto left = find_left(files, store);
+    if (!left) return base::fail(in_the_way.error());
+    if (left->is_whole) place.written = left->certificate;
+    for (const std::string_view name : left->names) {
+      place.out.replace(name);
+    }
+    return place;
   }
 
   /// What a run that was killed left in the folder.
   struct Left {
-    std::optional<pki::Certificate> certificate;  ///< none when that was not written yet
-    bool is_whole = false;                        ///< the key, which comes last, is there too
+    std::vector<std::string_view> names = {istio::kRootCertFile};
+    std::optional<pki::Certificate> certificate = {};  ///< none when that was not written yet
+    bool is_whole = false;                             ///< the key, which comes last, is there too
   };
 
   /// Nothing when anything there is not of this store, root and cluster, or was handed out before.
-  std::optional<Left> find_left(base::Files& files, const StoreWithRoot& opened) const {
+  std::optional<Left> find_left(base::Files& files, const ca::TrustStore& store) const {
     const auto content = [&](std::string_view name) {
       return files.read(std::filesystem::path(out_) / name, kLargest);
     };
+    const auto anchor = store.root()->anchor().pem();
     const auto root = content(istio::kRootCertFile);
-    if (!root || *root != opened.root.anchor().pem()) return std::nullopt;
+    if (!root || *root != anchor) return std::nullopt;
     Left left;
-    std::size_t written = 0;
     for (const std::string_view name : {istio::kCertChainFile, istio::kCaCertFile}) {
       const auto pem = content(name);
       if (!pem && pem.error().code == Code::kNotFound) continue;
       const auto found = pki::certificates_from_pem(pem ? *pem : std::string());
       if (!found) return std::nullopt;
-      const auto entry = opened.store.find(found->front().fingerprint());
+      const auto entry = store.find(found->front().fingerprint());
       if (!entry || entry->cluster != cluster_ || entry->state != ca::Delivery::kMinted) {
         return std::nullopt;
       }
       left.certificate = found->front();
-      ++written;
+      left.names.push_back(name);
     }
     const auto key = files.read_secret(std::filesystem::path(out_) / istio::kCaKeyFile, kLargest);
     if (!key && key.error().code == Code::kNotFound) return left;
     if (!key) return std::nullopt;
     const auto public_key = pki::public_key_of(*key);
-    left.is_whole =
-        public_key && written == 2 && pki::key_id(*public_key) == left.certificate->facts().key_id;
+    left.is_whole = public_key && left.names.size() == 3 &&
+                    pki::key_id(*public_key) == left.certificate->facts().key_id;
     if (!left.is_whole) return std::nullopt;
     return left;
   }
@@ -120,12 +147,22 @@ class CaIssue final : public Command {
   /// What is left to do where all files were written: the ledger did not hear of it.
   Status finish(const Session& session,
                 ca::TrustStore& store,
-                const pki::Certificate& certificate) const {
-    MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
-    MESHTRUST_TRY_DO(store.record(lock, certificate.fingerprint(), ca::Event::kPushed,
-                                  session.who(), std::string(ca::kWrittenTo) + out_));
-    tell(session, certificate);
+                const ca::StoreLock& lock,
+                const pki::Certificate& certificate,
+                const pki::Signer* signer) const {
+    MESHTRUST_TRY_DO(record(session, store, lock, certificate, signer));
     session.console().say("a run that was interrupted had written it: nothing was signed now");
+    return {};
+  }
+
+  Status record(const Session& session,
+                ca::TrustStore& store,
+                const ca::StoreLock& lock,
+                const pki::Certificate& certificate,
+                const pki::Signer* signer) const {
+    MESHTRUST_TRY_DO(store.record(lock, certificate.fingerprint(), ca::Event::kPushed,
+                                  session.who(), std::string(ca::kWrittenTo) + out_, signer));
+    tell(session, certificate);
     return {};
   }
 

@@ -13,9 +13,11 @@
 
 #include <cstdlib>
 #include <deque>
+#include <functional>
 #include <map>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace meshtrust::cli::testing {
@@ -39,6 +41,7 @@ class FakeTerminal final : public Terminal {
   }
   base::Result<base::Secret> ask_secret(std::string_view prompt) override {
     asked.emplace_back(prompt);
+    if (const auto now = std::exchange(meanwhile, {})) now();
     if (secrets.empty()) return base::fail(base::Code::kCancelled, "no answer");
     base::Secret next(secrets.front());
     secrets.pop_front();
@@ -49,6 +52,7 @@ class FakeTerminal final : public Terminal {
   bool answer = false;
   std::deque<std::string> secrets;
   std::vector<std::string> asked;
+  std::function<void()> meanwhile;  ///< done once, before the next passphrase is typed
 };
 
 /// The whole program with everything around it replaced but the disk, which is a folder of its own.
