@@ -265,4 +265,10 @@ Status Database::append(const Action& action,
   return transaction.commit();
 }
 
+Status Database::sign(const SignedHead& head) {
+  MESHTRUST_TRY(Transaction transaction, Transaction::begin(connection_, Sqlite::Mode::kWrite));
+  MESHTRUST_TRY_DO(put_head(connection_, head));
+  return transaction.commit();
+}
+
 }  // namespace meshtrust::ca

@@ -34,6 +34,9 @@ class Database {
                       const pki::Certificate* certificate,
                       const SignedHead* head);
 
+  /// Puts a signature over what is there in place of the same root's last; durable on return.
+  base::Status sign(const SignedHead& head);
+
  private:
   explicit Database(Sqlite connection) : connection_(std::move(connection)) {}
   Sqlite connection_;

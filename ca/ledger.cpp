@@ -72,11 +72,6 @@ PendingRequest requested_key(const Action& action) {
           .file_digest = std::move(digest)};
 }
 
-/// The fingerprint of the CA, and the list in base64.
-std::pair<std::string, std::string> given_list(const Action& action) {
-  return two_words(action.detail);
-}
-
 }  // namespace
 
 std::string_view name_of(AuthorityKind kind) {
@@ -119,11 +114,9 @@ bool is_minting(Event event) {
   return event == Event::kRootMinted || event == Event::kIntermediateMinted;
 }
 
-bool needs_root_key(const Ledger& ledger, const Action& action) {
-  if (is_minting(action.event) || action.event == Event::kSubordinated) return true;
-  if (action.event != Event::kListMade) return false;
-  const LedgerEntry* entry = ledger.find(action.fingerprint);
-  return entry != nullptr && entry->kind == AuthorityKind::kRoot;
+bool needs_root_key(Event event) {
+  return is_minting(event) || event == Event::kSubordinated || event == Event::kListMade ||
+         event == Event::kListGiven;
 }
 
 std::string chain_digest(std::string_view previous, const Action& action) {
@@ -238,12 +231,18 @@ Status Ledger::may_deliver(const Action& action) const {
 Status Ledger::may_be_given(const Action& action) const {
   const LedgerEntry* root = find(action.fingerprint);
   const std::string authority = given_list(action).first;
-  const auto is_it = [&authority](const auto& one) { return one.fingerprint() == authority; };
-  const bool is_above = std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
-    return std::any_of(entry.above.begin(), entry.above.end(), is_it);
-  });
-  if (root != nullptr && root->kind == AuthorityKind::kRoot && is_above) return {};
+  if (root != nullptr && root->kind == AuthorityKind::kRoot && find_above(authority) != nullptr) {
+    return {};
+  }
   return fail(Code::kNotFound, fmt::format("'{}' stands above no root of this ledger", authority));
+}
+
+const pki::Certificate* Ledger::find_above(std::string_view fingerprint) const {
+  for (const LedgerEntry& entry : entries_) {
+    const auto found = std::ranges::find(entry.above, fingerprint, &pki::Certificate::fingerprint);
+    if (found != entry.above.end()) return &*found;
+  }
+  return nullptr;
 }
 
 Status Ledger::may_revoke(const Action& action) const {
@@ -356,6 +355,10 @@ Result<std::vector<pki::Certificate>> above_from(std::string_view text) {
 
 std::string given_text(const pki::Certificate& authority, const base::Bytes& list) {
   return authority.fingerprint() + " " + base::to_base64(list);
+}
+
+std::pair<std::string, std::string> given_list(const Action& action) {
+  return two_words(action.detail);
 }
 
 std::string key_name(std::string_view key_id) {

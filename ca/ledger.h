@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace meshtrust::ca {
@@ -123,6 +124,8 @@ base::Result<std::vector<pki::Certificate>> above_from(std::string_view text);
 
 /// How the ledger keeps a list of a CA above a root: the fingerprint of that CA, and the list.
 std::string given_text(const pki::Certificate& authority, const base::Bytes& list);
+/// The fingerprint of the CA, and the list in base64, of a line that records that.
+std::pair<std::string, std::string> given_list(const Action& action);
 
 /// What a key is called, in the ledger and on disk: the first 16 digits of its key id.
 std::string key_name(std::string_view key_id);
@@ -193,6 +196,8 @@ class Ledger {
   base::Status may_subordinate(const Action& action) const;
   /// The entry that signed `certificate`, by name and key identifier; null when there is none.
   const LedgerEntry* issuer_of(const pki::Certificate& certificate) const;
+  /// A CA that stands above a root, or did when something was minted; null when there is none.
+  const pki::Certificate* find_above(std::string_view fingerprint) const;
   void mint(const Action& action, const pki::Certificate& certificate);
   base::Status check_unsigned(const Action& action, const pki::Certificate* certificate) const;
 
@@ -206,9 +211,9 @@ class Ledger {
   std::int64_t signed_lines_ = 0;
 };
 
-/// Whether only who has the root's key may add this line: what is minted, what is trusted above a
-/// root, a list of a root.
-bool needs_root_key(const Ledger& ledger, const Action& action);
+/// Whether only who has the root's key may add such a line: what is minted, what is trusted above a
+/// root, and every list, as an older one takes a revocation back.
+bool needs_root_key(Event event);
 
 /// The digest that ties `action` to everything before it: SHA-256, in hex, over `previous` and the
 /// fields of `action`, each with its length in front. A flipped bit anywhere shows; whoever can

@@ -150,7 +150,7 @@ Result<Ledger> Ledger::assemble(LedgerRows rows, const Pulse& pulse) {
 
 /// What a line that no signature covers brings along has to bear its issuer's.
 Status Ledger::check_unsigned(const Action& action, const pki::Certificate* certificate) const {
-  if (signed_lines_ > 0 && needs_root_key(*this, action)) {
+  if (signed_lines_ > 0 && needs_root_key(action.event)) {
     return fail(Code::kConflict, fmt::format("it records '{}', which is never done without the "
                                              "root's key and its signature",
                                              name_of(action.event)));
@@ -167,6 +167,10 @@ Status Ledger::check_unsigned(const Action& action, const pki::Certificate* cert
   }
   if (action.event == Event::kListMade) {
     return check_list(action.detail, find(action.fingerprint)->certificate);
+  }
+  if (action.event == Event::kListGiven) {
+    const auto [authority, list] = given_list(action);
+    return check_list(list, *find_above(authority));
   }
   if (action.event == Event::kSubordinated) {
     MESHTRUST_TRY(const auto above, above_from(action.detail));

@@ -378,7 +378,9 @@ Status TrustStore::record(const StoreLock& lock,
   MESHTRUST_CHECK(event == Event::kPushing || event == Event::kPushed ||
                   event == Event::kAbandoned);
   const auto entry = find(fingerprint);
-  if (entry && name_of(entry->state) == name_of(event)) return {};
+  if (entry && name_of(entry->state) == name_of(event)) {
+    return root_key == nullptr ? Status() : sign(lock, *root_key);
+  }
   return append(lock,
                 Action{.who = who,
                        .event = event,
@@ -405,7 +407,7 @@ Status TrustStore::append(const StoreLock& lock,
     MESHTRUST_CHECK(!roots.empty() || action.event == Event::kRootMinted);
     MESHTRUST_TRY(head, sign_head(roots.empty() ? *certificate : roots.back().certificate,
                                   *root_key, action.sequence, digest));
-  } else if (needs_root_key(ledger, action)) {
+  } else if (needs_root_key(action.event)) {
     return fail(Code::kRefused, fmt::format("'{}' is recorded only with the root's key open, which "
                                             "signs the record",
                                             name_of(action.event)));
@@ -419,6 +421,20 @@ Status TrustStore::append(const StoreLock& lock,
   if (!is_about_roots) return {};
   MESHTRUST_TRY(state_->content.roots,
                 find_roots(state_->environment.files, state_->layout, ledger));
+  return {};
+}
+
+Status TrustStore::sign(const StoreLock& lock, const pki::Signer& root_key) {
+  const std::lock_guard guard(state_->mutex);
+  Ledger& ledger = state_->content.ledger;
+  const auto lines = static_cast<std::int64_t>(ledger.actions().size());
+  if (ledger.signed_lines() == lines) return {};
+  MESHTRUST_CHECK(!state_->content.roots.empty());
+  MESHTRUST_TRY(const SignedHead head, sign_head(state_->content.roots.back().certificate, root_key,
+                                                 lines, ledger.head()));
+  MESHTRUST_TRY_DO(lock.database_->sign(head));
+  tell_what_is_signed(state_->environment, ledger);
+  ledger.note_signed();
   return {};
 }
 

@@ -81,8 +81,8 @@ struct Coverage {
 /// Whoever can write to the folder cannot make it say what he wants: each line that is added while
 /// the root's key is open is signed with it, together with all before, and what stands behind the
 /// last signature is only believed if it needs no key (see `Ledger::assemble`). What he can do is
-/// put an older copy of the whole in place, and take away or add lines behind the last signature:
-/// deliveries, revocations.
+/// put an older copy of the whole in place, or another store with a root of his own, and take away
+/// or add lines behind the last signature: deliveries, revocations.
 ///
 /// Opening reads all of it, which takes a second for some twenty thousand certificates; what takes
 /// longer is told by `Environment::tell`.
@@ -143,7 +143,7 @@ class TrustStore {
 
   /// Records what became of a certificate: kPushing, kPushed or kAbandoned.
   /// On disk for good when it returns, and signed where `root_key` is there. Recording the same
-  /// again is nothing new and writes nothing.
+  /// again is nothing new and adds no line.
   /// kNotFound when this ledger did not issue it, kConflict when it is a root, or was pushed or
   /// abandoned before and is to be pushed again (its key is gone).
   base::Status record(const StoreLock& lock,
@@ -152,6 +152,10 @@ class TrustStore {
                       const Who& who,
                       std::string_view detail = {},
                       const pki::Signer* root_key = nullptr);
+
+  /// Signs the ledger as it is, where its last lines are not signed yet: what a run does that has
+  /// the key open and nothing to record. There is a root. kRefused for another's key.
+  base::Status sign(const StoreLock& lock, const pki::Signer& root_key);
 
   /// For this room: adds one line, the certificate that it mints, and, with `root_key`, the
   /// signature over the ledger up to it, in one transaction: killed, all of it is there or nothing.

@@ -169,10 +169,29 @@ TEST_F(SignedLedgerTest, WhatNeedsNoKeyStandsBehindTheSignatureUntilTheKeyIsOpen
 
 TEST_F(SignedLedgerTest, WhatNeedsTheKeyIsNotRecordedWithoutIt) {
   make_store();
-  EXPECT_THAT(note(Event::kListMade, open().root()->fingerprint()),
-              test::FailsWith(Code::kRefused,
-                              "'list-made' is recorded only with the root's key "
-                              "open, which signs the record"));
+  for (const std::string& authority : {open().root()->fingerprint(), east}) {
+    EXPECT_THAT(note(Event::kListMade, authority),
+                test::FailsWith(Code::kRefused,
+                                "'list-made' is recorded only with the root's key "
+                                "open, which signs the record"));
+  }
+}
+
+TEST_F(SignedLedgerTest, WhoHasTheKeyOpenSignsAlsoWhenNothingIsRecorded) {
+  make_store();
+  ASSERT_THAT(note(Event::kRevoked, east), test::Succeeds());
+  TrustStore store = open();
+  const StoreLock held = lock(store);
+  const std::size_t lines = store.log().size();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(store.record(held, east, Event::kPushed, kAlice, {}, root.get()), test::Succeeds());
+    EXPECT_THAT(store.sign(held, *root), test::Succeeds());
+  }
+  EXPECT_EQ(store.coverage().signed_lines, 6);
+  EXPECT_EQ(open().coverage().signed_lines, 6);
+  EXPECT_EQ(open().log().size(), lines);
+  EXPECT_THAT(told, ElementsAre("the root's key now also signs what was recorded without it since "
+                                "line 5: revoked"));
 }
 
 TEST_F(SignedLedgerTest, AnothersKeySignsNothing) {
@@ -280,6 +299,10 @@ TEST_F(SignedLedgerTest, ALedgerThatWasWrittenAnewIsRefused) {
        },
        "line 7 of the ledger, which is not signed, cannot be right: it records 'subordinated', "
        "which "
+       "is never done without the root's key and its signature"},
+      {"an older list of a CA is put behind",
+       [&](auto& all) { add(all, Event::kListMade, east, "AAAA"); },
+       "line 7 of the ledger, which is not signed, cannot be right: it records 'list-made', which "
        "is never done without the root's key and its signature"},
       {"an older list of the root is put behind",
        [&](auto& all) { add(all, Event::kListMade, all.heads[0].root, "AAAA"); },
