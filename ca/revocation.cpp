@@ -108,20 +108,26 @@ Result<std::string> plain_digits(const std::string& number) {
   return digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size()));
 }
 
+/// Of two numbers in that form.
 bool is_less(const std::string& a, const std::string& b) {
   return a.size() != b.size() ? a.size() < b.size() : a < b;
 }
 
-/// The greatest number among `at_least_above` and the lists of `root` in `supplied`; none without.
-std::optional<std::string> greatest_number(std::optional<std::string> at_least_above,
-                                           const std::vector<RevocationList>& supplied,
-                                           const Certificate& root) {
-  for (const RevocationList& list : supplied) {
-    const auto& number = list.facts().number;
-    if (!number || !list.is_of(root)) continue;
-    if (!at_least_above || is_less(*at_least_above, *number)) at_least_above = number;
+/// The greatest number among `at_least_above`, the last list of the root and those of it in
+/// `supplied`, as `plain_digits`; that of 0 without any.
+Result<std::string> greatest_number(const std::optional<std::string>& at_least_above,
+                                    const std::vector<RevocationList>& supplied,
+                                    const Certificate& root,
+                                    const LedgerEntry& entry) {
+  MESHTRUST_TRY(std::vector<RevocationList> lists, lists_made_of(entry));
+  std::ranges::copy_if(supplied, std::back_inserter(lists),
+                       [&root](const RevocationList& list) { return list.is_of(root); });
+  MESHTRUST_TRY(std::string greatest, plain_digits(at_least_above.value_or("0")));
+  for (const RevocationList& list : lists) {
+    MESHTRUST_TRY(std::string number, plain_digits(list.facts().number.value_or("0")));
+    if (is_less(greatest, number)) greatest = std::move(number);
   }
-  return at_least_above;
+  return greatest;
 }
 
 /// One more, in whole octets as a list tells it.
@@ -135,15 +141,7 @@ std::string successor(std::string digits) {
   return digits.starts_with("00") ? digits.substr(2) : digits;
 }
 
-/// One more than the number of the last list of the root, and than `at_least_above`; 1 for the
-/// first.
-Result<std::string> next_number(const LedgerEntry& root,
-                                const std::optional<std::string>& at_least_above) {
-  MESHTRUST_TRY(const auto last, lists_made_of(root));
-  MESHTRUST_TRY(std::string greatest,
-                plain_digits(last.empty() ? "0" : last.front().facts().number.value_or("0")));
-  MESHTRUST_TRY(const std::string seen, plain_digits(at_least_above.value_or("0")));
-  if (is_less(greatest, seen)) greatest = seen;
+Result<std::string> number_after(const std::string& greatest) {
   std::string next = successor(greatest);
   // RFC 5280 5.2.3; the first bit is the sign's.
   constexpr std::size_t kMostDigits = 40;
@@ -352,6 +350,13 @@ Result<std::vector<Action>> take_supplied(const std::vector<RevocationList>& sup
                   fmt::format("a list of '{}' was given, which is no CA of this mesh",
                               list.facts().issuer));
     }
+    if (!list.facts().next_update) {
+      return fail(Code::kRefused,
+                  fmt::format("the list of '{}' that was given ({}) does not say until when it "
+                              "counts (nextUpdate, RFC 5280 5.1.2.5)",
+                              list.facts().issuer, edition_of(list)),
+                  "ask whoever made it for one that does");
+    }
     if (issuer == set.authorities.begin()) {
       MESHTRUST_TRY_DO(refuse_to_forget(list, entries, at));
       continue;  // what it says is in the one that was made now
@@ -447,9 +452,9 @@ Result<ListSet> make_lists(TrustStore& store,
     return entry.fingerprint() == root->fingerprint();
   });
   MESHTRUST_CHECK(own != entries.end());
-  MESHTRUST_TRY(
-      const std::string number,
-      next_number(*own, greatest_number(request.at_least_above, request.supplied, root->issuer())));
+  MESHTRUST_TRY(const std::string greatest,
+                greatest_number(request.at_least_above, request.supplied, root->issuer(), *own));
+  MESHTRUST_TRY(const std::string number, number_after(greatest));
   MESHTRUST_TRY(const RevocationList list,
                 pki::issue_list({.this_update = std::max(now - std::chrono::hours(1),
                                                          root->issuer().facts().not_before),

@@ -74,7 +74,8 @@ base::Status refuse_gaps(const ListSet& set, base::Instant at);
 /// kInvalidInput for an `at_least_above` that is no number. kRefused where `refuse_gaps` says so,
 /// when no number of 20 octets is left, the lifetime asked for is shorter than a week, the
 /// file would exceed what a Secret holds, a list was supplied that is of none of these CAs or of
-/// an intermediate whose lists are made here, or one revokes what this ledger did not revoke.
+/// an intermediate whose lists are made here, or has no end, or one revokes what this ledger did
+/// not revoke.
 base::Result<ListSet> make_lists(TrustStore& store,
                                  const StoreLock& lock,
                                  const pki::Signer& root_key,

@@ -160,8 +160,9 @@ bool covers(const RevocationList& list,
             std::optional<base::Instant> at) {
   const RevocationListFacts& facts = list.facts();
   if (facts.is_delta || facts.is_partial) return false;
+  // Without an end nobody can tell whether there is a newer one (RFC 5280 5.1.2.5 demands it).
   const bool in_force =
-      !at || (facts.this_update <= *at && (!facts.next_update || *at <= *facts.next_update));
+      !at || (facts.this_update <= *at && facts.next_update && *at <= *facts.next_update);
   return in_force && list.is_of(authority);
 }
 

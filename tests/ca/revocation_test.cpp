@@ -1,11 +1,16 @@
 #include "ca/revocation.h"
 
+#include "ca/database.h"
 #include "pki/issue.h"
 #include "pki/issue_list.h"
 #include "tests/ca/support.h"
 #include "tests/support/matchers.h"
 
 #include <fmt/format.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <memory>
 
 namespace meshtrust::ca {
 namespace {
@@ -79,6 +84,7 @@ TEST_F(RevocationTest, TheNumberIsAboveWhatWasSeenElsewhereToo) {
       {"FE", "ff"},
       {"ff", "0100"},
       {"02", "0101"},
+      {"00FE", "0102"},
       {"ffffffffffffffff", "010000000000000000"},
       {"7ffffffffffffffffffffffffffffffffffffffe", "7fffffffffffffffffffffffffffffffffffffff"}};
   ASSERT_EQ(make()->lists.front().facts().number, "01");
@@ -264,6 +270,75 @@ TEST_F(RevocationTest, GoesOnAboveAListThatAnotherCopyOfTheStoreMade) {
   EXPECT_EQ(make({.at_least_above = "2f"})->lists.front().facts().number, "32");
 }
 
+TEST_F(RevocationTest, NumbersAreComparedAsNumbersHoweverTheyAreWritten) {
+  struct Case {
+    std::string above;
+    std::string supplied;
+    std::string made;
+  };
+  for (const Case& each : std::vector<Case>{{"FF", "fe", "0100"},
+                                            {"000000101", "fe", "0102"},
+                                            {"1FE", "01fd", "01ff"},
+                                            {"2", "0200", "0201"}}) {
+    const auto list = pki::issue_list({.this_update = clock.time,
+                                       .next_update = clock.time + base::days(100),
+                                       .number = each.supplied,
+                                       .revoked = {}},
+                                      root.root.certificate, *root.signer);
+    const auto set = make({.supplied = {*list}, .at_least_above = each.above});
+    ASSERT_THAT(set, test::Succeeds()) << each.above;
+    EXPECT_EQ(set->lists.front().facts().number, each.made);
+  }
+}
+
+/// A list of the root's as `key` signs it that does not say when it ends.
+pki::RevocationList without_end(const pki::RevocationList& list, const base::Secret& key) {
+  const base::Bytes der = list.der();
+  const unsigned char* begin = der.data();
+  const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> old(
+      d2i_X509_CRL(nullptr, &begin, static_cast<long>(der.size())), X509_CRL_free);
+  const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> made(X509_CRL_new(), X509_CRL_free);
+  X509_CRL_set_version(made.get(), X509_CRL_VERSION_2);
+  X509_CRL_set_issuer_name(made.get(), X509_CRL_get_issuer(old.get()));
+  X509_CRL_set1_lastUpdate(made.get(), X509_CRL_get0_lastUpdate(old.get()));
+  for (int i = 0; i < X509_CRL_get_ext_count(old.get()); ++i) {
+    X509_CRL_add_ext(made.get(), X509_CRL_get_ext(old.get(), i), -1);
+  }
+  const std::string_view pem = base::reveal(key, "to sign a list for a test");
+  const std::unique_ptr<BIO, decltype(&BIO_free)> text(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> signer(
+      PEM_read_bio_PrivateKey(text.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  MESHTRUST_CHECK(X509_CRL_sign(made.get(), signer.get(), EVP_sha256()) > 0);
+  unsigned char* encoded = nullptr;
+  const int size = i2d_X509_CRL(made.get(), &encoded);
+  const base::Bytes bytes(encoded, encoded + size);
+  OPENSSL_free(encoded);
+  return pki::RevocationList::from_der(bytes).value();
+}
+
+TEST_F(RevocationTest, RefusesAListThatHasNoEnd) {
+  auto minted = mint_intermediate(store, held, *root.signer, {.cluster = "east"}, kAlice);
+  const auto list = pki::issue_list({.this_update = clock.time,
+                                     .next_update = clock.time + base::days(100),
+                                     .number = "09",
+                                     .revoked = {}},
+                                    minted->certificate, minted->key);
+  const auto endless = without_end(*list, minted->key.to_pem().value());
+  ASSERT_TRUE(endless.is_signed_by(minted->certificate));
+  EXPECT_THAT(pki::without_list(std::vector{minted->certificate}, std::vector{endless}, clock.time),
+              SizeIs(1));
+  const std::size_t lines = store.log().size();
+  EXPECT_THAT(
+      make({.supplied = {endless}}),
+      test::FailsWith(Code::kRefused,
+                      "the list of '" + minted->certificate.facts().subject +
+                          "' that was given (number 09, of " + base::format_rfc3339(clock.time) +
+                          ") does not say until when it counts (nextUpdate, RFC 5280 "
+                          "5.1.2.5)"));
+  EXPECT_EQ(store.log().size(), lines);
+}
+
 TEST_F(RevocationTest, KeepsWhatWasGivenOfACaAboveTheRoot) {
   const auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value();
   const auto wanted = [this](const std::string& subject) {
@@ -308,6 +383,30 @@ TEST_F(RevocationTest, KeepsWhatWasGivenOfACaAboveTheRoot) {
       test::FailsWith(Code::kRefused, HasSubstr("every workload below would be refused")));
   EXPECT_THAT(note(root.root.certificate, Event::kListGiven, "0123 QUJD"),
               test::FailsWith(Code::kNotFound, "'0123' stands above no root of this ledger"));
+
+  // Behind the signature an older one would take back what the newest revokes.
+  const std::string older = given_text(company, ninth.der());
+  const Action without_key{.who = kAlice,
+                           .event = Event::kListGiven,
+                           .fingerprint = root.root.fingerprint(),
+                           .detail = older};
+  EXPECT_THAT(store.append(held, without_key),
+              test::FailsWith(Code::kRefused, HasSubstr("is recorded only with the root's key")));
+  for (const std::string& detail : {older, company.fingerprint() + " QUJD"}) {
+    LedgerRows rows = Database::read(path / "store.db").value();
+    Action line = without_key;
+    line.sequence = static_cast<std::int64_t>(rows.actions.size()) + 1;
+    line.detail = detail;
+    rows.digests.push_back(chain_digest(rows.digests.back(), line));
+    rows.actions.push_back(line);
+    LedgerRows old_format = rows;
+    old_format.heads.clear();
+    old_format.is_always_signed = false;
+    EXPECT_THAT(Ledger::assemble(std::move(rows)),
+                test::FailsWith(Code::kCorrupt, HasSubstr("it records 'list-given', which is never "
+                                                          "done without the root's key")));
+    EXPECT_EQ(Ledger::assemble(std::move(old_format)).has_value(), detail == older);
+  }
 }
 
 }  // namespace
