@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::string_view kPrefix = ".meshtrust-";
 constexpr std::size_t kRandomBytes = 8;
+constexpr int kTries = 100;
 
 /// The file behind a descriptor, whether or not it has a name.
 std::string own_path(int file) {
@@ -63,8 +64,7 @@ bool was_swept(int file) {
 }  // namespace
 
 UnfinishedFile::~UnfinishedFile() {
-  if (!temporary_.empty()) unlinkat(folder_, temporary_.c_str(), 0);
-  if (fd_ >= 0) close(fd_);
+  give_up();
 }
 
 int UnfinishedFile::create(int folder, mode_t mode) {
@@ -84,15 +84,31 @@ int UnfinishedFile::create(int folder, mode_t mode) {
 
 int UnfinishedFile::create_named(int folder, mode_t mode) {
   folder_ = folder;
+  // Another run may sweep it in the moment before it is locked.
+  for (int i = 0; i < kTries; ++i) {
+    const int problem = try_named(mode);
+    if (problem != EAGAIN) return problem;
+    give_up();
+  }
+  return EAGAIN;
+}
+
+int UnfinishedFile::try_named(mode_t mode) {
   std::string name = fresh_name();
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
   fd_ = openat(folder_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (fd_ < 0) return errno;
   temporary_ = std::move(name);
-  // Where locks are not to be had nothing can be swept, and nothing is lost.
-  (void)flock(fd_, LOCK_EX | LOCK_NB);
-  // Another run may have swept it in the moment before it was locked.
+  // Who has that lock is about to sweep it. Where locks are not to be had nothing is swept.
+  if (flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return EAGAIN;
   return was_swept(fd_) ? EAGAIN : 0;
+}
+
+void UnfinishedFile::give_up() {
+  if (!temporary_.empty()) unlinkat(folder_, temporary_.c_str(), 0);
+  temporary_.clear();
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
 }
 
 int UnfinishedFile::become(const char* name) {
@@ -130,8 +146,9 @@ int UnfinishedFile::take_name() {
 
 void sweep_unfinished(int folder) {
   for (const std::string& name : unfinished_in(folder)) {
+    // To write, since NFS grants an exclusive lock on nothing else.
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
-    const int file = openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const int file = openat(folder, name.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) continue;
     struct stat status {};
     const bool is_left = fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&

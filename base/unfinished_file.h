@@ -32,6 +32,9 @@ class UnfinishedFile {
 
  private:
   int take_name();
+  /// EAGAIN when somebody has swept it.
+  int try_named(mode_t mode);
+  void give_up();
 
   int folder_ = -1;
   int fd_ = -1;

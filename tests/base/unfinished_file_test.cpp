@@ -6,10 +6,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/file.h>
+#include <thread>
 #include <unistd.h>
 
 namespace meshtrust::base {
@@ -107,6 +109,27 @@ TEST(SweepUnfinished, RemovesWhatKilledRunsLeftAndNothingElse) {
               ElementsAre(".meshtrust-00112233445566778", ".meshtrust-001122334455667g",
                           ".meshtrust-00112233445566aa", ".meshtrust-00112233445566bb",
                           ".meshtrust-probe", "ca-key.pem"));
+}
+
+TEST(SweepUnfinished, GetsInNobodysWay) {
+  const test::TempFolder folder;
+  const int opened = open(folder.path().c_str(), O_RDONLY | O_DIRECTORY);
+  std::atomic<bool> is_over = false;
+  std::thread sweeper([&] {
+    while (!is_over) {
+      sweep_unfinished(opened);
+    }
+  });
+  int failures = 0;
+  for (int i = 0; i < 2000; ++i) {
+    UnfinishedFile file;
+    failures += file.create_named(opened, 0600) == 0 && file.replace("key") == 0 ? 0 : 1;
+  }
+  is_over = true;
+  sweeper.join();
+  close(opened);
+  EXPECT_EQ(failures, 0);
+  EXPECT_THAT(DiskFiles().list(folder.path()).value(), ElementsAre("key"));
 }
 
 TEST(SweepUnfinished, IsDoneByTheNextWrite) {
