@@ -40,7 +40,7 @@ class CaRequest final : public Command {
   }
 
  private:
-  /// The root's key stays where it is; that it asked leaves no trace until an answer is imported.
+  /// The root's key stays where it is; that it asked leaves no line until an answer is imported.
   Status request_for_root(Session& session) {
     if (!cluster_.empty() || give_up_) {
       return base::fail(Code::kUsage,
@@ -48,7 +48,7 @@ class CaRequest final : public Command {
                         "nor --give-up");
     }
     MESHTRUST_TRY_DO(check_named());
-    MESHTRUST_TRY(const StoreWithRoot opened, open_store_with_root(session, store_));
+    MESHTRUST_TRY(StoreWithRoot opened, open_store_with_root(session, store_));
     if (const auto written = find_written(session, key_name(opened.root.certificate))) {
       session.console().say(fmt::format("'{}' is that request already: nothing to do", out_));
       return {};
@@ -56,6 +56,7 @@ class CaRequest final : public Command {
     MESHTRUST_TRY_DO(check_new_file(session, out_));
     MESHTRUST_TRY(const auto signer, open_root_key(session, opened, passphrase_));
     MESHTRUST_TRY(const pki::CertificateRequest made, ca::request_for_root(opened.store, *signer));
+    MESHTRUST_TRY_DO(sign_ledger(session, opened.store, *signer));
     MESHTRUST_TRY_DO(session.around.files.write(out_, made.pem(), base::Access::kPublic,
                                                 base::Overwrite::kNever));
     session.answer({{"apiVersion", "meshtrust/v1"},
@@ -71,6 +72,16 @@ class CaRequest final : public Command {
         "cRLSign, subject and subjectKeyIdentifier as the request has them), then 'meshtrust ca "
         "import' with the chain up to their root");
     return {};
+  }
+
+  /// Nothing of a store that is signed needs to be written, so that it may be read-only.
+  static Status sign_ledger(const Session& session,
+                            ca::TrustStore& store,
+                            const pki::Signer& root_key) {
+    const ca::Coverage coverage = store.coverage();
+    if (coverage.signed_lines == coverage.lines) return {};
+    MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
+    return store.sign(lock, root_key);
   }
 
   Status check_named() const {
@@ -200,26 +211,44 @@ class CaRequest final : public Command {
   int give_up(Session& session) const {
     const auto done = forget(session);
     if (!done) return report(session, base::fail(done.error()));
-    session.console().say(*done ? fmt::format("the request of '{}' and its key are gone", cluster_)
-                                : "nothing was removed");
-    return *done ? kDone : kUsage;
+    session.console().say(done->told);
+    return done->is_gone ? kDone : kUsage;
   }
 
-  /// Whether the request is gone: somebody may say no.
-  Result<bool> forget(Session& session) const {
+  struct GivenUp {
+    std::string told;
+    bool is_gone;  ///< somebody may have said no
+  };
+
+  Result<GivenUp> forget(Session& session) const {
     MESHTRUST_TRY(ca::TrustStore store, open_store(session, store_));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
     const auto found = find_open_in(store);
-    if (!found) {
-      return base::fail(Code::kNotFound,
-                        fmt::format("no request of cluster '{}' is open here", cluster_));
-    }
+    if (!found) return none_is_open(store);
     const std::string waits = fmt::format("the only key of '{}', which waits since {}", cluster_,
                                           base::format_date(found->since));
     MESHTRUST_TRY(const bool is_meant,
                   confirm(session, "this removes " + waits, fmt::format("remove {}?", waits)));
-    if (is_meant) MESHTRUST_TRY_DO(ca::close_request(store, lock, *found, session.who()));
-    return is_meant;
+    if (!is_meant) return GivenUp{.told = "nothing was removed", .is_gone = false};
+    MESHTRUST_TRY_DO(ca::close_request(store, lock, *found, session.who()));
+    return GivenUp{.told = fmt::format("the request of '{}' and its key are gone", cluster_),
+                   .is_gone = true};
+  }
+
+  /// A run that was killed behind its last write is done when it is run again.
+  Result<GivenUp> none_is_open(const ca::TrustStore& store) const {
+    std::optional<base::Instant> closed;
+    for (const ca::Action& action : store.log()) {
+      const bool is_it = action.event == ca::Event::kRequestClosed && action.cluster == cluster_;
+      if (is_it) closed = action.at;
+    }
+    if (closed) {
+      return GivenUp{.told = fmt::format("no key of '{}' waits here: its request was closed on {}",
+                                         cluster_, base::format_date(*closed)),
+                     .is_gone = true};
+    }
+    return base::fail(Code::kNotFound,
+                      fmt::format("no request of cluster '{}' is open here", cluster_));
   }
 
   /// A site that only asks others to sign has a store without a root.

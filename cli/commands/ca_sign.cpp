@@ -64,7 +64,8 @@ class CaSign final : public Command {
       MESHTRUST_TRY_DO(files.write(out_, pem, base::Access::kPublic, base::Overwrite::kNever));
     }
     MESHTRUST_TRY_DO(opened.store.record(lock, done.certificate.fingerprint(), ca::Event::kPushed,
-                                         session.who(), std::string(ca::kWrittenTo) + out_));
+                                         session.who(), std::string(ca::kWrittenTo) + out_,
+                                         signer.get()));
     tell(session, done);
     return {};
   }
