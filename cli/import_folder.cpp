@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "istio/names.h"
+#include "pki/chain.h"
 #include "pki/key.h"
 
 #include <fmt/format.h>
@@ -67,12 +68,13 @@ Status ImportFolder::check_key(base::Files& files,
     return base::fail(Code::kRefused, fmt::format("'{}' is no ordinary file", file(name).string()));
   }
   MESHTRUST_TRY(const base::Secret content, files.read_secret(file(name), kLargest));
-  const auto public_key = pki::public_key_of(content);
-  const std::string key_id = public_key ? pki::key_id(*public_key) : std::string();
-  if (key_id == certificate.facts().key_id) {
+  // The one that waits is forgotten for its sake.
+  if (pki::signs_for(certificate, content)) {
     there_.insert(name);
     return {};
   }
+  const auto public_key = pki::public_key_of(content);
+  const std::string key_id = public_key ? pki::key_id(*public_key) : std::string();
   if (overwrite_ == base::Overwrite::kNever) return already_exists(name);
   if (public_key && is_earlier_key(key_id)) return {};
   return base::fail(

@@ -6,6 +6,7 @@
 #include "pki/openssl_values.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace meshtrust::pki {
 namespace {
@@ -79,6 +80,16 @@ base::Result<bool> is_for_key(const Certificate& certificate, const base::Secret
   const bool equal = public_key != nullptr && EVP_PKEY_eq(public_key, key.get()) == 1;
   forget_openssl_errors();
   return equal && is_own_public_key(*key);
+}
+
+bool signs_for(const Certificate& certificate, const base::Secret& pem) {
+  constexpr std::string_view kMessage = "meshtrust tries a key v1\n";  // no DER: see ca/signed_head
+  const auto fits = is_for_key(certificate, pem);
+  if (!fits || !*fits) return false;
+  const auto key = PrivateKey::from_pem(pem);
+  if (!key) return false;
+  const auto signature = key->sign(base::as_bytes(kMessage));
+  return signature && certificate.has_signed(base::as_bytes(kMessage), *signature);
 }
 
 }  // namespace meshtrust::pki

@@ -25,5 +25,9 @@ bool is_for_key(const Certificate& certificate, const Signer& key);
 /// The same of the clear-text key that a PEM text begins with; an error as from `public_key_of`
 /// where there is none.
 base::Result<bool> is_for_key(const Certificate& certificate, const base::Secret& pem);
+/// Whether that key is one that we mint with and really signs for `certificate`: its public half
+/// is said in the same file and proves nothing. What may be done for this answer's sake cannot be
+/// undone, such as forgetting another copy.
+bool signs_for(const Certificate& certificate, const base::Secret& pem);
 
 }  // namespace meshtrust::pki

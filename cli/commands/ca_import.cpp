@@ -9,6 +9,7 @@
 #include "cli/proof.h"
 #include "istio/acceptance.h"
 #include "istio/names.h"
+#include "pki/chain.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
@@ -92,10 +93,8 @@ class CaImport final : public Command {
     const auto there = pki::certificates_from_pem(pem ? *pem : std::string());
     if (!there || std::ranges::find(papers, there->front()) == papers.end()) return false;
     const auto key = files.read_secret(folder / istio::kCaKeyFile, kLargest);
-    if (!key) return false;
-    const auto public_key = pki::public_key_of(*key);
-    const std::string& key_id = there->front().facts().key_id;
-    return public_key && pki::key_id(*public_key) == key_id && ca::is_key_of_request(store, key_id);
+    return key && pki::signs_for(there->front(), *key) &&
+           ca::is_key_of_request(store, there->front().facts().key_id);
   }
 
   /// Everything that stands in the way, what is about to be taken, and, where that changes what a

@@ -9,11 +9,13 @@
 #include "istio/acceptance.h"
 #include "istio/bundle.h"
 #include "istio/names.h"
+#include "pki/chain.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -57,8 +59,12 @@ class CaIssue final : public Command {
           Code::kUsage,
           fmt::format("'{}' is not a cluster name, wanted a DNS label such as 'east'", cluster_));
     }
-    MESHTRUST_TRY(request.key, parse_key(key_));
-    MESHTRUST_TRY(request.lifetime, parse_lifetime(lifetime_));
+    if (!key_.empty()) {
+      MESHTRUST_TRY(request.key, parse_key(key_));
+    }
+    if (!lifetime_.empty()) {
+      MESHTRUST_TRY(request.lifetime, parse_lifetime(lifetime_));
+    }
     MESHTRUST_TRY(StoreWithRoot opened, open_store_with_root(session, store_));
     ca::TrustStore& store = opened.store;
     MESHTRUST_TRY(Place place, look_at_folder(session.around.files, store));
@@ -99,11 +105,38 @@ class CaIssue final : public Command {
     if (force_ || in_the_way.error().code != Code::kRefused) return base::fail(in_the_way.error());
     const auto left = find_left(files, store);
     if (!left) return base::fail(in_the_way.error());
-    if (left->is_whole) place.written = left->certificate;
+    if (left->is_whole) {
+      MESHTRUST_TRY_DO(check_is_wanted(*store.find(left->certificate->fingerprint())));
+      place.written = left->certificate;
+    }
     for (const std::string_view name : left->names) {
       place.out.replace(name);
     }
     return place;
+  }
+
+  /// What a killed run has minted is what this one was told to mint, and still good.
+  Status check_is_wanted(const ca::LedgerEntry& entry) const {
+    const auto& facts = entry.certificate.facts();
+    const auto other = [this](const std::string& what) {
+      return base::fail(
+          Code::kRefused,
+          fmt::format("'{}' holds what a run that was interrupted has written, and {}", out_, what),
+          "replace it by another with --force");
+    };
+    if (entry.revoked) {
+      return other(fmt::format("that was revoked on {}", base::format_date(entry.revoked->at)));
+    }
+    if (!key_.empty() && key_ != facts.key_type) {
+      return other(fmt::format("its key is {}, not {}", facts.key_type, key_));
+    }
+    if (lifetime_.empty()) return {};
+    MESHTRUST_TRY(const base::Seconds wanted, parse_lifetime(lifetime_));
+    const base::Seconds found = facts.not_after - entry.minted_at;
+    // Between the certificate and its record a moment passes.
+    if (found <= wanted && wanted - found <= std::chrono::minutes(1)) return {};
+    return other(fmt::format("that ends on {}: not {} after it was minted",
+                             base::format_date(facts.not_after), lifetime_));
   }
 
   /// What a run that was killed left in the folder.
@@ -137,9 +170,7 @@ class CaIssue final : public Command {
     const auto key = files.read_secret(std::filesystem::path(out_) / istio::kCaKeyFile, kLargest);
     if (!key && key.error().code == Code::kNotFound) return left;
     if (!key) return std::nullopt;
-    const auto public_key = pki::public_key_of(*key);
-    left.is_whole = public_key && left.names.size() == 3 &&
-                    pki::key_id(*public_key) == left.certificate->facts().key_id;
+    left.is_whole = left.names.size() == 3 && pki::signs_for(*left.certificate, *key);
     if (!left.is_whole) return std::nullopt;
     return left;
   }
@@ -187,8 +218,8 @@ class CaIssue final : public Command {
   std::string cluster_;
   std::string store_{kDefaultStore};
   std::string out_;
-  std::string key_ = "ecdsa-p256";
-  std::string lifetime_ = "730d";
+  std::string key_;
+  std::string lifetime_;
   bool force_ = false;
   PassphraseOptions passphrase_;
 };

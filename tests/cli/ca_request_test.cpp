@@ -1,7 +1,12 @@
 #include "pki/request.h"
 #include "tests/cli/program_fixture.h"
 
+#include <fmt/format.h>
+#include <openssl/pem.h>
+
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 namespace meshtrust::cli {
 namespace {
@@ -25,9 +30,13 @@ class CaRequestTest : public ProgramTest {
     words.insert(words.end(), more.begin(), more.end());
     return run(words);
   }
+  /// Where no passphrase is known, as none is needed.
   int sign(const std::string& to = "east.pem") {
-    return run({"ca", "sign", path("east.csr"), "--cluster", "east", "--store", path("t"), "--out",
-                path(to)});
+    const std::string of_site = std::exchange(password, {});
+    const int code = run({"ca", "sign", path("east.csr"), "--cluster", "east", "--store", path("t"),
+                          "--out", path(to)});
+    password = of_site;
+    return code;
   }
   int import(const std::vector<std::string>& more = {}) {
     std::vector<std::string> words{"ca",         "import", path("east.pem"), "--store",
@@ -40,6 +49,31 @@ class CaRequestTest : public ProgramTest {
     ASSERT_EQ(sign(), kDone) << err.str();
   }
   std::string content(const std::string& name) { return test::content_of(folder / name); }
+  /// A key whose file says the same public half. Of RSA all of it: else the exponent does not
+  /// matter, as there are the primes.
+  static std::string with_another_private_number(const std::string& pem) {
+    const std::unique_ptr<BIO, decltype(&BIO_free)> text(
+        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+    unsigned char* der = nullptr;
+    long size = 0;
+    PEM_bytes_read_bio(&der, &size, nullptr, "PRIVATE KEY", text.get(), nullptr, nullptr);
+    std::string bytes(der, der + size);
+    OPENSSL_free(der);
+    // EC: {0, {OIDs}, "{1, number, [1] public half}"}: the number begins behind 36 octets.
+    // RSA: {0, {OID}, "{0, n, e, d, p, q, ...}"}: from d on, every length stays.
+    const bool is_ec = bytes.size() < 300;
+    const std::size_t begin = is_ec ? 40 : 320;
+    for (std::size_t i = begin; i < (is_ec ? begin + 8 : bytes.size()); i += is_ec ? 1 : 100) {
+      bytes[i] = static_cast<char>(bytes[i] ^ 1);
+    }
+    const std::unique_ptr<BIO, decltype(&BIO_free)> written(BIO_new(BIO_s_mem()), BIO_free);
+    PEM_write_bio(written.get(), "PRIVATE KEY", "",
+                  reinterpret_cast<const unsigned char*>(bytes.data()),
+                  static_cast<long>(bytes.size()));
+    char* begin_of_text = nullptr;
+    const long length = BIO_get_mem_data(written.get(), &begin_of_text);
+    return {begin_of_text, static_cast<std::size_t>(length)};
+  }
 };
 
 TEST_F(CaRequestTest, TheKeyStaysAtItsSiteWhileTheRequestTravels) {
@@ -73,6 +107,32 @@ TEST_F(CaRequestTest, TheSubjectOfSomebodyElsesRequestIsToldAndNotGranted) {
       << err.str();
   EXPECT_THAT(said(), HasSubstr("warning: the request also asked for the subject 'CN=east': not "
                                 "granted\n"));
+}
+
+TEST_F(CaRequestTest, WhatOpensTheRootsKeySignsTheWholeLedger) {
+  const auto expect_signed = [this](int lines) {
+    ASSERT_EQ(run({"ca", "show", "--store", path("t")}), kDone);
+    EXPECT_THAT(out.str(), HasSubstr(fmt::format(
+                               "\nledger:   {} lines, all signed by the root's key\n", lines)));
+  };
+  const auto revoke = [this](std::initializer_list<std::string> more) {
+    std::vector<std::string> words{"ca", "revoke", "east", "--store", path("t")};
+    words.insert(words.end(), more);
+    ASSERT_EQ(run(words), kDone) << err.str();
+  };
+  bring_certificate();
+  expect_signed(5);
+  revoke({"--force"});
+  revoke({"--undo"});
+  ASSERT_EQ(sign(), kDone) << "what was signed before is signed no second time";
+  expect_signed(7);
+  revoke({"--force"});
+  ASSERT_EQ(run({"ca", "request", "--root", "--store", path("t"), "--out", path("root.csr")}),
+            kDone)
+      << err.str();
+  EXPECT_THAT(err.str(), HasSubstr("the root's key now also signs what was recorded without it "
+                                   "since line 7: revoked\n"));
+  expect_signed(8);
 }
 
 TEST_F(CaRequestTest, ARequestMayBeInDer) {
@@ -159,8 +219,12 @@ TEST_F(CaRequestTest, AKeyIsGivenUpOnlyBySomebodyWhoSaysSo) {
   std::vector<std::string> with_yes = give_up;
   with_yes.emplace_back("--yes");
   EXPECT_EQ(run(with_yes), kDone) << err.str();
+  EXPECT_EQ(run(with_yes), kDone) << "a run that was killed at its very end is run again";
+  EXPECT_EQ(said(),
+            "meshtrust: no key of 'east' waits here: its request was closed on 2026-11-21\n");
+  with_yes[2] = "west";
   EXPECT_EQ(run(with_yes), kBadInput);
-  EXPECT_EQ(said(), "meshtrust: error: no request of cluster 'east' is open here\n");
+  EXPECT_EQ(said(), "meshtrust: error: no request of cluster 'west' is open here\n");
 }
 
 TEST_F(CaRequestTest, TheRightKeyIsAskedFor) {
@@ -218,6 +282,29 @@ TEST_F(CaRequestTest, AnImportThatMissedOnlyTheLedgerClosesTheRequest) {
   EXPECT_EQ(import(), kDone) << err.str();
   EXPECT_EQ(import(), kDone);
   EXPECT_EQ(said(), "meshtrust: that was imported already, into 'DIR/east': nothing to do\n");
+}
+
+TEST_F(CaRequestTest, AnImportBelievesNoPublicHalfOfAKey) {
+  for (const std::string type : {"ecdsa-p256", "ecdsa-p384", "rsa-2048"}) {
+    for (const char* left : {"site", "east", "east.csr", "east.pem"}) {
+      fs::remove_all(folder / left);
+    }
+    ASSERT_EQ(request({"--key", type}), kDone) << err.str();
+    ASSERT_EQ(sign(), kDone) << err.str();
+    fs::copy(folder / "site", folder / "before", fs::copy_options::recursive);
+    ASSERT_EQ(import(), kDone) << err.str();
+    fs::remove_all(folder / "site");
+    fs::rename(folder / "before", folder / "site");
+    const std::string garbled = with_another_private_number(content("east/ca-key.pem"));
+    test::put_file(folder / "east/ca-key.pem", garbled);
+    EXPECT_EQ(import(), kRefused) << type;
+    EXPECT_THAT(said(), HasSubstr("'DIR/east/ca-key.pem' already exists\n"));
+    EXPECT_EQ(import({"--force"}), kDone) << err.str();
+    EXPECT_FALSE(content("east/ca-key.pem") == garbled);
+    EXPECT_EQ(run({"verify", "--bundle", path("east")}), kDone) << err.str();
+    test::put_file(folder / "east/ca-key.pem", garbled);
+    EXPECT_EQ(import(), kBadInput) << "the key that waited is gone, and this is none";
+  }
 }
 
 TEST_F(CaRequestTest, AnImportShowsAllThatItTakesAndHowItCompares) {
