@@ -123,6 +123,15 @@ Result<std::optional<Secret>> find_passphrase(Session& session,
   return secret;
 }
 
+void warn_of_unused_passphrase(const Session& session, const PassphraseOptions& options) {
+  const bool is_given =
+      !options.file.empty() || options.descriptor >= 0 || session.around.password_given;
+  if (!is_given) return;
+  session.console().warn(
+      "a passphrase was given, and the root key of this store is in clear text: if it should be "
+      "encrypted, this is another store than you think");
+}
+
 Result<Secret> find_passphrase_of(Session& session,
                                   const PassphraseOptions& options,
                                   std::string_view what) {

@@ -43,6 +43,10 @@ base::Result<std::optional<base::Secret>> find_passphrase(Session& session,
                                                           std::string_view key = "root key",
                                                           std::span<const std::string> names = {});
 
+/// Warns where a passphrase was given and the root's key lies in clear text: somebody may have put
+/// a store of his own in the place of the one that the passphrase is of.
+void warn_of_unused_passphrase(const Session& session, const PassphraseOptions& options);
+
 /// The passphrase of `what` from the same places, to open something that is not the root key; it
 /// may be empty. kUsage when there is none and nobody to ask.
 base::Result<base::Secret> find_passphrase_of(Session& session,

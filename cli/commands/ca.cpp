@@ -66,7 +66,10 @@ Result<ca::StoreLock> lock_store(const Session& session, ca::TrustStore& store) 
 Result<std::unique_ptr<pki::Signer>> open_root_key(Session& session,
                                                    const StoreWithRoot& opened,
                                                    const PassphraseOptions& options) {
-  if (!opened.root.key_is_encrypted) return ca::unlock_root(opened.store, {});
+  if (!opened.root.key_is_encrypted) {
+    warn_of_unused_passphrase(session, options);
+    return ca::unlock_root(opened.store, {});
+  }
   MESHTRUST_TRY(const auto passphrase, find_passphrase(session, options, PassphrasePurpose::kOpen));
   if (!passphrase) {
     return base::fail(Code::kUsage, "the root key is encrypted and needs its passphrase",
@@ -87,7 +90,11 @@ base::Status check_new_file(const Session& session, const std::string& path) {
   const std::filesystem::path probe =
       std::filesystem::path(path).parent_path() / ".meshtrust-probe";
   auto written = files.write(probe, {}, base::Access::kPrivate, base::Overwrite::kReplace);
-  if (written) return files.remove(probe);
+  if (written) {
+    const base::Status removed = files.remove(probe);
+    // Gone already where another run tries the same folder.
+    return removed || removed.error().code == Code::kNotFound ? base::Status() : removed;
+  }
   base::Error error =
       with_context(std::move(written).error(), fmt::format("'{}' cannot be written", path));
   error.hints = {"name another file with --out"};

@@ -12,6 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::ProgramTest;
 
 constexpr const char* kWords = "correct horse battery";
@@ -92,6 +93,41 @@ TEST_F(CaIssueTest, WhatAKilledRunHadWrittenIsFinishedWithoutTheKey) {
   EXPECT_EQ(issue(), kDone) << err.str();
   EXPECT_TRUE(terminal.asked.empty());
   EXPECT_EQ(store().find(fingerprint)->state, ca::Delivery::kPushed);
+}
+
+TEST_F(CaIssueTest, WhatAKilledRunHadWrittenHasToBeWhatIsWantedNow) {
+  leave_all_behind();
+  EXPECT_EQ(issue({"--key", "rsa-2048"}), kRefused);
+  EXPECT_EQ(said(),
+            "meshtrust: error: 'DIR/east' holds what a run that was interrupted has written, and "
+            "its key is ecdsa-p256, not rsa-2048\n"
+            "meshtrust: hint: replace it by another with --force\n");
+  EXPECT_EQ(issue({"--lifetime", "90d"}), kRefused);
+  EXPECT_THAT(said(), HasSubstr("has written, and that ends on 2028-11-20: not 90d after it was "
+                                "minted\n"));
+  EXPECT_EQ(issue({"--key", "ecdsa-p256", "--lifetime", "730d"}), kDone) << err.str();
+}
+
+TEST_F(CaIssueTest, WhatAKilledRunHadWrittenIsNotHandedOutOnceItIsRevoked) {
+  const std::string fingerprint = leave_all_behind();
+  ASSERT_EQ(run({"ca", "revoke", fingerprint, "--store", path("t"), "--force"}), kDone)
+      << err.str();
+  EXPECT_EQ(issue(), kRefused);
+  EXPECT_THAT(said(), HasSubstr("has written, and that was revoked on 2026-11-21\n"));
+  EXPECT_EQ(store().find(fingerprint)->state, ca::Delivery::kMinted);
+  EXPECT_EQ(issue({"--force"}), kDone) << err.str();
+}
+
+TEST_F(CaIssueTest, APassphraseForAKeyInClearIsWarnedOf) {
+  ASSERT_EQ(run({"ca", "create", "--store", path("clear"), "--no-password", "--insecure"}), kDone);
+  const std::vector<std::string> crl{"ca", "crl", "--store", path("clear"), "--out", path(".")};
+  EXPECT_EQ(run(crl), kDone);
+  EXPECT_THAT(said(), Not(HasSubstr("warning")));
+  password = kWords;
+  EXPECT_EQ(run(crl), kDone);
+  EXPECT_THAT(said(), HasSubstr("meshtrust: warning: a passphrase was given, and the root key of "
+                                "this store is in clear text: if it should be encrypted, this is "
+                                "another store than you think\n"));
 }
 
 class BundleFolderTest : public ::testing::Test {
