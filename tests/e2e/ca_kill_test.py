@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The commands of the CA killed at every write, fsync, rename and link: the same command goes on.
 
-Without a cluster. By default one call in STRIDE is met, from an offset that is printed;
-MESHTRUST_FULL_KILL=1 meets all of them, MESHTRUST_KILL_OFFSET=N chooses the sample.
+Without a cluster. By default one call in STRIDE is met, from an offset that differs from command
+to command, so that over all of them each is met, and is printed; MESHTRUST_FULL_KILL=1 meets all of
+them, MESHTRUST_KILL_OFFSET=N chooses another sample.
 """
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +14,7 @@ import signal
 import sys
 import time
 import unittest
+import zlib
 from pathlib import Path
 
 from kill_support import clear_keys_below, count_calls, run_until, why_no_strace
@@ -26,6 +29,12 @@ STORE = ("--store", "t")
 SITE = ("--store", "site")
 WORDS = ("--password-file", "words", "--scrypt-p", "5")
 OPEN = ("--password-file", "words")
+
+
+def sample(words, kind, count):
+    """The calls of `kind`, of `count`, at which that command is killed: at least one, if there are any."""
+    first = (OFFSET + zlib.crc32(" ".join((*words, kind)).encode())) % STRIDE + 1
+    return list(range(first, count + 1, STRIDE)) or list(range(count, 0, -1))[:1]
 
 
 def key_fits(folder):
@@ -70,7 +79,7 @@ class CaCommandsKilled(ProgramTest):
         self.assertEqual(0, code)
         tried, killed, began, left = 0, 0, time.monotonic(), {}
         for kind in KINDS:
-            for number in range(1 + OFFSET, counted[kind] + 1, STRIDE):
+            for number in sample(command[1:], kind, counted[kind]):
                 folder = self.fresh()
                 before = set(clear_keys_below(folder))
                 stopped = run_until(kind, number, command, cwd=folder, **options)
@@ -88,8 +97,9 @@ class CaCommandsKilled(ProgramTest):
                 self.assertEqual([], [str(one) for one in folder.rglob(".meshtrust-*")], f"{where}: left behind")
                 self.assertEqual(0, self.meshtrust("ca", "list", *STORE, password=None, cwd=folder).code, where)
                 shutil.rmtree(folder)
+        firsts = [number for kind in KINDS for number in sample(command[1:], kind, counted[kind])[:1]]
         print(f"{' '.join(command[1:4])}: {sum(counted[kind] for kind in KINDS)} kill points, {tried} tried (one in {STRIDE},"
-              f" offset {OFFSET}), {killed} killed, {time.monotonic() - began:.0f} s; exit codes of the next run: {left}", flush=True)
+              f" from {firsts}), {killed} killed, {time.monotonic() - began:.0f} s; exit codes of the next run: {left}", flush=True)
         self.assertGreater(killed, 0.8 * tried)
 
     def fresh(self):
@@ -108,6 +118,16 @@ class CaCommandsKilled(ProgramTest):
     def test_issue(self):
         self.sweep(("ca", "issue", "north", *STORE, *OPEN, "--out", "north"), "already exists",
                    lambda folder: self.assertTrue(key_fits(folder / "north")), (0, 4), "north/ca-key.pem")
+
+    def test_issue_after_a_kill(self):
+        # Killed where the key would get its name, so that another run goes on, and is killed as well.
+        command = [BINARY, "ca", "issue", "north", *STORE, *OPEN, "--out", "north"]
+        options = {"env": self.environment}
+        counted, _ = count_calls(command, cwd=self.fresh(), **options)
+        run_until("rename", counted["rename"], command, cwd=self.folder, **options)
+        self.assertEqual(["ca-cert.pem", "cert-chain.pem", "root-cert.pem"], sorted(path.name for path in (self.folder / "north").iterdir()))
+        self.sweep(command[1:], "already exists", lambda folder: self.assertTrue(key_fits(folder / "north")), (0, 4),
+                   r"north/(ca-key\.pem|\.meshtrust-[0-9a-f]{16})")
 
     def test_issue_over_an_earlier_one(self):
         # What replaces a file has another name before its own for a moment; the next run removes it.
@@ -133,6 +153,35 @@ class CaCommandsKilled(ProgramTest):
         self.sweep(("ca", "request", "--root", *STORE, *OPEN, "--out", "root.csr"), "",
                    lambda folder: openssl("req", "-in", folder / "root.csr", "-noout", "-verify"))
 
+    def test_import_of_the_root(self):
+        # A store that has made nothing for a cluster: what is trusted may change.
+        low = ("--store", "low")
+        self.do("ca", "create", *low, *WORDS)
+        self.do("ca", "request", "--root", *low, *OPEN, "--out", "root.csr")
+        self.put_company_above()
+        self.sweep(("ca", "import", "root.pem", "corp.pem", *low, *OPEN, "--yes"), "",
+                   lambda folder: self.assertIn("O=Corp,CN=Corp Root", self.meshtrust("ca", "show", *low, cwd=folder, password=None).out))
+
+    def put_company_above(self):
+        """The root's certificate by another CA (root.pem), and that one's own (corp.pem)."""
+        own = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
+        here = {name: self.folder / name for name in ("corp.key", "corp.pem", "root.csr", "root.pem", "extensions")}
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", here["corp.key"], "-out", here["corp.pem"],
+                "-days", "7000", "-subj", "/O=Corp/CN=Corp Root", *(word for one in own for word in ("-addext", one)))
+        here["extensions"].write_text("basicConstraints=critical,CA:TRUE,pathlen:1\nkeyUsage=critical,keyCertSign,cRLSign\n"
+                                      "authorityKeyIdentifier=keyid:always\n")
+        openssl("x509", "-req", "-in", here["root.csr"], "-CA", here["corp.pem"], "-CAkey", here["corp.key"], "-days", "3000",
+                "-copy_extensions", "copy", "-out", here["root.pem"], "-extfile", here["extensions"])
+        here["corp.key"].unlink()
+
+    def test_request_that_is_given_up(self):
+        self.sweep(("ca", "request", "south", *SITE, "--give-up", "--yes"), "", self.east_alone_waits)
+
+    def east_alone_waits(self, folder):
+        told = self.meshtrust("ca", "list", *SITE, "-o", "json", cwd=folder, password=None).out
+        self.assertEqual((1, 0), (told.count('"cluster": "east"'), told.count('"cluster": "south"')), told)
+        self.assertEqual(1, len(list((folder / "site").glob("request-*.key.pem"))))
+
     def test_sign(self):
         self.sweep(("ca", "sign", "south.csr", "--cluster", "south", *STORE, *OPEN, "--out", "south.pem"), "", self.south_is_signed_once)
 
@@ -151,7 +200,18 @@ class CaCommandsKilled(ProgramTest):
         self.assertEqual(1, len(list((folder / "site").glob("request-*.key.pem"))), "the key of the other request alone waits")
 
     def test_revoke(self):
-        self.sweep(("ca", "revoke", "west", *STORE, "--force"), "", lambda folder: None)
+        self.sweep(("ca", "revoke", "west", *STORE, "--force"), "", lambda folder: self.west_is(folder, "revoked"))
+
+    def west_is(self, folder, state):
+        told = json.loads(self.meshtrust("ca", "list", *STORE, "-o", "json", cwd=folder, password=None).out)
+        self.assertEqual([state], [one["state"] for one in told["items"] if one.get("cluster") == "west"])
+
+    def test_revoke_taken_back(self):
+        self.do("ca", "revoke", "west", *STORE, "--force")
+        self.sweep(("ca", "revoke", "west", *STORE, "--undo"), "", lambda folder: self.west_is(folder, "pushed"))
+
+    def test_revoke_of_what_is_unused(self):
+        self.sweep(("ca", "revoke", "west", *STORE, "--unused", "--force"), "", lambda folder: self.west_is(folder, "abandoned"))
 
     def test_lists(self):
         # Where the key of 'east' lies, its own list was made.
