@@ -2,6 +2,7 @@
 #include "pki/lint_rules.h"
 #include "pki/openssl_error.h"
 #include "pki/openssl_values.h"
+#include "pki/path/path_extensions.h"
 
 #include <array>
 
@@ -107,13 +108,20 @@ std::string check_no_extended_usage(const LintSubject& subject) {
   return usage.empty() ? "" : "extended key usage is " + base::join(usage, ", ") + ", wanted none";
 }
 
+using Constraints = Handle<NAME_CONSTRAINTS, NAME_CONSTRAINTS_free>;
+
+/// Null where there are none, and where they cannot be read.
+Constraints constraints_of(const LintSubject& subject) {
+  Constraints found(static_cast<NAME_CONSTRAINTS*>(
+      X509_get_ext_d2i(bare_x509_of(subject.certificate), NID_name_constraints, nullptr, nullptr)));
+  forget_openssl_errors();
+  return found;
+}
+
 /// Whether the name constraints permit or exclude anything of `type` (GEN_URI, ...).
 bool constrains(const LintSubject& subject, int type) {
   if (!facts_of(subject).has_name_constraints) return false;
-  using Constraints = Handle<NAME_CONSTRAINTS, NAME_CONSTRAINTS_free>;
-  const Constraints found(static_cast<NAME_CONSTRAINTS*>(
-      X509_get_ext_d2i(bare_x509_of(subject.certificate), NID_name_constraints, nullptr, nullptr)));
-  forget_openssl_errors();
+  const Constraints found = constraints_of(subject);
   if (!found) return true;  // what cannot be read constrains anything
   for (const auto* trees : {found->permittedSubtrees, found->excludedSubtrees}) {
     for (int i = 0; i < sk_GENERAL_SUBTREE_num(trees); ++i) {
@@ -140,6 +148,33 @@ std::string check_mail_constraints(const LintSubject& subject) {
 std::string check_address_constraints(const LintSubject& subject) {
   return constrains(subject, GEN_IPADD) ? "name constraints speak of IP addresses, wanted none"
                                         : "";
+}
+
+/// Whether one of the subtrees is like this.
+bool has_subtree(const LintSubject& subject, bool (*is_like)(const GENERAL_SUBTREE&)) {
+  const Constraints found = constraints_of(subject);
+  if (!found) return false;
+  for (const auto* trees : {found->permittedSubtrees, found->excludedSubtrees}) {
+    for (int i = 0; i < sk_GENERAL_SUBTREE_num(trees); ++i) {
+      if (is_like(*sk_GENERAL_SUBTREE_value(trees, i))) return true;
+    }
+  }
+  return false;
+}
+
+std::string check_constraint_bounds(const LintSubject& subject) {
+  const bool is_bounded = has_subtree(subject, [](const GENERAL_SUBTREE& tree) {
+    return tree.minimum != nullptr || tree.maximum != nullptr;
+  });
+  return is_bounded ? "a name constraint has a minimum or maximum, wanted neither" : "";
+}
+
+std::string check_dotted_constraints(const LintSubject& subject) {
+  const bool is_dotted = has_subtree(subject, [](const GENERAL_SUBTREE& tree) {
+    const PathGeneralName name = path_general_name(*tree.base);
+    return name.form == NameForm::kDns && name.value.starts_with('.');
+  });
+  return is_dotted ? "a name constraint on DNS names begins with a dot, wanted a label" : "";
 }
 
 std::string check_no_name_constraints(const LintSubject& subject) {
@@ -285,6 +320,18 @@ constexpr std::array kRules = {
          "istiod does not look at them when it signs. Constraints on DNS names must "
          "cover every name that istiod serves under, or the control plane breaks."},
         check_no_name_constraints},
+    CertificateRule{{"name-constraint-bounds", kWarning, kAuthorities, "RFC 5280 4.2.1.10",
+                     "a name constraint has neither minimum nor maximum", "Envoy, ztunnel",
+                     "Both refuse every name below it, even where the minimum is zero, which "
+                     "holds anyway and has no place in DER."},
+                    check_constraint_bounds},
+    CertificateRule{{"dns-constraint-dotted", kWarning, kAuthorities, "RFC 5280 4.2.1.10",
+                     "a name constraint on DNS names begins with a label", "",
+                     "Every verifier of a mesh takes '.example.com' for what is below "
+                     "example.com; the RFC knows the dot only of mail and URIs, and strict ones "
+                     "(x509-limbo's expectations, pyca/cryptography) refuse it. 'example.com' "
+                     "means the name and all below it."},
+                    check_dotted_constraints},
     CertificateRule{{"subject-key-id-present", kWarning, kAuthorities, "RFC 5280 4.2.1.2",
                      "a CA has a subject key identifier", "",
                      "OpenSSL and Envoy pick an issuer by name, and among namesakes by this: "

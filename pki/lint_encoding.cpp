@@ -3,6 +3,7 @@
 #include "pki/openssl_values.h"
 #include "pki/path/path_extensions.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
 
@@ -110,8 +111,41 @@ std::string check_issuer_bytes(const LintSubject& subject) {
   return "issuer is " + quoted(found) + ", wanted " + quoted(wanted);
 }
 
+/// "wanted": what is said behind the fault.
+std::string fault_and_wish(const LintSubject& subject, Check check, std::string_view wanted) {
+  const std::string found = fault_in_extensions(subject, check);
+  return found.empty() ? "" : found + ", wanted " + std::string(wanted);
+}
+
+std::string check_extensions_readable(const LintSubject& subject) {
+  if (!check_der(subject).empty()) return "";  // told already
+  const std::string found = fault_in_extensions(subject, Check::kExtensionReadable);
+  return found.empty() ? "" : "extension " + quoted(found) + " cannot be decoded to its end";
+}
+
+std::string check_lists(const LintSubject& subject) {
+  const std::string found = fault_in_extensions(subject, Check::kListEmpty);
+  return found.empty() ? "" : "extension " + quoted(found) + " lists nothing, wanted an entry";
+}
+
+std::string check_alternative_names(const LintSubject& subject) {
+  return fault_and_wish(subject, Check::kAlternativeNamesForm, "names of the form of their kind");
+}
+
+std::string check_policy_flags(const LintSubject& subject) {
+  return fault_and_wish(subject, Check::kPolicyFlags, "critical, or better none");
+}
+
+std::string check_authority_key_form(const LintSubject& subject) {
+  const std::string found = fault_in_extensions(subject, Check::kAuthorityKeyForm);
+  return found.empty() ? ""
+                       : "authority key identifier with " + found +
+                             ", wanted a key identifier, and issuer and serial or neither";
+}
+
 constexpr auto kError = Severity::kError;
 constexpr auto kWarning = Severity::kWarning;
+constexpr auto kNote = Severity::kNote;
 
 constexpr std::array kRules = {
     CertificateRule{
@@ -168,9 +202,42 @@ constexpr std::array kRules = {
          "Go and ztunnel compare names as bytes: the same words as another string "
          "type are another name to them. Sign with a tool that copies the issuer's name."},
         check_issuer_bytes},
+    CertificateRule{{"extension-readable", kWarning, kCertificates, "RFC 5280 4.2",
+                     "every known extension can be decoded to its end", "Go, of those it decodes",
+                     "Most verifiers leave alone what they do not use, as access information; Go "
+                     "decodes that too, and then reads nothing of the certificate."},
+                    check_extensions_readable},
+    CertificateRule{{"empty-list", kWarning, kCertificates, "RFC 5280 4.2.1",
+                     "a list in an extension has an entry", "Go, of name constraints",
+                     "An empty list says nothing, and readers differ in whether they mind: leave "
+                     "the extension out."},
+                    check_lists},
+    CertificateRule{
+        {"alternative-names-form", kWarning, kCertificates, "RFC 5280 4.2.1.6",
+         "alternative names are there, and each has the form of its kind",
+         "Go, where it is no IA5String or address",
+         "A DNS name that no host can have, an address of another length, an empty text: "
+         "nobody ever asks for such a name, and below name constraints some refuse it."},
+        check_alternative_names},
+    CertificateRule{{"policy-limits-critical", kNote, kCertificates, "RFC 5280 4.2.1.11, 4.2.1.14",
+                     "policyConstraints and inhibitAnyPolicy are critical, where they are", "",
+                     "The RFC demands it, and ztunnel refuses what is critical about policies: a "
+                     "mesh does without either (see critical-policies)."},
+                    check_policy_flags},
+    CertificateRule{{"authority-key-id-form", kWarning, kCertificates, "RFC 5280 4.2.1.1",
+                     "an authority key identifier says something, and issuer and serial together",
+                     "", "It names nobody, so a path is found by names alone."},
+                    check_authority_key_form},
 };
 
 }  // namespace
+
+std::string fault_in_extensions(const LintSubject& subject, Check check) {
+  PathFacts facts;
+  read_path_extensions(*bare_x509_of(subject.certificate), facts);
+  const auto found = std::ranges::find(facts.defects, check, &Defect::check);
+  return found == facts.defects.end() ? "" : found->found;
+}
 
 std::span<const CertificateRule> rules_of_encoding() {
   return kRules;

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "pki/lint.h"
+#include "pki/path/failure.h"
 
 #include <span>
 #include <string>
@@ -33,6 +34,10 @@ inline const CertificateFacts& facts_of(const LintSubject& subject) {
 inline std::string quoted(std::string_view text) {
   return "'" + base::printable(text, 120) + "'";
 }
+
+/// What `found` says of the first fault of this kind in the extensions, as path building reads them;
+/// empty when there is none.
+std::string fault_in_extensions(const LintSubject& subject, Check check);
 
 /// Whether a signature of this algorithm is one that every verifier of a mesh takes.
 bool is_good_signature(std::string_view algorithm);

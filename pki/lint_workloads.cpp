@@ -88,6 +88,11 @@ std::string check_no_ca_usage(const LintSubject& subject) {
   return "";
 }
 
+std::string check_no_constraints(const LintSubject& subject) {
+  const bool constrains = facts_of(subject).has_name_constraints && !subject.certificate.is_ca();
+  return constrains ? "name constraints without CA:TRUE, wanted none" : "";
+}
+
 std::string check_digital_signature(const LintSubject& subject) {
   const auto& usage = facts_of(subject).key_usage;
   if (!usage) return "keyUsage is absent, wanted digitalSignature";
@@ -143,6 +148,11 @@ constexpr std::array kRules = {
                      "a workload may sign neither certificates nor lists", "SPIFFE libraries",
                      "keyCertSign and cRLSign are for CAs."},
                     check_no_ca_usage},
+    CertificateRule{{"name-constraints-without-ca", kWarning, kWorkloads, "RFC 5280 4.2.1.10",
+                     "name constraints stand only in the certificate of a CA", "",
+                     "Nothing stands below a workload that they could constrain; Botan refuses "
+                     "them there."},
+                    check_no_constraints},
     CertificateRule{{"svid-digital-signature", kError, kWorkloads, "SPIFFE X.509-SVID 4.3",
                      "keyUsage of a workload allows digitalSignature", "Envoy, SPIFFE libraries",
                      "TLS 1.3 signs with the key in every handshake."},

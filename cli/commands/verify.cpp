@@ -167,9 +167,11 @@ CommandEntry verify_command() {
           "With --bundle it judges the files of a folder as one version of istiod would: whether "
           "it loads them, refuses to start, silently makes a CA of its own or ignores them until "
           "a restart, and whether the mesh works with them.\n"
-          "With --chain it judges one certificate by RFC 5280 and stated policy, and tells "
-          "beside it what OpenSSL, Botan, Go (istiod), BoringSSL (Envoy) and rustls-webpki "
-          "(ztunnel) say. The exit follows the first, or with --as LIST the ones listed.",
+          "With --chain it judges one certificate by the path validation of RFC 5280 and stated "
+          "policy, and tells beside it what OpenSSL, Botan, Go (istiod), BoringSSL (Envoy) and "
+          "rustls-webpki (ztunnel) say. The exit follows the first, or with --as LIST the ones "
+          "listed. What is not well made about the path, but refused by few, is told as warnings "
+          "by rules of lint; with --strict it refuses.",
       .examples = {{"The live mesh, and traffic from every cluster to every other",
                     "meshtrust verify --samples --timeout 3m"},
                    {"Files before they are pushed by hand", "meshtrust verify --bundle east"},

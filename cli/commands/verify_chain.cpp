@@ -5,6 +5,7 @@
 #include "cli/observing.h"
 #include "cli/proof.h"
 #include "pki/path/judge_chain.h"
+#include "pki/rule.h"
 
 #include <CLI/App.hpp>
 #include <CLI/Validators.hpp>
@@ -47,6 +48,8 @@ struct Judgement {
   std::vector<std::string> deciding;
 
   const ChainVerdict& own() const { return verdicts.front(); }
+  /// What warns: nothing where others decide.
+  bool warns() const { return decides(own()) && !own().findings.empty(); }
   bool decides(const ChainVerdict& verdict) const {
     return std::ranges::find(deciding, verdict.judge) != deciding.end();
   }
@@ -76,6 +79,22 @@ Json failure_to_json(const pki::PathFailure& failure) {
           {"source", info_of(failure.check).source}};
 }
 
+/// A fault of profile on the path: by its rule of `lint`, and by the check that refuses it where
+/// somebody is strict.
+Json finding_to_json(const pki::PathFailure& finding) {
+  return {{"id", info_of(finding.check).lint_rule},
+          {"severity", name_of(pki::Severity::kWarning)},
+          {"check", finding.id()},
+          {"role", name_of(finding.role)},
+          {"depth", finding.depth},
+          {"subject", finding.subject},
+          {"fingerprint", finding.fingerprint},
+          {"message", finding.text()},
+          {"found", finding.found},
+          {"wanted", finding.wanted},
+          {"source", info_of(finding.check).source}};
+}
+
 /// Whose model knows revocation lists.
 bool knows_lists(std::string_view judge) {
   return judge == "meshtrust" || judge == "openssl" || judge == "botan";
@@ -100,8 +119,10 @@ Json to_json(const Judgement& judgement) {
                {"decidedBy", judgement.deciding},
                {"at", base::format_rfc3339(judgement.question.at)},
                {"purpose", name_of(judgement.question.purpose)},
+               {"strict", judgement.question.is_strict},
                {"path", Json::array()},
-               {"verdicts", Json::array()}};
+               {"verdicts", Json::array()},
+               {"findings", Json::array()}};
   if (judgement.question.name) {
     json["name"] = {{"type", name_of(judgement.question.name->form)},
                     {"value", shown_name(*judgement.question.name)}};
@@ -111,6 +132,9 @@ Json to_json(const Judgement& judgement) {
   }
   for (const ChainVerdict& verdict : judgement.verdicts) {
     json["verdicts"].push_back(verdict_to_json(verdict, judgement.question.asks_revocation));
+  }
+  for (const pki::PathFailure& finding : judgement.own().findings) {
+    json["findings"].push_back(finding_to_json(finding));
   }
   return json;
 }
@@ -138,6 +162,11 @@ std::string render(const Judgement& judgement) {
     text += fmt::format("{:<10} {}{}{}\n", verdict.judge, verdict.accepted ? "accepts" : "refuses",
                         verdict.accepted ? "" : ": " + base::printable(verdict.reason, 400),
                         is_blind && verdict.accepted ? " (not asked about revocation)" : "");
+  }
+  if (!judgement.own().findings.empty()) text += "\n";
+  for (const pki::PathFailure& finding : judgement.own().findings) {
+    text += fmt::format("warning: {} [{}]\n", base::one_line(finding.text()),
+                        info_of(finding.check).lint_rule);
   }
   return text;
 }
@@ -170,6 +199,8 @@ void VerifyChain::declare(CLI::App& app) {
       ->option_text("ADDR");
   app.add_option("--uri", uri_, "with --chain: the URI it must have, as a SPIFFE identity")
       ->option_text("URI");
+  app.add_flag("--strict", strict_,
+               "with --chain: refuse what is not well made too, instead of warning about it");
   app.add_option("--as", as_, "with --chain: whose verdicts decide the exit instead of ours")
       ->delimiter(',')
       ->option_text("meshtrust,openssl,botan,go,boringssl,webpki");
@@ -177,7 +208,7 @@ void VerifyChain::declare(CLI::App& app) {
 
 bool VerifyChain::is_asked() const {
   return chain_ || roots_ || crls_ || purpose_ != "any" || dns_ || ip_ || email_ || uri_ ||
-         !as_.empty() || max_depth_;
+         !as_.empty() || max_depth_ || strict_;
 }
 
 namespace {
@@ -255,6 +286,7 @@ int VerifyChain::run(Session& session, const std::string& at) const {
     MESHTRUST_TRY(judgement.deciding, deciding_from(as_));
     if (crls_) MESHTRUST_TRY_DO(refuse_those_without_lists(judgement.deciding));
     question.most_intermediates = max_depth_;
+    question.is_strict = strict_;
     base::Files& files = session.around.files;
     MESHTRUST_TRY(question.chain, read(files, *chain_, pki::path_certificates_from_pem));
     MESHTRUST_TRY(question.anchors, read(files, *roots_, pki::path_certificates_from_pem));
@@ -273,7 +305,7 @@ int VerifyChain::run(Session& session, const std::string& at) const {
     return exit_code_of(judgement.error().code);
   }
   session.answer(to_json(*judgement), render(*judgement));
-  if (judgement->accepted()) return kDone;
+  if (judgement->accepted()) return judgement->warns() ? kWarnings : kDone;
   for (const ChainVerdict& verdict : judgement->verdicts) {
     if (verdict.accepted || !judgement->decides(verdict)) continue;
     session.console().show(

@@ -13,16 +13,17 @@ class App;
 
 namespace meshtrust::cli {
 
-/// `verify --chain`: one certificate and the roots somebody trusts, judged by RFC 5280 and stated
-/// policy, with what five verifiers say beside it. Needs no mesh file, store or cluster.
+/// `verify --chain`: one certificate and the roots somebody trusts, judged by RFC 5280's path
+/// validation and stated policy, with what five verifiers say beside it, and what is not well made
+/// about the path as findings. Needs no mesh file, store or cluster.
 class VerifyChain {
  public:
   void declare(CLI::App& app);
 
   bool is_asked() const;
 
-  /// kDone accepted, kRefused refused, kBadInput when a file cannot be read, kUsage. `at` is the
-  /// moment as it was typed; empty for now.
+  /// kDone accepted, kWarnings accepted with findings, kRefused refused, kBadInput when a file
+  /// cannot be read, kUsage. `at` is the moment as it was typed; empty for now.
   int run(Session& session, const std::string& at) const;
 
  private:
@@ -36,6 +37,7 @@ class VerifyChain {
   std::optional<std::string> uri_;
   std::vector<std::string> as_;
   std::optional<std::size_t> max_depth_;
+  bool strict_ = false;
 };
 
 }  // namespace meshtrust::cli

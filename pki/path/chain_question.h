@@ -21,6 +21,7 @@ struct ChainQuestion {
   std::optional<ReferenceName> name;
   std::optional<std::size_t> most_intermediates;
   std::vector<PathCrl> crls;
+  bool is_strict = false;               ///< our own verdict refuses faults of profile too
   bool asks_revocation = false;         ///< then a certificate that no list covers is refused
   bool assumes_leaf_signature = false;  ///< of a certificate that is only imagined
 };
@@ -32,7 +33,9 @@ struct ChainVerdict {
   std::vector<PathCertificate> path;  ///< leaf to anchor, when accepted
   std::vector<PathFailure> failures;  ///< when refused by the engine; the most helpful path's
   std::string reason;                 ///< one line, when refused
-  std::size_t candidates = 0;         ///< issuers looked at
+  /// Faults of profile on the path that our own verdict accepted, each with its rule of `lint`.
+  std::vector<PathFailure> findings = {};
+  std::size_t candidates = 0;  ///< issuers looked at
 };
 
 }  // namespace meshtrust::pki

@@ -236,6 +236,22 @@ std::optional<PathFailure> check_usages(const Path& path,
   return std::nullopt;
 }
 
+std::optional<PathFailure> check_leaf_usage(const PathCertificate& leaf,
+                                            Purpose purpose,
+                                            Role role,
+                                            const Rules& rules) {
+  const std::optional<unsigned>& usage = leaf.facts().key_usage;
+  const unsigned bits = purpose == Purpose::kServer ? rules.server_bits : rules.client_bits;
+  if (purpose == Purpose::kAny || !rules.checks(Check::kLeafUsage, role) || !usage ||
+      (*usage & bits) != 0) {
+    return std::nullopt;
+  }
+  return failure_of(Check::kLeafUsage, leaf, role, 0, "a keyUsage for other things",
+                    purpose == Purpose::kServer
+                        ? "digitalSignature, keyEncipherment or keyAgreement"
+                        : "digitalSignature or keyAgreement");
+}
+
 std::vector<PathFailure> check_leaf(const PathCertificate& leaf,
                                     const ChainQuestion& question,
                                     Purpose purpose,
@@ -245,15 +261,10 @@ std::vector<PathFailure> check_leaf(const PathCertificate& leaf,
   if (auto failure = check_alone(leaf, role, 0, question.at, rules)) {
     failures.push_back(*std::move(failure));
   }
-  const PathFacts& facts = leaf.facts();
-  const unsigned bits = purpose == Purpose::kServer ? rules.server_bits : rules.client_bits;
-  if (purpose != Purpose::kAny && rules.checks(Check::kLeafUsage, role) && facts.key_usage &&
-      (*facts.key_usage & bits) == 0) {
-    failures.push_back(failure_of(Check::kLeafUsage, leaf, role, 0, "a keyUsage for other things",
-                                  purpose == Purpose::kServer
-                                      ? "digitalSignature, keyEncipherment or keyAgreement"
-                                      : "digitalSignature or keyAgreement"));
+  if (auto failure = check_leaf_usage(leaf, purpose, role, rules)) {
+    failures.push_back(*std::move(failure));
   }
+  const PathFacts& facts = leaf.facts();
   if (question.name && rules.checks(Check::kReferenceName, Role::kLeaf) &&
       !is_named(facts, *question.name, rules)) {
     const bool is_ip = question.name->form == NameForm::kIp;

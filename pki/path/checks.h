@@ -35,6 +35,12 @@ std::optional<PathFailure> check_usages(const Path& path,
                                         Purpose purpose,
                                         const Rules& rules);
 
+/// Whether the key usage of the leaf allows what `purpose` does with its key.
+std::optional<PathFailure> check_leaf_usage(const PathCertificate& leaf,
+                                            Purpose purpose,
+                                            Role role,
+                                            const Rules& rules);
+
 /// What the leaf alone is asked: its key usage and its names.
 std::vector<PathFailure> check_leaf(const PathCertificate& leaf,
                                     const ChainQuestion& question,

@@ -7,7 +7,8 @@
 
 namespace meshtrust::pki {
 
-/// Every reason for refusing a certificate, a path or a revocation list. The order is the one in
+/// Everything that is wrong with a certificate, a path or a revocation list. Some of it refuses,
+/// some is a finding beside an accepted path: that is said by `Rules`. The order is the one in
 /// which certificates are looked at.
 enum class Check : std::uint8_t {
   // The certificate by itself.
@@ -19,15 +20,17 @@ enum class Check : std::uint8_t {
   kSerialZero,
   kSerialLength,
   kSignatureAlgorithmsEqual,
-  kIssuerNamed,
   kSubjectNamed,
+  kNamesCritical,
   kEncodingOfTimes,
   kValidityOrder,
   kDuplicateExtension,
   kExtensionReadable,
   kExtensionEmpty,
+  kListEmpty,
   kUnknownCritical,
   kCriticalFlags,
+  kPolicyFlags,
   kAuthorityKeyForm,
   kOwnKeyIdentifier,
   kCaFlagCritical,
@@ -38,6 +41,7 @@ enum class Check : std::uint8_t {
   kCaWithoutCertSign,
   kConstraintsOnLeaf,
   kConstraintsForm,
+  kConstraintsBounds,
   kConstraintsDotted,
   kCaAsLeaf,
   kKeyStrength,
@@ -80,6 +84,8 @@ struct CheckInfo {
   std::string_view id;       ///< stable: "expired", "name_excluded", ...
   std::string_view source;   ///< the clause: "RFC 5280 4.1.2.5", "policy: ..."
   std::string_view summary;  ///< what must hold, in one line
+  /// The rule of `lint` that says the same; empty where it is only ever a refusal.
+  std::string_view lint_rule = {};
 };
 
 /// All of them, in the order of `Check`.

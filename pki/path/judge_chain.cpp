@@ -17,7 +17,8 @@ ChainVerdict judge_chain(const ChainQuestion& question, std::string_view judge) 
   if (judge == "openssl") return ask_openssl(question);
   if (judge == "botan") return ask_botan(question);
   const auto modelled = std::ranges::find(modelled_rules(), judge, &Rules::name);
-  return judge_by_rules(question, modelled == modelled_rules().end() ? own_rules() : **modelled);
+  if (modelled != modelled_rules().end()) return judge_by_rules(question, **modelled);
+  return judge_by_rules(question, question.is_strict ? strict_rules() : own_rules());
 }
 
 }  // namespace meshtrust::pki

@@ -19,8 +19,14 @@ View without_dot_before(View name) {
 
 // --- ours ---------------------------------------------------------------------------------------
 
+/// Names that no host has are compared as well, label by label: what is wrong with them is told
+/// elsewhere, and within a subtree is within it. Not those that some readers cut off: at a zero
+/// octet, or the dot at the end.
 Text own_dns(View name) {
-  return is_dns_name(name, true) ? Text(lower(name)) : std::nullopt;
+  const auto printable = [](char c) { return c > ' ' && c < 0x7f; };
+  const bool is_comparable =
+      !name.empty() && !name.ends_with('.') && std::ranges::all_of(name, printable);
+  return is_comparable ? Text(lower(name)) : std::nullopt;
 }
 
 std::optional<MailText> own_mail(View address) {
@@ -184,7 +190,9 @@ const NameReader& own_names() {
                                          .uri = own_uri,
                                          .dns_constraint = own_dns_constraint,
                                          .mail_constraint = own_host_constraint,
-                                         .uri_constraint = own_host_constraint};
+                                         .uri_constraint = own_host_constraint,
+                                         .folds_excluded_mail = false,
+                                         .takes_minimum_of_zero = true};
   return kReader;
 }
 

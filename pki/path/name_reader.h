@@ -34,6 +34,7 @@ struct NameReader {
   std::string_view wildcard = "*.";    ///< what a name that stands for others begins with
   bool folds_excluded_mail = true;     ///< the local part of an address too
   bool counts_bounds = true;           ///< a minimum or maximum makes a subtree unreadable
+  bool takes_minimum_of_zero = false;  ///< but for the minimum that holds anyway
   NetworkSearch networks = NetworkSearch::kByMask;
   /// A permitted subtree that a name lies in saves it from the unreadable ones that follow, but for
   /// those with a minimum or maximum.

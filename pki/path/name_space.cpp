@@ -65,8 +65,13 @@ NameSpace::NameSpace(PathConstraints constraints)
   }
 }
 
+bool NameSpace::has_minimum_of_zero() const {
+  return std::ranges::any_of(constraints_.permitted, &PathSubtree::has_minimum_of_zero) ||
+         std::ranges::any_of(constraints_.excluded, &PathSubtree::has_minimum_of_zero);
+}
+
 std::string NameSpace::malformed(const NameReader& reader) const {
-  if (constraints_.permitted.empty() && constraints_.excluded.empty()) return "no subtree";
+  if (is_empty()) return "no subtree";
   const Sides& sides = sides_for(reader);
   const std::string& permitted = sides.permitted.malformed();
   return permitted.empty() ? sides.excluded.malformed() : permitted;
@@ -136,6 +141,19 @@ std::optional<NameSpace::Violation> NameSpace::violation(const PathFacts& certif
   }
   for (const PathGeneralName& name : certificate.alternative_names) {
     if (auto found = check(sides, name, rules, false)) return found;
+  }
+  return std::nullopt;
+}
+
+std::optional<NameSpace::Violation> NameSpace::violation_of_lone_names(
+    const PathFacts& leaf, const ConstraintRules& rules) const {
+  if (!rules.lone_common_names_count || leaf.has_alternative_names) return std::nullopt;
+  const Sides& sides = sides_for(*rules.reader);
+  for (const std::string& name : leaf.common_names) {
+    // A single label is a title more often than a host.
+    if (!is_dns_name(name, true) || name.find('.') == std::string::npos) continue;
+    const PathGeneralName host{.form = NameForm::kDns, .value = name, .rdns = {}, .text = name};
+    if (auto found = check(sides, host, rules, true)) return found;
   }
   return std::nullopt;
 }

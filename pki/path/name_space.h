@@ -21,7 +21,10 @@ struct ConstraintRules {
   bool directory_counts = true;             ///< false: Go does not compare them at all
   /// Go: under constraints of whatever form, all texts have to be names that could be compared.
   bool reads_every_name = false;
-  bool bounds_always_violate = false;       ///< rustls-webpki: whatever the form of the names
+  bool bounds_always_violate = false;  ///< rustls-webpki: whatever the form of the names
+  /// In a certificate without alternative names a common name that is the name of a host stands for
+  /// one (OpenSSL, GnuTLS, Botan): somebody may still take it for the name of the server.
+  bool lone_common_names_count = false;
   std::size_t most_comparisons = SIZE_MAX;  ///< names times constraints, for one pair
 };
 
@@ -35,6 +38,10 @@ class NameSpace {
   /// What is malformed in the constraints themselves, as `reader` reads them; empty when nothing.
   std::string malformed(const NameReader& reader) const;
 
+  /// Neither permits nor excludes anything.
+  bool is_empty() const { return constraints_.permitted.empty() && constraints_.excluded.empty(); }
+  bool has_minimum_of_zero() const;
+
   /// A DNS constraint that begins with a dot, which everybody takes for "below"; empty when none.
   const std::string& dotted() const { return dotted_; }
 
@@ -47,6 +54,10 @@ class NameSpace {
   /// The first name of `certificate` that may not stand below these constraints.
   std::optional<Violation> violation(const PathFacts& certificate,
                                      const ConstraintRules& rules) const;
+  /// The same of the names of hosts that stand in its subject alone, see `ConstraintRules`. Asked
+  /// of leaves: the common name of a CA is nobody's host.
+  std::optional<Violation> violation_of_lone_names(const PathFacts& leaf,
+                                                   const ConstraintRules& rules) const;
 
  private:
   struct Sides;    // permitted and excluded, as one reader reads them

@@ -14,6 +14,11 @@ bool is_text_form(NameForm form) {
   return form == NameForm::kDns || form == NameForm::kEmail || form == NameForm::kUri;
 }
 
+/// Whether a minimum or maximum of `subtree` means something to this verifier.
+bool is_bounded(const PathSubtree& subtree, const NameReader& reader) {
+  return subtree.has_bounds && !(subtree.has_minimum_of_zero && reader.takes_minimum_of_zero);
+}
+
 /// Either part may hold an '@'.
 std::string joined(const MailText& mail) {
   std::string text;
@@ -61,7 +66,7 @@ NameTrees::NameTrees(const std::vector<PathSubtree>& subtrees,
   for (const PathSubtree& subtree : subtrees) {
     const NameForm form = subtree.base.form;
     forms_.insert(form);
-    if (subtree.has_bounds) bounded_.insert(form);
+    if (is_bounded(subtree, reader)) bounded_.insert(form);
     const bool is_over = reader.match_ends_the_list && !excluding && has_unreadable(form);
     if (is_over) continue;
     std::string problem = add(subtree);
@@ -102,7 +107,7 @@ std::string NameTrees::add_text(NameForm form, const std::string& text) {
 /// What is malformed about `subtree`; empty when nothing.
 std::string NameTrees::add(const PathSubtree& subtree) {
   const PathGeneralName& base = subtree.base;
-  if (subtree.has_bounds && reader_->counts_bounds) {
+  if (is_bounded(subtree, *reader_) && reader_->counts_bounds) {
     return "minimum or maximum with " + std::string(name_of(base.form));
   }
   if (is_text_form(base.form)) return add_text(base.form, base.value);

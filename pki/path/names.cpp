@@ -175,9 +175,12 @@ std::string normal_uri(std::string_view uri) {
 
 bool dns_name_matches(std::string_view presented, std::string_view wanted) {
   const std::string pattern = lower(presented);
+  const auto printable = [](char c) { return c > ' ' && c < 0x7f; };
+  const bool is_same = !pattern.empty() && pattern == lower(wanted);
+  if (is_same && std::ranges::all_of(pattern, printable)) return true;
   const std::string host = lower(without_dot_behind(wanted));
   if (!is_dns_name(pattern, true) || !is_dns_name(host, false)) return false;
-  if (pattern == host) return true;
+  if (pattern == host) return true;  // but for the dot of the root
   if (!pattern.starts_with("*.")) return false;
   const auto dot = host.find('.');
   if (dot == std::string::npos) return false;

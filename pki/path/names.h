@@ -112,7 +112,8 @@ struct ReferenceName {
 };
 
 /// Whether the DNS name `presented` is the host `wanted` by RFC 9525: a wildcard is the whole first
-/// label, stands for exactly one, and has at least two labels behind it.
+/// label, stands for exactly one, and has at least two labels behind it. The same text is the same
+/// name, be it no host's.
 bool dns_name_matches(std::string_view presented, std::string_view wanted);
 
 /// Whether `presented` names what `wanted` asks for: DNS names as above, addresses by octets, mail

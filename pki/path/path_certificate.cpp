@@ -110,7 +110,6 @@ void check_frame(const X509& certificate, PathFacts& facts) {
     add(Check::kSerialLength, std::to_string(octets) + " octets", "at most 20");
   }
   if (!facts.signature.equals_inner) add(Check::kSignatureAlgorithmsEqual, facts.signature.text);
-  if (facts.issuer.empty()) add(Check::kIssuerNamed, "no name");
 }
 
 /// What one extension says against another.
@@ -119,8 +118,10 @@ void check_together(PathFacts& facts) {
     facts.defects.push_back(
         {.check = check, .found = std::move(found), .wanted = std::move(wanted)});
   };
-  if (facts.subject.empty() && (facts.is_ca || !facts.alternative_names_critical)) {
-    add(Check::kSubjectNamed, "no name", facts.is_ca ? "a name" : "a critical subjectAltName");
+  if (facts.subject.empty() && facts.is_ca) {
+    add(Check::kSubjectNamed, "no name", "a name");
+  } else if (facts.subject.empty() && !facts.alternative_names_critical) {
+    add(Check::kNamesCritical, "no subject", "a critical subjectAltName");
   }
   const bool signs = facts.key_usage && (*facts.key_usage & kKeyCertSign) != 0;
   if (signs && !facts.is_ca) add(Check::kCertSignWithoutCa, "keyCertSign without CA:TRUE");
@@ -250,9 +251,17 @@ std::shared_ptr<const PathCertificate::Content> PathCertificate::content_of_fact
   std::optional<NameSpace> space;
   if (facts.constraints) {
     space.emplace(*facts.constraints);
-    if (std::string found = space->malformed(own_names()); !found.empty()) {
+    if (space->is_empty()) {
+      facts.defects.push_back(
+          {.check = Check::kListEmpty, .found = "nameConstraints of nothing", .wanted = {}});
+    } else if (std::string found = space->malformed(own_names()); !found.empty()) {
       facts.defects.push_back(
           {.check = Check::kConstraintsForm, .found = std::move(found), .wanted = {}});
+    }
+    if (space->has_minimum_of_zero()) {
+      facts.defects.push_back({.check = Check::kConstraintsBounds,
+                               .found = "nameConstraints with a minimum of zero",
+                               .wanted = "no minimum"});
     }
     if (!space->dotted().empty()) {
       facts.defects.push_back({.check = Check::kConstraintsDotted,

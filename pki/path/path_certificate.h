@@ -91,6 +91,8 @@ struct PathDistributionPoint {
 struct PathSubtree {
   PathGeneralName base;
   bool has_bounds = false;  ///< minimum or maximum is encoded
+  /// All that is encoded is the minimum that holds anyway (RFC 5280 4.2.1.10).
+  bool has_minimum_of_zero = false;
 };
 
 struct PathConstraints {
@@ -200,6 +202,8 @@ class PathCertificate {
   const NameSpace* name_space() const;
   /// Whether the signature verifies with the key of `issuer`. Costs what it costs: ask once.
   bool is_signed_by(const PathCertificate& issuer) const;
+  /// Names itself as issuer, and its own key signed it. A CA of its issuer's name did not.
+  bool is_self_signed() const { return facts().is_self_issued() && is_signed_by(*this); }
 
   friend bool operator==(const PathCertificate& a, const PathCertificate& b) {
     return a.facts().der == b.facts().der;

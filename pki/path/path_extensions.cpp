@@ -124,12 +124,18 @@ void read_authority_key(const Reading& reading, const AUTHORITY_KEYID& value) {
   }
 }
 
+bool has_minimum_of_zero(const GENERAL_SUBTREE& subtree) {
+  return subtree.minimum != nullptr && subtree.maximum == nullptr &&
+         ASN1_INTEGER_get(subtree.minimum) == 0;
+}
+
 std::vector<PathSubtree> subtrees_of(const STACK_OF(GENERAL_SUBTREE) * stack) {
   std::vector<PathSubtree> out;
   for (int i = 0; i < sk_GENERAL_SUBTREE_num(stack); ++i) {
     const GENERAL_SUBTREE* subtree = sk_GENERAL_SUBTREE_value(stack, i);
     PathSubtree tree{.base = path_general_name(*subtree->base),
-                     .has_bounds = subtree->minimum != nullptr || subtree->maximum != nullptr};
+                     .has_bounds = subtree->minimum != nullptr || subtree->maximum != nullptr,
+                     .has_minimum_of_zero = has_minimum_of_zero(*subtree)};
     if (tree.base.form == NameForm::kIp) {
       tree.base.text = base::to_hex(base::as_bytes(tree.base.value));
     }
@@ -174,7 +180,7 @@ void read_policies(const Reading& reading, const CERTIFICATEPOLICIES* policies) 
   }
   std::vector<std::string> sorted = objects;
   std::ranges::sort(sorted);
-  if (objects.empty()) reading.defect(Check::kExtensionEmpty, "certificatePolicies");
+  if (objects.empty()) reading.defect(Check::kListEmpty, "certificatePolicies");
   if (std::ranges::adjacent_find(sorted) != sorted.end()) {
     reading.defect(Check::kExtensionReadable, "certificatePolicies with one twice");
   }
@@ -211,6 +217,7 @@ bool is_well_formed(const PathGeneralName& name) {
     case NameForm::kEmail:
       return !name.value.empty() && std::ranges::all_of(name.value, printable_or_blank);
     case NameForm::kDns:
+      return is_dns_name(name.value, true);
     case NameForm::kUri:
       return !name.value.empty() && std::ranges::all_of(name.value, printable);
     default:
@@ -265,7 +272,7 @@ void take(const Reading& reading, int nid, bool critical, void* decoded) {
                                           .permitted = subtrees_of(owned->permittedSubtrees),
                                           .excluded = subtrees_of(owned->excludedSubtrees)};
       if (is_empty(owned->permittedSubtrees) != is_empty(owned->excludedSubtrees)) {
-        reading.defect(Check::kExtensionEmpty, "nameConstraints with a list of none");
+        reading.defect(Check::kListEmpty, "nameConstraints with a list of none");
       }
       break;
     }
@@ -323,7 +330,7 @@ void check_flag(const Reading& reading, int nid, const std::string& name, bool c
   if (critical && std::ranges::find(kNever, nid) != kNever.end()) {
     reading.defect(Check::kCriticalFlags, name + " critical", "not critical");
   } else if (!critical && std::ranges::find(kAlways, nid) != kAlways.end()) {
-    reading.defect(Check::kCriticalFlags, name + " not critical", "critical");
+    reading.defect(Check::kPolicyFlags, name + " not critical", "critical");
   } else if (critical && !is_understood(nid)) {
     reading.defect(Check::kUnknownCritical, name);
   }
@@ -349,7 +356,8 @@ bool is_empty_list(int nid, base::ByteView value) {
                                         NID_freshest_crl,    NID_info_access,
                                         NID_sinfo_access,    NID_issuer_alt_name};
   const auto whole = first_element(value);
-  return whole && whole->content.empty() && std::ranges::find(kLists, nid) != kLists.end();
+  return whole && value.front() == kSequenceTag && whole->content.empty() &&
+         std::ranges::find(kLists, nid) != kLists.end();
 }
 
 /// Whether what rustls-webpki remembers of a certificate is one SEQUENCE and no more.
@@ -439,7 +447,7 @@ void read_one(const Reading& reading, const X509_EXTENSION* extension) {
     reading.defect(Check::kDerTags, name);
   }
   if (flaws.padding) reading.defect(Check::kDerPadding, name);
-  if (is_empty_list(nid, value)) reading.defect(Check::kExtensionEmpty, name);
+  if (is_empty_list(nid, value)) reading.defect(Check::kListEmpty, name);
   const auto first = first_element(value);
   if (!is_one_sequence(nid, first, value)) reading.facts.odd_extension = name;
   const bool has_more = first && first->whole.size() < value.size();

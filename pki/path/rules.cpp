@@ -27,34 +27,108 @@ bool overlooks_nothing(const Defect& /*defect*/, Role /*role*/) {
   return false;
 }
 
+/// About the encoding of an extension that no path is decided by: access information, alternative
+/// names of issuers, ...
+bool is_about_an_unused_extension(const Defect& defect) {
+  static constexpr std::array<std::string_view, 12> kUsed = {"keyUsage",
+                                                             "basicConstraints",
+                                                             "subjectAltName",
+                                                             "nameConstraints",
+                                                             "crlDistributionPoints",
+                                                             "authorityKeyIdentifier",
+                                                             "subjectKeyIdentifier",
+                                                             "extendedKeyUsage",
+                                                             "certificatePolicies",
+                                                             "policyMappings",
+                                                             "policyConstraints",
+                                                             "inhibitAnyPolicy"};
+  return is_about_an_extension(defect) && defect.check != Check::kCriticalFlags &&
+         !is_one_of(extension_of(defect), kUsed);
+}
+
+bool validation_overlooks(const Defect& defect, Role /*role*/) {
+  return is_about_an_unused_extension(defect);
+}
+
+/// How extensions are encoded that nothing is decided by, which validation overlooks.
+constexpr std::array kEncoding = {Check::kDerTags, Check::kDerPadding, Check::kExtensionReadable};
+
+bool profile_overlooks(const Defect& defect, Role /*role*/) {
+  return std::ranges::find(kEncoding, defect.check) != kEncoding.end() &&
+         !is_about_an_unused_extension(defect);
+}
+
+/// Where a check of profile is made. An anchor is its name, key and limits (RFC 5280 6.1.1 (d)):
+/// its number is nobody's concern, and that it is a root is for whoever trusts it to say.
+constexpr std::array kProfile = {PlacesOfCheck{Check::kSerialNegative, kBelowAnchor},
+                                 PlacesOfCheck{Check::kSerialZero, kBelowAnchor},
+                                 PlacesOfCheck{Check::kSerialLength, kBelowAnchor},
+                                 PlacesOfCheck{Check::kSubjectNamed, kEverywhere},
+                                 PlacesOfCheck{Check::kNamesCritical, kEverywhere},
+                                 PlacesOfCheck{Check::kListEmpty, kEverywhere},
+                                 PlacesOfCheck{Check::kPolicyFlags, kEverywhere},
+                                 PlacesOfCheck{Check::kAuthorityKeyForm, kEverywhere},
+                                 PlacesOfCheck{Check::kOwnKeyIdentifier, kEverywhere},
+                                 PlacesOfCheck{Check::kCaFlagCritical, kAtAnchor},
+                                 PlacesOfCheck{Check::kAlternativeNamesForm, kEverywhere},
+                                 PlacesOfCheck{Check::kPathLengthWithoutCa, kEverywhere},
+                                 PlacesOfCheck{Check::kCertSignWithoutCa, kEverywhere},
+                                 PlacesOfCheck{Check::kCaWithoutCertSign, kAtLeaf},
+                                 PlacesOfCheck{Check::kConstraintsOnLeaf, kEverywhere},
+                                 PlacesOfCheck{Check::kConstraintsBounds, kEverywhere},
+                                 PlacesOfCheck{Check::kConstraintsDotted, kEverywhere},
+                                 PlacesOfCheck{Check::kLeafUsage, kAtLeaf}};
+
+Places& places_of(Rules& rules, Check check) {
+  return rules.places[static_cast<std::size_t>(check)];
+}
+
 Rules make_own_rules() {
   Rules rules;
   rules.name = "meshtrust";
   rules.version = "RFC 5280 and policy";
+  rules.is_ours = true;
   rules.places.fill(kEverywhere);
-  const auto set = [&rules](Check check, Places places) {
-    rules.places[static_cast<std::size_t>(check)] = places;
-  };
-  // An anchor is its name, key and limits (RFC 5280 6.1.1 (d)): its number is nobody's concern.
-  set(Check::kSerialNegative, kBelowAnchor);
-  set(Check::kSerialZero, kBelowAnchor);
-  set(Check::kSerialLength, kBelowAnchor);
-  set(Check::kCaFlagCritical, kAtAnchor);
-  set(Check::kConstraintsOnLeaf, kEverywhere);
-  set(Check::kCaAsLeaf, kNowhere);
-  set(Check::kVersionOfCa, kAtIssuers);
-  set(Check::kIsCa, kAtIssuers);
-  set(Check::kMaySign, kAtIssuers);
-  set(Check::kPathLength, kAtIssuers);
-  set(Check::kLeafUsage, kAtLeaf);
-  set(Check::kReferenceName, kAtLeaf);
-  set(Check::kSignatureAlgorithm, kBelowAnchor);
-  set(Check::kSignatureKeyType, kBelowAnchor);
-  set(Check::kSignature, kBelowAnchor);
+  for (const PlacesOfCheck& row : kProfile) {
+    places_of(rules, row.check) = kNowhere;
+  }
+  for (const PlacesOfCheck& row :
+       {PlacesOfCheck{Check::kCaAsLeaf, kNowhere}, PlacesOfCheck{Check::kVersionOfCa, kAtIssuers},
+        PlacesOfCheck{Check::kIsCa, kAtIssuers}, PlacesOfCheck{Check::kMaySign, kAtIssuers},
+        PlacesOfCheck{Check::kPathLength, kAtIssuers},
+        PlacesOfCheck{Check::kReferenceName, kAtLeaf},
+        PlacesOfCheck{Check::kSignatureAlgorithm, kBelowAnchor},
+        PlacesOfCheck{Check::kSignatureKeyType, kBelowAnchor},
+        PlacesOfCheck{Check::kSignature, kBelowAnchor}}) {
+    places_of(rules, row.check) = row.places;
+  }
+  rules.constraints.lone_common_names_count = true;
   rules.host_matches = dns_name_matches;
   rules.signature_allowed = own_signature_allowed;
   rules.understands = own_understands;
   rules.unreadable = nothing_else;
+  rules.overlooks = validation_overlooks;
+  return rules;
+}
+
+Rules make_profile_rules() {
+  Rules rules = make_own_rules();
+  rules.places.fill(kNowhere);
+  for (const PlacesOfCheck& row : kProfile) {
+    places_of(rules, row.check) = row.places;
+  }
+  for (const Check check : kEncoding) {
+    places_of(rules, check) = kEverywhere;
+  }
+  rules.overlooks = profile_overlooks;
+  return rules;
+}
+
+Rules make_strict_rules() {
+  Rules rules = make_own_rules();
+  for (const PlacesOfCheck& row : kProfile) {
+    places_of(rules, row.check) = row.places;
+  }
   rules.overlooks = overlooks_nothing;
   return rules;
 }
@@ -68,6 +142,16 @@ std::string_view name_of(Purpose purpose) {
 
 const Rules& own_rules() {
   static const Rules rules = make_own_rules();
+  return rules;
+}
+
+const Rules& profile_rules() {
+  static const Rules rules = make_profile_rules();
+  return rules;
+}
+
+const Rules& strict_rules() {
+  static const Rules rules = make_strict_rules();
   return rules;
 }
 

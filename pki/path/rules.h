@@ -39,6 +39,9 @@ struct Rules {
   std::string_view version;  ///< of the verifier that this was read from
   std::array<Places, kCheckCount> places{};
 
+  /// Reads certificates as they are, asks revocation lists, and counts the depth of a path as path
+  /// lengths are counted.
+  bool is_ours = false;
   bool folds_names = true;  ///< names compare by RFC 5280 7.1; else by their bytes
   bool turns_back = true;   ///< another issuer is tried when one leads nowhere
   bool leaf_may_be_anchor = true;
@@ -97,8 +100,13 @@ struct Rules {
   }
 };
 
-/// RFC 5280 and the policies of `all_checks`: the verdict that decides.
+/// Does it validate? RFC 5280 6 and the policies of `all_checks`: the verdict that decides.
 const Rules& own_rules();
+/// Is it well made? The checks of RFC 5280 4 that are no matter of safety: findings beside a path
+/// that validates. Disjoint from `own_rules`.
+const Rules& profile_rules();
+/// Both at once: what `own_rules` were if a fault of profile refused.
+const Rules& strict_rules();
 /// Go's crypto/x509 as istiod and the agents call it.
 const Rules& go_rules();
 /// BoringSSL as Envoy sets it: partial chains, no way back, a purpose.

@@ -113,7 +113,7 @@ std::string go_unreadable(const PathCertificate& certificate, Role /*role*/) {
 }
 
 /// Extensions that it does not decode may hold anything. What is wrong with policies only by their
-/// numbers or flags is not seen, a UTCTime may lack its seconds, and times may have an offset.
+/// numbers is not seen, a UTCTime may lack its seconds, and times may have an offset.
 bool go_overlooks(const Defect& defect, Role /*role*/) {
   static constexpr std::array<std::string_view, 13> kDecoded = {"keyUsage",
                                                                 "basicConstraints",
@@ -137,8 +137,6 @@ bool go_overlooks(const Defect& defect, Role /*role*/) {
   switch (defect.check) {
     case Check::kEncodingOfTimes:
       return is_one_of(defect.found, kTimes);
-    case Check::kCriticalFlags:
-      return is_one_of(extension, kLimits);
     case Check::kExtensionReadable:
       return !is_undecodable(defect) && is_one_of(extension, kLimits);
     default:

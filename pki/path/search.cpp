@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "pki/path/checks.h"
+#include "pki/path/findings.h"
 #include "pki/path/policy.h"
 #include "pki/path/pools.h"
 #include "pki/path/revocation.h"
@@ -85,7 +86,7 @@ class Search {
     }
     if (best_) return *best_;
     const PathCertificate& leaf = *path_.front();
-    if (leaf.facts().is_self_issued()) {
+    if (leaf.is_self_signed()) {
       return failure_of(Check::kSelfSigned, leaf, Role::kLeaf, 0, "a self-signed certificate",
                         "it among the roots");
     }
@@ -153,8 +154,11 @@ class Search {
       const auto key = std::make_pair(path_[i], &holder);
       auto known = violations_.find(key);
       if (known == violations_.end()) {
-        known = violations_.emplace(key, holder.name_space()->violation(facts, rules_.constraints))
-                    .first;
+        auto found = holder.name_space()->violation(facts, rules_.constraints);
+        if (!found && i == 0) {
+          found = holder.name_space()->violation_of_lone_names(facts, rules_.constraints);
+        }
+        known = violations_.emplace(key, std::move(found)).first;
       }
       if (!known->second) continue;
       return failure_of(known->second->check, *path_[i], i == 0 ? Role::kLeaf : Role::kIntermediate,
@@ -205,7 +209,7 @@ class Search {
   }
 
   std::optional<PathFailure> check_revoked() {
-    if (!question_.asks_revocation || &rules_ != &own_rules()) return std::nullopt;
+    if (!question_.asks_revocation || !rules_.is_ours) return std::nullopt;
     if (lists_ == nullptr) lists_ = std::make_shared<KnownLists>(question_);
     return check_revocation(path_, question_.at, *lists_, court_);
   }
@@ -218,15 +222,8 @@ class Search {
     limit_reached_ = other.limit_reached_;
   }
 
-  /// Whoever signs lists need not sign certificates, be it a CA.
-  const Rules& leaf_rules() const {
-    static const Rules kOfSigner = [] {
-      Rules rules = own_rules();
-      rules.places[static_cast<std::size_t>(Check::kCaWithoutCertSign)] = kAtIssuers;
-      return rules;
-    }();
-    return court_.level == 0 ? rules_ : kOfSigner;
-  }
+  /// Whoever signs lists need not sign certificates, be it a CA: its profile is not asked about.
+  const Rules& leaf_rules() const { return court_.level == 0 ? rules_ : own_rules(); }
 
   /// Whether the certificate of a CRL issuer is good itself under `anchor`, its own status included
   /// (RFC 5280 6.3.3 (f)). One that only its own lists speak for is not.
@@ -275,7 +272,7 @@ class Search {
   /// How long the path would be with `candidate`. For us those that count are those that count
   /// against a path length (RFC 5280 4.2.1.9), as long as somebody's limit is asked about.
   std::size_t counted_with(const PathCertificate& candidate) const {
-    if (&rules_ != &own_rules() || path_.size() > kDeepest) return path_.size();
+    if (!rules_.is_ours || path_.size() > kDeepest) return path_.size();
     const auto is_counted = [](const PathCertificate* one) {
       return !one->facts().is_self_issued();
     };
@@ -507,7 +504,11 @@ ChainVerdict judge_by_rules(const ChainQuestion& question, const Rules& rules) {
                        .failures = {},
                        .reason = "there is no certificate to judge"};
   if (question.chain.empty()) return refused;
-  if (rules.view == nullptr) return search(question, rules);  // ours
+  if (rules.is_ours) {
+    ChainVerdict verdict = search(question, rules);
+    if (verdict.accepted) verdict.findings = findings_on(verdict.path, question);
+    return verdict;
+  }
   const auto seen = as_seen(question, rules);
   if (seen) return search(*seen, rules);
   refused.failures = {seen.error()};

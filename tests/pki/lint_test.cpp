@@ -105,6 +105,32 @@ const std::vector<BadRoot>& bad_roots() {
          // permittedSubtrees with one directoryName: CN=a
          f.with("nameConstraints", "critical,DER:3014A0123010A40E300C310A300806035504030C0161");
        }},
+      {"no-name-constraints: name constraints are present, wanted none; "
+       "dns-constraint-dotted: a name constraint on DNS names begins with a dot, wanted a label",
+       [](Forgery& f) { f.with("nameConstraints", "critical,excluded;DNS:.mesh.example"); }},
+      {"no-name-constraints: name constraints are present, wanted none; "
+       "name-constraint-bounds: a name constraint has a minimum or maximum, wanted neither",
+       [](Forgery& f) {
+         // permittedSubtrees with the dNSName 'a' and a minimum of 0
+         f.with("nameConstraints", "critical,DER:300AA0083006820161800100");
+       }},
+      {"empty-list: extension 'nameConstraints with a list of none' lists nothing, wanted an "
+       "entry; "
+       "no-name-constraints: name constraints are present, wanted none",
+       [](Forgery& f) { f.with("nameConstraints", "critical,DER:3002A100"); }},
+      {"empty-list: extension 'certificatePolicies' lists nothing, wanted an entry",
+       [](Forgery& f) { f.with("certificatePolicies", "DER:3000"); }},
+      {"extension-readable: extension 'authorityInfoAccess' cannot be decoded to its end",
+       [](Forgery& f) { f.with("authorityInfoAccess", "DER:0500"); }},
+      {"policy-limits-critical: inhibitAnyPolicy not critical, wanted critical, or better none",
+       [](Forgery& f) { f.with("inhibitAnyPolicy", "0"); }},
+      {"authority-key-id-form: authority key identifier with nothing in it, wanted a key "
+       "identifier, and issuer and serial or neither",
+       [](Forgery& f) { f.with("authorityKeyIdentifier", "DER:3000"); }},
+      {"alternative-names-form: dNSName 'a..b', wanted names of the form of their kind",
+       [](Forgery& f) { f.with("subjectAltName", "DNS:a..b"); }},
+      {"alternative-names-form: iPAddress '0a0000', wanted names of the form of their kind",
+       [](Forgery& f) { f.with("subjectAltName", "DER:300587030a0000"); }},
       {"subject-key-id-present: subject key identifier is absent, wanted one",
        [](Forgery& f) { f.with("subjectKeyIdentifier", ""); }},
       {"", [](Forgery& f) { f.with("authorityKeyIdentifier", "keyid:always"); }},
@@ -216,6 +242,8 @@ const std::vector<BadWorkload>& bad_workloads() {
        [](Forgery& f) { f.with("basicConstraints", "critical,CA:TRUE"); }},
       {"svid-no-ca-usage: keyUsage allows keyCertSign, wanted it not to",
        [](Forgery& f) { f.with("keyUsage", "critical,digitalSignature,keyCertSign"); }},
+      {"name-constraints-without-ca: name constraints without CA:TRUE, wanted none",
+       [](Forgery& f) { f.with("nameConstraints", "permitted;DNS:example.com"); }},
       {"svid-digital-signature: keyUsage is absent, wanted digitalSignature",
        [](Forgery& f) { f.with("keyUsage", ""); }},
       {"svid-digital-signature: keyUsage lacks digitalSignature",
