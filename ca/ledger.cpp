@@ -193,7 +193,7 @@ Status Ledger::may_mint(const Action& action, const pki::Certificate* certificat
     return fail(Code::kConflict,
                 fmt::format("'{}' is a second root, and a ledger has one", action.fingerprint));
   }
-  if (is_root != certificate->is_self_issued()) {
+  if (is_root != certificate->is_self_signed()) {
     return fail(Code::kConflict, fmt::format("'{}' is not of the kind recorded, {}",
                                              action.fingerprint, name_of(action.event)));
   }

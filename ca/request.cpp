@@ -84,7 +84,7 @@ Result<Path> path_of(const Certificate& certificate, std::span<const Certificate
                               path.chain.back().facts().subject, path.chain.back().facts().issuer),
                   "give the certificates up to the root in one file");
     }
-    if (issuer->is_self_issued()) {
+    if (issuer->is_self_signed()) {
       path.roots.push_back(*issuer);
       return path;
     }
@@ -96,7 +96,7 @@ Result<Path> path_of(const Certificate& certificate, std::span<const Certificate
 /// The certificate of the root's key that somebody else signed; null when there is none.
 const Certificate* find_of_root(const Root& root, std::span<const Certificate> papers) {
   const auto found = std::ranges::find_if(papers, [&root](const Certificate& paper) {
-    return paper.facts().key_id == root.certificate.facts().key_id && !paper.is_self_issued();
+    return paper.facts().key_id == root.certificate.facts().key_id && !paper.is_self_signed();
   });
   return found == papers.end() ? nullptr : &*found;
 }

@@ -103,7 +103,7 @@ class Linter {
                               place_of(source, istio::kCertChainFile) ||
                               place_of(source, istio::kRootCertFile);
     if (!is_of_bundle || says != LintRole::kWorkload) return says;
-    return certificate.is_self_issued() ? LintRole::kRoot : LintRole::kIntermediate;
+    return certificate.is_self_signed() ? LintRole::kRoot : LintRole::kIntermediate;
   }
 
   /// By signature; or else the only CA of the name that it gives, so that a wrong identifier or

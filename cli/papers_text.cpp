@@ -161,7 +161,7 @@ class Tree {
     text_ += branch.lead + base::printable(title_of(certificate), 4000) + "\n";
     const auto& children = children_[branch.member];
     const std::string margin = branch.indent + (children.empty() ? "    " : "│   ");
-    if (branch.depth == 0 && !certificate.is_self_issued()) {
+    if (branch.depth == 0 && !certificate.is_self_signed()) {
       text_ += fmt::format("{}{:<10} {}\n", margin, "issuer",
                            base::printable(certificate.facts().issuer, 4000));
     }

@@ -114,7 +114,7 @@ class Judge {
     std::set<std::string> seen;
     const auto look = [&](std::string_view file, const Certificate& certificate) {
       if (!seen.insert(certificate.fingerprint()).second) return;
-      const bool is_root = certificate.is_self_issued();
+      const bool is_root = certificate.is_self_signed();
       const Certificate* issuer = is_root ? nullptr : issuer_in(parsed(), certificate);
       for (const pki::LintFinding& finding :
            pki::lint({.certificate = certificate,

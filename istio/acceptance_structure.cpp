@@ -28,11 +28,11 @@ void judge_bridges(const std::vector<Certificate>& chain, Instant at, Problems& 
                          base::format_date(one.facts().not_after)));
     }
     const bool has_bridge_behind =
-        one.is_self_issued() &&
+        one.is_self_signed() &&
         std::any_of(chain.begin() + static_cast<std::ptrdiff_t>(i), chain.end(),
                     [&one](const Certificate& other) {
                       return other.facts().subject_der == one.facts().subject_der &&
-                             !other.is_self_issued();
+                             !other.is_self_signed();
                     });
     if (has_bridge_behind) {
       report(problems, "root-before-bridge",
@@ -141,7 +141,7 @@ void judge_times(const BundleQuestion& question, const ParsedBundle& bundle, Pro
           fmt::format("{} is valid until {}, longer than '{}' above it ({})", kCaCertFile,
                       base::format_date(own_end), above->facts().subject, base::format_date(end)));
     }
-    above = above->is_self_issued() ? nullptr : last_issuer(authorities, *above);
+    above = above->is_self_signed() ? nullptr : last_issuer(authorities, *above);
   }
 }
 

@@ -19,14 +19,17 @@ namespace meshtrust::pki {
 using base::Code;
 using base::fail;
 
-/// Never changed after it was made, but for the form with a key, which the first who asks makes; so
-/// the copies of a `Certificate` may be used by several threads.
+/// Never changed after it was made, but for what the first who asks makes: the form with a key, and
+/// whether that key made the signature. So the copies of a `Certificate` may be used by several
+/// threads.
 struct Certificate::Content {
   base::Bytes der;
   X509Handle bare;
   CertificateFacts facts;
   mutable std::once_flag once;
   mutable X509Handle x509;
+  mutable std::once_flag asked_of_own_key;
+  mutable bool is_signed_by_own_key = false;
 
   class Known;
 };
@@ -116,6 +119,13 @@ bool Certificate::is_ca() const {
 
 bool Certificate::is_self_issued() const {
   return facts().subject_der == facts().issuer_der;
+}
+
+bool Certificate::is_self_signed() const {
+  if (!is_self_issued()) return false;
+  std::call_once(content_->asked_of_own_key,
+                 [this] { content_->is_signed_by_own_key = is_signed_by(*this); });
+  return content_->is_signed_by_own_key;
 }
 
 bool Certificate::is_signed_by(const Certificate& issuer) const {

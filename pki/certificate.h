@@ -71,8 +71,11 @@ class Certificate {
   const std::string& fingerprint() const { return facts().fingerprint; }
 
   bool is_ca() const;
-  /// Subject and issuer are the same bytes (RFC 5280 3.2 "self-issued").
+  /// Subject and issuer are the same bytes (RFC 5280 3.2 "self-issued"), which path lengths ask
+  /// about. Whether it is a root is another question.
   bool is_self_issued() const;
+  /// Self-issued, and its own key signed it: a root. A CA that bears its issuer's name is none.
+  bool is_self_signed() const;
   /// Whether the signature over this certificate verifies with `issuer`'s public key.
   bool is_signed_by(const Certificate& issuer) const;
   /// Whether `signature` over `message` verifies with this certificate's public key, made as

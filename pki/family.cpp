@@ -29,7 +29,7 @@ std::optional<std::size_t> find_issuer_of(std::size_t child,
     ++tried;
     if (!members[child].is_signed_by(members[parent])) continue;
     // A self-signed issuer is the end of a path, so it is preferred to its cross-certificates.
-    if (members[parent].is_self_issued()) return parent;
+    if (members[parent].is_self_signed()) return parent;
     if (!found) found = parent;
   }
   return found;
@@ -58,7 +58,7 @@ Family find_family(std::span<const Certificate> certificates) {
   }
   family.issuer.resize(family.members.size());
   for (std::size_t i = 0; i < family.members.size(); ++i) {
-    if (family.members[i].is_self_issued()) continue;
+    if (family.members[i].is_self_signed()) continue;
     const auto issuer = find_issuer_of(i, family.members, by_name);
     if (issuer && !is_above(family, i, *issuer)) family.issuer[i] = issuer;
   }

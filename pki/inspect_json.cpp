@@ -39,6 +39,7 @@ Json json_of(const Certificate& certificate) {
                {"keyId", facts.key_id},
                {"signatureAlgorithm", facts.signature_algorithm},
                {"selfIssued", certificate.is_self_issued()},
+               {"selfSigned", certificate.is_self_signed()},
                {"isCA", certificate.is_ca()},
                {"hasNameConstraints", facts.has_name_constraints},
                {"fingerprint", facts.fingerprint}};

@@ -31,7 +31,7 @@ base::Status refuse_findings(const LintSubject& rehearsal) {
 /// issuer's). The chain above an issuer that is no root is not known here.
 Verdict ask_botan(const Certificate& issued, const Certificate& signer) {
   const base::Instant at = issued.facts().not_before;
-  if (!signer.is_self_issued()) return judge_issuing_with_botan(issued, signer, at);
+  if (!signer.is_self_signed()) return judge_issuing_with_botan(issued, signer, at);
   return judge_with_botan({.chain = {issued}, .roots = {signer}, .at = at});
 }
 

@@ -103,11 +103,11 @@ std::vector<LintFinding> lint(const ListSubject& subject) {
 
 LintRole role_of(const Certificate& certificate) {
   const auto& facts = certificate.facts();
-  // A version 1 certificate has no way to say that it is a CA; one that issued itself claims it.
+  // A version 1 certificate has no way to say that it is a CA; one that signed itself claims it.
   const bool is_authority =
-      certificate.is_ca() || (facts.version == 1 && certificate.is_self_issued());
+      certificate.is_ca() || (facts.version == 1 && certificate.is_self_signed());
   if (!is_authority) return LintRole::kWorkload;
-  return certificate.is_self_issued() ? LintRole::kRoot : LintRole::kIntermediate;
+  return certificate.is_self_signed() ? LintRole::kRoot : LintRole::kIntermediate;
 }
 
 }  // namespace meshtrust::pki

@@ -40,8 +40,8 @@ std::span<const Rule> lint_rules();
 std::vector<LintFinding> lint(const LintSubject& subject);
 std::vector<LintFinding> lint(const ListSubject& subject);
 
-/// What a certificate is for, as far as it says so itself: a CA that names itself as issuer is a
-/// root, another CA an intermediate, all else a workload.
+/// What a certificate is for, as far as it says so itself: a CA that its own key signed is a root,
+/// another CA an intermediate (be it of its issuer's name), all else a workload.
 LintRole role_of(const Certificate& certificate);
 
 }  // namespace meshtrust::pki

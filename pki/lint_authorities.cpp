@@ -227,11 +227,14 @@ constexpr std::array kRules = {
                      "A certificate of another CA can be pinned as an anchor only in Envoy, Go and "
                      "rustls, and never together with CRLs."},
                     check_self_issued},
-    CertificateRule{{"subject-distinct", kError, kIntermediates,
+    CertificateRule{{"subject-distinct", kWarning, kIntermediates,
                      "mesh policy: verifiers take a self-issued certificate for a root",
-                     "an intermediate's subject is not its issuer's", "Envoy, OpenSSL",
+                     "an intermediate's subject is not its issuer's",
+                     "Envoy, OpenSSL, without an authority key identifier",
                      "Path building goes by names; OpenSSL and Envoy do not try a second "
-                     "candidate. Give every CA and every generation a name of its own."},
+                     "candidate, and tell an intermediate of its issuer's name from a root by its "
+                     "authority key identifier alone. Give every CA and every generation a name "
+                     "of its own."},
                     check_subject_distinct},
     CertificateRule{{"basic-constraints-present", kError, kAuthorities, "RFC 5280 4.2.1.9",
                      "a CA has basicConstraints", "Go, Envoy, ztunnel, OpenSSL",

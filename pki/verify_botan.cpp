@@ -101,7 +101,7 @@ Verdict judge_with_botan(const TrustQuestion& question) {
   const bool is_anchor = std::ranges::find(question.roots, first) != question.roots.end();
   return verdict_of([&question, &first, is_anchor] {
     // Botan builds no path from a self-signed certificate, trusted or not.
-    if (is_anchor && first.is_self_issued()) return judge_first({first}, question.at);
+    if (is_anchor && first.is_self_signed()) return judge_first({first}, question.at);
     return judge_chain(question);
   });
 }

@@ -1,5 +1,6 @@
 #include "pki/path/search.h"
 
+#include "base/encoding.h"
 #include "base/text.h"
 #include "pki/path/checks.h"
 #include "pki/path/findings.h"
@@ -345,6 +346,29 @@ class Search {
     return false;
   }
 
+  /// Why nobody was taken for the issuer of `last`: there is none of that name, or the only ones
+  /// are not those that its authority key identifier names, as after a root was renewed.
+  PathFailure no_issuer_of(const PathCertificate& last, Role role) const {
+    const PathFacts& facts = last.facts();
+    const std::size_t depth = path_.size() - 1;
+    const std::string name = "'" + facts.issuer.text + "'";
+    for (const Candidate& candidate : pools_.candidates(last)) {
+      const PathFacts& issuer = candidate.certificate->facts();
+      if (identifiers_agree(facts, issuer)) continue;
+      if (facts.authority_serial && *facts.authority_serial != issuer.serial_bytes) {
+        return failure_of(Check::kNoIssuer, last, role, depth,
+                          "issuer " + name + " with serial " + issuer.serial,
+                          "serial " + base::to_hex(base::as_bytes(*facts.authority_serial)) +
+                              ", which the authority key identifier names");
+      }
+      return failure_of(Check::kNoIssuer, last, role, depth,
+                        "issuer " + name + " with another key identifier",
+                        "the one that the authority key identifier names");
+    }
+    return failure_of(Check::kNoIssuer, last, role, depth, "no issuer " + name,
+                      "one among the roots");
+  }
+
   /// Takes the first issuer each time, anchors first, and looks at what came of it in the end.
   bool climb(bool leaf_is_anchor) {
     std::size_t untrusted = 0;  // certificates below the first anchor; 0: none was reached
@@ -367,10 +391,9 @@ class Search {
     const PathCertificate& last = *path_.back();
     const bool alone = looks_self_signed(last.facts());
     const Role role = path_.size() == 1 ? Role::kLeaf : Role::kIntermediate;
-    note(failure_of(
-             alone ? Check::kSelfSigned : Check::kNoIssuer, last, role, path_.size() - 1,
-             alone ? "a self-signed certificate" : "no issuer '" + last.facts().issuer.text + "'",
-             "one among the roots"),
+    note(alone ? failure_of(Check::kSelfSigned, last, role, path_.size() - 1,
+                            "a self-signed certificate", "one among the roots")
+               : no_issuer_of(last, role),
          path_.size());
     return false;
   }

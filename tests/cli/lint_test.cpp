@@ -1,6 +1,7 @@
 #include "base/json.h"
 #include "pki/certificate.h"
 #include "tests/cli/program_fixture.h"
+#include "tests/pki/forge.h"
 
 #include <nlohmann/json.hpp>
 
@@ -92,6 +93,19 @@ TEST_F(LintTest, ARoleSaysWhatACertificateIsFor) {
   EXPECT_THAT(rules(), ::testing::Contains("svid-no-ca"));
   EXPECT_EQ(run({"lint", path("east.pem"), "--role", "crl"}), kBadInput);
   EXPECT_EQ(run({"lint", path("east.pem"), "--role", "king"}), kUsage);
+}
+
+TEST_F(LintTest, ACaOfItsIssuersNameIsHeldAgainstTheRulesOfIntermediates) {
+  const auto root = pki::testing::forge_root();
+  const auto namesake =
+      pki::testing::forge(pki::testing::intermediate_forgery("O=Forge,CN=Root"), root);
+  test::put_file(folder / "ca.pem", namesake.certificate.pem());
+  test::put_file(folder / "root.pem", root.certificate.pem());
+  EXPECT_EQ(
+      run({"lint", path("ca.pem"), path("root.pem"), "--at", "2030-01-01T00:00:00Z", "-o", "json"}),
+      kWarnings)
+      << out.str();
+  EXPECT_THAT(rules(), ElementsAre("subject-distinct"));
 }
 
 TEST_F(LintTest, ListsAndExplainsItsRules) {

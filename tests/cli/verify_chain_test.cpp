@@ -178,5 +178,28 @@ TEST_F(VerifyChainTest, ACaOfItsIssuersNameIsNoRoot) {
                                    "self_signed_not_trusted"));
 }
 
+TEST_F(VerifyChainTest, ARenewedRootIsNotTheOneThatIssuerAndSerialName) {
+  Forgery root;
+  root.key = pki::testing::ec_key();
+  const Identity old = forge_root(root);
+  root.serial = "0fedcba9876543210fedcba987654321";
+  const Identity renewed = forge_root(root);
+  Forgery east = pki::testing::intermediate_forgery();
+  east.with("authorityKeyIdentifier", "keyid:always,issuer:always");
+  const Identity middle = forge(east, old);
+  put("web.pem", {forge(server_forgery(), middle), middle});
+  put("roots.pem", {renewed});
+  EXPECT_EQ(verify(), kDone) << said();
+  EXPECT_THAT(out.str(), HasSubstr("openssl    refuses: unable to get local issuer certificate\n"));
+  EXPECT_THAT(out.str(),
+              HasSubstr("boringssl  refuses: intermediate 'O=Forge,CN=east': no_path, found issuer "
+                        "'O=Forge,CN=Root' with serial 0fedcba9876543210fedcba987654321, wanted "
+                        "serial 0123456789abcdef0123456789abcdef, which the authority key "
+                        "identifier names (RFC 5280 6.1)\n"));
+  put("roots.pem", {renewed, old});
+  EXPECT_EQ(verify(), kDone) << said();
+  EXPECT_THAT(out.str(), Not(HasSubstr("refuses")));
+}
+
 }  // namespace
 }  // namespace meshtrust::cli

@@ -74,6 +74,16 @@ TEST(Certificate, TellsWhatStandsInALeaf) {
   EXPECT_FALSE(leaf.is_self_issued());
 }
 
+TEST(Certificate, OfItsIssuersNameIsSelfIssuedAndNotSelfSigned) {
+  const auto root = forge_root();
+  EXPECT_TRUE(root.certificate.is_self_signed());
+  const auto namesake = forge(intermediate_forgery("O=Forge,CN=Root"), root).certificate;
+  EXPECT_TRUE(namesake.is_self_issued());
+  EXPECT_FALSE(namesake.is_self_signed());
+  const auto east = forge(intermediate_forgery(), root).certificate;
+  EXPECT_FALSE(east.is_self_signed());
+}
+
 TEST(Certificate, NamesEveryKindOfKey) {
   const auto type_with = [](testing::Key key) {
     Forgery wanted;

@@ -26,6 +26,19 @@ TEST(Family, FindsEachIssuerByItsSignatureAmongNamesakes) {
   EXPECT_EQ(*family.issuer_of(1), second.certificate);
 }
 
+TEST(Family, PutsACaOfItsIssuersNameBelowItsIssuer) {
+  const Identity root = forge_root();
+  const Identity namesake = forge(intermediate_forgery("O=Forge,CN=Root"), root);
+  const Identity east = forge(intermediate_forgery(), namesake);
+  const Family family =
+      find_family(std::vector{east.certificate, namesake.certificate, root.certificate});
+  ASSERT_NE(family.issuer_of(0), nullptr);
+  EXPECT_EQ(*family.issuer_of(0), namesake.certificate);
+  ASSERT_NE(family.issuer_of(1), nullptr);
+  EXPECT_EQ(*family.issuer_of(1), root.certificate);
+  EXPECT_EQ(family.issuer_of(2), nullptr);
+}
+
 TEST(Family, CutsTheRingOfTwoRootsThatCertifiedEachOther) {
   Forgery a;
   Forgery b;

@@ -39,6 +39,7 @@ TEST(Inspect, ShowsEveryFactOfACertificate) {
       {"keyId", root.facts().key_id},
       {"signatureAlgorithm", "ecdsa-with-SHA256"},
       {"selfIssued", true},
+      {"selfSigned", true},
       {"isCA", true},
       {"hasNameConstraints", false},
       {"fingerprint", root.fingerprint()},
