@@ -170,12 +170,22 @@ class Linter {
                           .source = std::string(rule->source),
                           .message = problem.message});
     }
+    if (verdict.works()) spare_ended_roots(bundle.certificates[istio::kRootCertFile]);
     std::string name = place;
     while (name.ends_with('/') || name.ends_with(' ') || name.ends_with(':')) {
       name.pop_back();
     }
     add(std::move(findings), LintRole::kBundle, name.empty() ? "." : name, "",
         bundle.certificates[istio::kCaCertFile].front().fingerprint());
+  }
+
+  /// A root that has ended beside one that everything hangs on breaks nothing: that is told of the
+  /// bundle, as `verify --bundle` does.
+  void spare_ended_roots(const std::vector<Certificate>& roots) {
+    std::erase_if(report_.entries, [&roots](const LintEntry& entry) {
+      return entry.finding.rule == "expired" &&
+             std::ranges::find(roots, entry.fingerprint, &Certificate::fingerprint) != roots.end();
+    });
   }
 
   const Papers& papers_;

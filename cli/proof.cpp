@@ -25,19 +25,27 @@ std::string verdict_word(const mesh::PairVerdict& pair, std::string_view judge) 
 
 std::string reason_of(const mesh::PairVerdict& pair) {
   if (!pair.problem.empty()) return (pair.is_unknown ? "unknown: " : "") + pair.problem;
-  for (const pki::Verdict& verdict : pair.verdicts) {
-    if (!verdict.accepted) return verdict.judge + ": " + verdict.reason;
-  }
-  return {};
+  const auto refusals = pair.refusals();
+  return refusals.empty() ? std::string() : refusals.front();
 }
 
 std::string pairs_table(const Proof& proof) {
-  std::vector<std::vector<std::string>> rows{{"FROM", "TO", "OPENSSL", "BOTAN", ""}};
+  std::vector<std::vector<std::string>> rows{
+      {"FROM", "TO", "OPENSSL", "BOTAN", "GO", "BORINGSSL", "WEBPKI", ""}};
   for (const mesh::PairVerdict& pair : proof.pairs) {
     rows.push_back({pair.from, pair.to, verdict_word(pair, "openssl"), verdict_word(pair, "botan"),
-                    reason_of(pair)});
+                    verdict_word(pair, "go"), verdict_word(pair, "boringssl"),
+                    verdict_word(pair, "webpki"), reason_of(pair)});
   }
   return table(rows);
+}
+
+/// The two libraries that were really asked, unless one of them stands alone against all others.
+std::string_view who_accepts(const Proof& proof) {
+  const bool is_doubted = std::any_of(
+      proof.pairs.begin(), proof.pairs.end(),
+      [](const mesh::PairVerdict& pair) { return pair.accepted() && pair.is_doubted(); });
+  return is_doubted ? "OpenSSL, Go, BoringSSL and rustls-webpki" : "OpenSSL and Botan";
 }
 
 std::string certificates_table(const profiles::Mesh& mesh,
@@ -126,9 +134,10 @@ std::string render_proof(const profiles::Mesh& mesh,
                          base::Instant at) {
   const auto accepted = std::count_if(proof.pairs.begin(), proof.pairs.end(),
                                       [](const auto& pair) { return pair.accepted(); });
-  const std::string trust = fmt::format(
-      "{}\n{}\n{} of {} accepted by OpenSSL and Botan", certificates_table(mesh, observation, at),
-      pairs_table(proof), accepted, base::count_of(proof.pairs.size(), "ordered pair"));
+  const std::string trust =
+      fmt::format("{}\n{}\n{} of {} accepted by {}", certificates_table(mesh, observation, at),
+                  pairs_table(proof), accepted, base::count_of(proof.pairs.size(), "ordered pair"),
+                  who_accepts(proof));
   if (proof.conditions.empty()) {
     return fmt::format("{}: {}\n", trust,
                        !proof.holds()     ? "trust is not proved"
@@ -143,6 +152,23 @@ std::string render_proof(const profiles::Mesh& mesh,
                      proof.holds() ? "the mesh works" : "the mesh is not what it should be");
 }
 
+Json pairs_to_json(std::span<const mesh::PairVerdict> pairs) {
+  Json list = Json::array();
+  for (const mesh::PairVerdict& pair : pairs) {
+    Json entry = {{"from", pair.from},
+                  {"to", pair.to},
+                  {"accepted", pair.accepted()},
+                  {"verdicts", Json::array()}};
+    if (!pair.problem.empty()) entry["problem"] = pair.problem;
+    for (const pki::Verdict& verdict : pair.verdicts) {
+      entry["verdicts"].push_back(
+          {{"judge", verdict.judge}, {"accepted", verdict.accepted}, {"reason", verdict.reason}});
+    }
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
 Json proof_to_json(const profiles::Mesh& mesh,
                    const mesh::Observation& observation,
                    const Proof& proof,
@@ -153,21 +179,9 @@ Json proof_to_json(const profiles::Mesh& mesh,
                {"at", base::format_rfc3339(at)},
                {"observedAt", base::format_rfc3339(observation.at)},
                {"proved", proof.holds()},
-               {"pairs", Json::array()},
+               {"pairs", pairs_to_json(proof.pairs)},
                {"findings", Json::array()},
                {"unknown", Json::array()}};
-  for (const mesh::PairVerdict& pair : proof.pairs) {
-    Json entry = {{"from", pair.from},
-                  {"to", pair.to},
-                  {"accepted", pair.accepted()},
-                  {"verdicts", Json::array()}};
-    if (!pair.problem.empty()) entry["problem"] = pair.problem;
-    for (const pki::Verdict& verdict : pair.verdicts) {
-      entry["verdicts"].push_back(
-          {{"judge", verdict.judge}, {"accepted", verdict.accepted}, {"reason", verdict.reason}});
-    }
-    json["pairs"].push_back(std::move(entry));
-  }
   if (!proof.conditions.empty()) json["conditions"] = conditions_to_json(proof.conditions);
   for (const mesh::Finding& finding : proof.answer.findings) {
     json["findings"].push_back(to_json(finding));

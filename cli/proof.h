@@ -6,6 +6,8 @@
 #include "mesh/check.h"
 #include "mesh/trust.h"
 
+#include <span>
+#include <string>
 #include <vector>
 
 namespace meshtrust::cli {
@@ -34,6 +36,9 @@ std::string render_proof(const profiles::Mesh& mesh,
                          const mesh::Observation& observation,
                          const Proof& proof,
                          base::Instant at);
+
+/// The list `pairs` of a proof.
+base::Json pairs_to_json(std::span<const mesh::PairVerdict> pairs);
 
 /// `kind: Verification`.
 base::Json proof_to_json(const profiles::Mesh& mesh,

@@ -2,24 +2,28 @@
 
 #include "base/text.h"
 #include "istio/acceptance_parts.h"
+#include "istio/lint.h"
 #include "istio/names.h"
 #include "istio/reload.h"
-#include "pki/chain.h"
-#include "pki/key.h"
-#include "pki/lint.h"
 #include "pki/path/imagined_workload.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <set>
 
 namespace meshtrust::istio {
 namespace {
 
 using pki::Certificate;
 using pki::Severity;
+
+/// The signing certificate with the chain file as helpers: what istiod verifies when it loads.
+std::vector<Certificate> as_loaded(const ParsedBundle& bundle) {
+  std::vector<Certificate> path{bundle.ca_cert};
+  path.insert(path.end(), bundle.cert_chain.begin(), bundle.cert_chain.end());
+  return path;
+}
 
 /// Collects what is wrong; one instance judges one bundle.
 class Judge {
@@ -29,21 +33,25 @@ class Judge {
   BundleVerdict judge() {
     if (!read_files()) return std::move(verdict_);
     judge_files();
-    judge_signing_certificate();
-    judge_by_lint();
+    ask_verifiers();
+    const JudgedBundle bundle = so_far();
+    judge_signing_certificate(bundle);
+    add_all(problems_of_certificates(bundle));
     judge_key();
-    judge_chain();
-    add_all(problems_of_roots(question_, parsed()));
-    add_all(problems_of_lists(question_, parsed()));
-    judge_workloads();
+    judge_load();
+    add_all(problems_of_chain(bundle));
+    add_all(problems_of_roots(bundle));
+    add_all(problems_of_times(bundle));
+    judge_lists(bundle);
+    explain_refusals();
+    advise();
     judge_reload();
     return std::move(verdict_);
   }
 
  private:
   const ParsedBundle& parsed() const { return *verdict_.parsed; }
-  const std::vector<Certificate>& chain() const { return parsed().cert_chain; }
-  const std::vector<Certificate>& roots() const { return parsed().roots; }
+  const FileNames& files() const { return file_names(question_.form); }
 
   void add(BundleProblem problem) {
     if (problem.stops_istiod) verdict_.outcome = LoadOutcome::kRefusesToStart;
@@ -60,9 +68,18 @@ class Judge {
   /// A chain file without a certificate is taken; what else cannot be read is not.
   bool read_files() {
     PublicBundle bundle = question_.bundle;
+    const bool is_tls = question_.form == BundleForm::kTls;
+    if (is_tls && !bundle.ca_cert.ends_with('\n')) {
+      stop(
+          "unreadable-file",
+          fmt::format("{} does not end in a newline: istiod joins it with {} as they are, and what "
+                      "comes of it is no PEM",
+                      kTlsCertFile, kTlsRootFile));
+      return false;
+    }
     const bool is_chain_empty = base::trim(bundle.cert_chain).empty();
     if (is_chain_empty) bundle.cert_chain = bundle.ca_cert;
-    auto parsed = parse_bundle(bundle);
+    auto parsed = parse_bundle(bundle, question_.form);
     if (!parsed) {
       stop("unreadable-file", parsed.error().message);
       return false;
@@ -77,61 +94,58 @@ class Judge {
       if (pem.empty() || pem.ends_with('\n')) return;
       report("no-final-newline", fmt::format("{} does not end in a newline", name));
     };
-    ends_in_newline(kCaCertFile, question_.bundle.ca_cert);
-    ends_in_newline(kCertChainFile, question_.bundle.cert_chain);
-    ends_in_newline(kRootCertFile, question_.bundle.root_cert);
+    const bool is_pem = question_.form == BundleForm::kPem;
+    ends_in_newline(files().ca_cert, question_.bundle.ca_cert);
+    if (is_pem) ends_in_newline(files().cert_chain, question_.bundle.cert_chain);
+    ends_in_newline(files().root_cert, question_.bundle.root_cert);
     const auto all = pki::certificates_from_pem(question_.bundle.ca_cert);
-    if (question_.form == BundleForm::kPem && all && all->size() > 1) {
+    if (is_pem && all && all->size() > 1) {
       report("ca-cert-not-alone",
-             fmt::format("{} holds {}, of which istiod reads the first", kCaCertFile,
+             fmt::format("{} holds {}, of which istiod reads the first", files().ca_cert,
                          base::count_of(all->size(), "certificate")));
     }
   }
 
-  void judge_signing_certificate() {
+  /// Everybody whose word counts is asked first: what is said afterwards explains it, or is advice.
+  void ask_verifiers() {
+    static constexpr std::array<std::string_view, 2> kJudges = {"go", "meshtrust"};
+    auto said = pki::judge_authority(
+        {.chain = as_loaded(parsed()), .roots = parsed().roots, .at = question_.at}, kJudges);
+    load_ = std::move(said.front());
+    verdict_.own_verdict = std::move(said.back());
+    verdict_.workload_verdicts = pki::judge_imagined_workload({.authority = parsed().ca_cert,
+                                                               .shown = parsed().cert_chain,
+                                                               .roots = parsed().roots,
+                                                               .at = question_.at});
+  }
+
+  JudgedBundle so_far() const {
+    return {.question = question_,
+            .certificates = parsed(),
+            .said = verdict_.workload_verdicts,
+            .path = path_of(parsed(), question_.at),
+            .works = load_.accepted && pki::all_accept(verdict_.workload_verdicts)};
+  }
+
+  void judge_signing_certificate(const JudgedBundle& bundle) {
     const auto& facts = parsed().ca_cert.facts();
     if (!parsed().ca_cert.is_ca()) {
       stop("not-a-ca", fmt::format("{}: '{}' is not a CA certificate (basicConstraints CA:TRUE)",
-                                   kCaCertFile, facts.subject));
+                                   files().ca_cert, facts.subject));
     }
-    const auto& usage = facts.extended_key_usage;
-    const bool serves = std::ranges::find(usage, "serverAuth") != usage.end() ||
-                        std::ranges::find(usage, "anyExtendedKeyUsage") != usage.end();
-    if (!usage.empty() && !serves) {
+    // Go asks every certificate on the way, its own CA as if it were a server's.
+    for (const Certificate& one : bundle.path) {
+      const auto& usage = one.facts().extended_key_usage;
+      const bool serves = std::ranges::find(usage, "serverAuth") != usage.end() ||
+                          std::ranges::find(usage, "anyExtendedKeyUsage") != usage.end();
+      if (usage.empty() || serves) continue;
       stop("usage-stops-istiod",
-           fmt::format("{}: extended key usage is {}, wanted none, or serverAuth among them",
-                       kCaCertFile, base::join(usage, ", ")));
+           fmt::format("'{}': extended key usage is {}, wanted none, or serverAuth among them",
+                       one.facts().subject, base::join(usage, ", ")));
     }
     if (!facts.subject_key_id) {
       report("subject-key-id-present",
-             fmt::format("{}: has no subject key identifier", kCaCertFile));
-    }
-  }
-
-  /// What some verifier of the mesh refuses about single certificates. Dates and CA:TRUE are asked
-  /// about here anyway, in the words of this room.
-  void judge_by_lint() {
-    std::set<std::string> seen;
-    const auto look = [&](std::string_view file, const Certificate& certificate) {
-      if (!seen.insert(certificate.fingerprint()).second) return;
-      const bool is_root = certificate.is_self_signed();
-      const Certificate* issuer = is_root ? nullptr : issuer_in(parsed(), certificate);
-      for (const pki::LintFinding& finding :
-           pki::lint({.certificate = certificate,
-           .role = is_root ? pki::LintRole::kRoot : pki::LintRole::kIntermediate,
-           .issuer = issuer})) {
-        if (finding.severity != Severity::kError) continue;
-        if (finding.rule.starts_with("basic-constraints-")) continue;
-        report(finding.rule,
-               fmt::format("{}: '{}': {}", file, certificate.facts().subject, finding.message));
-      }
-    };
-    look(kCaCertFile, parsed().ca_cert);
-    for (const Certificate& one : chain()) {
-      look(kCertChainFile, one);
-    }
-    for (const Certificate& one : roots()) {
-      look(kRootCertFile, one);
+             fmt::format("{}: has no subject key identifier", files().ca_cert));
     }
   }
 
@@ -139,87 +153,85 @@ class Judge {
     switch (question_.key) {
       case KeyMatch::kOther:
         stop("key-of-another-certificate",
-             fmt::format("{} does not belong to {}", kCaKeyFile, kCaCertFile));
+             fmt::format("{} does not belong to {}", files().ca_key, files().ca_cert));
         return;
-      case KeyMatch::kUnreadable:
-        stop("unreadable-key",
-             fmt::format("{} does not begin with a clear-text private key in PEM", kCaKeyFile));
+      case KeyMatch::kUnreadable: {
+        const std::string& why = question_.why_unreadable;
+        stop(
+            "unreadable-key",
+            fmt::format("{} {}", files().ca_key,
+                        why.empty() ? "does not begin with a clear-text private key in PEM" : why));
+        if (!why.empty()) {
+          verdict_.problems.back().hints.push_back(fmt::format(
+              "openssl pkcs8 -topk8 -nocrypt -in {} -out NEW makes one that istiod reads",
+              files().ca_key));
+        }
         return;
+      }
       case KeyMatch::kMatches:
       case KeyMatch::kNotLookedAt:
         return;
     }
   }
 
-  void judge_chain() {
-    const bool is_anchor = std::ranges::find(roots(), parsed().ca_cert) != roots().end();
-    if (chain().empty() && !is_anchor) {
-      report("chain-empty",
-             fmt::format("{} is empty, wanted the certificate in {} ('{}')", kCertChainFile,
-                         kCaCertFile, parsed().ca_cert.facts().subject));
-    } else if (!chain().empty() && chain().front() != parsed().ca_cert) {
-      report("chain-does-not-begin-with-ca-cert",
-             fmt::format("{} begins with '{}', wanted the certificate in {} ('{}'): istiod loads "
-                         "it, and every new workload certificate is unverifiable",
-                         kCertChainFile, chain().front().facts().subject, kCaCertFile,
-                         parsed().ca_cert.facts().subject));
-      refuse_unless_loaded();
+  /// Where Go refuses what istiod loads, istiod does not start; and at a start, not on a reload, it
+  /// wants to know how long the first certificate of the chain file still lives.
+  void judge_load() {
+    if (!load_.accepted) {
+      stop("chain-refused", fmt::format("{} under {}: istiod ({}) refuses it: {}", files().ca_cert,
+                                        files().root_cert, load_.judge, load_.reason));
     }
-    add_all(problems_of_chain(question_, parsed()));
-    std::vector<Certificate> shown = chain();
-    if (shown.empty()) shown.push_back(parsed().ca_cert);
-    verdict_.chain_verdicts = judge_path(kCertChainFile, std::move(shown));
+    const auto& chain = parsed().cert_chain;
+    if (chain.empty() || chain.front() == parsed().ca_cert) return;
+    if (const auto& first = chain.front().facts(); first.not_after < question_.at) {
+      stop("chain-holds-expired",
+           fmt::format("{} begins with '{}', which ended on {}", files().cert_chain, first.subject,
+                       base::format_date(first.not_after)));
+    }
   }
 
-  bool has_error() const {
-    return std::ranges::any_of(verdict_.problems, [](const BundleProblem& problem) {
-      return problem.severity == Severity::kError;
+  /// Envoy looks up every CA in the lists that it is given: that is a verifier's word as well.
+  void judge_lists(const JudgedBundle& bundle) {
+    auto problems = problems_of_lists(bundle);
+    const auto is_read = [](const BundleProblem& one) { return one.code != "crl-not-read"; };
+    const bool is_asked =
+        !base::trim(question_.bundle.ca_crl).empty() && std::ranges::all_of(problems, is_read);
+    const auto broken = std::ranges::find_if(problems, [](const BundleProblem& one) {
+      return one.breaks_workloads || one.stops_istiod;
     });
-  }
-
-  /// What we and OpenSSL say; and where Go refuses, istiod does not start. Our own words would
-  /// often be those of the lint again, and Go's are needed where nobody else says anything.
-  std::vector<pki::Verdict> judge_path(std::string_view file, std::vector<Certificate> path) {
-    static constexpr std::array<std::string_view, 3> kJudges = {"meshtrust", "openssl", "go"};
-    auto verdicts = pki::judge_authority(
-        {.chain = std::move(path), .roots = roots(), .at = question_.at}, kJudges);
-    const pki::Verdict go = verdicts.back();
-    verdicts.pop_back();
-    const auto refused = [&](const pki::Verdict& by) {
-      report(
-          "chain-refused",
-          fmt::format("{} under {}: {} refuses it: {}", file, kRootCertFile, by.judge, by.reason),
-          !go.accepted);
-    };
-    if (!go.accepted && pki::all_accept(verdicts)) refused(go);
-    const bool is_told = go.accepted && has_error();
-    for (const pki::Verdict& one : verdicts) {
-      if (!one.accepted && !(is_told && one.judge == kJudges.front())) refused(one);
+    if (is_asked) {
+      verdict_.workload_verdicts.push_back(
+          {.judge = std::string(kListsJudge),
+           .accepted = broken == problems.end(),
+           .reason = broken == problems.end() ? std::string() : broken->message});
     }
-    return verdicts;
+    add_all(std::move(problems));
   }
 
-  /// What istiod verifies is the signing certificate, with the chain file as helpers.
-  void refuse_unless_loaded() {
-    std::vector<Certificate> path{parsed().ca_cert};
-    path.insert(path.end(), chain().begin(), chain().end());
-    judge_path(kCaCertFile, std::move(path));
-  }
-
-  /// What the other verifiers say of workloads; told where nothing else has told it already.
-  void judge_workloads() {
-    std::vector<Certificate> shown{parsed().ca_cert};
-    shown.insert(shown.end(), chain().begin(), chain().end());
-    const auto said = pki::judge_imagined_workload(
-        {.chain = std::move(shown), .roots = roots(), .at = question_.at});
-    const bool is_explained = has_error();
-    for (const pki::Verdict& one : said) {
-      verdict_.chain_verdicts.push_back(one);
-      if (one.accepted || is_explained) continue;
-      report("workloads-refused",
-             fmt::format("a workload of '{}' is refused by {}: {}",
-                         parsed().ca_cert.facts().subject, one.judge, one.reason));
+  /// A refusal that nothing has explained is told in the words of whoever refuses.
+  void explain_refusals() {
+    const bool is_explained = std::ranges::any_of(verdict_.problems, [](const BundleProblem& one) {
+      return one.breaks_workloads || one.code == "chain-refused";
+    });
+    if (is_explained) return;
+    for (const pki::Verdict& one : verdict_.workload_verdicts) {
+      if (one.accepted || one.judge == kListsJudge) continue;
+      add(problem_in_use("workloads-refused",
+                         fmt::format("a workload of '{}' is refused by {}: {}",
+                                     parsed().ca_cert.facts().subject, one.judge, one.reason),
+                         verdict_.workload_verdicts));
     }
+  }
+
+  /// Our own judge of paths has a say where nothing else has said anything: its words would often
+  /// be those of a rule again.
+  void advise() {
+    const bool is_told = std::ranges::any_of(verdict_.problems, [](const BundleProblem& one) {
+      return one.severity != Severity::kNote;
+    });
+    if (is_told || verdict_.own_verdict->accepted) return;
+    report("own-path-verdict", fmt::format("{} under {}: meshtrust refuses it: {}", files().ca_cert,
+                                           files().root_cert, verdict_.own_verdict->reason));
   }
 
   void judge_reload() {
@@ -238,6 +250,7 @@ class Judge {
   }
 
   const BundleQuestion& question_;
+  pki::Verdict load_;
   BundleVerdict verdict_;
 };
 
@@ -257,11 +270,46 @@ std::string_view name_of(LoadOutcome outcome) {
   return "ignores until restart";
 }
 
-bool BundleVerdict::is_good() const {
-  return outcome == LoadOutcome::kLoads &&
-         std::none_of(problems.begin(), problems.end(), [](const BundleProblem& problem) {
-           return problem.severity == Severity::kError;
-         });
+std::string_view sentence_of(LoadOutcome outcome) {
+  switch (outcome) {
+    case LoadOutcome::kLoads:
+      return "loads it";
+    case LoadOutcome::kRefusesToStart:
+      return "refuses to start with it";
+    case LoadOutcome::kSelfSigned:
+      return "silently falls back to a self-signed CA";
+    case LoadOutcome::kIgnoredUntilRestart:
+      break;
+  }
+  return "ignores it until a restart";
+}
+
+std::string_view name_of(Answer answer) {
+  switch (answer) {
+    case Answer::kYes:
+      return "yes";
+    case Answer::kNo:
+      return "no";
+    case Answer::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+Answer BundleVerdict::workloads() const {
+  if (workload_verdicts.empty()) return Answer::kUnknown;
+  return pki::all_accept(workload_verdicts) ? Answer::kYes : Answer::kNo;
+}
+
+Answer BundleVerdict::safety() const {
+  if (std::ranges::any_of(problems, &BundleProblem::is_unsafe)) return Answer::kNo;
+  return parsed ? Answer::kYes : Answer::kUnknown;
+}
+
+const BundleProblem* BundleVerdict::first_error() const {
+  const auto found =
+      std::ranges::find_if(problems, [](const BundleProblem& one) { return !one.is_advice(); });
+  return found == problems.end() ? nullptr : &*found;
 }
 
 BundleVerdict judge_bundle(const BundleQuestion& question) {
@@ -275,23 +323,13 @@ BundleVerdict judge_incomplete(const std::vector<std::string>& missing, const Ve
                          std::ranges::find(missing, kTlsKeyFile) != missing.end();
   const bool falls_back = has_none || (!behaviour_of(version).refuses_incomplete && lacks_key);
   verdict.outcome = falls_back ? LoadOutcome::kSelfSigned : LoadOutcome::kRefusesToStart;
-  verdict.problems.push_back(
-      {.code = has_none ? "no-bundle" : "incomplete-bundle",
-       .severity = Severity::kError,
-       .stops_istiod = !falls_back,
-       .message = has_none
-                      ? "there is none of the files that istiod looks for"
-                      : fmt::format("{} missing", base::join(missing, ", ") +
-                                                      (missing.size() == 1 ? " is" : " are"))});
+  verdict.problems.push_back(bundle_problem(
+      has_none ? "no-bundle" : "incomplete-bundle",
+      has_none ? "there is none of the files that istiod looks for"
+               : fmt::format("{} missing",
+                             base::join(missing, ", ") + (missing.size() == 1 ? " is" : " are")),
+      true));
   return verdict;
-}
-
-KeyMatch match_key(const base::Secret& pem, const std::string& ca_cert) {
-  const auto certificates = pki::certificates_from_pem(ca_cert);
-  if (!certificates) return pki::public_key_of(pem) ? KeyMatch::kOther : KeyMatch::kUnreadable;
-  const auto same = pki::is_for_key(certificates->front(), pem);
-  if (!same) return KeyMatch::kUnreadable;
-  return *same ? KeyMatch::kMatches : KeyMatch::kOther;
 }
 
 base::Status refuse_unless_good(const Bundle& bundle, base::Instant at) {
@@ -299,15 +337,24 @@ base::Status refuse_unless_good(const Bundle& bundle, base::Instant at) {
       judge_bundle({.bundle = bundle.certificates,
                     .key = match_key(bundle.ca_key, bundle.certificates.ca_cert),
                     .at = at});
-  if (!verdict.is_good()) {
-    return base::fail(base::Code::kRefused,
-                      "the new bundle is not sound: " + verdict.problems.front().message);
+  const auto refuse = [](const std::string& why) {
+    return base::fail(base::Code::kRefused, "the new bundle is not sound: " + why);
+  };
+  // What works for others, and is advice to them, is still an error in what we make.
+  for (const BundleProblem& one : verdict.problems) {
+    if (!one.is_advice() || find_rule(one.code)->severity == Severity::kError) {
+      return refuse(one.message);
+    }
   }
+  for (const pki::Verdict& one : verdict.workload_verdicts) {
+    if (!one.accepted) return refuse(one.judge + " says '" + one.reason + "'");
+  }
+  MESHTRUST_CHECK(verdict.is_good());
+  if (!verdict.own_verdict->accepted) return refuse(verdict.own_verdict->reason);
   const pki::Verdict botan = pki::judge_with_botan(
       {.chain = verdict.parsed->cert_chain, .roots = verdict.parsed->roots, .at = at});
   if (botan.accepted) return {};
-  return base::fail(base::Code::kRefused,
-                    "the new bundle is not sound: botan says '" + botan.reason + "'");
+  return refuse("botan says '" + botan.reason + "'");
 }
 
 }  // namespace meshtrust::istio

@@ -8,11 +8,12 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace meshtrust::istio {
 
-/// What istiod does with a bundle.
+/// What istiod does with a bundle: the first question.
 enum class LoadOutcome {
   kLoads,
   kRefusesToStart,
@@ -21,28 +22,59 @@ enum class LoadOutcome {
 };
 /// "loads", "refuses to start", "silently falls back to self-signed", "ignores until restart".
 std::string_view name_of(LoadOutcome outcome);
+/// The same as the end of a sentence about istiod: "loads it", "refuses to start with it", ...
+std::string_view sentence_of(LoadOutcome outcome);
 
-/// What is wrong with a bundle. Errors either stop istiod or break handshakes; warnings will.
+/// The answer to one of the other two questions.
+enum class Answer {
+  kYes,
+  kNo,
+  kUnknown,  ///< there was nothing to ask about: no certificates, or none that can be read
+};
+/// "yes", "no", "unknown".
+std::string_view name_of(Answer answer);
+
+/// Something about a bundle that a person should know. It says which of the three answers it makes
+/// a no, and then it is an error; one that says it of none is advice, and never an error.
 struct BundleProblem {
   std::string code;  ///< a rule of `istio/lint.h`, e.g. "chain-does-not-begin-with-ca-cert"
   pki::Severity severity = pki::Severity::kError;
-  bool stops_istiod = false;  ///< istiod does not start with it
-  std::string message;        ///< found versus wanted
+  bool stops_istiod = false;      ///< istiod does not start with it, or with a CA of its own
+  bool breaks_workloads = false;  ///< why peers refuse workloads
+  bool is_unsafe = false;         ///< a security team would stop it, whether it works or not
+  std::string message;            ///< found versus wanted
+  std::vector<std::string> hints = {};
+
+  bool is_advice() const { return !stops_istiod && !breaks_workloads && !is_unsafe; }
 };
 
-/// The judgement of one bundle.
+/// The judgement of one bundle: three answers, each with what it stands on.
 struct BundleVerdict {
   LoadOutcome outcome = LoadOutcome::kLoads;  ///< of an istiod that starts with it
   std::optional<LoadOutcome> reload;          ///< of one that runs with another bundle
   std::vector<BundleProblem> problems;        ///< in the order in which istiod would look
-  std::vector<pki::Verdict>
-      chain_verdicts;  ///< ours and OpenSSL's on cert-chain.pem under root-cert.pem, then Go's,
-                       ///< BoringSSL's and rustls-webpki's on workloads below it
+  /// What OpenSSL, Go, BoringSSL and rustls-webpki say of workloads of the signing certificate, in
+  /// both roles; then, where there are revocation lists, what Envoy says by them ("lists"). These
+  /// alone answer the second question.
+  std::vector<pki::Verdict> workload_verdicts;
+  /// Our own judge of paths on the signing certificate: advice.
+  std::optional<pki::Verdict> own_verdict;
   std::optional<ParsedBundle> parsed;  ///< where the certificates could be read
 
-  /// istiod starts with it and the mesh works: no error, so nobody refuses.
-  bool is_good() const;
+  /// Would everything that runs in a mesh verify a workload of it?
+  Answer workloads() const;
+  /// Is nothing there that a security team would stop?
+  Answer safety() const;
+  /// istiod starts with it and workloads verify.
+  bool works() const { return outcome == LoadOutcome::kLoads && workloads() == Answer::kYes; }
+  /// All three answers are yes.
+  bool is_good() const { return works() && safety() == Answer::kYes; }
+  /// The first problem that is no advice, or null.
+  const BundleProblem* first_error() const;
 };
+
+/// The judge in `workload_verdicts` that speaks of revocation lists.
+inline constexpr std::string_view kListsJudge = "lists";
 
 /// How the private key compares, found out by whoever may look at it.
 enum class KeyMatch { kMatches, kOther, kUnreadable, kNotLookedAt };
@@ -59,6 +91,7 @@ struct Running {
 struct BundleQuestion {
   const PublicBundle& bundle;
   KeyMatch key = KeyMatch::kNotLookedAt;
+  std::string why_unreadable = {};  ///< see `objection_to_key`; empty where nobody has looked
   base::Instant at;
   base::Seconds warn_before = kExpiryWarning;
   Version version = kNewestKnown;
@@ -66,7 +99,7 @@ struct BundleQuestion {
   std::optional<Running> running = {};
 };
 
-/// Would istiod load this bundle, and would the mesh work with it?
+/// Would istiod load this bundle, would workloads below it verify, and is it safe?
 BundleVerdict judge_bundle(const BundleQuestion& question);
 
 /// The same for files of which some may be missing.
@@ -75,8 +108,14 @@ BundleVerdict judge_incomplete(const std::vector<std::string>& missing, const Ve
 /// Whether `pem` is a private key that istiod can read and that belongs to `ca_cert`.
 KeyMatch match_key(const base::Secret& pem, const std::string& ca_cert);
 
-/// The last look before a new bundle leaves the process: kRefused unless istiod would load it, the
-/// mesh would work with it, and Botan, which shares no code with what made it, accepts it.
+/// What stands where istiod wants a clear-text key in the first PEM block: "begins with a block 'EC
+/// PARAMETERS', ...", "is encrypted, ...". Never quotes the text. Empty where nothing better can be
+/// said than that it is none.
+std::string objection_to_key(const base::Secret& pem);
+
+/// The last look before a new bundle leaves the process, stricter than what others' bundles are
+/// held to: kRefused unless all three answers are yes, no rule that is an error anywhere is broken,
+/// our own judge of paths accepts it, and Botan, which shares no code with what made it, does too.
 base::Status refuse_unless_good(const Bundle& bundle, base::Instant at);
 
 }  // namespace meshtrust::istio

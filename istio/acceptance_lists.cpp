@@ -17,6 +17,14 @@ using pki::Certificate;
 using pki::RevocationList;
 using Problems = std::vector<BundleProblem>;
 
+/// What Envoy refuses connections for by lists, where the rule `code` is an error.
+BundleProblem list_problem(std::string_view code, std::string message) {
+  BundleProblem problem = bundle_problem(code, std::move(message), false);
+  problem.breaks_workloads = problem.severity == pki::Severity::kError;
+  problem.is_unsafe = false;
+  return problem;
+}
+
 Problems missing_lists(const ParsedBundle& bundle, const std::vector<RevocationList>& lists) {
   Problems problems;
   for (const Certificate& bare : pki::without_list(bundle.cert_chain, lists, std::nullopt)) {
@@ -26,11 +34,9 @@ Problems missing_lists(const ParsedBundle& bundle, const std::vector<RevocationL
                                       true));
   }
   for (const Certificate& bare : pki::without_list(bundle.roots, lists, std::nullopt)) {
-    problems.push_back(
-        bundle_problem("crl-missing",
-                       fmt::format("{} holds no list of '{}', which Envoy looks up too", kCaCrlFile,
-                                   bare.facts().subject),
-                       false));
+    problems.push_back(list_problem(
+        "crl-missing", fmt::format("{} holds no list of '{}', which Envoy looks up too", kCaCrlFile,
+                                   bare.facts().subject)));
   }
   return problems;
 }
@@ -49,10 +55,9 @@ Problems findings_about(const RevocationList& list, const ParsedBundle& bundle, 
   Problems problems;
   for (const pki::LintFinding& finding :
        pki::lint({.list = list, .issuer = issuer_of(list, bundle), .at = at})) {
-    problems.push_back(bundle_problem(
+    problems.push_back(list_problem(
         finding.rule,
-        fmt::format("{}: list of '{}': {}", kCaCrlFile, list.facts().issuer, finding.message),
-        false));
+        fmt::format("{}: list of '{}': {}", kCaCrlFile, list.facts().issuer, finding.message)));
   }
   return problems;
 }
@@ -80,10 +85,11 @@ Problems revoked_authorities(const ParsedBundle& bundle, const std::vector<Revoc
     const Certificate* issuer = issuer_in(bundle, one);
     for (const RevocationList& list : lists) {
       if (issuer == nullptr || !revokes(list, one, *issuer)) continue;
-      problems.push_back(bundle_problem("ca-revoked",
-                                        fmt::format("{}: '{}' is on the list of '{}'", kCaCrlFile,
-                                                    one.facts().subject, issuer->facts().subject),
-                                        false));
+      BundleProblem problem =
+          list_problem("ca-revoked", fmt::format("{}: '{}' is on the list of '{}'", kCaCrlFile,
+                                                 one.facts().subject, issuer->facts().subject));
+      problem.is_unsafe = true;
+      problems.push_back(std::move(problem));
     }
   }
   return problems;
@@ -91,21 +97,9 @@ Problems revoked_authorities(const ParsedBundle& bundle, const std::vector<Revoc
 
 }  // namespace
 
-BundleProblem bundle_problem(std::string_view code, std::string message, bool stops_istiod) {
-  const pki::Rule* rule = find_rule(code);
-  MESHTRUST_CHECK(rule != nullptr);
-  return {.code = std::string(code),
-          .severity = stops_istiod ? pki::Severity::kError : rule->severity,
-          .stops_istiod = stops_istiod,
-          .message = std::move(message)};
-}
-
-const Certificate* issuer_in(const ParsedBundle& bundle, const Certificate& certificate) {
-  const Certificate* found = pki::find_issuer(certificate, bundle.cert_chain);
-  return found != nullptr ? found : pki::find_issuer(certificate, bundle.roots);
-}
-
-Problems problems_of_lists(const BundleQuestion& question, const ParsedBundle& bundle) {
+Problems problems_of_lists(const JudgedBundle& bundle) {
+  const BundleQuestion& question = bundle.question;
+  const ParsedBundle& certificates = bundle.certificates;
   const std::string& pem = question.bundle.ca_crl;
   if (base::trim(pem).empty()) return {};
   const bool is_tls = question.form == BundleForm::kTls;
@@ -120,14 +114,14 @@ Problems problems_of_lists(const BundleQuestion& question, const ParsedBundle& b
     return {bundle_problem("unreadable-file",
                            fmt::format("{}: {}", kCaCrlFile, lists.error().message), true)};
   }
-  Problems problems = missing_lists(bundle, *lists);
+  Problems problems = missing_lists(certificates, *lists);
   const auto add = [&problems](Problems more) {
     std::ranges::move(more, std::back_inserter(problems));
   };
   for (const RevocationList& list : *lists) {
-    add(findings_about(list, bundle, question.at));
+    add(findings_about(list, certificates, question.at));
   }
-  add(revoked_authorities(bundle, *lists));
+  add(revoked_authorities(certificates, *lists));
   return problems;
 }
 

@@ -1,17 +1,17 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "istio/acceptance_parts.h"
-#include "istio/names.h"
+#include "pki/chain.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 namespace meshtrust::istio {
 namespace {
 
-using base::Instant;
 using pki::Certificate;
 using Problems = std::vector<BundleProblem>;
 
@@ -19,145 +19,171 @@ void report(Problems& problems, std::string_view code, std::string message) {
   problems.push_back(bundle_problem(code, std::move(message), false));
 }
 
-void judge_bridges(const std::vector<Certificate>& chain, Instant at, Problems& problems) {
-  for (std::size_t i = 0; i < chain.size(); ++i) {
-    const Certificate& one = chain[i];
-    if (one.facts().not_after < at && i > 0) {
-      report(problems, "chain-holds-expired",
-             fmt::format("{}: '{}' ended on {}", kCertChainFile, one.facts().subject,
-                         base::format_date(one.facts().not_after)));
+bool holds(const std::vector<Certificate>& certificates, const Certificate& one) {
+  return std::ranges::find(certificates, one) != certificates.end();
+}
+
+/// A CA that stands before one that it issued, or null. Going by names is enough: what is wrong
+/// with signatures is told elsewhere.
+const Certificate* first_before_its_child(const std::vector<Certificate>& chain) {
+  for (auto above = chain.begin(); above != chain.end(); ++above) {
+    const bool has_child = std::any_of(above + 1, chain.end(), [&above](const Certificate& below) {
+      return below.facts().issuer_der == above->facts().subject_der &&
+             below.facts().subject_der != above->facts().subject_der;
+    });
+    if (has_child) return &*above;
+  }
+  return nullptr;
+}
+
+/// Whether the chain file holds the signing certificate decides; where in it is advice.
+void judge_order(const JudgedBundle& bundle, Problems& problems) {
+  const auto& chain = bundle.certificates.cert_chain;
+  const Certificate& ca_cert = bundle.certificates.ca_cert;
+  const FileNames& files = bundle.files();
+  const std::string& subject = ca_cert.facts().subject;
+  if (chain.empty()) {
+    if (holds(bundle.certificates.roots, ca_cert)) return;
+    problems.push_back(
+        problem_in_use("chain-empty",
+                       fmt::format("{} is empty, wanted the certificate in {} ('{}')",
+                                   files.cert_chain, files.ca_cert, subject),
+                       bundle.said));
+    return;
+  }
+  if (!holds(chain, ca_cert)) {
+    BundleProblem problem = problem_in_use(
+        "chain-does-not-begin-with-ca-cert",
+        fmt::format("{} begins with '{}', wanted the certificate in {} ('{}')", files.cert_chain,
+                    chain.front().facts().subject, files.ca_cert, subject),
+        bundle.said);
+    if (problem.breaks_workloads) {
+      problem.message += ": istiod loads it, and every new workload certificate is unverifiable";
     }
+    problems.push_back(std::move(problem));
+    return;
+  }
+  constexpr const char* kWhy =
+      "it works, but strict TLS 1.2 stacks want every certificate to be followed by its issuer, "
+      "and istiod cuts the life of workload certificates by the first one";
+  if (chain.front() != ca_cert) {
+    const auto place = std::ranges::find(chain, ca_cert) - chain.begin() + 1;
+    report(
+        problems, "chain-order",
+        fmt::format("{} begins with '{}', and the certificate in {} is number {} in it: {}",
+                    files.cert_chain, chain.front().facts().subject, files.ca_cert, place, kWhy));
+  } else if (const Certificate* early = first_before_its_child(chain)) {
+    report(problems, "chain-order",
+           fmt::format("{}: '{}' stands before a certificate that it issued: {}", files.cert_chain,
+                       early->facts().subject, kWhy));
+  }
+}
+
+void judge_bridges(const JudgedBundle& bundle, Problems& problems) {
+  const auto& chain = bundle.certificates.cert_chain;
+  for (auto one = chain.begin(); one != chain.end(); ++one) {
     const bool has_bridge_behind =
-        one.is_self_signed() &&
-        std::any_of(chain.begin() + static_cast<std::ptrdiff_t>(i), chain.end(),
-                    [&one](const Certificate& other) {
-                      return other.facts().subject_der == one.facts().subject_der &&
-                             !other.is_self_signed();
-                    });
-    if (has_bridge_behind) {
-      report(problems, "root-before-bridge",
-             fmt::format("{}: the self-signed '{}' stands before its bridge", kCertChainFile,
-                         one.facts().subject));
-    }
+        one->is_self_signed() && std::any_of(one, chain.end(), [&one](const Certificate& other) {
+          return other.facts().subject_der == one->facts().subject_der && !other.is_self_signed();
+        });
+    if (!has_bridge_behind) continue;
+    problems.push_back(
+        problem_in_use("root-before-bridge",
+                       fmt::format("{}: the self-signed '{}' stands before its bridge",
+                                   bundle.files().cert_chain, one->facts().subject),
+                       bundle.said));
   }
 }
 
-void check_room(const Certificate& authority, std::size_t authorities_below, Problems& problems) {
-  const auto& constraints = authority.facts().basic_constraints;
-  if (!constraints || !constraints->path_length) return;
-  if (*constraints->path_length >= static_cast<int>(authorities_below)) return;
-  report(problems, "path-too-long",
-         fmt::format("'{}' allows {} below it, found {}", authority.facts().subject,
-                     base::count_of(static_cast<std::size_t>(*constraints->path_length), "CA"),
-                     authorities_below));
-}
-
-/// The signing certificate is judged as the end of a path elsewhere, while in use it has workloads
-/// below it: whether every CA above leaves room for it has to be counted.
-void judge_path_lengths(const ParsedBundle& bundle, Problems& problems) {
-  const std::vector<Certificate>& chain = bundle.cert_chain;
-  if (chain.empty()) return;
-  constexpr std::ptrdiff_t kMost = 6;
-  const auto between =
-      std::ranges::count_if(chain, [](const Certificate& one) { return !one.is_self_issued(); });
-  if (between > kMost) {
-    report(problems, "chain-too-long",
-           fmt::format("{}: {} between a workload and the root, wanted at most {}", kCertChainFile,
-                       base::count_of(static_cast<std::size_t>(between), "CA"), kMost));
-  }
-  for (std::size_t above = 1; above < chain.size(); ++above) {
-    check_room(chain[above], above, problems);
-  }
-  for (const Certificate& root : bundle.roots) {
-    const bool issues = chain.back().facts().issuer_der == root.facts().subject_der;
-    if (issues && chain.back() != root) check_room(root, chain.size(), problems);
+/// Whether every CA above leaves room for the ones below it, the signing certificate among them: it
+/// has workloads below it, while istiod's own check takes it for the end of a path.
+void judge_path_lengths(const JudgedBundle& bundle, Problems& problems) {
+  for (std::size_t below = 1; below < bundle.path.size(); ++below) {
+    const auto& facts = bundle.path[below].facts();
+    if (!facts.basic_constraints || !facts.basic_constraints->path_length) continue;
+    const int room = *facts.basic_constraints->path_length;
+    if (room >= static_cast<int>(below)) continue;
+    BundleProblem problem = problem_in_use(
+        "path-too-long",
+        fmt::format("'{}' allows {} below it, found {}", facts.subject,
+                    base::count_of(static_cast<std::size_t>(std::max(room, 0)), "CA"), below),
+        bundle.said);
+    // Nobody who accepts has gone this way.
+    if (problem.breaks_workloads) problems.push_back(std::move(problem));
   }
 }
 
-void judge_names_of_roots(const std::vector<Certificate>& roots, Problems& problems) {
+void judge_depth(const JudgedBundle& bundle, Problems& problems) {
+  constexpr std::size_t kMost = 6;
+  std::set<std::string> between;
+  for (const Certificate& one : bundle.certificates.cert_chain) {
+    if (!one.is_self_issued()) between.insert(one.fingerprint());
+  }
+  if (between.size() <= kMost) return;
+  problems.push_back(problem_in_use(
+      "chain-too-long",
+      fmt::format("{}: {} between a workload and the root, wanted at most {}",
+                  bundle.files().cert_chain, base::count_of(between.size(), "CA"), kMost),
+      bundle.said));
+}
+
+void judge_names_of_roots(const JudgedBundle& bundle, Problems& problems) {
   std::set<std::string_view> names;
   std::set<std::string> seen;
-  for (const Certificate& root : roots) {
+  for (const Certificate& root : bundle.certificates.roots) {
     if (!seen.insert(root.fingerprint()).second) continue;  // a repeated root is harmless
     if (names.insert(base::as_text(root.facts().subject_der)).second) continue;
     report(problems, "equal-root-subjects",
-           fmt::format("{}: several roots are called '{}'", kRootCertFile, root.facts().subject));
+           fmt::format("{}: several roots are called '{}'", bundle.files().root_cert,
+                       root.facts().subject));
   }
 }
 
-struct FoundCertificate {
-  std::string_view file;
-  const Certificate* certificate;
-};
-
-/// Every CA of the bundle once.
-std::vector<FoundCertificate> authorities_of(const ParsedBundle& bundle) {
-  std::vector<FoundCertificate> found;
+void judge_anchors(const JudgedBundle& bundle, Problems& problems) {
   std::set<std::string> seen;
-  const auto take = [&](std::string_view file, const Certificate& one) {
-    if (seen.insert(one.fingerprint()).second) found.push_back({file, &one});
-  };
-  take(kCaCertFile, bundle.ca_cert);
-  for (const Certificate& root : bundle.roots) {
-    take(kRootCertFile, root);
-  }
-  for (const Certificate& one : bundle.cert_chain) {
-    take(kCertChainFile, one);
-  }
-  return found;
-}
-
-/// Of the CAs that `one` may have been issued by, going by the name, the one that ends last: where
-/// a CA has been renewed, verifiers go on to the certificate that is still valid.
-const Certificate* last_issuer(const std::vector<FoundCertificate>& authorities,
-                               const Certificate& one) {
-  const Certificate* last = nullptr;
-  for (const FoundCertificate& found : authorities) {
-    const Certificate& candidate = *found.certificate;
-    if (candidate.facts().subject_der != one.facts().issuer_der || candidate == one) continue;
-    if (last == nullptr || candidate.facts().not_after > last->facts().not_after) {
-      last = &candidate;
-    }
-  }
-  return last;
-}
-
-void judge_times(const BundleQuestion& question, const ParsedBundle& bundle, Problems& problems) {
-  const Instant own_end = bundle.ca_cert.facts().not_after;
-  const auto authorities = authorities_of(bundle);
-  for (const auto& [file, one] : authorities) {
-    const Instant end = one->facts().not_after;
-    if (end <= question.at || end - question.at >= question.warn_before) continue;
-    report(problems, "expires-soon",
-           fmt::format("{}: '{}' expires {} ({})", file, one->facts().subject,
-                       base::format_relative(end, question.at), base::format_date(end)));
-  }
-  std::set<std::string> climbed;
-  const Certificate* above = last_issuer(authorities, bundle.ca_cert);
-  while (above != nullptr && climbed.insert(above->fingerprint()).second) {
-    if (const Instant end = above->facts().not_after; own_end > end) {
-      report(
-          problems, "outlives-its-root",
-          fmt::format("{} is valid until {}, longer than '{}' above it ({})", kCaCertFile,
-                      base::format_date(own_end), above->facts().subject, base::format_date(end)));
-    }
-    above = above->is_self_signed() ? nullptr : last_issuer(authorities, *above);
+  for (const Certificate& root : bundle.certificates.roots) {
+    if (!seen.insert(root.fingerprint()).second || root.is_self_signed()) continue;
+    const bool is_own = root == bundle.certificates.ca_cert;
+    report(
+        problems, "anchor-is-no-root",
+        fmt::format("{} holds {}'{}', which '{}' issued: it is no root, and who trusts it trusts "
+                    "what is below it alone",
+                    bundle.files().root_cert, is_own ? "the cluster's own intermediate " : "",
+                    root.facts().subject, root.facts().issuer));
   }
 }
 
 }  // namespace
 
-Problems problems_of_chain(const BundleQuestion& question, const ParsedBundle& bundle) {
+std::vector<Certificate> path_of(const ParsedBundle& bundle, base::Instant at) {
+  const auto is_over = [at](const Certificate& one) { return one.facts().not_after < at; };
+  ParsedBundle sorted = bundle;
+  std::ranges::stable_partition(sorted.cert_chain, std::not_fn(is_over));
+  std::ranges::stable_partition(sorted.roots, std::not_fn(is_over));
+  std::vector<Certificate> path{bundle.ca_cert};
+  while (!holds(bundle.roots, path.back())) {
+    const Certificate* root = pki::find_issuer(path.back(), sorted.roots);
+    const bool is_good_root = root != nullptr && !is_over(*root);
+    const Certificate* issuer = is_good_root ? root : issuer_in(sorted, path.back());
+    if (issuer == nullptr || holds(path, *issuer)) break;
+    path.push_back(*issuer);
+  }
+  return path;
+}
+
+Problems problems_of_chain(const JudgedBundle& bundle) {
   Problems problems;
-  judge_bridges(bundle.cert_chain, question.at, problems);
+  judge_order(bundle, problems);
+  judge_bridges(bundle, problems);
   judge_path_lengths(bundle, problems);
+  judge_depth(bundle, problems);
   return problems;
 }
 
-Problems problems_of_roots(const BundleQuestion& question, const ParsedBundle& bundle) {
+Problems problems_of_roots(const JudgedBundle& bundle) {
   Problems problems;
-  judge_names_of_roots(bundle.roots, problems);
-  judge_times(question, bundle, problems);
+  judge_anchors(bundle, problems);
+  judge_names_of_roots(bundle, problems);
   return problems;
 }
 

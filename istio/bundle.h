@@ -6,6 +6,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace meshtrust::istio {
@@ -27,6 +28,15 @@ enum class BundleForm {
   kTls,  ///< tls.crt, tls.key, ca.crt: the chain is tls.crt and ca.crt joined as they are
 };
 
+/// The files of a form by what they are for. In the one with `tls.crt` the chain is no file.
+struct FileNames {
+  std::string_view ca_cert;
+  std::string_view ca_key;
+  std::string_view cert_chain;
+  std::string_view root_cert;
+};
+const FileNames& file_names(BundleForm form);
+
 /// All files, i.e. what the Secret `cacerts` holds.
 struct Bundle {
   PublicBundle certificates;
@@ -47,6 +57,7 @@ struct ParsedBundle {
 };
 
 /// kInvalidInput, naming the file, when one of them holds no certificate or something unreadable.
-base::Result<ParsedBundle> parse_bundle(const PublicBundle& bundle);
+base::Result<ParsedBundle> parse_bundle(const PublicBundle& bundle,
+                                        BundleForm form = BundleForm::kPem);
 
 }  // namespace meshtrust::istio

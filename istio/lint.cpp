@@ -54,9 +54,14 @@ constexpr std::array kBundleRules = {
          "istiod starts, workloads present nothing between themselves and the root, and only who "
          "trusts the signing certificate itself accepts them."},
     Rule{"chain-does-not-begin-with-ca-cert", kError, kBundles, "Istio: what workloads present",
-         "the chain file begins with the signing certificate", "Go, Envoy, ztunnel, OpenSSL",
+         "the chain file holds the signing certificate", "Go, Envoy, ztunnel, OpenSSL",
          "istiod never checks this. From then on no new certificate can be verified by anybody, "
          "and agents cannot reconnect to istiod itself."},
+    Rule{"chain-order", kWarning, kBundles, "RFC 5246 7.4.2",
+         "the chain file begins with the signing certificate, and issuers follow what they issued",
+         "strict TLS 1.2 stacks",
+         "Go, Envoy, ztunnel and OpenSSL take any order. istiod goes by the first certificate of "
+         "the file when it cuts the life of workloads and tells when its CA ends."},
     Rule{"root-before-bridge", kError, kBundles, "OpenSSL and BoringSSL: no second candidate",
          "no self-signed root stands before a bridge of the same name", "Envoy, OpenSSL",
          "They take the first certificate of that name and never go back, so peers that trust only "
@@ -75,6 +80,19 @@ constexpr std::array kBundleRules = {
     Rule{"chain-refused", kError, kBundles, "RFC 5280 6.1",
          "the chain leads to a root of the bundle", "istiod",
          "It exits at start ('cannot verify the cert with the provided root chain')."},
+    Rule{"own-path-verdict", kWarning, kBundles, "RFC 5280 6.1, and stated policy",
+         "meshtrust's own judge of paths accepts the signing certificate", "",
+         "Everything that runs in a mesh accepts it, so it works. What others, or later versions, "
+         "may refuse is better mended when the CA is renewed."},
+    Rule{
+        "anchor-is-no-root", kWarning, kBundles, "RFC 5280 6.1.1 (d)",
+        "what the root file holds has signed itself", "OpenSSL without partial chains, Botan",
+        "Go, Envoy and ztunnel take any certificate of the file for an anchor, and believe what is "
+        "below it. Clusters whose files hold each its own intermediate do not trust each other."},
+    Rule{"root-holds-expired", kWarning, kBundles, "mesh policy: roots that are over are taken out",
+         "no root in the file has ended", "",
+         "Nothing that works hangs on it. But every workload carries it in every handshake, and "
+         "ztunnel still believes in a root that has ended."},
     Rule{"equal-root-subjects", kWarning, kBundles, "OpenSSL and BoringSSL: no second candidate",
          "no two roots have one name", "Envoy, OpenSSL, without key identifiers",
          "Where key identifiers are missing, only chains of the root listed first verify, and the "
@@ -96,8 +114,10 @@ constexpr std::array kBundleRules = {
          "no CA of the bundle is on a revocation list", "Envoy, ztunnel",
          "Peers with this list refuse every workload of the cluster. Give the cluster a new CA, or "
          "take this one off the list: peers believe again what a newer list does not name."},
-    Rule{"workloads-refused", kError, kBundles, "Go, BoringSSL and rustls-webpki, as modelled",
-         "Go, Envoy and ztunnel accept the workloads of this CA", "Go, Envoy, ztunnel (by message)",
+    Rule{"workloads-refused", kError, kBundles,
+         "OpenSSL; Go, BoringSSL and rustls-webpki as modelled",
+         "Go, Envoy, ztunnel and OpenSSL accept the workloads of this CA",
+         "Go, Envoy, ztunnel, OpenSSL (by message)",
          "A workload was imagined as istiod would sign it, and each verifier asked about it as "
          "server and as client. 'meshtrust verify --chain' asks about one that exists."},
     Rule{"reload-ignored", kWarning, kBundles, "istiod: root changes on reload",

@@ -1,6 +1,7 @@
 #include "mesh/lists.h"
 
 #include "base/text.h"
+#include "istio/acceptance.h"
 #include "mesh/trust.h"
 
 #include <fmt/format.h>
@@ -151,7 +152,7 @@ std::optional<pki::Verdict> judge_by_lists(const std::vector<pki::Certificate>& 
   if (base::trim(pem).empty()) return std::nullopt;
   const auto refused = [](std::string reason) {
     return pki::Verdict{
-        .judge = std::string(kListsJudge), .accepted = false, .reason = std::move(reason)};
+        .judge = std::string(istio::kListsJudge), .accepted = false, .reason = std::move(reason)};
   };
   const auto lists = pki::revocation_lists_from_pem(pem);
   if (!lists) return refused(lists.error().message);
@@ -170,7 +171,7 @@ std::optional<pki::Verdict> judge_by_lists(const std::vector<pki::Certificate>& 
       }
     }
   }
-  return pki::Verdict{.judge = std::string(kListsJudge), .accepted = true, .reason = {}};
+  return pki::Verdict{.judge = std::string(istio::kListsJudge), .accepted = true, .reason = {}};
 }
 
 std::vector<std::string> revoked_at(const StoreFacts& store, base::Instant at) {

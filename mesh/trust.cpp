@@ -1,6 +1,8 @@
 #include "mesh/trust.h"
 
+#include "istio/acceptance.h"
 #include "mesh/lists.h"
+#include "pki/path/imagined_workload.h"
 #include "profiles/trust_objects.h"
 
 #include <fmt/format.h>
@@ -82,25 +84,22 @@ void judge_issuers(Materials& materials,
     return;
   }
   const Materials::Entry& judging = materials.of(trusting);
-  const std::vector<pki::Certificate>& chain = materials.of(presenting).bundle->cert_chain;
   const std::string terms = judging.root_cert + judging.ca_crl;
   const std::vector<pki::Verdict>* known = materials.judged(presenting, terms);
   if (known != nullptr) {
     pair.verdicts.insert(pair.verdicts.end(), known->begin(), known->end());
     return;
   }
-  auto judged = pki::judge({.chain = chain, .roots = judging.bundle->roots, .at = at});
-  if (auto verdict = judge_by_lists(chain, judging.bundle->roots, judging.ca_crl, at)) {
-    judged.push_back(std::move(*verdict));
-  }
-  const auto& verdicts = materials.remember(presenting, terms, std::move(judged));
+  const auto& verdicts = materials.remember(
+      presenting, terms,
+      judge_pair(*materials.of(presenting).bundle, *judging.bundle, judging.ca_crl, at));
   pair.verdicts.insert(pair.verdicts.end(), verdicts.begin(), verdicts.end());
 }
 
-PairVerdict judge_pair(Materials& materials,
-                       const profiles::Cluster& from,
-                       const profiles::Cluster& to,
-                       base::Instant at) {
+PairVerdict judge_clusters(Materials& materials,
+                           const profiles::Cluster& from,
+                           const profiles::Cluster& to,
+                           base::Instant at) {
   PairVerdict pair{.from = from.name, .to = to.name};
   for (const std::string& presenting : issuers_of(from)) {
     for (const std::string& trusting : issuers_of(to)) {
@@ -144,7 +143,60 @@ std::vector<std::string> issuers_of(const profiles::Cluster& cluster) {
 }
 
 bool PairVerdict::accepted() const {
-  return problem.empty() && !verdicts.empty() && pki::all_accept(verdicts);
+  return problem.empty() && !verdicts.empty() &&
+         std::all_of(verdicts.begin(), verdicts.end(), [](const pki::Verdict& one) {
+           return one.accepted || one.judge == kSecondOpinion;
+         });
+}
+
+bool PairVerdict::is_doubted() const {
+  return std::any_of(verdicts.begin(), verdicts.end(), [](const pki::Verdict& one) {
+    return !one.accepted && one.judge == kSecondOpinion;
+  });
+}
+
+std::vector<std::string> PairVerdict::refusals() const {
+  std::vector<std::string> lines;
+  for (const pki::Verdict& one : verdicts) {
+    if (!one.accepted) lines.push_back(fmt::format("{}: {}", one.judge, one.reason));
+  }
+  return lines;
+}
+
+std::vector<pki::Verdict> judge_pair(const istio::ParsedBundle& presenting,
+                                     const istio::ParsedBundle& trusting,
+                                     std::string_view crl,
+                                     base::Instant at) {
+  auto verdicts = pki::judge_imagined_workload({.authority = presenting.ca_cert,
+                                                .shown = presenting.cert_chain,
+                                                .roots = trusting.roots,
+                                                .at = at});
+  std::vector<pki::Certificate> path{presenting.ca_cert};
+  path.insert(path.end(), presenting.cert_chain.begin(), presenting.cert_chain.end());
+  verdicts.insert(
+      verdicts.begin() + 1,
+      pki::judge_with_botan({.chain = std::move(path), .roots = trusting.roots, .at = at}));
+  if (auto said = judge_by_lists(presenting.cert_chain, trusting.roots, crl, at)) {
+    verdicts.push_back(std::move(*said));
+  }
+  return verdicts;
+}
+
+std::optional<Finding> finding_about(const PairVerdict& pair) {
+  if (!pair.problem.empty() || (pair.accepted() && !pair.is_doubted())) return std::nullopt;
+  Finding finding{
+      .code = "no-mutual-trust",
+      .cluster = pair.to,
+      .message = fmt::format("'{}' does not accept the workloads of '{}'", pair.to, pair.from),
+      .evidence = pair.refusals()};
+  if (pair.accepted()) {
+    finding.code = "no-second-opinion";
+    finding.severity = Severity::kWarning;
+    finding.message = fmt::format(
+        "'{}' accepts the workloads of '{}' by all that runs in a mesh, and Botan would not",
+        pair.to, pair.from);
+  }
+  return finding;
 }
 
 std::vector<PairVerdict> judge_pairs(const profiles::Mesh& mesh,
@@ -155,7 +207,7 @@ std::vector<PairVerdict> judge_pairs(const profiles::Mesh& mesh,
   for (const profiles::Cluster& from : mesh.clusters) {
     for (const profiles::Cluster& to : mesh.clusters) {
       if (from.name == to.name && mesh.clusters.size() != 1) continue;
-      pairs.push_back(judge_pair(materials, from, to, at));
+      pairs.push_back(judge_clusters(materials, from, to, at));
     }
   }
   return pairs;

@@ -3,6 +3,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "istio/bundle.h"
+#include "mesh/finding.h"
 #include "mesh/observation.h"
 #include "pki/verify.h"
 #include "profiles/mesh.h"
@@ -47,22 +48,42 @@ Observed<Material> material_of(const ClusterObservation& cluster);
 /// planes.
 std::vector<std::string> issuers_of(const profiles::Cluster& cluster);
 
-/// The judge in a `PairVerdict` that speaks of revocation lists, where the judging cluster has any.
-inline constexpr std::string_view kListsJudge = "lists";
+/// The judge in a `PairVerdict` that runs in no mesh: it shares no code with the others, so where
+/// it agrees the proof is worth more. Where it does not, that is advice: it refuses things that
+/// work.
+inline constexpr std::string_view kSecondOpinion = "botan";
 
 /// Does a workload of `to` accept one of `from`?
 struct PairVerdict {
   std::string from;  ///< presents its chain
   std::string to;    ///< judges it with its roots
+  /// Of OpenSSL, `kSecondOpinion`, Go, BoringSSL and rustls-webpki, then by revocation lists
+  /// (`istio::kListsJudge`) where `to` has any.
   std::vector<pki::Verdict> verdicts = {};
   std::string problem = {};  ///< why there are no verdicts: absent or unknown material
   bool is_unknown = false;
 
+  /// Whatever runs in a mesh accepts it.
   bool accepted() const;
+  /// The second opinion is no.
+  bool is_doubted() const;
+  /// Those who refuse and why, a line each.
+  std::vector<std::string> refusals() const;
 };
 
-/// Every ordered pair of different clusters, both libraries, at `at`. A mesh of one cluster gives
-/// the pair of that cluster with itself.
+/// Would who believes in `trusting`'s roots, and its lists `crl` (PEM, often none), accept a
+/// workload of `presenting`? See `PairVerdict::verdicts`.
+std::vector<pki::Verdict> judge_pair(const istio::ParsedBundle& presenting,
+                                     const istio::ParsedBundle& trusting,
+                                     std::string_view crl,
+                                     base::Instant at);
+
+/// What a person should know of a pair: that it is refused (critical), or that the second opinion
+/// is another (a warning). Nothing where all is well, or nobody could be asked.
+std::optional<Finding> finding_about(const PairVerdict& pair);
+
+/// Every ordered pair of different clusters at `at`. A mesh of one cluster gives the pair of that
+/// cluster with itself.
 std::vector<PairVerdict> judge_pairs(const profiles::Mesh& mesh,
                                      const Observation& observation,
                                      base::Instant at);

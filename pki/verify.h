@@ -33,6 +33,10 @@ struct Verdict {
 Verdict judge_with_openssl(const TrustQuestion& question);
 Verdict judge_with_botan(const TrustQuestion& question);
 
+/// The same of a workload (`imagine_leaf`) in front of the chain, as server and as client, its own
+/// signature taken for granted.
+Verdict judge_imagined_with_openssl(const TrustQuestion& question);
+
 /// Did `issuer` issue `certificate`, by Botan's checks of names, dates, constraints and signature?
 /// Says nothing about who trusts `issuer`, for an issuer whose own chain is not at hand.
 Verdict judge_issuing_with_botan(const Certificate& certificate,

@@ -29,9 +29,11 @@ Verdict refused(std::string reason) {
   return {.judge = "openssl", .accepted = false, .reason = std::move(reason)};
 }
 
-}  // namespace
+/// What is asked beyond trust: nothing of a CA, what it is for and what may be taken for granted of
+/// a workload.
+using Refine = void (*)(X509_STORE_CTX* context);
 
-Verdict judge_with_openssl(const TrustQuestion& question) {
+Verdict verify(const TrustQuestion& question, Refine refine) {
   if (question.chain.empty()) return refused("there is no certificate to judge");
   const Store store(X509_STORE_new());
   for (const Certificate& root : question.roots) {
@@ -48,10 +50,41 @@ Verdict judge_with_openssl(const TrustQuestion& question) {
     return refused(take_openssl_reasons());
   }
   set_question(X509_STORE_CTX_get0_param(context.get()), question);
+  if (refine != nullptr) refine(context.get());
   const bool accepted = X509_verify_cert(context.get()) == 1;
   forget_openssl_errors();
   if (accepted) return {.judge = "openssl", .accepted = true, .reason = {}};
   return refused(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
+}
+
+/// Forgives the signature of the certificate in question, and nothing else.
+int take_leaf_for_granted(int ok, X509_STORE_CTX* context) {
+  const bool is_leaf_signature =
+      X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_SIGNATURE_FAILURE &&
+      X509_STORE_CTX_get_error_depth(context) == 0;
+  if (ok == 1 || !is_leaf_signature) return ok;
+  X509_STORE_CTX_set_error(context, X509_V_OK);
+  return 1;
+}
+
+template <int kPurpose>
+void as_workload(X509_STORE_CTX* context) {
+  X509_VERIFY_PARAM_set_purpose(X509_STORE_CTX_get0_param(context), kPurpose);
+  X509_STORE_CTX_set_verify_cb(context, take_leaf_for_granted);
+}
+
+}  // namespace
+
+Verdict judge_with_openssl(const TrustQuestion& question) {
+  return verify(question, nullptr);
+}
+
+Verdict judge_imagined_with_openssl(const TrustQuestion& question) {
+  for (const Refine role :
+       {&as_workload<X509_PURPOSE_SSL_SERVER>, &as_workload<X509_PURPOSE_SSL_CLIENT>}) {
+    if (Verdict said = verify(question, role); !said.accepted) return said;
+  }
+  return {.judge = "openssl", .accepted = true, .reason = {}};
 }
 
 }  // namespace meshtrust::pki

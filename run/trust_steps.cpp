@@ -191,7 +191,7 @@ Outcome TrustSteps::push_lists(const mesh::Step& step, const mesh::PushLists& wa
     return Failed{Error{.code = Code::kRefused,
                         .message = fmt::format("istiod {} with these lists in {}: {}",
                                                istio::name_of(verdict.outcome), ref.describe(),
-                                               verdict.problems.front().message)}};
+                                               verdict.first_error()->message)}};
   }
 
   const base::Secret lists(certificates.ca_crl);

@@ -153,10 +153,11 @@ CommandEntry verify_command() {
       .group = "From kubeconfigs to proved trust",
       .summary = "prove that every cluster accepts every other",
       .details =
-          "Takes the live certificates of every cluster and asks OpenSSL and Botan, which "
-          "share no code, about every ordered pair: would a workload of the one be "
-          "accepted by the other? Passes or fails. Needs no right to read CA keys: where "
-          "cacerts may not be read, its public twin is.\n"
+          "Takes the live certificates of every cluster and asks about every ordered pair: would a "
+          "workload of the one be accepted by the other, as server and as client? Passes or fails "
+          "by OpenSSL and by what Go (istiod), BoringSSL (Envoy) and rustls-webpki (ztunnel) do; "
+          "Botan, which shares no code with them, is a second opinion. Needs no right to read CA "
+          "keys: where cacerts may not be read, its public twin is.\n"
           "With --samples it also tries the mesh: in every cluster with workloads it makes a "
           "namespace 'sample' with Istio's helloworld and a client, looks whether their pods got "
           "sidecars that know where they are, calls helloworld from every cluster until each "
@@ -164,9 +165,11 @@ CommandEntry verify_command() {
           "failure or Ctrl-C. It asks no question. A namespace of that name that is not of such "
           "a run is never touched. Where pods cannot run it says so: traffic not proved here. "
           "--timeout bounds the wait for pods.\n"
-          "With --bundle it judges the files of a folder as one version of istiod would: whether "
-          "it loads them, refuses to start, silently makes a CA of its own or ignores them until "
-          "a restart, and whether the mesh works with them.\n"
+          "With --bundle it judges the files of a folder and answers three questions: whether one "
+          "version of istiod loads them, refuses to start, silently makes a CA of its own or "
+          "ignores them until a restart; whether all of the above would accept its workloads; "
+          "whether it is safe. A no is a refusal, all else is advice. Several folders are judged "
+          "as clusters of one mesh, every ordered pair.\n"
           "With --chain it judges one certificate by the path validation of RFC 5280 and stated "
           "policy, and tells beside it what OpenSSL, Botan, Go (istiod), BoringSSL (Envoy) and "
           "rustls-webpki (ztunnel) say. The exit follows the first, or with --as LIST the ones "
@@ -174,7 +177,7 @@ CommandEntry verify_command() {
           "by rules of lint; with --strict it refuses.",
       .examples = {{"The live mesh, and traffic from every cluster to every other",
                     "meshtrust verify --samples --timeout 3m"},
-                   {"Files before they are pushed by hand", "meshtrust verify --bundle east"},
+                   {"Files before they are pushed by hand", "meshtrust verify --bundle east west"},
                    {"One server certificate, as Envoy and ztunnel would see it",
                     "meshtrust verify --chain web.pem --root roots.pem --purpose server --dns "
                     "web.example.com --as boringssl,webpki"}},

@@ -1,11 +1,11 @@
 #include "cli/commands/verify_bundle.h"
 
 #include "base/text.h"
-#include "cli/bundle_files.h"
+#include "cli/bundle_pairs.h"
 #include "cli/exit_code.h"
+#include "cli/judged_bundle.h"
 #include "cli/observing.h"
 #include "cli/proof.h"
-#include "istio/acceptance.h"
 #include "istio/names.h"
 #include "run/pool.h"
 
@@ -24,135 +24,46 @@ using base::Code;
 using base::Json;
 using base::Result;
 
-/// What is asked about every bundle alike.
-struct Terms {
-  base::Instant at;
-  istio::Version version;
-  std::optional<istio::PublicBundle> loaded;
-  bool multi_root = false;
-};
-
-/// One bundle and what was found.
-struct Judged {
-  BundlePaths paths;
-  std::optional<base::Error> unreadable;
-  istio::BundleVerdict verdict;
-};
-
-void judge(base::Files& files, const Terms& terms, Judged& judged) {
-  const auto found = read_bundle(files, judged.paths);
-  if (!found) {
-    judged.unreadable = found.error();
-    return;
-  }
-  if (!found->missing.empty()) {
-    judged.verdict = istio::judge_incomplete(found->missing, terms.version);
-    return;
-  }
-  const istio::PublicBundle& open = found->bundle.certificates;
-  istio::BundleQuestion question{.bundle = open,
-                                 .key = istio::match_key(found->bundle.ca_key, open.ca_cert),
-                                 .at = terms.at,
-                                 .version = terms.version,
-                                 .form = found->form};
-  if (terms.loaded) {
-    question.running.emplace(
-        istio::Running{.bundle = *terms.loaded, .multi_root = terms.multi_root});
-  }
-  judged.verdict = istio::judge_bundle(question);
-}
-
-std::string render(const Judged& judged, const Terms& terms) {
-  const istio::BundleVerdict& verdict = judged.verdict;
-  std::string text = fmt::format("istiod {} {} with {}\n", terms.version.text(),
-                                 istio::name_of(verdict.outcome), judged.paths.name);
-  if (verdict.reload) {
-    text += fmt::format("a running one {}\n", *verdict.reload == istio::LoadOutcome::kLoads
-                                                  ? "takes it without a restart"
-                                                  : "ignores it until a restart");
-  }
-  if (verdict.parsed) {
-    std::vector<std::vector<std::string>> rows{{"FILE", "SUBJECT", "EXPIRES"}};
-    const auto add = [&rows, &terms](std::string_view file, const pki::Certificate& certificate) {
-      rows.push_back({std::string(file), base::printable(certificate.facts().subject),
-                      expiry_text(certificate.facts().not_after, terms.at)});
-    };
-    add(istio::kCaCertFile, verdict.parsed->ca_cert);
-    for (const auto& one : verdict.parsed->cert_chain) {
-      add(istio::kCertChainFile, one);
-    }
-    for (const auto& one : verdict.parsed->roots) {
-      add(istio::kRootCertFile, one);
-    }
-    text += "\n" + table(rows) + "\n";
-  }
-  for (const pki::Verdict& one : verdict.chain_verdicts) {
-    text += fmt::format("{}: {}{}\n", one.judge, one.accepted ? "accepted" : "refused",
-                        one.accepted ? "" : ": " + base::one_line(one.reason));
-  }
-  return text +
-         (verdict.is_good() ? "the mesh works with it\n" : "the mesh does not work with it\n");
-}
-
-Json to_json(const Judged& judged, const Terms& terms) {
-  const istio::BundleVerdict& verdict = judged.verdict;
-  Json json = {{"apiVersion", "meshtrust/v1"},
-               {"kind", "BundleVerification"},
-               {"bundle", judged.paths.name},
-               {"istioVersion", terms.version.text()},
-               {"istiod", istio::name_of(verdict.outcome)},
-               {"good", verdict.is_good()},
-               {"problems", Json::array()},
-               {"verdicts", Json::array()}};
-  if (verdict.reload) json["reload"] = istio::name_of(*verdict.reload);
-  if (judged.unreadable) json["error"] = judged.unreadable->message;
-  for (const istio::BundleProblem& problem : verdict.problems) {
-    json["problems"].push_back({{"code", problem.code},
-                                {"severity", pki::name_of(problem.severity)},
-                                {"stopsIstiod", problem.stops_istiod},
-                                {"message", problem.message}});
-  }
-  for (const pki::Verdict& one : verdict.chain_verdicts) {
-    json["verdicts"].push_back(
-        {{"judge", one.judge}, {"accepted", one.accepted}, {"reason", one.reason}});
-  }
-  return json;
-}
-
-mesh::Severity severity_of(const istio::BundleProblem& problem) {
-  if (problem.severity == pki::Severity::kError) return mesh::Severity::kCritical;
-  return problem.severity == pki::Severity::kWarning ? mesh::Severity::kWarning
-                                                     : mesh::Severity::kNote;
-}
-
-std::vector<mesh::Finding> findings_of(const Judged& judged, bool is_one_of_many) {
-  std::vector<mesh::Finding> findings;
-  for (const istio::BundleProblem& problem : judged.verdict.problems) {
-    findings.push_back({.code = problem.code,
-                        .severity = severity_of(problem),
-                        .cluster = is_one_of_many ? judged.paths.name : "",
-                        .message = problem.message});
-  }
-  return findings;
-}
-
 /// What stands before any judgement: a file that is missing or cannot be read.
 bool is_about_files(const mesh::Finding& finding) {
   return finding.code == "unreadable-file" || finding.code == "incomplete-bundle" ||
          finding.code == "no-bundle";
 }
 
-int answer(const Session& session, const Terms& terms, const std::vector<Judged>& all) {
+/// Whether the bundles make one mesh is asked where there are several.
+std::optional<BundlePairs> pairs_of(const Session& session,
+                                    const BundleTerms& terms,
+                                    const std::vector<JudgedBundle>& all) {
+  if (all.size() == 1) return std::nullopt;
+  const bool is_document = session.output == Output::kJson || session.output == Output::kYaml;
+  return judge_pairs_of(all, terms.at, session.options.jobs, is_document);
+}
+
+ExitCode show_pairs(const Session& session, const BundlePairs& pairs) {
+  std::vector<mesh::Finding> findings;
+  for (const mesh::PairVerdict& pair : pairs.told) {
+    if (auto finding = finding_about(pair)) findings.push_back(*std::move(finding));
+  }
+  session.console().show(findings);
+  return exit_code_of(findings);
+}
+
+int answer(const Session& session, const BundleTerms& terms, const std::vector<JudgedBundle>& all) {
+  const auto pairs = pairs_of(session, terms, all);
   Json list = {
       {"apiVersion", "meshtrust/v1"}, {"kind", "BundleVerificationList"}, {"items", Json::array()}};
   std::string text;
-  for (const Judged& one : all) {
+  for (const JudgedBundle& one : all) {
     list["items"].push_back(to_json(one, terms));
     if (!one.unreadable) text += (text.empty() ? "" : "\n") + render(one, terms);
   }
+  if (pairs) {
+    list["pairs"] = pairs_to_json(pairs->told);
+    if (pairs->count > 0) text += "\n" + pairs->render();
+  }
   session.answer(all.size() == 1 ? list["items"].front() : list, text);
   ExitCode code = kDone;
-  for (const Judged& one : all) {
+  for (const JudgedBundle& one : all) {
     if (one.unreadable) {
       session.console().show(*one.unreadable);
       code = more_telling(code, exit_code_of(one.unreadable->code));
@@ -163,7 +74,7 @@ int answer(const Session& session, const Terms& terms, const std::vector<Judged>
     const bool has_bad_file = std::any_of(findings.begin(), findings.end(), is_about_files);
     code = more_telling(code, has_bad_file ? kBadInput : exit_code_of(findings));
   }
-  return code;
+  return pairs ? more_telling(code, show_pairs(session, *pairs)) : code;
 }
 
 Result<istio::Version> version_or_newest(const std::string& text) {
@@ -237,7 +148,7 @@ int VerifyBundle::run(Session& session, const std::string& at) const {
     session.console().show(error);
     return exit_code_of(error.code);
   };
-  Terms terms{.at = {}, .version = {}, .loaded = {}, .multi_root = multi_root_};
+  BundleTerms terms{.at = {}, .version = {}, .loaded = {}, .multi_root = multi_root_};
   const auto time = time_or_now(session, at);
   if (!time) return refuse(time.error());
   terms.at = *time;
@@ -262,11 +173,11 @@ int VerifyBundle::run(Session& session, const std::string& at) const {
     }
     terms.loaded = std::move(loaded->bundle.certificates);
   }
-  std::vector<Judged> all;
+  std::vector<JudgedBundle> all;
   for (const std::string& folder : folders_) {
     auto paths = bundle_in(files, folder);
     if (!paths) return refuse(paths.error());
-    all.push_back({.paths = *std::move(paths), .unreadable = {}, .verdict = {}});
+    all.push_back({.paths = *std::move(paths)});
   }
   if (folders_.empty()) {
     all.push_back({.paths = {.name = ca_cert_.empty() ? "these files" : ca_cert_,
@@ -274,9 +185,7 @@ int VerifyBundle::run(Session& session, const std::string& at) const {
                              .ca_key = ca_key_,
                              .cert_chain = cert_chain_,
                              .root_cert = root_cert_,
-                             .ca_crl = ca_crl_},
-                   .unreadable = {},
-                   .verdict = {}});
+                             .ca_crl = ca_crl_}});
     if (ca_cert_.empty() || ca_key_.empty() || cert_chain_.empty() || root_cert_.empty()) {
       return refuse({.code = Code::kUsage,
                      .message = "a bundle is four files: --ca-cert, --ca-key, --cert-chain and "
@@ -284,13 +193,13 @@ int VerifyBundle::run(Session& session, const std::string& at) const {
                      .hints = {"or name their folder with --bundle"}});
     }
   } else if (!ca_crl_.empty()) {
-    for (Judged& one : all) {
+    for (JudgedBundle& one : all) {
       one.paths.ca_crl = ca_crl_;
     }
   }
   if (const auto status = check_named_files(files); !status) return refuse(status.error());
   run::for_each_index(all.size(), std::min(session.options.jobs, all.size()),
-                      [&](std::size_t i) { judge(files, terms, all[i]); });
+                      [&](std::size_t i) { judge_files(files, terms, all[i]); });
   return answer(session, terms, all);
 }
 

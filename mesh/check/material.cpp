@@ -76,12 +76,17 @@ void report_foreign(const CheckSubject& subject,
   answer.findings.push_back(std::move(finding));
 }
 
-Severity severity_of(const istio::BundleProblem& problem) {
-  if (problem.severity == pki::Severity::kError) return Severity::kCritical;
-  return problem.severity == pki::Severity::kWarning ? Severity::kWarning : Severity::kNote;
-}
-
 }  // namespace
+
+Finding finding_about(const istio::BundleProblem& problem, const std::string& cluster) {
+  return {.code = problem.code,
+          .severity = problem.severity == pki::Severity::kError     ? Severity::kCritical
+                      : problem.severity == pki::Severity::kWarning ? Severity::kWarning
+                                                                    : Severity::kNote,
+          .cluster = cluster,
+          .message = problem.message,
+          .hints = problem.hints};
+}
 
 std::string describe(const pki::Certificate& certificate) {
   const std::string digits = certificate.fingerprint().substr(0, 16);
@@ -144,12 +149,9 @@ void check_cacerts_sound(const CheckSubject& subject, Answer& answer) {
          .key = cacerts == nullptr ? istio::KeyMatch::kNotLookedAt : cacerts->key,
          .at = subject.at});
     for (const istio::BundleProblem& problem : verdict.problems) {
-      answer.findings.push_back({.code = problem.code,
-                                 .severity = severity_of(problem),
-                                 .cluster = cluster.name,
-                                 .message = problem.message,
-                                 .evidence = {fmt::format("istiod {} with this bundle",
-                                                          istio::name_of(verdict.outcome))}});
+      Finding finding = finding_about(problem, cluster.name);
+      finding.evidence.push_back(fmt::format("istiod {}", istio::sentence_of(verdict.outcome)));
+      answer.findings.push_back(std::move(finding));
     }
   }
 }
@@ -206,23 +208,15 @@ void check_renewal_not_due(const CheckSubject& subject, Answer& answer) {
 
 void check_mutual_trust(const CheckSubject& subject, Answer& answer) {
   for (const PairVerdict& pair : judge_pairs(subject.mesh, subject.observation, subject.at)) {
-    if (!pair.problem.empty() || pair.accepted()) continue;
+    auto finding = finding_about(pair);
+    if (!finding) continue;
     // Lists that are about to be replaced must not stand in the way of that.
     const bool by_lists_alone =
         std::all_of(pair.verdicts.begin(), pair.verdicts.end(), [](const pki::Verdict& verdict) {
-          return verdict.accepted || verdict.judge == kListsJudge;
+          return verdict.accepted || verdict.judge == istio::kListsJudge;
         });
     if (by_lists_alone && subject.purpose == Purpose::kChange && subject.mesh.trust.crl) continue;
-    Finding finding{
-        .code = "no-mutual-trust",
-        .cluster = pair.to,
-        .message = fmt::format("'{}' does not accept the workloads of '{}'", pair.to, pair.from)};
-    for (const pki::Verdict& verdict : pair.verdicts) {
-      if (!verdict.accepted) {
-        finding.evidence.push_back(fmt::format("{}: {}", verdict.judge, verdict.reason));
-      }
-    }
-    answer.findings.push_back(std::move(finding));
+    answer.findings.push_back(*std::move(finding));
   }
 }
 

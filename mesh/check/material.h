@@ -1,5 +1,6 @@
 #pragma once
 
+#include "istio/acceptance.h"
 #include "mesh/check.h"
 #include "pki/certificate.h"
 
@@ -12,6 +13,9 @@ namespace meshtrust::mesh {
 
 /// By name and the beginning of its fingerprint.
 std::string describe(const pki::Certificate& certificate);
+
+/// What is wrong with the bundle of `cluster`, or with a bundle of that name; "" for the only one.
+Finding finding_about(const istio::BundleProblem& problem, const std::string& cluster);
 
 /// How a cluster gets another CA in place of the one that it has, and the price.
 std::vector<std::string> how_to_replace_cacerts(const CheckSubject& subject,

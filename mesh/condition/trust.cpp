@@ -45,6 +45,13 @@ bool holds_roots(const std::string& pem, const std::set<std::string>& wanted) {
                      [&wanted](const auto& one) { return wanted.contains(one.fingerprint()); });
 }
 
+/// The first of the three answers that is no.
+std::string why_not(const istio::BundleVerdict& bundle) {
+  if (bundle.outcome != istio::LoadOutcome::kLoads) return "istiod would not load its cacerts";
+  if (!bundle.works()) return "workloads of its cacerts would be refused";
+  return "its cacerts is not safe";
+}
+
 bool is_injector(const Json& configuration) {
   const std::string name = name_of(configuration);
   return name.starts_with("istio-sidecar-injector") || name.starts_with("istio-revision-tag-");
@@ -66,10 +73,9 @@ Verdict ask_trust_proved(const Situation& situation) {
   if (!bundle.is_good()) {
     std::vector<std::string> evidence;
     for (const istio::BundleProblem& problem : bundle.problems) {
-      evidence.push_back(problem.message);
+      if (!problem.is_advice()) evidence.push_back(problem.message);
     }
-    return no("istiod would not load its cacerts, or the mesh not work with it",
-              std::move(evidence));
+    return no(why_not(bundle), std::move(evidence));
   }
   std::size_t accepted = 0;
   for (const PairVerdict& pair : judge_pairs(situation.mesh, situation.observation, situation.at)) {

@@ -1,65 +1,16 @@
 #include "pki/path/imagined_workload.h"
 
+#include "pki/imagined_leaf.h"
 #include "pki/path/judge_chain.h"
+#include "pki/path/rules_ztunnel.h"
+#include "pki/path/search.h"
 
+#include <algorithm>
 #include <array>
+#include <string>
 
 namespace meshtrust::pki {
 namespace {
-
-using std::chrono::hours;
-
-constexpr const char* kIdentity = "spiffe://cluster.local/ns/default/sa/default";
-
-/// The algorithm that Go picks for a key when it signs.
-PathSignature signature_by(const PathKey& key) {
-  PathSignature signature{.text = "", .key = key.kind, .digest = Digest::kSha256};
-  if (key.kind == KeyKind::kRsa) signature.text = "sha256WithRSAEncryption";
-  if (key.kind == KeyKind::kEc) {
-    if (key.text == "ecdsa-p384") signature.digest = Digest::kSha384;
-    if (key.text == "ecdsa-p521") signature.digest = Digest::kSha512;
-    signature.text = "ECDSA";
-  }
-  if (key.kind == KeyKind::kEd25519 || key.kind == KeyKind::kEd448) {
-    signature.digest = Digest::kNone;
-    signature.text = "EdDSA";
-  }
-  signature.equals_inner = true;
-  return signature;
-}
-
-/// A workload's certificate as istiod mints it below `authority`.
-PathCertificate imagine(const PathFacts& authority, base::Instant at) {
-  PathFacts facts;
-  facts.der = {'i', 'm', 'a', 'g', 'i', 'n', 'e', 'd'};  // equal to no certificate
-  facts.fingerprint = "imagined";
-  facts.serial = "0123456789abcdef";
-  facts.serial_bytes = "\x01\x23\x45\x67";
-  facts.issuer = authority.subject;
-  facts.subject.raw = std::string("\x30\x00", 2);
-  facts.not_before = at - hours(1);
-  facts.not_after = at + hours(1);
-  facts.key = {.kind = KeyKind::kEc,
-               .bits = 256,
-               .text = "ecdsa-p256",
-               .info = facts.fingerprint,
-               .point_form = kUncompressedPoint};
-  facts.signature = signature_by(authority.key);
-  facts.key_usage = kDigitalSignature | kKeyEncipherment;
-  facts.extended_usage = PathExtendedUsage{.purposes = kServerAuth | kClientAuth,
-                                           .objects = {"1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"}};
-  facts.authority_key_id = authority.subject_key_id;
-  facts.has_alternative_names = true;
-  facts.alternative_names_critical = true;
-  facts.alternative_names = {
-      {.form = NameForm::kUri, .value = kIdentity, .rdns = {}, .text = kIdentity}};
-  facts.alternative_names_der = kIdentity;
-  facts.has_basic_constraints = true;
-  facts.basic_constraints_critical = true;
-  facts.extensions = {"2.5.29.15", "2.5.29.37", "2.5.29.19", "2.5.29.35", "2.5.29.17"};
-  facts.critical_extensions = {"2.5.29.15", "2.5.29.19", "2.5.29.17"};
-  return PathCertificate::imagined(std::move(facts));
-}
 
 std::vector<PathCertificate> as_path(const std::vector<Certificate>& certificates) {
   std::vector<PathCertificate> out;
@@ -78,6 +29,38 @@ ChainQuestion as_question(const TrustQuestion& question) {
   return asked;
 }
 
+/// Without it nobody can verify what its key signs. As that signature is taken for granted
+/// afterwards, a namesake with another key must not be taken for it.
+bool is_at_hand(const WorkloadQuestion& question) {
+  const CertificateFacts& wanted = question.authority.facts();
+  const auto is_it = [&wanted](const Certificate& one) {
+    return one.facts().key_id == wanted.key_id && one.facts().subject_der == wanted.subject_der;
+  };
+  return std::ranges::any_of(question.shown, is_it) || std::ranges::any_of(question.roots, is_it);
+}
+
+std::array<const Rules*, 3> rules_of_a_mesh() {
+  return {&go_rules(), &boringssl_rules(), &ztunnel_rules()};
+}
+
+std::vector<Verdict> all_refuse(const std::string& reason) {
+  std::vector<Verdict> verdicts{{.judge = "openssl", .accepted = false, .reason = reason}};
+  for (const Rules* rules : rules_of_a_mesh()) {
+    verdicts.push_back({.judge = std::string(rules->name), .accepted = false, .reason = reason});
+  }
+  return verdicts;
+}
+
+Verdict judge_both_roles(ChainQuestion& asked, const Rules& rules) {
+  for (const Purpose purpose : {Purpose::kServer, Purpose::kClient}) {
+    asked.purpose = purpose;
+    ChainVerdict said = judge_by_rules(asked, rules);
+    if (said.accepted) continue;
+    return {.judge = std::string(rules.name), .accepted = false, .reason = std::move(said.reason)};
+  }
+  return {.judge = std::string(rules.name), .accepted = true, .reason = {}};
+}
+
 }  // namespace
 
 std::vector<Verdict> judge_authority(const TrustQuestion& question,
@@ -93,24 +76,20 @@ std::vector<Verdict> judge_authority(const TrustQuestion& question,
   return verdicts;
 }
 
-std::vector<Verdict> judge_imagined_workload(const TrustQuestion& question) {
-  ChainQuestion asked = as_question(question);
-  asked.assumes_leaf_signature = true;
-  std::vector<Verdict> verdicts;
-  if (!asked.chain.empty()) {
-    asked.chain.insert(asked.chain.begin(), imagine(asked.chain.front().facts(), question.at));
+std::vector<Verdict> judge_imagined_workload(const WorkloadQuestion& question) {
+  if (!is_at_hand(question)) {
+    return all_refuse("no certificate of '" + question.authority.facts().subject +
+                      "' with the key that signs is shown or trusted");
   }
-  for (const Rules* rules : modelled_rules()) {
-    Verdict verdict{.judge = std::string(rules->name), .accepted = true, .reason = {}};
-    for (const Purpose purpose : {Purpose::kServer, Purpose::kClient}) {
-      asked.purpose = purpose;
-      ChainVerdict said = judge_chain(asked, rules->name);
-      if (said.accepted) continue;
-      verdict.accepted = false;
-      verdict.reason = std::move(said.reason);
-      break;
-    }
-    verdicts.push_back(std::move(verdict));
+  const auto leaf = imagine_leaf(question.authority, question.at);
+  if (!leaf) return all_refuse(leaf.error().message);
+  TrustQuestion trust{.chain = {*leaf}, .roots = question.roots, .at = question.at};
+  trust.chain.insert(trust.chain.end(), question.shown.begin(), question.shown.end());
+  ChainQuestion asked = as_question(trust);
+  asked.assumes_leaf_signature = true;
+  std::vector<Verdict> verdicts{judge_imagined_with_openssl(trust)};
+  for (const Rules* rules : rules_of_a_mesh()) {
+    verdicts.push_back(judge_both_roles(asked, *rules));
   }
   return verdicts;
 }

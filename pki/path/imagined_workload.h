@@ -14,11 +14,20 @@ namespace meshtrust::pki {
 std::vector<Verdict> judge_authority(const TrustQuestion& question,
                                      std::span<const std::string_view> judges);
 
-/// What Go, BoringSSL and rustls-webpki (as istiod, Envoy and ztunnel call them, see `Rules`) would
-/// say of a workload that the CA `question.chain.front()` signs as istiod does: in both roles, with
-/// the rest of the chain and the roots as they are. The workload is imagined and its signature
-/// taken for granted, so no key is needed; what is judged is everything above it. One verdict each,
-/// in the order of `modelled_rules`.
-std::vector<Verdict> judge_imagined_workload(const TrustQuestion& question);
+/// A CA whose key signs workloads, what those show beside their own certificate, and who is trusted
+/// by those who look at it.
+struct WorkloadQuestion {
+  const Certificate& authority;
+  std::vector<Certificate> shown = {};  ///< in any order, perhaps without `authority`
+  std::vector<Certificate> roots = {};
+  base::Instant at;
+};
+
+/// What OpenSSL, Go, BoringSSL and rustls-webpki (as istiod, Envoy and ztunnel call them: Go and
+/// BoringSSL by their `Rules`, the last by `ztunnel_rules`) would say of a workload that the CA
+/// signs as istiod does: in both roles, with what is shown and the roots as they are. The workload
+/// is imagined (`imagine_leaf`) and its signature taken for granted, so no key is needed; what is
+/// judged is everything above it. One verdict each, in this order.
+std::vector<Verdict> judge_imagined_workload(const WorkloadQuestion& question);
 
 }  // namespace meshtrust::pki

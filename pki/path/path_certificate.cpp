@@ -273,10 +273,6 @@ std::shared_ptr<const PathCertificate::Content> PathCertificate::content_of_fact
   return std::make_shared<const Content>(std::move(x509), std::move(facts), std::move(space));
 }
 
-PathCertificate PathCertificate::imagined(PathFacts facts) {
-  return PathCertificate(std::make_shared<const Content>(nullptr, std::move(facts), std::nullopt));
-}
-
 PathCertificate PathCertificate::without_extensions() const {
   const PathFacts& all = facts();
   PathFacts bare;

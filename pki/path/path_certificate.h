@@ -186,10 +186,6 @@ class PathCertificate {
   /// The same certificate as it was read before.
   static PathCertificate from(const Certificate& certificate);
 
-  /// A certificate that was never made, for asking what would be said of one. It has no signature:
-  /// see `ChainQuestion::assumes_leaf_signature`.
-  static PathCertificate imagined(PathFacts facts);
-
   const PathFacts& facts() const;
 
   /// The same as somebody sees it who looks for extensions in version 3 alone.

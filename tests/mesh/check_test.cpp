@@ -306,6 +306,18 @@ const CheckCase kCases[] = {
      }},
     {"mutual-trust", "another-root",
      [](Scene& s) { s.cluster("west") = applied(s.mesh, "west", "foreign", "other-root"); }},
+    {"cacerts-sound", "an-anchor-that-is-no-root",
+     [](Scene& s) {
+       change_cacerts(s.cluster("west"), [](CacertsFacts& facts) {
+         facts.certificates.root_cert = pem("root-by-company");
+       });
+     }},
+    {"mutual-trust", "botan-alone-refuses",
+     [](Scene& s) {
+       change_cacerts(s.cluster("west"), [](CacertsFacts& facts) {
+         facts.certificates.root_cert = pem("root-by-company");
+       });
+     }},
     {"mutual-trust", "expired",
      [](Scene& s) { s.at = base::parse_rfc3339("2028-01-02T00:00:00Z").value(); }},
 };

@@ -117,6 +117,20 @@ TEST(PlanTrust, WritesNothingWhereTrustIsOnlyObserved) {
   EXPECT_TRUE(plan(scene).plan.is_empty());
 }
 
+/// Others may have their style: their trust is proved, with advice.
+TEST(PlanTrust, GoesOnWhereTrustOfOthersWorks) {
+  Scene scene = applied_scene({"east", "west"});
+  scene.mesh = shop({"east", "west"}, "mode: observed");
+  CacertsFacts facts = test::found_in(scene.cluster("west").cacerts);
+  facts.certificates.cert_chain = pem("root") + pem("west");
+  scene.cluster("west").cacerts = facts;
+  const Planned planned = plan(scene);
+  EXPECT_FALSE(planned.is_refused());
+  ASSERT_EQ(planned.answer.findings.size(), 1U);
+  EXPECT_EQ(planned.answer.findings.front().code, "chain-order");
+  EXPECT_EQ(planned.answer.findings.front().severity, Severity::kWarning);
+}
+
 TEST(PlanTrust, WarnsOfARunningIstiodAndGoesOn) {
   Scene scene = fresh_scene({"east"});
   scene.cluster("east").istiod = IstiodFacts{.deployments = {"istiod"}, .image = "pilot:1.30.3"};
