@@ -132,6 +132,7 @@ class Judge {
     if (!parsed().ca_cert.is_ca()) {
       stop("not-a-ca", fmt::format("{}: '{}' is not a CA certificate (basicConstraints CA:TRUE)",
                                    files().ca_cert, facts.subject));
+      verdict_.problems.back().breaks_workloads = verdict_.workloads() == Answer::kNo;
     }
     // Go asks every certificate on the way, its own CA as if it were a server's.
     for (const Certificate& one : bundle.path) {
