@@ -1,12 +1,15 @@
 #include "cli/papers.h"
 
 #include "base/text.h"
+#include "istio/names.h"
 #include "k8s/manifest.h"
+#include "pki/pem.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <utility>
 
@@ -24,6 +27,10 @@ constexpr std::size_t kLargestFile = std::size_t{16} << 20U;
 constexpr int kDeepest = 8;
 constexpr std::size_t kMostFiles = 10'000;
 constexpr std::chrono::seconds kHandshake{10};
+
+constexpr std::array<std::string_view, 6> kBundleFiles{istio::kCaCertFile,   istio::kCertChainFile,
+                                                       istio::kRootCertFile, istio::kCaCrlFile,
+                                                       istio::kTlsCertFile,  istio::kTlsRootFile};
 
 enum class Empty { kIsAnError, kIsSkipped };
 
@@ -147,10 +154,15 @@ class Reader {
   }
 
   void add(const std::string& label, const Secret& content) {
+    if (std::ranges::any_of(kBundleFiles, [&](auto name) { return label.ends_with(name); })) {
+      papers_.bundle_files.emplace(
+          label, pki::public_part(reveal(content, "a file of a bundle: only its public blocks")));
+    }
     const auto ask = [this](std::string_view what) { return passphrase_of(what); };
     auto found = pki::find_all_objects(label, content, ask, &session_.around.cancellation);
     std::ranges::move(found.objects, std::back_inserter(papers_.objects));
     std::ranges::move(found.errors, std::back_inserter(papers_.errors));
+    std::ranges::move(found.remarks, std::back_inserter(papers_.remarks));
   }
 
   /// The same for all that need one: it is asked for once.
@@ -198,6 +210,11 @@ std::vector<pki::Certificate> Papers::certificates() const {
     if (const auto* one = std::get_if<pki::Certificate>(&object.what)) found.push_back(*one);
   }
   return found;
+}
+
+std::string text_of(const pki::Remark& remark) {
+  return fmt::format("{}: {}{}", remark.source, remark.message,
+                     remark.way_out.empty() ? "" : fmt::format(" (mend it: {})", remark.way_out));
 }
 
 void PaperOptions::declare(CLI::App& app, Places needed) {

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/encoding.h"
 #include "pki/certificate_facts.h"
+#include "pki/container.h"
 #include "pki/openssl_error.h"
 #include "pki/openssl_values.h"
 #include "pki/pem.h"
@@ -165,7 +166,7 @@ base::Result<std::vector<Certificate>> certificates_from_pem(std::string_view pe
     if (!certificate) return fail(with_context(std::move(certificate).error(), which));
     certificates.push_back(*std::move(certificate));
   }
-  if (certificates.empty()) return fail(Code::kInvalidInput, "no certificate found");
+  if (certificates.empty()) return fail(no_certificate_in(pem));
   return certificates;
 }
 

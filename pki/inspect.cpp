@@ -1,5 +1,7 @@
 #include "pki/inspect.h"
 
+#include "base/text.h"
+#include "pki/container.h"
 #include "pki/der.h"
 #include "pki/handle.h"
 #include "pki/key_text.h"
@@ -46,24 +48,69 @@ base::Result<Inspected> read_private_key(const PemBlock& block) {
   return Inspected(std::move(facts));
 }
 
-/// Nothing (no error) for a block of a kind that is not shown.
-base::Result<std::optional<Inspected>> read_block(const PemBlock& block) {
-  const auto as_optional =
-      [](base::Result<Inspected> read) -> base::Result<std::optional<Inspected>> {
-    if (!read) return fail(std::move(read).error());
-    return std::optional<Inspected>(*std::move(read));
-  };
-  if (block.label.ends_with("PRIVATE KEY")) return as_optional(read_private_key(block));
+/// What OpenSSL reads as a certificate beside "CERTIFICATE": its old label, and one with its own
+/// notes behind the certificate.
+constexpr std::string_view kOldCertificate = "X509 CERTIFICATE";
+constexpr std::string_view kTrustedCertificate = "TRUSTED CERTIFICATE";
 
+bool is_pkcs7_label(std::string_view label) {
+  return label == "PKCS7" || label == "CMS" || label == "PKCS #7 SIGNED DATA";
+}
+
+/// Everything in one block; nothing (no error) for a block of a kind that is not shown.
+base::Result<std::vector<Inspected>> read_block(const PemBlock& block) {
+  std::vector<Inspected> found;
+  const auto take = [&found](base::Result<Inspected> read) -> base::Status {
+    if (!read) return fail(std::move(read).error());
+    found.push_back(*std::move(read));
+    return {};
+  };
+  if (block.label.ends_with("PRIVATE KEY")) {
+    MESHTRUST_TRY_DO(take(read_private_key(block)));
+    return found;
+  }
   const bool is_request =
       block.label == "CERTIFICATE REQUEST" || block.label == "NEW CERTIFICATE REQUEST";
-  const bool is_certificate = block.label == "CERTIFICATE";
-  if (!is_request && !is_certificate && block.label != "X509 CRL") {
-    return std::optional<Inspected>();
-  }
+  const bool is_trusted = block.label == kTrustedCertificate;
+  const bool is_certificate =
+      block.label == "CERTIFICATE" || block.label == kOldCertificate || is_trusted;
+  const bool is_set = is_pkcs7_label(block.label);
+  if (!is_request && !is_certificate && !is_set && block.label != "X509 CRL") return found;
   MESHTRUST_TRY(const base::Bytes der, decode(block));
-  if (is_certificate) return as_optional(read_certificate(der));
-  return as_optional(is_request ? read_request(der) : read_revocation_list(der));
+  if (is_set) {
+    const auto set = read_pkcs7(der);
+    if (!set) return fail(Code::kInvalidInput, "PKCS#7 without certificates that can be read");
+    for (const base::Bytes& one : set->certificates) {
+      MESHTRUST_TRY_DO(take(read_certificate(one)));
+    }
+    for (const base::Bytes& one : set->lists) {
+      MESHTRUST_TRY_DO(take(read_revocation_list(one)));
+    }
+  } else if (is_certificate) {
+    const auto first = is_trusted ? first_element(der) : std::nullopt;
+    MESHTRUST_TRY_DO(take(read_certificate(first ? first->whole : base::ByteView(der))));
+  } else {
+    MESHTRUST_TRY_DO(take(is_request ? read_request(der) : read_revocation_list(der)));
+  }
+  return found;
+}
+
+/// A block that the mesh's readers take otherwise than this one does.
+void remark_on(std::string_view label, const PemBlock& block, bool is_shown, FoundObjects& found) {
+  const bool is_foreign = is_pkcs7_label(block.label) || block.label == kOldCertificate ||
+                          block.label == kTrustedCertificate;
+  if (is_shown && !is_foreign) return;
+  std::string what = "'" + base::printable(block.label, 60) + "'";
+  if (!is_shown) {
+    what += block.label == "EC PARAMETERS"
+                ? ": istiod reads the first block of a key file alone, and stops at this one"
+                : " is none of the kinds that are shown";
+  } else {
+    what += ", wanted 'CERTIFICATE': OpenSSL reads it, Go (istiod) does not take it";
+  }
+  found.remarks.push_back({.source = std::string(label) + ":" + std::to_string(block.line),
+                           .code = "foreign-block",
+                           .message = what});
 }
 
 void read_pem(std::string_view label, const std::vector<PemBlock>& blocks, FoundObjects& found) {
@@ -76,9 +123,11 @@ void read_pem(std::string_view label, const std::vector<PemBlock>& blocks, Found
                                           std::string(label) + ":" + std::to_string(block.line)));
       continue;
     }
-    if (!read->has_value()) continue;
-    const std::string mark = ++number == 1 ? "" : "#" + std::to_string(number);
-    found.objects.push_back({std::string(label) + mark, **std::move(read)});
+    remark_on(label, block, !read->empty(), found);
+    for (Inspected& one : *read) {
+      const std::string mark = ++number == 1 ? "" : "#" + std::to_string(number);
+      found.objects.push_back({std::string(label) + mark, std::move(one)});
+    }
   }
 }
 
@@ -126,7 +175,17 @@ FoundObjects find_all_objects(std::string_view label,
                               const AskPassphrase& ask,
                               const base::Cancellation* cancellation) {
   FoundObjects found;
-  const std::string_view text = base::reveal(content, "inspection: kind and size of keys alone");
+  std::string_view text = base::reveal(content, "inspection: kind and size of keys alone");
+  const auto unwrapped = unwrap(text);
+  if (unwrapped) {
+    for (const Wrapping one : unwrapped->wrappings) {
+      found.remarks.push_back({.source = std::string(label),
+                               .code = std::string(name_of(one)),
+                               .message = std::string(describe(one)),
+                               .way_out = std::string(way_out(one))});
+    }
+    text = base::reveal(unwrapped->content, "inspection: kind and size of keys alone");
+  }
   const base::ByteView bytes = base::as_bytes(text);
   if (is_pkcs12(bytes)) {
     if (auto opened = open_pkcs12(label, bytes, ask, cancellation)) {
@@ -142,7 +201,21 @@ FoundObjects find_all_objects(std::string_view label,
   }
   read_pem(label, pem.blocks, found);
   if (!pem.blocks.empty() || !pem.errors.empty()) return found;
-  if (auto read = read_der(bytes)) found.objects.push_back({std::string(label), *std::move(read)});
+  if (read_pkcs7(bytes)) {
+    const std::string as_block = to_pem("PKCS7", bytes);
+    read_pem(label, scan_pem(as_block).blocks, found);
+    for (Remark& remark : found.remarks) {
+      if (remark.code != "foreign-block") continue;
+      remark = {.source = std::string(label),
+                .code = "pkcs7",
+                .message = "is PKCS#7 (.p7b), which istiod does not read",
+                .way_out = "openssl pkcs7 -inform DER -print_certs -in FILE -out NEW"};
+    }
+  } else if (auto read = read_der(bytes)) {
+    found.objects.push_back({std::string(label), *std::move(read)});
+  } else if (found.objects.empty()) {
+    found.remarks.clear();  // nothing was found either way
+  }
   return found;
 }
 

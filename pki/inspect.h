@@ -44,18 +44,28 @@ using AskPassphrase = std::function<base::Result<base::Secret>(std::string_view 
 /// The answer where nobody can be asked: kUsage.
 base::Result<base::Secret> ask_nobody(std::string_view label);
 
+/// What has to be said of a file though something was found in it: others read it otherwise.
+struct Remark {
+  std::string source;
+  std::string code;  ///< `name_of` a `Wrapping`, "pkcs7", or "foreign-block"
+  std::string message;
+  std::string way_out = {};  ///< a command, where there is one
+};
+
 /// What was found, and why the rest could not be read.
 struct FoundObjects {
   std::vector<InspectedObject> objects;
   base::Errors errors;
+  std::vector<Remark> remarks = {};
 };
 
 /// Certificates, private keys, requests and revocation lists in `content`: several as PEM, or one
-/// as DER, or what a PKCS#12 file holds. It is a secret because it may hold a key. PEM blocks of
-/// other kinds are skipped; content that holds nothing of the kind gives an empty list. Each PEM
-/// block that is recognised and does not parse gives an error (kInvalidInput) that names `label`
-/// and the block, and no other block is the worse for it. Opening what a passphrase protects ends
-/// with `cancellation` (kCancelled).
+/// as DER, or what a PKCS#12 or PKCS#7 file holds, wrapped as people have them (`pki/container.h`).
+/// It is a secret because it may hold a key. PEM blocks of other kinds are skipped with a remark,
+/// and one is made of everything that other readers take otherwise; content that holds nothing of
+/// the kind gives an empty list. Each PEM block that is recognised and does not parse gives an
+/// error (kInvalidInput) that names `label` and the block, and no other block is the worse for it.
+/// Opening what a passphrase protects ends with `cancellation` (kCancelled).
 FoundObjects find_all_objects(std::string_view label,
                               const base::Secret& content,
                               const AskPassphrase& ask = ask_nobody,

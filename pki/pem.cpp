@@ -3,6 +3,8 @@
 #include "base/encoding.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
 namespace meshtrust::pki {
 namespace {
@@ -103,6 +105,116 @@ PemText scan_pem(std::string_view text) {
     }
   }
   return found;
+}
+
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+/// What stands between the start of the line and the marker, in words.
+std::string obstacle_of(std::string_view before) {
+  if (before.empty()) return "";
+  if (before.ends_with(kByteOrderMark)) return "a UTF-8 byte order mark stands before it";
+  if (before.find_first_not_of(" \t") == std::string_view::npos) return "its line is indented";
+  if (before.ends_with(kDashes)) return "a newline is missing before it";
+  return "it does not begin its line";
+}
+
+}  // namespace
+
+std::vector<PemMarker> find_markers(std::string_view text) {
+  const PemText scanned = scan_pem(text);
+  auto seen = scanned.blocks.begin();
+  std::vector<PemMarker> markers;
+  int line_number = 0;
+  while (!text.empty()) {
+    const std::string_view line = take_line(text);
+    ++line_number;
+    for (std::size_t at = line.find(kBegin); at != std::string_view::npos;
+         at = line.find(kBegin, at + 1)) {
+      const std::string_view rest = line.substr(at + kBegin.size());
+      const std::size_t end = rest.find(kDashes);
+      if (end == std::string_view::npos || end == 0) continue;
+      PemMarker marker{.label = rest.substr(0, end),
+                       .number = static_cast<int>(markers.size()) + 1,
+                       .line = line_number,
+                       .obstacle = obstacle_of(line.substr(0, at))};
+      if (seen != scanned.blocks.end() && seen->line == line_number) {
+        marker.is_seen = true;
+        marker.is_first_seen = seen == scanned.blocks.begin();
+        ++seen;
+      }
+      markers.push_back(std::move(marker));
+    }
+  }
+  return markers;
+}
+
+namespace {
+
+constexpr std::array<std::string_view, 6> kPublicLabels{
+    "CERTIFICATE",         "X509 CERTIFICATE",        "TRUSTED CERTIFICATE",
+    "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST", "X509 CRL"};
+
+/// The next "-----BEGIN X-----" or "-----END X-----" of a line, cut off with what is before it.
+struct LineMarker {
+  std::string_view before;
+  std::string_view text;
+  std::string_view label;
+  bool begins = false;
+};
+std::optional<LineMarker> take_marker(std::string_view& line) {
+  const std::size_t at = std::min(line.find(kBegin), line.find(kEnd));
+  if (at == std::string_view::npos) return std::nullopt;
+  const bool begins = line.substr(at).starts_with(kBegin);
+  const std::size_t opening = at + (begins ? kBegin.size() : kEnd.size());
+  const std::size_t end = line.find(kDashes, opening);
+  if (end == std::string_view::npos) return std::nullopt;
+  const LineMarker marker{.before = line.substr(0, at),
+                          .text = line.substr(at, end + kDashes.size() - at),
+                          .label = line.substr(opening, end - opening),
+                          .begins = begins};
+  line.remove_prefix(end + kDashes.size());
+  return marker;
+}
+
+bool is_blank_or_mark(std::string_view text) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  return text.find_first_not_of(" \t\r") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::string public_part(std::string_view text) {
+  const std::string_view whole_text = text;
+  std::string kept;
+  bool is_public = false;
+  while (!text.empty()) {
+    const std::size_t size_before = text.size();
+    const char* start = text.data();
+    std::string_view line = take_line(text);
+    const std::string_view whole(start, size_before - text.size());
+    auto marker = take_marker(line);
+    if (!marker) {
+      if (is_public) kept += whole;
+      continue;
+    }
+    for (; marker; marker = take_marker(line)) {
+      kept += is_blank_or_mark(marker->before) ? marker->before : std::string_view("?");
+      kept += marker->text;
+      is_public =
+          marker->begins && std::ranges::find(kPublicLabels, marker->label) != kPublicLabels.end();
+    }
+    if (is_blank_or_mark(line)) {
+      kept += line;
+    } else {
+      kept += '?';  // a marker that does not end its line is none
+    }
+    if (whole.ends_with('\n')) kept += '\n';
+  }
+  // A file that holds nothing public is not the same as an empty one.
+  const bool holds_nothing = whole_text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  return kept.empty() && !holds_nothing ? "?\n" : kept;
 }
 
 base::Result<std::vector<PemBlock>> pem_blocks(std::string_view text) {

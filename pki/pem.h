@@ -26,6 +26,23 @@ struct PemText {
 };
 PemText scan_pem(std::string_view text);
 
+/// One "-----BEGIN X-----" of a text, wherever on its line it stands.
+struct PemMarker {
+  std::string_view label;
+  int number = 1;              ///< of all markers of the text, from 1
+  int line = 1;                ///< from 1
+  bool is_seen = false;        ///< `scan_pem` (and Go) reads a block there
+  bool is_first_seen = false;  ///< and none before it
+  std::string obstacle = {};   ///< why it is not seen, where that can be told in words
+};
+std::vector<PemMarker> find_markers(std::string_view text);
+
+/// The public part of `text`, for places where no key may be kept: certificates, requests and
+/// revocation lists line by line as they stand, with what hides them from a reader (an indentation,
+/// a byte order mark); of any other block its BEGIN and END lines, so that there was one can still
+/// be told; and nothing else. A text without any block becomes "?", unless it is blank.
+std::string public_part(std::string_view text);
+
 /// All blocks in order; whatever stands between them is skipped, as every loader does.
 /// kInvalidInput when a block has no END line of its own label.
 base::Result<std::vector<PemBlock>> pem_blocks(std::string_view text);

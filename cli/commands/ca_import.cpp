@@ -10,6 +10,8 @@
 #include "istio/acceptance.h"
 #include "istio/names.h"
 #include "pki/chain.h"
+#include "pki/container.h"
+#include "pki/inspect.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
@@ -31,7 +33,8 @@ constexpr std::size_t kLargest = 1U << 20U;
 class CaImport final : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("FILE", files_, "the signed certificate and what leads to the root (PEM)")
+    app.add_option("FILE", files_,
+                   "the signed certificate and what leads to the root (PEM, DER, PKCS#7)")
         ->required()
         ->option_text("FILE...");
     declare_store(app, store_);
@@ -73,12 +76,26 @@ class CaImport final : public Command {
   }
 
   Result<Papers> read_papers(const Session& session) const {
+    const auto ask = [](std::string_view label) -> Result<base::Secret> {
+      return base::fail(base::Error{
+          .code = Code::kInvalidInput,
+          .message = fmt::format(
+              "{} is PKCS#12 under a passphrase: only its certificates are needed", label),
+          .hints = {"take them out: openssl pkcs12 -in FILE -nokeys -out NEW"}});
+    };
     Papers papers;
     for (const std::string& file : files_) {
-      MESHTRUST_TRY(const std::string pem, session.around.files.read(file, kLargest));
-      auto found = pki::certificates_from_pem(pem);
-      if (!found) return base::fail(with_context(std::move(found).error(), file));
-      papers.insert(papers.end(), found->begin(), found->end());
+      MESHTRUST_TRY(const base::Secret content, session.around.files.read_secret(file, kLargest));
+      auto found = pki::find_all_objects(file, content, ask);
+      if (!found.errors.empty()) return base::fail(std::move(found.errors.front()));
+      const std::size_t before = papers.size();
+      for (const pki::InspectedObject& object : found.objects) {
+        if (const auto* one = std::get_if<pki::Certificate>(&object.what)) papers.push_back(*one);
+      }
+      if (papers.size() > before) continue;
+      return base::fail(with_context(
+          pki::no_certificate_in(base::reveal(content, "what a file without a certificate is")),
+          file));
     }
     return papers;
   }

@@ -37,6 +37,9 @@ class InspectCommand final : public Command {
                                         base::count_of(papers.skipped.size(), "file"),
                                         base::join(papers.skipped, ", ")));
     }
+    for (const pki::Remark& remark : papers.remarks) {
+      session.console().warn(text_of(remark));
+    }
     session.console().show(papers.errors);
     return exit_code_of(papers.errors);
   }
@@ -50,8 +53,13 @@ class InspectCommand final : public Command {
     for (const SeenEndpoint& seen : papers.endpoints) {
       items.push_back(to_json(seen));
     }
-    return {
+    Json list = {
         {"apiVersion", "meshtrust/v1"}, {"kind", "InspectionList"}, {"items", std::move(items)}};
+    for (const pki::Remark& remark : papers.remarks) {
+      list["remarks"].push_back(
+          {{"source", remark.source}, {"code", remark.code}, {"message", remark.message}});
+    }
+    return list;
   }
 
   PaperOptions options_;
@@ -64,7 +72,8 @@ CommandEntry inspect_command() {
           .group = "Files and keys",
           .summary = "what is in certificates, keys, requests and CRLs",
           .details =
-              "Reads PEM (several objects a file), DER, PKCS#12, Secrets and ConfigMaps as YAML or "
+              "Reads PEM (several objects a file), DER, PKCS#7, PKCS#12, Secrets and ConfigMaps as "
+              "YAML or "
               "JSON, folders, and the certificates that a TLS server shows (tls://host:port). "
               "Certificates are drawn as a tree, each below the one that issued it, where its "
               "signature says so. Nothing is judged: that is what 'lint' and 'verify' are for. Of "

@@ -4,6 +4,7 @@
 #include "cli/exit_code.h"
 #include "cli/observing.h"
 #include "cli/proof.h"
+#include "pki/container.h"
 #include "pki/path/judge_chain.h"
 #include "pki/rule.h"
 
@@ -32,7 +33,8 @@ base::Failure<base::Error> usage(std::string message) {
 template <class Parse>
 auto read(base::Files& files, const std::string& path, Parse parse) -> decltype(parse("")) {
   MESHTRUST_TRY(const std::string text, files.read(path, kLargestFile));
-  auto parsed = parse(text);
+  const auto pem = pki::as_pem(text);
+  auto parsed = pem ? parse(*pem) : base::fail(pem.error());
   if (!parsed) return base::fail(with_context(std::move(parsed).error(), "'" + path + "'"));
   return parsed;
 }

@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "base/text.h"
 #include "pki/certificate.h"
+#include "pki/container.h"
 #include "pki/der.h"
 #include "pki/openssl_error.h"
 #include "pki/openssl_values.h"
@@ -366,7 +367,7 @@ base::Result<std::vector<PathCertificate>> path_certificates_from_pem(std::strin
     }
     certificates.push_back(*std::move(certificate));
   }
-  if (certificates.empty()) return fail(Code::kInvalidInput, "found no certificate");
+  if (certificates.empty()) return fail(no_certificate_in(pem));
   return certificates;
 }
 

@@ -176,5 +176,28 @@ TEST_F(InspectTest, RefusesWhatIsNoAddressOfAServer) {
   }
 }
 
+TEST_F(InspectTest, ReadsWhatIsWrappedAndSaysHowToMendIt) {
+  const std::string root = test::content_of(data("objects/root.pem"));
+  const std::string twice = base::to_base64(base::as_bytes(base::to_base64(base::as_bytes(root))));
+  test::put_file(folder / "bom.pem", "\xEF\xBB\xBF" + root);
+  test::put_file(folder / "twice.yaml",
+                 "apiVersion: v1\nkind: Secret\nmetadata: {name: cacerts, namespace: mesh}\ndata:\n"
+                 "  ca-cert.pem: " +
+                     twice + "\n");
+  EXPECT_EQ(run({"inspect", path("bom.pem"), path("twice.yaml"), "-o", "json"}), kDone)
+      << err.str();
+  EXPECT_THAT(items(), ElementsAre("DIR/bom.pem Certificate",
+                                   "DIR/twice.yaml: secret mesh/cacerts: ca-cert.pem Certificate"));
+  EXPECT_EQ(
+      said(),
+      "meshtrust: warning: DIR/bom.pem: has a UTF-8 byte order mark before a block: Go and "
+      "BoringSSL do not see that block (mend it: sed 's/\\xEF\\xBB\\xBF//' FILE > NEW)\n"
+      "meshtrust: warning: DIR/twice.yaml: secret mesh/cacerts: ca-cert.pem: is base64 of PEM: "
+      "encoded once too often (mend it: base64 -d FILE > NEW)\n");
+  const auto remarks = base::parse_json(out.str(), "inspection").value()["remarks"];
+  EXPECT_EQ(remarks[0]["code"], "byte-order-mark");
+  EXPECT_EQ(remarks[1]["code"], "base64");
+}
+
 }  // namespace
 }  // namespace meshtrust::cli

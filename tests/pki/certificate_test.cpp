@@ -138,7 +138,7 @@ TEST(Certificate, SaysWhichBlockOfATextIsBad) {
               ::testing::StartsWith("certificate 2 (line 20): not a certificate"));
   EXPECT_EQ(certificates_from_pem("nothing").error().message, "no certificate found");
   EXPECT_EQ(certificates_from_pem(fixture("keys/ed25519.pem")).error().message,
-            "no certificate found");
+            "no certificate found, but 'PRIVATE KEY'");
 }
 
 TEST(Certificate, KnowsWhoseSignatureItBears) {

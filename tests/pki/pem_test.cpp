@@ -92,5 +92,63 @@ TEST(Pem, WritesLinesOf64ColumnsAndTheSameForSecrets) {
             "-----BEGIN X-----\n" + std::string(64, 'A') + "\nAA==\n-----END X-----\n");
 }
 
+struct MarkerCase {
+  std::string text;
+  std::string found;  ///< number:line label, "first", "seen" or why not
+};
+
+TEST(Pem, FindsMarkersThatNoReaderSees) {
+  const std::string block = "-----BEGIN ONE-----\nAAEC\n-----END ONE-----";
+  for (const MarkerCase& one :
+       {MarkerCase{block + "\n" + block + "\n", "1:1 ONE first; 2:4 ONE seen; "},
+        MarkerCase{"\xEF\xBB\xBF" + block + "\n" + block,
+                   "1:1 ONE a UTF-8 byte order mark stands before it; 2:4 ONE first; "},
+        MarkerCase{"  " + block, "1:1 ONE its line is indented; "},
+        MarkerCase{block + block, "1:1 ONE ; 2:3 ONE a newline is missing before it; "},
+        MarkerCase{"key: " + block, "1:1 ONE it does not begin its line; "},
+        MarkerCase{"-----BEGIN -----\n-----BEGIN", ""}}) {
+    std::string found;
+    for (const PemMarker& marker : find_markers(one.text)) {
+      found += std::to_string(marker.number) + ":" + std::to_string(marker.line) + " " +
+               std::string(marker.label) + " " +
+               (marker.is_first_seen ? "first"
+                : marker.is_seen     ? "seen"
+                                     : marker.obstacle) +
+               "; ";
+    }
+    EXPECT_EQ(found, one.found) << one.text;
+  }
+}
+
+struct PublicCase {
+  std::string text;
+  std::string kept;
+};
+
+TEST(Pem, KeepsOfATextItsPublicPartAlone) {
+  const auto block = [](const std::string& label, const std::string& body = "AAEC\n") {
+    return "-----BEGIN " + label + "-----\n" + body + "-----END " + label + "-----\n";
+  };
+  const std::string certificate = block("CERTIFICATE");
+  for (const PublicCase& one : {
+           PublicCase{certificate + block("X509 CRL"), certificate + block("X509 CRL")},
+           PublicCase{"words\n" + certificate + "pin: 1234\n", certificate},
+           PublicCase{certificate + block("PRIVATE KEY"), certificate + block("PRIVATE KEY", "")},
+           PublicCase{block("PKCS7") + certificate, block("PKCS7", "") + certificate},
+           PublicCase{"\xEF\xBB\xBF" + certificate, "\xEF\xBB\xBF" + certificate},
+           PublicCase{"  -----BEGIN PRIVATE KEY-----\n  AAEC\n  -----END PRIVATE KEY-----\n",
+                      "  -----BEGIN PRIVATE KEY-----\n  -----END PRIVATE KEY-----\n"},
+           PublicCase{"a=\"-----BEGIN PRIVATE KEY-----\\nAAEC\\n-----END PRIVATE KEY-----\\n\"",
+                      "?-----BEGIN PRIVATE KEY-----?-----END PRIVATE KEY-----?"},
+           PublicCase{"-----BEGIN CERTIFICATE----- AAEC\n-----END CERTIFICATE-----",
+                      "-----BEGIN CERTIFICATE-----?\n-----END CERTIFICATE-----"},
+           PublicCase{"-----BEGIN PRIVATE KEY-----\nAAEC\n", "-----BEGIN PRIVATE KEY-----\n"},
+           PublicCase{"AAEC", "?\n"},
+           PublicCase{" \n", ""},
+       }) {
+    EXPECT_EQ(public_part(one.text), one.kept) << one.text;
+  }
+}
+
 }  // namespace
 }  // namespace meshtrust::pki
