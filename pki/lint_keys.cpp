@@ -1,6 +1,7 @@
 #include "pki/der.h"
 #include "pki/lint_rules.h"
 #include "pki/openssl_values.h"
+#include "pki/sample_keys.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -106,19 +107,20 @@ std::string check_signature_fits(const LintSubject& subject) {
          " key (" + key + ") cannot make";
 }
 
-/// By subject key identifier: the CAs of Istio's public samples.
-constexpr std::array<std::string_view, 6> kSamples = {
-    "7c688d91fd2d35b58fa648b28369437191e851c0", "dc7f78af2041735fd8afd53213e3492bf95a77ce",
-    "3f236802758d1f03fed8d162cd62d6d21cf70b0d", "d2e365bbdc1f52359876ed9803b7a49d506b6127",
-    "2baef4cba986d2c329466924ae3d9b5daa5d1c28", "bdecbee7f4c95f8cd811e912f0e6a37ee3d38e60"};
-
+/// By the key itself; of an issuer that is not at hand by the identifier that is given of its key.
 std::string check_sample_key(const LintSubject& subject) {
-  const auto matches = [](const std::optional<std::string>& id) {
-    return id && std::ranges::find(kSamples, *id) != kSamples.end();
-  };
   const CertificateFacts& facts = facts_of(subject);
-  if (!matches(facts.subject_key_id) && !matches(facts.authority_key_id)) return "";
-  return "this is from Istio's samples, or issued by a CA of theirs: everybody has the private key";
+  const auto told = [](std::string_view what, const SampleKey& sample) {
+    return std::string(what) + " the key of Istio's public sample '" + std::string(sample.file) +
+           "': everybody has the private key";
+  };
+  if (const SampleKey* own = find_sample_key(facts.key_id)) return told("this is", *own);
+  if (subject.issuer != nullptr) {
+    const SampleKey* above = find_sample_key(subject.issuer->facts().key_id);
+    if (above != nullptr) return told("this is issued by", *above);
+  }
+  const SampleKey* named = find_sample_by_identifier(facts.authority_key_id.value_or(""));
+  return named == nullptr ? "" : told("this is issued by", *named);
 }
 
 constexpr auto kError = Severity::kError;
@@ -181,7 +183,7 @@ constexpr std::array kRules = {
                      "The key that is said to have signed cannot have made this signature."},
                     check_signature_fits},
     CertificateRule{{"sample-key", kError, kCertificates, "istio/istio samples/certs",
-                     "the CA is not one of Istio's public samples", "",
+                     "neither the key nor the issuer's is of Istio's public samples", "",
                      "The private keys lie in a public repository: whoever can reach a port of the "
                      "mesh can be any workload in it. Mint a CA of your own and rotate."},
                     check_sample_key},
