@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "base/text.h"
 #include "cli/proof.h"
+#include "pki/chain.h"
 #include "pki/family.h"
 
 #include <fmt/format.h>
@@ -64,6 +65,9 @@ Lines describe(const pki::Certificate& certificate, const Lines& sources, base::
   put(lines, "limits", facts.has_name_constraints ? "name constraints" : "");
   put(lines, "critical", base::join(facts.unknown_critical_extensions, ", "));
   put(lines, "serial", facts.serial);
+  if (const auto above = pki::issuer_serial_in(certificate)) {
+    put(lines, "issued by", fmt::format("the certificate with serial {} alone", *above));
+  }
   put(lines, "sha256", base::group_hex(facts.fingerprint));
   return lines;
 }

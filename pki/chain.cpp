@@ -55,10 +55,26 @@ base::Status check_order(std::span<const Certificate> chain) {
 
 const Certificate* find_issuer(const Certificate& certificate,
                                std::span<const Certificate> candidates) {
-  const auto found = std::ranges::find_if(candidates, [&certificate](const Certificate& candidate) {
-    return names_as_issuer(certificate, candidate) && certificate.is_signed_by(candidate);
-  });
-  return found == candidates.end() ? nullptr : &*found;
+  const Certificate* found = nullptr;
+  for (const Certificate& candidate : candidates) {
+    if (!names_as_issuer(certificate, candidate) || !certificate.is_signed_by(candidate)) continue;
+    if (!names_another_serial(certificate, candidate)) return &candidate;
+    if (found == nullptr) found = &candidate;
+  }
+  return found;
+}
+
+std::optional<std::string> issuer_serial_in(const Certificate& certificate) {
+  const AuthorityKeyId found(static_cast<AUTHORITY_KEYID*>(
+      X509_get_ext_d2i(bare_x509_of(certificate), NID_authority_key_identifier, nullptr, nullptr)));
+  forget_openssl_errors();
+  if (!found || found->serial == nullptr) return std::nullopt;
+  return serial_text(found->serial);
+}
+
+bool names_another_serial(const Certificate& certificate, const Certificate& issuer) {
+  const auto named = issuer_serial_in(certificate);
+  return named && *named != issuer.facts().serial;
 }
 
 const Certificate& first_to_end(const Certificate& certificate,

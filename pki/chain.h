@@ -4,7 +4,9 @@
 #include "pki/certificate.h"
 #include "pki/key.h"
 
+#include <optional>
 #include <span>
+#include <string>
 
 namespace meshtrust::pki {
 
@@ -13,9 +15,19 @@ namespace meshtrust::pki {
 /// naming the first pair that does not fit; an empty or single chain is in order.
 base::Status check_order(std::span<const Certificate> chain);
 
-/// The first of `candidates` that issued `certificate` (name and signature), or null.
+/// The first of `candidates` that issued it (name, signature, best the serial that it names), or null.
 const Certificate* find_issuer(const Certificate& certificate,
                                std::span<const Certificate> candidates);
+
+/// The serial (lower-case hex) by which the authority key identifier of `certificate` names one
+/// certificate of its issuer, beside or instead of the key's identifier (RFC 5280 4.2.1.1);
+/// nothing where it does not.
+std::optional<std::string> issuer_serial_in(const Certificate& certificate);
+
+/// Whether OpenSSL and BoringSSL pass over `issuer` although its key signed `certificate`: the
+/// authority key identifier names another certificate of the same CA by its serial, as after a
+/// renewal with the same key.
+bool names_another_serial(const Certificate& certificate, const Certificate& issuer);
 
 /// Of `certificate` and what is above it the one that ends first; where several do, the lowest.
 const Certificate& first_to_end(const Certificate& certificate, std::span<const Certificate> above);

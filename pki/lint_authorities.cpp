@@ -1,3 +1,4 @@
+#include "pki/chain.h"
 #include "pki/handle.h"
 #include "pki/lint_rules.h"
 #include "pki/openssl_error.h"
@@ -213,6 +214,22 @@ std::string check_authority_key_id_matches(const LintSubject& subject) {
   return "authority key identifier is " + *found + ", wanted the issuer's " + *wanted;
 }
 
+std::string check_issuer_serial(const LintSubject& subject) {
+  const auto serial = issuer_serial_in(subject.certificate);
+  if (!serial) return "";
+  return "authority key identifier names the issuer's certificate by its serial " + *serial +
+         ", wanted the key's identifier alone";
+}
+
+std::string check_issuer_serial_matches(const LintSubject& subject) {
+  if (subject.issuer == nullptr || !names_another_serial(subject.certificate, *subject.issuer)) {
+    return "";
+  }
+  return "authority key identifier names the issuer's certificate by its serial " +
+         issuer_serial_in(subject.certificate).value_or("") + ", the issuer's is " +
+         subject.issuer->facts().serial;
+}
+
 constexpr auto kError = Severity::kError;
 constexpr auto kWarning = Severity::kWarning;
 constexpr auto kNote = Severity::kNote;
@@ -354,6 +371,22 @@ constexpr std::array kRules = {
          "They pass over an issuer whose identifier is another; Go and rustls only "
          "look at the signature."},
         check_authority_key_id_matches},
+    CertificateRule{
+        {"authority-serial-matches", kError, kIntermediates | kWorkloads, "RFC 5280 4.2.1.1",
+         "a serial in the authority key identifier is that of the issuer's certificate",
+         "Envoy, OpenSSL",
+         "The issuer was renewed with the same key, and this names the certificate before: OpenSSL "
+         "and BoringSSL find no issuer, Go (istiod) and rustls do not look. Keep the old "
+         "certificate "
+         "beside the new one, or issue anew with 'authorityKeyIdentifier=keyid'."},
+        check_issuer_serial_matches},
+    CertificateRule{{"authority-serial", kNote, kIntermediates | kWorkloads, "RFC 5280 4.2.1.1",
+                     "the authority key identifier holds no issuer and serial", "",
+                     "It ties the certificate to one certificate of its CA: once that is renewed, "
+                     "even with the "
+                     "same key, OpenSSL and Envoy find no issuer. 'authorityKeyIdentifier=keyid' "
+                     "leaves it out."},
+                    check_issuer_serial},
 };
 
 }  // namespace

@@ -1,8 +1,11 @@
 #include "pki/lint.h"
 
+#include "base/encoding.h"
+#include "pki/chain.h"
 #include "tests/pki/forge.h"
 
 #include <gmock/gmock.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <functional>
@@ -461,7 +464,8 @@ TEST(LintRules, HaveDistinctIdsAndASource) {
 TEST(LintRules, AreAllBrokenByACaseOfThisTest) {
   // Those that have tests of their own, and keys that take minutes to make.
   std::string all =
-      "version-3: crl-version-2: sample-key: key-rsa-too-large: key-ed25519: "
+      "version-3: crl-version-2: sample-key: key-rsa-too-large: key-ed25519: authority-serial: "
+      "authority-serial-matches: "
       "signature-algorithms-equal: ";
   for (const BadWorkload& bad : bad_workloads()) {
     all += bad.finding + "; ";
@@ -481,6 +485,75 @@ TEST(LintRules, AreAllBrokenByACaseOfThisTest) {
   for (const Rule& rule : lint_rules()) {
     EXPECT_THAT(all, ::testing::HasSubstr(std::string(rule.id) + ": "));
   }
+}
+
+/// The public key of Istio's samples/certs/ca-cert.pem of 2018, the most copied one. Its
+/// certificate has no key identifiers.
+constexpr std::string_view kSampleCa =
+    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAyzCxr/xu0zy5rVBiso9ffgl00bRKvB/HF4AX9/ytmZ6Hqsy1"
+    "3XIQk8/u/By9iCvVwXIMvyT0CbiJq/aPEj5mJUy0lzbrUs13oneXqrPXf7ir3HzdRw+SBhXlsh9zAPZJXcF93DJU3Gab"
+    "PKwBvGJ0IVMJPIFCuDIPwW4kFAI7R/8A5LSdPrFx6EyMXl7KM8jekC0y9DnTj83/fY72WcWX7YTpgZeBHAeeQOPTZ2KY"
+    "bFal2gLsar69PgFS0TomESO9M14Yit7mzB1WDK2z9g3r+zLxENdJ5JG/ZskKe+TO4Diqi5OJt/h8yspS1ck8LJtCole9"
+    "919umByg5oruflqIlQIDAQAB";
+
+testing::Key public_key_from(std::string_view base64) {
+  const base::Bytes der = base::from_base64(base64).value();
+  const unsigned char* next = der.data();
+  return {d2i_PUBKEY(nullptr, &next, static_cast<long>(der.size())), EVP_PKEY_free};
+}
+
+TEST(LintRules, KnowIstiosSamplesByTheirKeysAndWhatTheyIssuedByThese) {
+  const std::string told =
+      "the key of Istio's public sample 'samples/certs/ca-cert.pem of 2018': everybody has the "
+      "private key";
+  const auto finding = [](const LintSubject& subject) -> std::string {
+    for (const LintFinding& one : lint(subject)) {
+      if (one.rule == "sample-key") return one.message;
+    }
+    return "";
+  };
+  const testing::Identity root = testing::forge_root();
+  testing::Forgery wanted = testing::intermediate_forgery();
+  wanted.key = public_key_from(kSampleCa);
+  const Certificate sample = testing::forge(wanted, root).certificate;
+  EXPECT_EQ(finding({.certificate = sample, .role = LintRole::kIntermediate}), "this is " + told);
+
+  testing::Forgery below = testing::leaf_forgery();
+  const Certificate leaf = testing::forge(below, root).certificate;
+  EXPECT_EQ(finding({.certificate = leaf, .role = LintRole::kWorkload}), "");
+  EXPECT_EQ(finding({.certificate = leaf, .role = LintRole::kWorkload, .issuer = &sample}),
+            "this is issued by " + told);
+
+  // By the identifier of a sample root, where the issuer is not at hand.
+  below.with("authorityKeyIdentifier", "");
+  below.with("2.5.29.35", "DER:301680147c688d91fd2d35b58fa648b28369437191e851c0");
+  EXPECT_EQ(finding({.certificate = testing::forge(below, root).certificate,
+                     .role = LintRole::kWorkload}),
+            "this is issued by the key of Istio's public sample 'samples/certs/root-cert.pem of "
+            "2024': everybody has the private key");
+}
+
+TEST(LintRules, KnowASerialInTheAuthorityKeyIdentifierAndWhetherItIsTheIssuers) {
+  testing::Forgery first;
+  const testing::Identity root = testing::forge_root(first);
+  testing::Forgery wanted = testing::intermediate_forgery();
+  wanted.with("authorityKeyIdentifier", "keyid:always,issuer:always");
+  const Certificate east = testing::forge(wanted, root).certificate;
+  EXPECT_EQ(issuer_serial_in(east), root.certificate.facts().serial);
+  testing::Forgery renewed = first;
+  renewed.key = root.key;
+  renewed.serial = "0fffffffffffffffffffffffffffffff";
+  const Certificate other = testing::forge_root(renewed).certificate;
+  const auto rules = [&east](const Certificate& issuer) {
+    std::string found;
+    for (const LintFinding& one :
+         lint({.certificate = east, .role = LintRole::kIntermediate, .issuer = &issuer})) {
+      if (one.rule.starts_with("authority-serial")) found += one.rule + " ";
+    }
+    return found;
+  };
+  EXPECT_EQ(rules(root.certificate), "authority-serial ");
+  EXPECT_EQ(rules(other), "authority-serial-matches authority-serial ");
 }
 
 }  // namespace
