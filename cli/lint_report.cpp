@@ -3,8 +3,10 @@
 #include "base/text.h"
 #include "cli/help.h"
 #include "istio/acceptance.h"
+#include "istio/foreign_blocks.h"
 #include "istio/lint.h"
 #include "istio/names.h"
+#include "pki/chain.h"
 #include "pki/family.h"
 #include "pki/lint.h"
 
@@ -70,7 +72,6 @@ class Linter {
            const std::string& source,
            const std::string& subject,
            const std::string& fingerprint) {
-    ++report_.looked_at;
     for (pki::LintFinding& finding : findings) {
       report_.entries.push_back({.finding = std::move(finding),
                                  .role = role,
@@ -85,6 +86,7 @@ class Linter {
     if (!asks_for_certificates() || !seen_.insert(member).second) return;
     const Certificate& certificate = family_.members[member];
     const LintRole role = role_.value_or(claimed_role(certificate, source));
+    ++report_.certificates;
     auto findings = pki::lint({.certificate = certificate,
                                .role = role,
                                .issuer = role == LintRole::kRoot ? nullptr : issuer_of(member),
@@ -109,7 +111,11 @@ class Linter {
   /// By signature; or else the only CA of the name that it gives, so that a wrong identifier or
   /// encoding is found too.
   const Certificate* issuer_of(std::size_t member) const {
-    if (const Certificate* issuer = family_.issuer_of(member)) return issuer;
+    if (const Certificate* issuer = family_.issuer_of(member)) {
+      const Certificate& own = family_.members[member];
+      const bool is_renewed = pki::names_another_serial(own, *issuer);
+      return is_renewed ? pki::find_issuer(own, family_.members) : issuer;
+    }
     const auto [begin, end] = authorities_.equal_range(family_.members[member].facts().issuer);
     if (begin == end || std::next(begin) != end || begin->second == member) return nullptr;
     return &family_.members[begin->second];
@@ -122,47 +128,77 @@ class Linter {
       if (each.facts().subject_der != list.facts().issuer_der) continue;
       if (issuer == nullptr || list.is_signed_by(each)) issuer = &each;
     }
+    ++report_.lists;
     add(pki::lint({.list = list, .issuer = issuer, .at = at_}), LintRole::kList, source,
         list.facts().issuer, list.facts().fingerprint);
   }
 
-  /// The certificates and lists of one place, by file.
-  struct Bundle {
-    std::map<std::string_view, std::vector<Certificate>> certificates;
-    std::vector<pki::RevocationList> lists;
-  };
+  /// The files of one place, by name.
+  using Files = std::map<std::string_view, std::string>;
 
   void lint_bundles() {
     if (!wants(LintRole::kBundle)) return;
-    std::map<std::string, Bundle> bundles;
-    constexpr std::array kFiles{istio::kCaCertFile, istio::kCertChainFile, istio::kRootCertFile};
-    for (const pki::InspectedObject& object : papers_.objects) {
-      for (const std::string_view file : kFiles) {
-        const auto* certificate = std::get_if<Certificate>(&object.what);
-        const auto place = place_of(object.source, file);
-        if (certificate != nullptr && place) {
-          bundles[*place].certificates[file].push_back(*certificate);
-        }
+    std::map<std::string, Files> places;
+    for (const auto& [source, text] : papers_.bundle_files) {
+      for (const std::string_view name :
+           {istio::kCaCertFile, istio::kCertChainFile, istio::kRootCertFile, istio::kCaCrlFile,
+            istio::kTlsCertFile, istio::kTlsRootFile}) {
+        if (const auto place = place_of(source, name)) places[*place].emplace(name, text);
       }
-      const auto* list = std::get_if<pki::RevocationList>(&object.what);
-      const auto place = place_of(object.source, istio::kCaCrlFile);
-      if (list != nullptr && place) bundles[*place].lists.push_back(*list);
     }
-    for (auto& [place, bundle] : bundles) {
-      if (bundle.certificates.size() == kFiles.size()) lint_bundle(place, bundle);
+    for (const auto& [place, files] : places) {
+      lint_files(place, files);
     }
   }
 
-  /// What is wrong with single papers has been said: here follows what is wrong with all together.
-  void lint_bundle(const std::string& place, Bundle& bundle) {
-    const istio::PublicBundle open{
-        .ca_cert = pki::to_pem(bundle.certificates[istio::kCaCertFile]),
-        .cert_chain = pki::to_pem(bundle.certificates[istio::kCertChainFile]),
-        .root_cert = pki::to_pem(bundle.certificates[istio::kRootCertFile]),
-        .ca_crl = pki::to_pem(bundle.lists)};
-    const istio::BundleVerdict verdict = istio::judge_bundle({.bundle = open, .at = at_});
+  void lint_files(const std::string& place, const Files& files) {
+    const auto has = [&files](std::string_view name) { return files.contains(name); };
+    const auto text = [&files](std::string_view name) {
+      const auto found = files.find(name);
+      return found == files.end() ? std::string() : found->second;
+    };
+    const bool is_whole =
+        has(istio::kCaCertFile) && has(istio::kCertChainFile) && has(istio::kRootCertFile);
+    if (is_whole) {
+      lint_bundle(place,
+                  {.ca_cert = text(istio::kCaCertFile),
+                   .cert_chain = text(istio::kCertChainFile),
+                   .root_cert = text(istio::kRootCertFile),
+                   .ca_crl = text(istio::kCaCrlFile)},
+                  istio::BundleForm::kPem);
+    } else {
+      lint_parts(place, files);
+    }
+    const std::string tls = text(istio::kTlsCertFile);
+    const std::string tls_roots = text(istio::kTlsRootFile);
+    if (has(istio::kTlsRootFile) && begins_with_authority(tls)) {
+      lint_bundle(
+          place,
+          {.ca_cert = tls, .cert_chain = tls + tls_roots, .root_cert = tls_roots, .ca_crl = {}},
+          istio::BundleForm::kTls);
+    }
+  }
+
+  /// Any server's certificate may lie in a tls.crt.
+  static bool begins_with_authority(const std::string& pem) {
+    const auto certificates = pki::certificates_from_pem(pem);
+    return certificates && certificates->front().is_ca();
+  }
+
+  void lint_parts(const std::string& place, const Files& files) {
+    for (const auto& [name, text] : files) {
+      if (name == istio::kCaCrlFile || name == istio::kTlsCertFile || name == istio::kTlsRootFile) {
+        continue;
+      }
+      const auto problems = istio::problems_of_foreign_blocks(name, text);
+      add(findings_of(problems), LintRole::kBundle, place + std::string(name), "", "");
+    }
+  }
+
+  static std::vector<pki::LintFinding> findings_of(
+      const std::vector<istio::BundleProblem>& problems) {
     std::vector<pki::LintFinding> findings;
-    for (const istio::BundleProblem& problem : verdict.problems) {
+    for (const istio::BundleProblem& problem : problems) {
       const pki::Rule* rule = istio::find_rule(problem.code);
       if (!rule->roles.has(LintRole::kBundle)) continue;
       findings.push_back({.rule = problem.code,
@@ -170,13 +206,24 @@ class Linter {
                           .source = std::string(rule->source),
                           .message = problem.message});
     }
-    if (verdict.works()) spare_ended_roots(bundle.certificates[istio::kRootCertFile]);
+    return findings;
+  }
+
+  /// What is wrong with single certificates and lists has been said: here follows what is wrong
+  /// with all together.
+  void lint_bundle(const std::string& place,
+                   const istio::PublicBundle& bundle,
+                   istio::BundleForm form) {
+    ++report_.bundles;
+    const istio::BundleVerdict verdict =
+        istio::judge_bundle({.bundle = bundle, .at = at_, .form = form});
+    if (verdict.works()) spare_ended_roots(verdict.parsed->roots);
     std::string name = place;
     while (name.ends_with('/') || name.ends_with(' ') || name.ends_with(':')) {
       name.pop_back();
     }
-    add(std::move(findings), LintRole::kBundle, name.empty() ? "." : name, "",
-        bundle.certificates[istio::kCaCertFile].front().fingerprint());
+    add(findings_of(verdict.problems), LintRole::kBundle, name.empty() ? "." : name, "",
+        verdict.parsed ? verdict.parsed->ca_cert.fingerprint() : "");
   }
 
   /// A root that has ended beside one that everything hangs on breaks nothing: that is told of the
@@ -198,6 +245,21 @@ class Linter {
   LintReport report_;
 };
 
+/// "2 certificates, 1 revocation list and 1 bundle".
+std::string looked_at_in(const LintReport& report) {
+  std::vector<std::string> parts;
+  const auto add = [&parts](std::size_t number, std::string_view noun) {
+    if (number > 0) parts.push_back(base::count_of(number, noun));
+  };
+  add(report.certificates, "certificate");
+  add(report.lists, "revocation list");
+  add(report.bundles, "bundle");
+  if (parts.empty()) return "nothing";
+  std::string last = std::move(parts.back());
+  parts.pop_back();
+  return parts.empty() ? last : base::join(parts, ", ") + " and " + last;
+}
+
 std::string summary_of(const LintReport& report) {
   std::array<std::size_t, 3> counts{};
   std::size_t waived = 0;
@@ -208,9 +270,9 @@ std::string summary_of(const LintReport& report) {
       ++counts.at(static_cast<std::size_t>(entry.finding.severity));
     }
   }
-  std::string text = fmt::format(
-      "{} looked at: {} critical, {}, {}", base::count_of(report.looked_at, "paper"), counts[2],
-      base::count_of(counts[1], "warning"), base::count_of(counts[0], "note"));
+  std::string text =
+      fmt::format("{} looked at: {} critical, {}, {}", looked_at_in(report), counts[2],
+                  base::count_of(counts[1], "warning"), base::count_of(counts[0], "note"));
   return text + (waived == 0 ? "\n" : fmt::format(", {} waived\n", waived));
 }
 
@@ -320,7 +382,7 @@ base::Json to_json(const LintReport& report) {
   const auto worst = report.worst();
   return {{"apiVersion", "meshtrust/v1"},
           {"kind", "LintReport"},
-          {"lookedAt", report.looked_at},
+          {"lookedAt", report.looked_at()},
           {"worst", worst ? base::Json(name_of(*worst)) : base::Json()},
           {"items", std::move(items)}};
 }

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "istio/acceptance_parts.h"
+#include "istio/foreign_blocks.h"
 #include "istio/lint.h"
 #include "istio/names.h"
 #include "istio/reload.h"
@@ -31,6 +32,7 @@ class Judge {
   explicit Judge(const BundleQuestion& question) : question_(question) {}
 
   BundleVerdict judge() {
+    add_all(problems_of_foreign_blocks(question_));
     if (!read_files()) return std::move(verdict_);
     judge_files();
     ask_verifiers();
@@ -117,6 +119,20 @@ class Judge {
                                                                .shown = parsed().cert_chain,
                                                                .roots = parsed().roots,
                                                                .at = question_.at});
+    refuse_foreign_blocks();
+  }
+
+  /// istiod sends the chain file as it stands, and ztunnel, which runs rustls-webpki, reads no chain
+  /// in which anything else than certificates stands. The models are given certificates alone.
+  void refuse_foreign_blocks() {
+    const auto sent = std::ranges::find_if(
+        verdict_.problems, [](const BundleProblem& one) { return one.breaks_workloads; });
+    if (sent == verdict_.problems.end()) return;
+    for (pki::Verdict& said : verdict_.workload_verdicts) {
+      if (said.judge != "webpki" || !said.accepted) continue;
+      said.accepted = false;
+      said.reason = sent->message;
+    }
   }
 
   JudgedBundle so_far() const {

@@ -95,7 +95,9 @@ BundleProblem problem_in_use(std::string_view code,
 
 const Certificate* issuer_in(const ParsedBundle& bundle, const Certificate& certificate) {
   const Certificate* found = pki::find_issuer(certificate, bundle.cert_chain);
-  return found != nullptr ? found : pki::find_issuer(certificate, bundle.roots);
+  if (found != nullptr && !pki::names_another_serial(certificate, *found)) return found;
+  const Certificate* root = pki::find_issuer(certificate, bundle.roots);
+  return root != nullptr ? root : found;
 }
 
 /// Dates and CA:TRUE are asked about elsewhere, in the words of this room.

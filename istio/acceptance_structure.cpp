@@ -139,6 +139,16 @@ void judge_names_of_roots(const JudgedBundle& bundle, Problems& problems) {
   }
 }
 
+/// A cluster that signs with the root itself holds the key of the whole mesh.
+void judge_whose_key(const JudgedBundle& bundle, Problems& problems) {
+  const Certificate& own = bundle.certificates.ca_cert;
+  if (!holds(bundle.certificates.roots, own) || !own.is_self_signed()) return;
+  const FileNames& files = bundle.files();
+  report(problems, "root-key-in-cluster",
+         fmt::format("{}: '{}' is the root itself, so {} is the root's own key", files.ca_cert,
+                     own.facts().subject, files.ca_key));
+}
+
 void judge_anchors(const JudgedBundle& bundle, Problems& problems) {
   std::set<std::string> seen;
   for (const Certificate& root : bundle.certificates.roots) {
@@ -182,6 +192,7 @@ Problems problems_of_chain(const JudgedBundle& bundle) {
 
 Problems problems_of_roots(const JudgedBundle& bundle) {
   Problems problems;
+  judge_whose_key(bundle, problems);
   judge_anchors(bundle, problems);
   judge_names_of_roots(bundle, problems);
   return problems;

@@ -1,6 +1,10 @@
 #include "istio/bundle.h"
 
+#include "istio/acceptance_parts.h"
 #include "istio/names.h"
+#include "pki/pem.h"
+
+#include <fmt/format.h>
 
 namespace meshtrust::istio {
 
@@ -20,8 +24,26 @@ namespace {
 
 Result<std::vector<pki::Certificate>> read_file(std::string_view name, std::string_view pem) {
   auto certificates = pki::certificates_from_pem(pem);
-  if (!certificates) return base::fail(with_context(std::move(certificates).error(), name));
-  return certificates;
+  if (certificates) return certificates;
+  base::Error error = with_context(std::move(certificates).error(), name);
+  // Problems of a bundle have one line each, and the way out belongs on it.
+  for (const std::string& hint : error.hints) {
+    error.message += fmt::format(" ({})", hint);
+  }
+  return base::fail(std::move(error));
+}
+
+/// istiod looks at the first block of the file and at no other, and not at its label.
+Result<pki::Certificate> read_signing(std::string_view name, std::string_view pem) {
+  const pki::PemText scanned = pki::scan_pem(pem);
+  if (!scanned.blocks.empty() && scanned.blocks.front().label == "X509 CERTIFICATE") {
+    const auto der = pki::decode(scanned.blocks.front());
+    auto certificate = der ? pki::Certificate::from_der(*der) : base::fail(der.error());
+    if (!certificate) return base::fail(with_context(std::move(certificate).error(), name));
+    return certificate;
+  }
+  MESHTRUST_TRY(const auto certificates, read_file(name, pem));
+  return certificates.front();
 }
 
 }  // namespace
@@ -40,12 +62,11 @@ const FileNames& file_names(BundleForm form) {
 
 Result<ParsedBundle> parse_bundle(const PublicBundle& bundle, BundleForm form) {
   const FileNames& files = file_names(form);
-  MESHTRUST_TRY(auto ca_cert, read_file(files.ca_cert, bundle.ca_cert));
+  MESHTRUST_TRY(auto ca_cert, read_signing(files.ca_cert, bundle.ca_cert));
   MESHTRUST_TRY(auto cert_chain, read_file(files.cert_chain, bundle.cert_chain));
   MESHTRUST_TRY(auto roots, read_file(files.root_cert, bundle.root_cert));
-  // istiod looks at the first certificate of ca-cert.pem and at no other.
   return ParsedBundle{
-      .ca_cert = ca_cert.front(), .cert_chain = std::move(cert_chain), .roots = std::move(roots)};
+      .ca_cert = std::move(ca_cert), .cert_chain = std::move(cert_chain), .roots = std::move(roots)};
 }
 
 }  // namespace meshtrust::istio

@@ -28,6 +28,29 @@ constexpr std::array kBundleRules = {
     Rule{"unreadable-file", kError, kBundles, "istiod: loading cacerts",
          "every file holds certificates that can be read", "istiod",
          "At start it exits; a running one keeps what it has until its next restart."},
+    Rule{"private-key-among-certificates", kError, kBundles,
+         "istiod: what it hands to workloads and namespaces",
+         "no private key stands in a file of certificates", "ztunnel, in the chain file",
+         "istiod sends every block of cert-chain.pem to each workload and publishes root-cert.pem "
+         "in every namespace, so the key has to be replaced: taking the block out does not bring "
+         "it back. A block in root-cert.pem that is no certificate also stops istiod at its next "
+         "start, and one that comes first in any of the files too."},
+    Rule{
+        "foreign-block", kError, kBundles, "istiod: loading cacerts, and what workloads present",
+        "the certificate files hold blocks of 'CERTIFICATE' alone", "istiod at start, or ztunnel",
+        "Requests, PKCS#7, revocation lists, 'TRUSTED CERTIFICATE' and 'X509 CERTIFICATE': OpenSSL "
+        "reads some of them, Go does not. In root-cert.pem, and first in the others, istiod stops "
+        "at them; the rest of cert-chain.pem goes to every workload, where ztunnel refuses it."},
+    Rule{
+        "foreign-block-passed-over", kWarning, kBundles, "istiod: loading cacerts",
+        "the certificate files hold blocks of 'CERTIFICATE' alone", "",
+        "istiod reads the first block of ca-cert.pem and no other, and takes no 'X509 CERTIFICATE' "
+        "for a root. Take the block out, or make it a 'CERTIFICATE' (openssl x509)."},
+    Rule{"hidden-block", kWarning, kBundles, "Go encoding/pem, BoringSSL",
+         "every block begins its line", "",
+         "A byte order mark, an indentation or a missing newline before '-----BEGIN' hides the "
+         "block from Go and BoringSSL, while OpenSSL 3 and editors show it. What is hidden is not "
+         "there: a root that nobody trusts, a chain without its first certificate."},
     Rule{"no-final-newline", kWarning, kBundles, "PEM, RFC 7468 2", "every file ends in a newline",
          "",
          "Files are joined as they are. In the form with tls.crt the certificate after the join is "
@@ -93,6 +116,10 @@ constexpr std::array kBundleRules = {
          "no root in the file has ended", "",
          "Nothing that works hangs on it. But every workload carries it in every handshake, and "
          "ztunnel still believes in a root that has ended."},
+    Rule{"root-key-in-cluster", kWarning, kBundles, "mesh policy: the root's key stays offline",
+         "the signing certificate is not the root itself", "",
+         "Whoever can read the Secret has the key that every cluster trusts, and nothing but a new "
+         "root takes it away again. Give each cluster an intermediate ('meshtrust ca issue')."},
     Rule{"equal-root-subjects", kWarning, kBundles, "OpenSSL and BoringSSL: no second candidate",
          "no two roots have one name", "Envoy, OpenSSL, without key identifiers",
          "Where key identifiers are missing, only chains of the root listed first verify, and the "

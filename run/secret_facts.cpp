@@ -4,11 +4,9 @@
 #include "base/encoding.h"
 #include "base/text.h"
 #include "istio/names.h"
+#include "pki/pem.h"
 
 #include <fmt/format.h>
-
-#include <array>
-#include <span>
 
 namespace meshtrust::run {
 namespace {
@@ -40,43 +38,12 @@ std::string_view scalar_at(std::string_view text, std::string_view key) {
   return {};
 }
 
-/// What loaders take for a certificate: istiod the first alone, Envoy (BoringSSL) all three.
-constexpr std::array<std::string_view, 3> kCertificates{"CERTIFICATE", "X509 CERTIFICATE",
-                                                        "TRUSTED CERTIFICATE"};
-constexpr std::array<std::string_view, 1> kLists{"X509 CRL"};
-
-/// The first block of one of these kinds and its line end; empty when there is none.
-std::string_view first_block(std::string_view text, std::span<const std::string_view> labels) {
-  std::string_view first;
-  for (const std::string_view label : labels) {
-    const std::string end_line = fmt::format("-----END {}-----", label);
-    const auto begin = text.find(fmt::format("-----BEGIN {}-----", label));
-    const auto end = begin == std::string_view::npos ? begin : text.find(end_line, begin);
-    if (end == std::string_view::npos || (!first.empty() && first.data() < text.data() + begin)) {
-      continue;
-    }
-    std::size_t after = end + end_line.size();
-    if (text.substr(after).starts_with('\r')) ++after;
-    if (text.substr(after).starts_with('\n')) ++after;
-    first = text.substr(begin, after - begin);
-  }
-  return first;
-}
-
-/// The public blocks in a file of the Secret, byte for byte. Anything else in it (people do put a
-/// key and its certificate into one file) stays where it is.
-std::string public_file(const k8s::SecretObject& secret,
-                        std::string_view name,
-                        std::span<const std::string_view> labels = kCertificates) {
+/// The public blocks in a file of the Secret. Anything else in it (people do put a key and its
+/// certificate into one file) stays where it is, but that it is there can be told.
+std::string public_file(const k8s::SecretObject& secret, std::string_view name) {
   const auto file = secret.data.find(std::string(name));
   if (file == secret.data.end()) return {};
-  std::string_view text = reveal(file->second, "a public file of cacerts: only its public blocks");
-  std::string blocks;
-  for (auto block = first_block(text, labels); !block.empty(); block = first_block(text, labels)) {
-    blocks += block;
-    text.remove_prefix(static_cast<std::size_t>(block.data() + block.size() - text.data()));
-  }
-  return blocks;
+  return pki::public_part(reveal(file->second, "a public file of cacerts: only its public blocks"));
 }
 
 }  // namespace
@@ -85,7 +52,7 @@ istio::PublicBundle public_bundle_in(const k8s::SecretObject& cacerts) {
   return {.ca_cert = public_file(cacerts, istio::kCaCertFile),
           .cert_chain = public_file(cacerts, istio::kCertChainFile),
           .root_cert = public_file(cacerts, istio::kRootCertFile),
-          .ca_crl = public_file(cacerts, istio::kCaCrlFile, kLists)};
+          .ca_crl = public_file(cacerts, istio::kCaCrlFile)};
 }
 
 RemoteKubeconfig read_remote_kubeconfig(const base::Secret& text) {

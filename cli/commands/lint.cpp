@@ -107,15 +107,18 @@ class LintCommand final : public Command {
     LintReport report = lint_papers(papers, terms.role, terms.at);
     apply_waivers(report, terms.waivers, waivers_, terms.at);
     ExitCode code = exit_code_of(papers.errors);
+    for (const pki::Remark& remark : papers.remarks) {
+      session.console().warn(text_of(remark));
+    }
     session.console().show(papers.errors);
-    if (report.looked_at == 0 && papers.errors.empty()) {
+    if (report.looked_at() == 0 && papers.errors.empty()) {
       session.console().show(
           {.code = Code::kInvalidInput,
            .message = "found nothing to judge: no certificate, revocation list or bundle" +
                       (role_.empty() ? "" : fmt::format(" for the role '{}'", role_))});
       return kBadInput;
     }
-    if (report.looked_at > 0) session.answer(to_json(report), render(report));
+    if (report.looked_at() > 0) session.answer(to_json(report), render(report));
     const auto worst = report.worst();
     if (worst && *worst >= terms.fail_on) {
       code = more_telling(code, *worst == Severity::kError ? kRefused : kWarnings);
@@ -176,11 +179,13 @@ CommandEntry lint_command() {
           .group = "Files and keys",
           .summary = "what is wrong with certificates, CRLs and bundles",
           .details =
-              "Holds papers against a table of rules: RFC 5280, the SPIFFE X.509-SVID "
-              "specification, what istiod does on loading, and every point on which the verifiers "
+              "Holds certificates, revocation lists and bundles against a table of rules: RFC "
+              "5280, the "
+              "SPIFFE X.509-SVID specification, what istiod does on loading, and every point on "
+              "which the verifiers "
               "of a mesh disagree, with who refuses. Reads what 'inspect' reads. Certificates are "
               "judged as what they say they are; ca-cert.pem, cert-chain.pem and root-cert.pem in "
-              "one place also as a bundle.\n"
+              "one place also as a bundle, and so are tls.crt and ca.crt.\n"
               "Exits with 4 when a finding is critical, 3 for a warning, 0 otherwise; --fail-on "
               "moves the bar. A waiver names a rule, a fingerprint (or '*'), a reason and the "
               "last day on which it counts; one that has ended or meets nothing is a finding.",

@@ -40,7 +40,7 @@ TEST_F(LintTest, FindsNothingInWhatWeIssue) {
   EXPECT_EQ(run({"lint", path("east"), "-o", "json"}), kDone) << out.str();
   EXPECT_THAT(rules(), IsEmpty());
   EXPECT_EQ(run({"lint", path("east")}), kDone);
-  EXPECT_EQ(out.str(), "3 papers looked at: 0 critical, 0 warnings, 0 notes\n");
+  EXPECT_EQ(out.str(), "2 certificates and 1 bundle looked at: 0 critical, 0 warnings, 0 notes\n");
 }
 
 TEST_F(LintTest, TheExitSaysHowBadItIsAndFailOnMovesTheBar) {
@@ -273,6 +273,56 @@ TEST_F(VerifyBundleTest, WantsAListOfEveryCaWhereThereAreLists) {
   EXPECT_EQ(run({"verify", "--bundle", path("east")}), kRefused);
   EXPECT_THAT(out.str(), HasSubstr("refuses to start"));
   EXPECT_THAT(said(), HasSubstr("[crl-missing]"));
+}
+
+TEST_F(LintTest, FindsAKeyAmongTheCertificatesOfABundleOrOfOneOfItsFiles) {
+  make_bundle();
+  const std::string key = test::content_of(folder / "east/ca-key.pem");
+  const std::string chain = test::content_of(folder / "east/cert-chain.pem");
+  test::put_file(folder / "east/cert-chain.pem", chain + key);
+  EXPECT_EQ(run({"lint", path("east"), "-o", "json"}), kRefused) << out.str();
+  EXPECT_THAT(rules(), ElementsAre("private-key-among-certificates"));
+  EXPECT_EQ(run({"lint", path("east/cert-chain.pem"), "-o", "json"}), kRefused) << out.str();
+  EXPECT_THAT(rules(), ElementsAre("private-key-among-certificates"));
+  const std::string line = key.substr(key.find('\n') + 1, 40);
+  EXPECT_THAT(out.str() + err.str(), Not(HasSubstr(line)));
+  EXPECT_EQ(run({"verify", "--bundle", path("east")}), kRefused);
+  EXPECT_THAT(said(), HasSubstr("cert-chain.pem: block 2 (line "));
+  EXPECT_THAT(said(),
+              HasSubstr(") is a private key ('PRIVATE KEY'): istiod sends this file to every "
+                        "workload, and ztunnel refuses it; replace the key"));
+  EXPECT_THAT(out.str() + err.str(), Not(HasSubstr(line)));
+}
+
+TEST_F(LintTest, JudgesTheFormWithTlsCrtWhereItIsOfACa) {
+  make_bundle();
+  const std::string ca = test::content_of(folder / "east/ca-cert.pem");
+  const std::string root = test::content_of(folder / "east/root-cert.pem");
+  std::filesystem::create_directory(folder / "tls");
+  test::put_file(folder / "tls/tls.crt", ca.substr(0, ca.size() - 1));
+  test::put_file(folder / "tls/ca.crt", root);
+  EXPECT_EQ(run({"lint", path("tls"), "-o", "json"}), kRefused) << out.str();
+  EXPECT_THAT(rules(), ElementsAre("no-final-newline", "unreadable-file"));
+  test::put_file(folder / "tls/tls.crt", ca);
+  EXPECT_EQ(run({"lint", path("tls")}), kDone) << out.str();
+  EXPECT_THAT(out.str(), HasSubstr("2 certificates and 1 bundle looked at"));
+}
+
+TEST_F(LintTest, SaysOfAKeyFileWhyIstiodCannotReadIt) {
+  make_bundle();
+  const auto told = [this](const std::string& name) {
+    std::filesystem::copy_file(test::test_file("data/pki/keys/" + name + ".pem"),
+                               folder / "east/ca-key.pem",
+                               std::filesystem::copy_options::overwrite_existing);
+    EXPECT_EQ(run({"verify", "--bundle", path("east")}), kRefused);
+    return said();
+  };
+  EXPECT_THAT(told("p256-parameters-first"),
+              HasSubstr("ca-key.pem: 'EC PARAMETERS' stand before the private key, wanted the key "
+                        "first; istiod reads the first block alone, in clear (convert it: openssl "
+                        "pkey -in KEY -out NEW) [unreadable-key]\n"));
+  EXPECT_THAT(told("p256-pbkdf2"),
+              HasSubstr("ca-key.pem: the private key is encrypted, wanted one in clear; istiod"));
 }
 
 }  // namespace
