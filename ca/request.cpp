@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "ca/custody.h"
 #include "ca/folder.h"
+#include "ca/revocation.h"
 #include "pki/chain.h"
 #include "pki/issue_list.h"
 #include "pki/lint.h"
@@ -80,7 +81,7 @@ Result<Path> path_of(const Certificate& certificate, std::span<const Certificate
     const Certificate* issuer = pki::find_issuer(path.chain.back(), papers);
     if (issuer == nullptr) {
       return fail(Code::kRefused,
-                  fmt::format("the issuer of '{}', '{}', is not among the papers",
+                  fmt::format("the issuer of '{}', '{}', is not among the certificates given",
                               path.chain.back().facts().subject, path.chain.back().facts().issuer),
                   "give the certificates up to the root in one file");
     }
@@ -101,8 +102,42 @@ const Certificate* find_of_root(const Root& root, std::span<const Certificate> p
   return found == papers.end() ? nullptr : &*found;
 }
 
+/// Whether anything that may still be in use names the root's key by another identifier: what was
+/// issued by it, and its newest list.
+bool is_named_otherwise(const TrustStore& store,
+                        const Root& root,
+                        const std::string& identifier,
+                        base::Instant at) {
+  const auto issued = store.issued();
+  const bool by_certificates = std::ranges::any_of(issued, [&](const LedgerEntry& entry) {
+    return entry.issuer == root.fingerprint() && entry.may_be_in_use(at) &&
+           entry.certificate.facts().authority_key_id != identifier;
+  });
+  if (by_certificates) return true;
+  const auto newest = newest_lists(store);
+  return newest && std::ranges::any_of(newest->lists, [&](const pki::RevocationList& list) {
+           return list.is_signed_by(root.certificate) &&
+                  list.facts().authority_key_id != identifier;
+         });
+}
+
+/// Said first, because it is what a signer makes of a request whose extensions it does not read.
+Status check_is_authority(const Certificate& certificate, std::string_view what) {
+  if (certificate.is_ca()) return {};
+  const bool is_silent = !certificate.facts().basic_constraints;
+  return fail(base::Error{
+      .code = Code::kRefused,
+      .message = fmt::format("{} is no CA ({}), signed as an ordinary certificate", what,
+                             is_silent ? "no basicConstraints" : "basicConstraints CA:FALSE"),
+      .hints = {"have it signed again by the signer's profile for a subordinate CA: CA:TRUE, "
+                "keyCertSign and cRLSign, as the request asks for"}});
+}
+
 /// What a CA above must have put into the root's certificate for clusters' CAs to live below it.
-Status check_may_sign_authorities(const Root& root, const Certificate& certified) {
+Status check_may_sign_authorities(const TrustStore& store,
+                                  const Root& root,
+                                  const Certificate& certified,
+                                  base::Instant at) {
   const auto& facts = certified.facts();
   const auto refuse = [&facts](const std::string& why, std::string hint) {
     return fail(Code::kRefused,
@@ -114,18 +149,25 @@ Status check_may_sign_authorities(const Root& root, const Certificate& certified
                               root.certificate.facts().subject),
                   "ask for the subject to be taken from the request unchanged");
   }
+  MESHTRUST_TRY_DO(check_is_authority(
+      certified, fmt::format("the certificate of the root by '{}'", facts.issuer)));
   const auto& constraints = facts.basic_constraints;
-  if (!certified.is_ca() || (constraints->path_length && *constraints->path_length < 1)) {
+  if (constraints->path_length && *constraints->path_length < 1) {
     return refuse("leaves no room for the CAs of clusters",
                   "ask for CA:TRUE without a path length, or with at least 1");
   }
   const auto& identifier = root.certificate.facts().subject_key_id;
-  if (identifier && facts.subject_key_id != identifier) {
+  const bool is_another = identifier && facts.subject_key_id != identifier;
+  // Most CAs compute the identifier anew, by SHA-1. Nothing minds while nothing names another.
+  if (is_another &&
+      (!facts.subject_key_id || is_named_otherwise(store, root, *facts.subject_key_id, at))) {
     return refuse(
         facts.subject_key_id
-            ? fmt::format("calls its key '{}', wanted '{}' as the root itself does: what was made "
-                          "before names it so, and OpenSSL and Envoy find lists and issuers by it",
-                          *facts.subject_key_id, *identifier)
+            ? fmt::format(
+                  "calls its key '{}', wanted '{}' as the root itself does: what was issued "
+                  "or revoked before names it so, and OpenSSL and Envoy find lists and issuers by "
+                  "it",
+                  *facts.subject_key_id, *identifier)
             : fmt::format("has no subject key identifier, wanted '{}'", *identifier),
         fmt::format("ask for the subjectKeyIdentifier to be taken from the request (with openssl "
                     "'-copy_extensions copy', or 'subjectKeyIdentifier={}' among the extensions)",
@@ -268,7 +310,7 @@ Result<Subordination> find_subordination(const TrustStore& store,
     return fail(Code::kNotFound, "none of these certificates is of the root's key",
                 "'meshtrust ca request --root' makes the request that another CA signs");
   }
-  MESHTRUST_TRY_DO(check_may_sign_authorities(*root, *certified));
+  MESHTRUST_TRY_DO(check_may_sign_authorities(store, *root, *certified, at));
   MESHTRUST_TRY(Path path, path_of(*certified, papers));
   MESHTRUST_TRY_DO(refuse_unsound(path, at));
   MESHTRUST_TRY_DO(check_room_above(path));
@@ -327,6 +369,8 @@ Result<Signed> find_signed(const TrustStore& store,
                 "none of these certificates belongs to a key that waits in this store",
                 "'meshtrust inspect' shows the files; 'meshtrust ca request' makes a request");
   }
+  MESHTRUST_TRY_DO(check_is_authority(match->certificate,
+                                      fmt::format("'{}'", match->certificate.facts().subject)));
   MESHTRUST_TRY(Path path, path_of(match->certificate, papers));
   MESHTRUST_TRY_DO(refuse_unsound(path, at));
   return Signed{.certificate = match->certificate,

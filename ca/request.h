@@ -43,7 +43,8 @@ base::Status close_request(TrustStore& store,
                            const Who& who);
 
 /// A request for the root's own key and name, for another organisation's CA to certify: the key
-/// stays where it is. It asks for the identifier that the root's certificate gives to the key.
+/// stays where it is. It asks for CA:TRUE, keyCertSign and cRLSign, and for the identifier that the
+/// root's certificate gives to the key.
 /// kNotFound without a root.
 base::Result<pki::CertificateRequest> request_for_root(const TrustStore& store,
                                                        const pki::Signer& root_key);
@@ -71,8 +72,9 @@ base::Result<Subordination> find_subordination(const TrustStore& store,
 /// stays as it is. A renewed certificate replaces the last one; what is recorded already is nothing
 /// new. `root_key` signs the record: it changes what a whole mesh trusts, and who can only write to
 /// the store must not be able to. kNotFound when no paper is of the root's key, kRefused when its
-/// subject is not the root's byte for byte or its key identifier another than the root's, it may
-/// not sign CAs, or its chain does not lead to a self-signed root among `papers`.
+/// subject is not the root's byte for byte, its key identifier is another than what was issued or
+/// revoked so far names (most CAs compute one anew, which is taken while nothing does), it is no CA
+/// or may not sign CAs, or its chain does not lead to a self-signed root among `papers`.
 base::Result<Root> subordinate_root(TrustStore& store,
                                     const StoreLock& lock,
                                     std::span<const pki::Certificate> papers,

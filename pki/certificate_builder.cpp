@@ -101,25 +101,11 @@ base::Status add_basic_constraints(X509* x509, std::optional<int> path_length) {
 }
 
 base::Status add_key_usage(X509* x509) {
-  const BitString bits(ASN1_BIT_STRING_new());
-  ASN1_BIT_STRING_set_bit(bits.get(), kKeyCertSignBit, 1);
-  ASN1_BIT_STRING_set_bit(bits.get(), kCrlSignBit, 1);
-  return add_extension(x509, NID_key_usage, true, bits);
+  return add_extension(x509, NID_key_usage, true, usage_of_authority());
 }
 
-/// RFC 7093 section 2, method 1: the leftmost 160 bits of SHA-256 over the public key's bits. As
-/// long as the SHA-1 of RFC 5280, so nothing that reads it minds, and it works where SHA-1 is
-/// forbidden; Go's own CA code has gone the same way.
 base::Bytes key_identifier(const X509* x509) {
-  base::Bytes digest = base::sha256(content_of(X509_get0_pubkey_bitstr(x509)));
-  digest.resize(kKeyIdBytes);
-  return digest;
-}
-
-OctetString octets(base::ByteView bytes) {
-  OctetString string(ASN1_OCTET_STRING_new());
-  ASN1_OCTET_STRING_set(string.get(), bytes.data(), static_cast<int>(bytes.size()));
-  return string;
+  return key_identifier_of(content_of(X509_get0_pubkey_bitstr(x509)));
 }
 
 /// A root gets no AKI, which RFC 5280 4.2.1.1 allows: it would only repeat the SKI beside it. The
@@ -149,6 +135,27 @@ base::Status sign_worthlessly(X509* x509, KeyAlgorithm signer) {
 }
 
 }  // namespace
+
+BitString usage_of_authority() {
+  BitString bits(ASN1_BIT_STRING_new());
+  ASN1_BIT_STRING_set_bit(bits.get(), kKeyCertSignBit, 1);
+  ASN1_BIT_STRING_set_bit(bits.get(), kCrlSignBit, 1);
+  return bits;
+}
+
+/// As long as the SHA-1 of RFC 5280, so nothing that reads it minds, and it works where SHA-1 is
+/// forbidden; Go's own CA code has gone the same way.
+base::Bytes key_identifier_of(base::ByteView public_key_bits) {
+  base::Bytes digest = base::sha256(public_key_bits);
+  digest.resize(kKeyIdBytes);
+  return digest;
+}
+
+OctetString octets(base::ByteView bytes) {
+  OctetString string(ASN1_OCTET_STRING_new());
+  ASN1_OCTET_STRING_set(string.get(), bytes.data(), static_cast<int>(bytes.size()));
+  return string;
+}
 
 base::Result<Certificate> make_rehearsal(const CaContent& content,
                                          KeyAlgorithm signer_algorithm,

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "pki/certificate.h"
+#include "pki/handle.h"
 #include "pki/issue.h"
 
 #include <optional>
@@ -11,6 +12,12 @@
 // From what is wanted to the bytes that are to be signed.
 
 namespace meshtrust::pki {
+
+/// keyCertSign and cRLSign, what a CA of ours may do with its key.
+BitString usage_of_authority();
+/// RFC 7093 section 2, method 1: the leftmost 160 bits of SHA-256 over the bits of a public key.
+base::Bytes key_identifier_of(base::ByteView public_key_bits);
+OctetString octets(base::ByteView bytes);
 
 /// A CA certificate to be, in full.
 struct CaContent {

@@ -1,6 +1,7 @@
 #include "pki/make_request.h"
 
 #include "base/encoding.h"
+#include "pki/certificate_builder.h"
 #include "pki/der.h"
 #include "pki/handle.h"
 #include "pki/openssl_error.h"
@@ -19,17 +20,34 @@ base::Error cannot_encode() {
   return openssl_error(Code::kInternal, "encoding the certificate request");
 }
 
-base::Status ask_for_key_id(X509_REQ* request, const std::string& hex) {
-  MESHTRUST_TRY(const base::Bytes digits, base::from_hex(hex));
-  const OctetString id(ASN1_OCTET_STRING_new());
-  if (!id || ASN1_OCTET_STRING_set(id.get(), digits.data(), static_cast<int>(digits.size())) != 1) {
-    return fail(cannot_encode());
+/// The identifier that a certificate of ours would give the key.
+base::Bytes own_identifier(X509_REQ* request) {
+  const unsigned char* bits = nullptr;
+  int size = 0;
+  X509_PUBKEY_get0_param(nullptr, &bits, &size, nullptr, X509_REQ_get_X509_PUBKEY(request));
+  return key_identifier_of({bits, static_cast<std::size_t>(size)});
+}
+
+/// Adds one extension to `list`, which the caller owns.
+bool add(STACK_OF(X509_EXTENSION) * *list, int type, bool critical, void* value) {
+  return value != nullptr &&
+         X509V3_add1_i2d(list, type, value, critical ? 1 : 0, X509V3_ADD_DEFAULT) == 1;
+}
+
+base::Status ask_for_authority(X509_REQ* request, const std::optional<std::string>& hex) {
+  base::Bytes identifier = own_identifier(request);
+  if (hex) {
+    MESHTRUST_TRY(identifier, base::from_hex(*hex));
   }
+  const ConstraintsExtension constraints(BASIC_CONSTRAINTS_new());
+  if (!constraints) return fail(cannot_encode());
+  constraints->ca = 1;
   STACK_OF(X509_EXTENSION)* list = nullptr;
-  const int added =
-      X509V3_add1_i2d(&list, NID_subject_key_identifier, id.get(), 0, X509V3_ADD_DEFAULT);
+  const bool added = add(&list, NID_basic_constraints, true, constraints.get()) &&
+                     add(&list, NID_key_usage, true, usage_of_authority().get()) &&
+                     add(&list, NID_subject_key_identifier, false, octets(identifier).get());
   const Extensions owner(list);
-  if (added != 1 || X509_REQ_add_extensions(request, list) != 1) return fail(cannot_encode());
+  if (!added || X509_REQ_add_extensions(request, list) != 1) return fail(cannot_encode());
   return {};
 }
 
@@ -48,7 +66,7 @@ base::Result<CertificateRequest> make_request(const DistinguishedName& subject,
       X509_REQ_set_pubkey(request.get(), open.get()) != 1) {
     return fail(cannot_encode());
   }
-  if (subject_key_id) MESHTRUST_TRY_DO(ask_for_key_id(request.get(), *subject_key_id));
+  MESHTRUST_TRY_DO(ask_for_authority(request.get(), subject_key_id));
   MESHTRUST_TRY(const Pkey worthless, worthless_key(key.algorithm()));
   if (X509_REQ_sign(request.get(), worthless.get(), digest_for(key.algorithm())) <= 0) {
     return fail(cannot_encode());

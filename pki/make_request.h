@@ -10,9 +10,12 @@
 
 namespace meshtrust::pki {
 
-/// A PKCS#10 request (RFC 2986) for the key of `key`, which signs it. It asks for no extension but
-/// the `subject_key_id` (hex) of a key that certificates name already: whoever signs decides what
-/// else the certificate says. kInvalidInput for a name that cannot be encoded.
+/// A PKCS#10 request (RFC 2986) of a CA for the key of `key`, which signs it. Its extensionRequest
+/// (RFC 2985 5.4.2) asks for what such a certificate needs, since many signers make an ordinary
+/// certificate of a request that asks for nothing: CA:TRUE without a path length, keyCertSign and
+/// cRLSign, and the `subject_key_id` (hex) of a key that certificates name already, or the one that
+/// we would give it. Whoever signs decides what the certificate says. kInvalidInput for a name that
+/// cannot be encoded.
 base::Result<CertificateRequest> make_request(
     const DistinguishedName& subject,
     const Signer& key,

@@ -69,8 +69,8 @@ class CaRequest final : public Command {
                                base::printable(made.facts().subject), made.facts().key_type, out_));
     session.console().say(
         "next: have it signed as a CA (CA:TRUE, path length none or at least 1, keyCertSign and "
-        "cRLSign, subject and subjectKeyIdentifier as the request has them), then 'meshtrust ca "
-        "import' with the chain up to their root");
+        "cRLSign, the subject as the request has it; all of that the request asks for), then "
+        "'meshtrust ca import' with the chain up to their root");
     return {};
   }
 
@@ -277,8 +277,9 @@ CommandEntry ca_request_command() {
       .details =
           "For a site whose CA key must not travel: the key is made here and waits in the "
           "trust store, encrypted under a passphrase of its own, until 'ca import' joins it "
-          "with its certificate. Only the request leaves. It asks for nothing but a signature: "
-          "whoever signs fixes what the certificate says. Makes the store where there is none. "
+          "with its certificate. Only the request leaves. It asks for what a CA needs (CA:TRUE, "
+          "keyCertSign, cRLSign and a subjectKeyIdentifier); whoever signs decides. Makes the "
+          "store where there is none. "
           "While a request is open, the same command writes it again, for the same key; a run that "
           "was interrupted is continued by the same command.\n"
           "With --root it asks for the root of the store instead, whose key exists: signed by a "

@@ -64,7 +64,8 @@ class RequestTest : public StoreTest {
 
 TEST_F(RequestTest, TheKeyStaysAndTheCertificateComesBack) {
   const auto request = open_one();
-  EXPECT_THAT(request.facts().extensions, IsEmpty());
+  EXPECT_THAT(request.facts().extensions,
+              ElementsAre("basicConstraints", "keyUsage", "subjectKeyIdentifier"));
   const auto done = sign(request);
   ASSERT_THAT(done, test::Succeeds());
   EXPECT_EQ(done->certificate.facts().key_id, request.facts().key_id);
@@ -170,7 +171,7 @@ TEST_F(RequestTest, AnImportNeedsTheKeyAndTheWayToTheRoot) {
   EXPECT_THAT(find_signed(site, std::vector{root.root.certificate}, clock.time),
               test::FailsWith(Code::kNotFound, HasSubstr("none of these certificates")));
   EXPECT_THAT(find_signed(site, done->chain, clock.time),
-              test::FailsWith(Code::kRefused, HasSubstr("is not among the papers")));
+              test::FailsWith(Code::kRefused, HasSubstr("is not among the certificates given")));
 }
 
 TEST_F(RequestTest, TheRootCanStandBelowAnotherOnlyWithRoomForClusters) {
@@ -178,7 +179,8 @@ TEST_F(RequestTest, TheRootCanStandBelowAnotherOnlyWithRoomForClusters) {
   ASSERT_TRUE(request);
   EXPECT_EQ(request->facts().subject, root.root.certificate.facts().subject);
   EXPECT_EQ(request->facts().key_id, root.root.certificate.facts().key_id);
-  EXPECT_THAT(request->facts().extensions, ElementsAre("subjectKeyIdentifier"));
+  EXPECT_THAT(request->facts().extensions,
+              ElementsAre("basicConstraints", "keyUsage", "subjectKeyIdentifier"));
 
   const auto corporate_key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value();
   const base::Instant now = clock.time;

@@ -104,6 +104,31 @@ class Company(unittest.TestCase):
         self.assertIn("that was recorded already: nothing has changed", self.meshtrust(*import_it).stderr)
         self.assertEqual((self.folder / "shop.trust" / "store.db").read_bytes(), before)
 
+    def test_another_key_identifier_is_taken_while_nothing_names_the_roots(self):
+        import_it = ("ca", "import", "root.pem", "corp.pem", "--store", "shop.trust", "--yes")
+        self.meshtrust("ca", "issue", "east", "--store", "shop.trust", "--out", "before")
+        self.sign(*BELOW, BY_SHA_1)
+        told = self.meshtrust(*import_it, code=4).stderr
+        self.assertRegex(told, "by 'O=Corp,CN=Corp Root' calls its key '[0-9a-f]{40}', wanted '[0-9a-f]{40}' as the root itself does")
+        self.assertIn("hint: ask for the subjectKeyIdentifier to be taken from the request", told)
+        (east,) = json.loads(self.meshtrust("ca", "list", "--store", "shop.trust", "-o", "json").stdout)["items"][1:]
+        self.meshtrust("ca", "revoke", east["fingerprint"], "--unused", "--store", "shop.trust", "--force")
+        self.meshtrust(*import_it)
+        self.meshtrust("ca", "issue", "west", "--store", "shop.trust", "--out", "west")
+        self.meshtrust("verify", "--bundle", "west")
+        self.openssl("verify", "-x509_strict", "-CAfile", "west/root-cert.pem", "-untrusted", "west/cert-chain.pem", "west/ca-cert.pem")
+
+    def test_what_a_windows_ca_hands_out_is_read(self):
+        self.sign(*BELOW, BY_SHA_1)
+        self.openssl("crl2pkcs7", "-nocrl", "-certfile", "root.pem", "-certfile", "corp.pem", "-outform", "DER", "-out", "certnew.p7b")
+        self.openssl("x509", "-in", "root.pem", "-outform", "DER", "-out", "certnew.cer")
+        self.meshtrust("ca", "import", "certnew.p7b", "--store", "shop.trust", "--yes")
+        self.assertIn("that was recorded already",
+                      self.meshtrust("ca", "import", "certnew.cer", "corp.pem", "--store", "shop.trust", "--yes").stderr)
+        self.openssl("pkcs12", "-export", "-nokeys", "-in", "root.pem", "-passout", "pass:x", "-out", "root.p12")
+        self.assertIn("root.p12 is PKCS#12 under a passphrase",
+                      self.meshtrust("ca", "import", "root.p12", "--store", "shop.trust", "--yes", code=65).stderr)
+
     def test_what_clusters_trust_does_not_change_any_more(self):
         self.meshtrust("ca", "issue", "east", "--store", "shop.trust", "--out", "east")
         self.sign(*BELOW)
@@ -146,11 +171,10 @@ class Company(unittest.TestCase):
         self.sign(BELOW[0].replace("1", "0"), *BELOW[1:])
         self.assertIn("leaves no room for the CAs of clusters", refused("root.pem", "corp.pem"))
         self.sign(*BELOW)
-        self.assertIn("is not among the papers", refused("root.pem"))
-        self.sign(*BELOW, BY_SHA_1)
-        told = refused("root.pem", "corp.pem")
-        self.assertRegex(told, "by 'O=Corp,CN=Corp Root' calls its key '[0-9a-f]{40}', wanted '[0-9a-f]{40}' as the root itself does")
-        self.assertIn("hint: ask for the subjectKeyIdentifier to be taken from the request", told)
+        self.assertIn("is not among the certificates given", refused("root.pem"))
+        self.sign("basicConstraints=CA:FALSE", "keyUsage=critical,digitalSignature")
+        self.assertIn("by 'O=Corp,CN=Corp Root' is no CA (basicConstraints CA:FALSE), signed as an ordinary certificate",
+                      refused("root.pem", "corp.pem"))
         self.sign(*BELOW, subject=("-subj", "/O=Corp/CN=Shop Mesh"))
         self.assertIn("wanted 'O=Shop,OU=root", refused("root.pem", "corp.pem"))
 
