@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <map>
+
 namespace meshtrust::cli {
 namespace {
 
@@ -213,6 +215,27 @@ Json to_json(const ClusterCheck& check) {
     out["findings"].push_back(mesh::to_json(finding));
   }
   return out;
+}
+
+std::vector<std::string> contexts_of_one_server(std::span<const ContextServer> contexts) {
+  std::map<std::string, std::vector<std::string>> by_server;
+  std::map<std::string, std::string> shown;
+  for (const ContextServer& one : contexts) {
+    std::string server = one.server;
+    while (server.ends_with('/')) {
+      server.pop_back();
+    }
+    const std::string key = server + "\n" + one.proxy_url + "\n" + one.tls_server_name;
+    by_server[key].push_back("'" + base::printable(one.context, 80) + "'");
+    shown[key] = server;
+  }
+  std::vector<std::string> sentences;
+  for (const auto& [key, names] : by_server) {
+    if (names.size() < 2) continue;
+    sentences.push_back(fmt::format("contexts {} lead to one server, {}: it is one cluster",
+                                    base::join(names, " and "), base::printable(shown[key], 200)));
+  }
+  return sentences;
 }
 
 }  // namespace meshtrust::cli

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace meshtrust::k8s {
 
@@ -12,5 +13,9 @@ namespace meshtrust::k8s {
 /// Of a symbolic link the file behind it counts.
 std::optional<std::string> warn_if_others_can_read(const std::filesystem::path& path,
                                                    base::Files& files);
+
+/// What people mean by a path that leads nowhere here: one of Windows, or one with "~", which only
+/// a shell expands. Empty for any other.
+std::string hint_for_path(std::string_view path);
 
 }  // namespace meshtrust::k8s

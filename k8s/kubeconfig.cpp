@@ -98,7 +98,12 @@ Result<Kubeconfig> Kubeconfig::load(const KubeconfigSources& sources, base::File
     out.merge(std::move(one));
   }
   if (out.files_.empty() && !sources.kubeconfig_variable.empty()) {
-    out.warnings_.push_back("no file of KUBECONFIG exists: '" + sources.kubeconfig_variable + "'");
+    std::string text = "no file of KUBECONFIG exists";
+    for (const fs::path& path : files_to_read(sources)) {
+      text += (text.back() == 's' ? ": '" : ", '") + base::printable(path.string()) + "'";
+    }
+    const std::string hint = hint_for_path(sources.kubeconfig_variable);
+    out.warnings_.push_back(text + (hint.empty() ? "" : " (" + hint + ")"));
   }
   return out;
 }
@@ -138,8 +143,32 @@ Result<Kubeconfig> Kubeconfig::load_or_in_cluster(const KubeconfigSources& sourc
   return out;
 }
 
+namespace {
+
+/// Names of which an earlier file has an entry already: of theirs nothing is used, and a context of
+/// the later file means the earlier file's entry.
+template <class Entry>
+void tell_hidden(std::string_view kind,
+                 const std::map<std::string, Entry>& before,
+                 const std::map<std::string, Entry>& later,
+                 std::vector<std::string>& warnings) {
+  for (const auto& [name, entry] : later) {
+    const auto first = before.find(name);
+    if (first == before.end()) continue;
+    warnings.push_back(base::printable(entry.origin.file) + ": " + std::string(kind) + " '" +
+                       base::printable(name, 80) + "' is hidden by the one in " +
+                       base::printable(first->second.origin.file) +
+                       ", which comes first: rename one of the two");
+  }
+}
+
+}  // namespace
+
 void Kubeconfig::merge(Kubeconfig later) {
   KubeconfigContent& from = later.content_;
+  tell_hidden("cluster", content_.clusters, from.clusters, later.warnings_);
+  tell_hidden("user", content_.users, from.users, later.warnings_);
+  tell_hidden("context", content_.contexts, from.contexts, later.warnings_);
   if (content_.current_context.empty()) content_.current_context = std::move(from.current_context);
   // std::map::merge keeps what is there.
   content_.clusters.merge(from.clusters);

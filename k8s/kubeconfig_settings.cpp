@@ -282,7 +282,15 @@ class SettingsBuilder {
                                        : files_.read_secret(origin.resolve(source.file));
     if (content) return *std::move(content);
     add("'" + key + "': " + base::printable(content.error().message));
+    add_hint_for(source.file);
     return std::nullopt;
+  }
+
+  /// Once, however many paths are like that.
+  void add_hint_for(std::string_view path) {
+    std::string hint = hint_for_path(path);
+    if (hint.empty() || std::find(hints_.begin(), hints_.end(), hint) != hints_.end()) return;
+    hints_.push_back(std::move(hint));
   }
 
   static bool holds_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }

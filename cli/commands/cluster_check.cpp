@@ -69,6 +69,7 @@ class ClusterCheckCommand final : public Command {
     for (const std::string& text : clusters.kubeconfig_warnings()) {
       session.console().warn(text);
     }
+    tell_about_machine(session, access, checks);
     tell_odd_entries(session);
     ExitCode code = kDone;
     for (const ClusterCheck& check : checks) {
@@ -101,7 +102,8 @@ class ClusterCheckCommand final : public Command {
   static Error nothing_says(const k8s::Kubeconfig& config) {
     Error error{.code = Code::kInvalidInput, .message = "nothing says which server is meant"};
     if (config.files().empty()) {
-      error.message += ": there is no kubeconfig";
+      error.message += ": " + (config.warnings().empty() ? std::string("there is no kubeconfig")
+                                                         : base::join(config.warnings(), "; "));
       error.hints.emplace_back("set KUBECONFIG or give --kubeconfig FILE");
       return error;
     }
@@ -164,6 +166,67 @@ class ClusterCheckCommand final : public Command {
       }
       session.console().show(check.findings);
     }
+  }
+
+  /// What is seen without a connection and costs people days: one cluster twice, a plugin that is
+  /// not installed, a proxy that is not used.
+  static void tell_about_machine(const Session& session,
+                                 const run::ClusterAccess& access,
+                                 const std::vector<ClusterCheck>& checks) {
+    std::vector<ContextServer> servers;
+    bool is_local = false;
+    for (const ClusterCheck& check : checks) {
+      if (check.settings == nullptr) continue;
+      const k8s::ClientSettings& settings = *check.settings;
+      servers.push_back({.context = check.context,
+                         .server = settings.server_as_written,
+                         .proxy_url = settings.proxy_url,
+                         .tls_server_name = settings.tls_server_name});
+      is_local = is_local || (settings.proxy_url.empty() && settings.server.is_loopback());
+      tell_missing_plugin(session, check);
+    }
+    for (const std::string& text : contexts_of_one_server(servers)) {
+      session.console().warn(text);
+    }
+    const bool has_proxy = !access.client.http.proxy.https_proxy.empty();
+    if (is_local && has_proxy) {
+      session.console().say(
+          "note: HTTPS_PROXY is not used for servers on this machine, as in kubectl; 'proxy-url' "
+          "in "
+          "the kubeconfig would be");
+    }
+    const auto is_set = [&session](const char* name) {
+      return !session.around.variable(name).value_or("").empty();
+    };
+    if (!has_proxy && (is_set("ALL_PROXY") || is_set("all_proxy") || is_set("HTTP_PROXY"))) {
+      session.console().say(
+          "note: ALL_PROXY and HTTP_PROXY are not used for API servers, as in kubectl: set "
+          "HTTPS_PROXY");
+    }
+  }
+
+  static void tell_missing_plugin(const Session& session, const ClusterCheck& check) {
+    if (!check.settings->exec) return;
+    const k8s::ExecPlugin& plugin = *check.settings->exec;
+    const std::string& program = plugin.command.front();
+    if (is_found(session, program)) return;
+    const std::string hint = base::one_line(base::trim(plugin.install_hint));
+    session.console().warn(
+        fmt::format("{}: the program '{}' of {} is not {}{}", base::printable(check.name, 80),
+                    base::printable(program), check.settings->describe_user(),
+                    program.find('/') == std::string::npos ? "found in PATH" : "there",
+                    hint.empty() ? "" : fmt::format(" ({})", base::printable(hint, 200))));
+  }
+
+  static bool is_found(const Session& session, const std::string& program) {
+    const auto is_there = [&session](const std::string& path) {
+      const auto facts = session.around.files.facts(path);
+      return facts && facts->kind != base::FileKind::kAbsent;
+    };
+    if (program.find('/') != std::string::npos) return is_there(program);
+    const auto folders = base::split(session.around.variable("PATH").value_or(""), ':');
+    return std::ranges::any_of(
+        folders, [&](const std::string& folder) { return is_there(folder + "/" + program); });
   }
 
   void tell_odd_entries(const Session& session) const {

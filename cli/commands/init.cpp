@@ -1,6 +1,7 @@
 #include "profiles/init.h"
 
 #include "base/text.h"
+#include "cli/cluster_text.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/mesh_context.h"
@@ -155,6 +156,26 @@ class InitCommand final : public Command {
                     session.options.kubeconfig, base::join(flags, " ")));
   }
 
+  static void warn_of_entries(const Session& session,
+                              const k8s::Kubeconfig& kubeconfig,
+                              const profiles::InitRequest& request) {
+    for (const std::string& text : kubeconfig.warnings()) {
+      session.console().warn(text);
+    }
+    std::vector<ContextServer> servers;
+    for (const profiles::InitCluster& one : request.clusters) {
+      const auto found = kubeconfig.clusters().find(kubeconfig.contexts().at(one.context).cluster);
+      if (found == kubeconfig.clusters().end()) continue;
+      servers.push_back({.context = one.context,
+                         .server = found->second.server,
+                         .proxy_url = found->second.proxy_url,
+                         .tls_server_name = found->second.tls_server_name});
+    }
+    for (const std::string& text : contexts_of_one_server(servers)) {
+      session.console().warn(text);
+    }
+  }
+
   /// Folders are called after what is in them, but for the root and people's own.
   static std::string folder_name(const Session& session) {
     const fs::path folder = fs::absolute(session.options.file).lexically_normal().parent_path();
@@ -188,6 +209,7 @@ class InitCommand final : public Command {
     MESHTRUST_TRY_DO(check_contexts(kubeconfig, wanted));
     if (name_.empty()) wanted.mesh_name = propose_name(session, kubeconfig, wanted);
     warn_of_trust(session, kubeconfig, wanted);
+    warn_of_entries(session, kubeconfig, wanted);
     MESHTRUST_TRY(const std::string text, profiles::render_mesh_file(wanted));
     const auto written =
         session.around.files.write(session.options.file, text, base::Access::kPublic,

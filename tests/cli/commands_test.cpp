@@ -24,6 +24,7 @@ class CommandsTest : public ProgramTest {
       server->put(name, "/api/v1/namespaces/kube-system", base::Json::object());
     }
     test::put_file(folder / "kubeconfig", server->kubeconfig());
+    std::filesystem::permissions(folder / "kubeconfig", std::filesystem::perms(0600));
     variables["KUBECONFIG"] = path("kubeconfig");
     ASSERT_EQ(
         run({"init", "--from-contexts", "east,west", "--name", "mesh", "-f", path("mesh.yaml")}),
