@@ -85,6 +85,9 @@ class CommandLine {
       root_.parse(reversed);
     } catch (const CLI::CallForHelp&) {
       wants_help_ = true;
+      const auto entry = chosen();
+      const bool is_stray = entry && *entry == nullptr && !root_.remaining(true).empty();
+      if (is_stray) return base::fail(unknown(arguments));
     } catch (const CLI::ParseError& problem) {
       return base::fail(explain(problem, arguments));
     }
@@ -162,11 +165,8 @@ class CommandLine {
             ? fmt::format("'meshtrust {} --help' shows what it takes", (*entry)->name)
             : std::string("'meshtrust --help' lists the commands");
     if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
-      const std::string word = unknown_word(arguments);
-      error.message = fmt::format("unknown {} '{}'", word.starts_with('-') ? "flag" : "word", word);
-      if (const auto meant = base::nearest(word, known_words())) {
-        error.hints.push_back(fmt::format("did you mean '{}'?", *meant));
-      }
+      error = unknown(arguments);
+      error.hints.pop_back();
     } else {
       error.message = problem.what();
       // Words begin in lower case; names such as CLUSTER stay what they are.
@@ -176,6 +176,17 @@ class CommandLine {
       }
     }
     error.hints.push_back(help);
+    return error;
+  }
+
+  Error unknown(const std::vector<std::string>& arguments) const {
+    Error error{.code = Code::kUsage, .message = {}, .hints = {}};
+    const std::string word = unknown_word(arguments);
+    error.message = fmt::format("unknown {} '{}'", word.starts_with('-') ? "flag" : "word", word);
+    if (const auto meant = base::nearest(word, known_words())) {
+      error.hints.push_back(fmt::format("did you mean '{}'?", *meant));
+    }
+    error.hints.emplace_back("'meshtrust --help' lists the commands");
     return error;
   }
 

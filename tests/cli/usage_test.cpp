@@ -140,5 +140,17 @@ TEST(ExitCodes, OfFindingsRefuseOrWarn) {
   EXPECT_EQ(code(mesh::Severity::kNote), kDone);
 }
 
+TEST_F(UsageTest, HasNoHelpForACommandThatDoesNotExist) {
+  expect_usage({"rotate", "--help"},
+               "meshtrust: error: unknown word 'rotate'\n"
+               "meshtrust: hint: 'meshtrust --help' lists the commands\n");
+  expect_usage({"ca", "crete", "--help"},
+               "meshtrust: error: unknown word 'crete'\n"
+               "meshtrust: hint: did you mean 'create'?\n"
+               "meshtrust: hint: 'meshtrust --help' lists the commands\n");
+  EXPECT_EQ(run({"ca", "--help"}), kDone);
+  EXPECT_EQ(run({"--help"}), kDone);
+}
+
 }  // namespace
 }  // namespace meshtrust::cli
