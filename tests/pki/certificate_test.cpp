@@ -213,5 +213,12 @@ TEST(Chain, MatchesAKeyFileAsGoReadsIt) {
   EXPECT_FALSE(is_for_key(root.certificate, base::Secret("no key")));
 }
 
+TEST(Chain, TriesWhetherAKeyFileSigns) {
+  const auto root = forge_root();
+  EXPECT_TRUE(signs_for(root.certificate, pem_of(root.key.get())));
+  EXPECT_FALSE(signs_for(root.certificate, pem_of(testing::ec_key().get())));
+  EXPECT_FALSE(signs_for(root.certificate, base::Secret("no key")));
+}
+
 }  // namespace
 }  // namespace meshtrust::pki
