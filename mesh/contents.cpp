@@ -30,10 +30,13 @@ bool is_of_kubernetes(const ContentFacts& object) {
 
 /// Roots for workloads and the locks of istiods: written by nobody but an istiod. Where somebody
 /// else wrote into one as well, it is no longer istiod's alone.
-bool is_left_by_istiod(const ContentFacts& object) {
+bool is_left_by_istiod(const ContentFacts& object, const Leaving& leaving) {
   const bool by_istiod_alone =
       object.managers == std::vector<std::string>{std::string(istio::kIstiodManager)};
   if (!by_istiod_alone) return false;
+  if (object.kind == "Secret") {
+    return leaving.had_own_ca && object.name == istio::kSelfSignedCaSecret;
+  }
   return object.kind == "ConfigMap" || object.kind == "Lease";
 }
 
@@ -80,7 +83,7 @@ std::vector<ContentFacts> kept_by_others(const std::vector<ContentFacts>& conten
     // A CA key is nobody's by its labels.
     if (one.kind == "Secret" && one.name == istio::kCaSecret) return true;
     return !one.terminating && !is_of_kubernetes(one) && !is_of_mesh(one, leaving) &&
-           !is_left_by_istiod(one) && !is_installed(one, leaving) && !has_owner(one, uids);
+           !is_left_by_istiod(one, leaving) && !is_installed(one, leaving) && !has_owner(one, uids);
   });
   return kept;
 }

@@ -37,6 +37,7 @@ struct Leaving {
   std::string revision = {};          ///< of its control plane, as in the label
   std::set<std::string> doomed = {};  ///< uids of what the plan deletes before
   bool installer_goes = false;        ///< what its installer made is still to be uninstalled
+  bool had_own_ca = false;            ///< an istiod of the mesh ran in it that signed for itself
 };
 
 /// What in `namespace_name` is neither of the mesh that leaves nor made by Kubernetes or istiod for

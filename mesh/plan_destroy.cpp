@@ -600,6 +600,7 @@ class DestroyPlanner {
           "nobody needs them any more", after_everything(cluster), Delete{std::move(objects)});
     }
     if (!sweeps) return;
+    swept_.insert(cluster.name);
     Ids needs = after_everything(cluster);
     needs.push_back(id(cluster.name, "rest"));
     add(cluster.name, "sweep", "roots in every namespace, gateway classes, unused CRDs",
@@ -750,7 +751,9 @@ class DestroyPlanner {
                     .roots = owners_.root_marks(),
                     .revision = istio::revision_label_value(is_system ? mesh_.istio.revision : ""),
                     .doomed = doomed_in(cluster.name),
-                    .installer_goes = uninstalled_.contains(cluster.name)};
+                    .installer_goes = uninstalled_.contains(cluster.name),
+                    // That of the gateway of a hosting cluster has no cacerts.
+                    .had_own_ca = !is_system && swept_.contains(cluster.name)};
     std::vector<ContentFacts> others = kept_by_others(*contents, object.name, leaving);
     const std::string foreign = foreign_trust_in(cluster, seen, is_system, others);
     if (!foreign.empty() && options_.with_namespace) {
@@ -826,6 +829,7 @@ class DestroyPlanner {
   const OwnerJudge owners_;
   Planned planned_;
   std::set<std::string> uninstalled_;        ///< clusters in which something of ours is uninstalled
+  std::set<std::string> swept_;              ///< clusters in which an istiod of ours ran
   std::set<std::string> foreign_;            ///< clusters in which somebody else's control plane is
   std::set<std::string> with_others_trust_;  ///< clusters of which the CA is not ours
 };

@@ -213,7 +213,10 @@ class Apply final : public MeshRun {
     if (!plan_.requires_root_key()) return {};
     const mesh::StoreFacts* store = observation_.store.found(mesh::Unknown::kTold);
     const bool root_exists = store != nullptr && store->root.has_value();
-    if (root_exists && !store->key_is_encrypted) return {};
+    if (root_exists && !store->key_is_encrypted) {
+      warn_of_unused_passphrase(session_, options_.passphrase);
+      return {};
+    }
     std::vector<std::string> names =
         names_in(context_.mesh.trust.root.subject.text(), context_.world->store.string());
     names.push_back(context_.mesh.name);

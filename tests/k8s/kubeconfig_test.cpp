@@ -160,7 +160,9 @@ TEST_F(KubeconfigTest, CountsPathsFromTheFolderOfTheLinkNotOfItsTarget) {
 TEST_F(KubeconfigTest, WarnsOfKeysThatOthersMayRead) {
   const std::string text = "users: [{name: u, user: {token: t}}]\n";
   const auto open = write("open", text, 0644);
-  const auto config = load(open.string() + ":" + write("closed", text, 0600).string());
+  const auto config =
+      load(open.string() + ":" +
+           write("closed", "users: [{name: v, user: {token: t}}]\n", 0600).string());
   ASSERT_TRUE(config);
   EXPECT_THAT(config->warnings(),
               ElementsAre("'" + open.string() +

@@ -24,8 +24,11 @@ ContentFacts object(const std::string& kind, const std::string& name) {
           .managers = {"kubectl-create"}};
 }
 
-const Leaving kLeaving{
-    .mesh = "shop", .revision = "default", .doomed = {"uid-of-doomed"}, .installer_goes = true};
+const Leaving kLeaving{.mesh = "shop",
+                       .revision = "default",
+                       .doomed = {"uid-of-doomed"},
+                       .installer_goes = true,
+                       .had_own_ca = true};
 
 struct Case {
   const char* name;
@@ -82,7 +85,8 @@ const std::vector<Case> kCases{
          by(object("ConfigMap", "istio-leader"), {"pilot-discovery", "kubectl-edit"})),
     kept("AGatewayOfWhichIstiodWritesTheStatus",
          by(object("Gateway", "shop"), {"pilot-discovery"})),
-    kept("TheCaOfAnIstiod", by(object("Secret", "istio-ca-secret"), {"pilot-discovery"})),
+    goes("TheCaOfAnIstiodThatSignedForItself",
+         by(object("Secret", "istio-ca-secret"), {"pilot-discovery"})),
     kept("ACacertsWhateverItsLabels",
          with_labels(object("Secret", "cacerts"), {{"meshtrust.io/mesh", "shop"}})),
     goes("WhatOurInstallerMade",

@@ -433,14 +433,6 @@ TEST(Lint, FindsWhatIsWrongWithAListAndNothingElse) {
   }
 }
 
-TEST(Lint, KnowsTheSamplesThatEverybodyHasTheKeysOf) {
-  Forgery wanted;
-  wanted.with("subjectKeyIdentifier", "7C688D91FD2D35B58FA648B28369437191E851C0");
-  EXPECT_THAT(findings_of({.certificate = forge_root(wanted).certificate}),
-              ::testing::ElementsAre("sample-key: this is from Istio's samples, or issued by a CA "
-                                     "of theirs: everybody has the private key"));
-}
-
 TEST(Lint, ComparesTheTwoPlacesOfTheSignatureAlgorithm) {
   base::Bytes der = forge_root().certificate.der();
   const base::Bytes sha256 = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
