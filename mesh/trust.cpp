@@ -182,13 +182,31 @@ std::vector<pki::Verdict> judge_pair(const istio::ParsedBundle& presenting,
   return verdicts;
 }
 
+namespace {
+
+/// Where OpenSSL refuses, the models would say the same at more length: people are given the words
+/// of the libraries, and `verify -o json` has all.
+std::vector<std::string> evidence_of(const PairVerdict& pair) {
+  PairVerdict told = pair;
+  const auto is_modelled = [](const pki::Verdict& one) {
+    return one.judge == "go" || one.judge == "boringssl" || one.judge == "webpki";
+  };
+  const bool openssl_refuses =
+      std::any_of(pair.verdicts.begin(), pair.verdicts.end(),
+                  [](const pki::Verdict& one) { return one.judge == "openssl" && !one.accepted; });
+  if (openssl_refuses) std::erase_if(told.verdicts, is_modelled);
+  return told.refusals();
+}
+
+}  // namespace
+
 std::optional<Finding> finding_about(const PairVerdict& pair) {
   if (!pair.problem.empty() || (pair.accepted() && !pair.is_doubted())) return std::nullopt;
   Finding finding{
       .code = "no-mutual-trust",
       .cluster = pair.to,
       .message = fmt::format("'{}' does not accept the workloads of '{}'", pair.to, pair.from),
-      .evidence = pair.refusals()};
+      .evidence = evidence_of(pair)};
   if (pair.accepted()) {
     finding.code = "no-second-opinion";
     finding.severity = Severity::kWarning;
