@@ -15,7 +15,7 @@ namespace meshtrust::pki {
 /// naming the first pair that does not fit; an empty or single chain is in order.
 base::Status check_order(std::span<const Certificate> chain);
 
-/// The first of `candidates` that issued it (name, signature, best the serial that it names), or null.
+/// The first of `candidates` that issued it (name, signature, if possible its serial), or null.
 const Certificate* find_issuer(const Certificate& certificate,
                                std::span<const Certificate> candidates);
 

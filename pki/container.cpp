@@ -36,7 +36,7 @@ constexpr std::array kTexts = {
     WrappingText{
         Wrapping::kByteOrderMark, "byte-order-mark",
         "has a UTF-8 byte order mark before a block: Go and BoringSSL do not see that block",
-        "sed 's/\\xEF\\xBB\\xBF//' FILE > NEW"},
+        R"(sed 's/\xEF\xBB\xBF//' FILE > NEW)"},
     WrappingText{Wrapping::kUtf16, "utf-16", "is UTF-16, as PowerShell writes text",
                  "iconv -f UTF-16 -t ASCII FILE > NEW"},
     WrappingText{Wrapping::kIndented, "indented",
@@ -170,6 +170,7 @@ std::optional<Layer> take_layer(std::string_view content) {
 
 std::string wrapped_as(const std::vector<Wrapping>& wrappings) {
   std::vector<std::string> parts;
+  parts.reserve(wrappings.size());
   for (const Wrapping one : wrappings) {
     parts.emplace_back(describe(one));
   }

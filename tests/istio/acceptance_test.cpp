@@ -43,8 +43,7 @@ std::vector<Case> cases() {
   const std::string garbage = "not PEM\n";
   return {
       {"sound", under("east", "root"), LoadOutcome::kLoads, ""},
-      {"another root", under("east", "other-root"), LoadOutcome::kRefusesToStart,
-       "chain-refused"},
+      {"another root", under("east", "other-root"), LoadOutcome::kRefusesToStart, "chain-refused"},
       {"garbage",
        {garbage, pem("east"), pem("root")},
        LoadOutcome::kRefusesToStart,

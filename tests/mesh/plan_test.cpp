@@ -126,9 +126,8 @@ TEST(PlanTrust, GoesOnWhereTrustOfOthersWorks) {
   scene.cluster("west").cacerts = facts;
   const Planned planned = plan(scene);
   EXPECT_FALSE(planned.is_refused());
-  ASSERT_EQ(planned.answer.findings.size(), 1U);
-  EXPECT_EQ(planned.answer.findings.front().code, "chain-order");
-  EXPECT_EQ(planned.answer.findings.front().severity, Severity::kWarning);
+  EXPECT_FALSE(has_severity(planned.answer.findings, Severity::kCritical));
+  EXPECT_THAT(describe(planned.answer), ::testing::HasSubstr("warning west [chain-order]: "));
 }
 
 TEST(PlanTrust, WarnsOfARunningIstiodAndGoesOn) {
