@@ -122,8 +122,9 @@ class Judge {
     refuse_foreign_blocks();
   }
 
-  /// istiod sends the chain file as it stands, and ztunnel, which runs rustls-webpki, reads no chain
-  /// in which anything else than certificates stands. The models are given certificates alone.
+  /// istiod sends the chain file as it stands, and ztunnel, which runs rustls-webpki, reads no
+  /// chain in which anything else than certificates stands. The models are given certificates
+  /// alone.
   void refuse_foreign_blocks() {
     const auto sent = std::ranges::find_if(
         verdict_.problems, [](const BundleProblem& one) { return one.breaks_workloads; });

@@ -65,8 +65,9 @@ Result<ParsedBundle> parse_bundle(const PublicBundle& bundle, BundleForm form) {
   MESHTRUST_TRY(auto ca_cert, read_signing(files.ca_cert, bundle.ca_cert));
   MESHTRUST_TRY(auto cert_chain, read_file(files.cert_chain, bundle.cert_chain));
   MESHTRUST_TRY(auto roots, read_file(files.root_cert, bundle.root_cert));
-  return ParsedBundle{
-      .ca_cert = std::move(ca_cert), .cert_chain = std::move(cert_chain), .roots = std::move(roots)};
+  return ParsedBundle{.ca_cert = std::move(ca_cert),
+                      .cert_chain = std::move(cert_chain),
+                      .roots = std::move(roots)};
 }
 
 }  // namespace meshtrust::istio

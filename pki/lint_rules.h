@@ -35,8 +35,8 @@ inline std::string quoted(std::string_view text) {
   return "'" + base::printable(text, 120) + "'";
 }
 
-/// What `found` says of the first fault of this kind in the extensions, as path building reads them;
-/// empty when there is none.
+/// What `found` says of the first fault of this kind in the extensions, as path building reads
+/// them; empty when there is none.
 std::string fault_in_extensions(const LintSubject& subject, Check check);
 
 /// Whether a signature of this algorithm is one that every verifier of a mesh takes.
