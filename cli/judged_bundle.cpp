@@ -107,7 +107,7 @@ void judge_files(base::Files& files, const BundleTerms& terms, JudgedBundle& jud
   }
   const istio::PublicBundle& open = found->bundle.certificates;
   istio::BundleQuestion question{.bundle = open,
-                                 .key = istio::match_key(found->bundle.ca_key, open.ca_cert),
+                                 .key = istio::match_key(found->bundle.ca_key, open),
                                  .why_unreadable = istio::objection_to_key(found->bundle.ca_key),
                                  .at = terms.at,
                                  .version = terms.version,

@@ -187,9 +187,7 @@ class Linter {
 
   void lint_parts(const std::string& place, const Files& files) {
     for (const auto& [name, text] : files) {
-      if (name == istio::kCaCrlFile || name == istio::kTlsCertFile || name == istio::kTlsRootFile) {
-        continue;
-      }
+      if (name == istio::kTlsCertFile || name == istio::kTlsRootFile) continue;
       const auto problems = istio::problems_of_foreign_blocks(name, text);
       add(findings_of(problems), LintRole::kBundle, place + std::string(name), "", "");
     }

@@ -115,25 +115,7 @@ class Judge {
         {.chain = as_loaded(parsed()), .roots = parsed().roots, .at = question_.at}, kJudges);
     load_ = std::move(said.front());
     verdict_.own_verdict = std::move(said.back());
-    verdict_.workload_verdicts = pki::judge_imagined_workload({.authority = parsed().ca_cert,
-                                                               .shown = parsed().cert_chain,
-                                                               .roots = parsed().roots,
-                                                               .at = question_.at});
-    refuse_foreign_blocks();
-  }
-
-  /// istiod sends the chain file as it stands, and ztunnel, which runs rustls-webpki, reads no
-  /// chain in which anything else than certificates stands. The models are given certificates
-  /// alone.
-  void refuse_foreign_blocks() {
-    const auto sent = std::ranges::find_if(
-        verdict_.problems, [](const BundleProblem& one) { return one.breaks_workloads; });
-    if (sent == verdict_.problems.end()) return;
-    for (pki::Verdict& said : verdict_.workload_verdicts) {
-      if (said.judge != "webpki" || !said.accepted) continue;
-      said.accepted = false;
-      said.reason = sent->message;
-    }
+    verdict_.workload_verdicts = judge_workloads(parsed(), parsed().roots, question_.at);
   }
 
   JudgedBundle so_far() const {
@@ -169,6 +151,14 @@ class Judge {
 
   void judge_key() {
     switch (question_.key) {
+      case KeyMatch::kOfRoot:
+        stop(
+            "key-of-another-certificate",
+            fmt::format("{} is the key of a root in {}, and does not belong to {}: with it anybody "
+                        "who reads it can make CAs that every cluster trusts",
+                        files().ca_key, files().root_cert, files().ca_cert));
+        verdict_.problems.back().is_unsafe = true;
+        return;
       case KeyMatch::kOther:
         stop("key-of-another-certificate",
              fmt::format("{} does not belong to {}", files().ca_key, files().ca_cert));
@@ -330,6 +320,25 @@ const BundleProblem* BundleVerdict::first_error() const {
   return found == problems.end() ? nullptr : &*found;
 }
 
+std::vector<pki::Verdict> judge_workloads(const ParsedBundle& presenting,
+                                          const std::vector<Certificate>& trusted,
+                                          base::Instant at) {
+  auto verdicts = pki::judge_imagined_workload({.authority = presenting.ca_cert,
+                                                .shown = presenting.cert_chain,
+                                                .roots = trusted,
+                                                .at = at});
+  if (presenting.foreign_in_chain.empty()) return verdicts;
+  // The models are given certificates alone.
+  for (pki::Verdict& said : verdicts) {
+    if (said.judge != "webpki" || !said.accepted) continue;
+    said.accepted = false;
+    said.reason =
+        fmt::format("the chain holds {}, which is no certificate: ztunnel does not read it",
+                    presenting.foreign_in_chain);
+  }
+  return verdicts;
+}
+
 BundleVerdict judge_bundle(const BundleQuestion& question) {
   return Judge(question).judge();
 }
@@ -351,10 +360,9 @@ BundleVerdict judge_incomplete(const std::vector<std::string>& missing, const Ve
 }
 
 base::Status refuse_unless_good(const Bundle& bundle, base::Instant at) {
-  const BundleVerdict verdict =
-      judge_bundle({.bundle = bundle.certificates,
-                    .key = match_key(bundle.ca_key, bundle.certificates.ca_cert),
-                    .at = at});
+  const BundleVerdict verdict = judge_bundle({.bundle = bundle.certificates,
+                                              .key = match_key(bundle.ca_key, bundle.certificates),
+                                              .at = at});
   const auto refuse = [](const std::string& why) {
     return base::fail(base::Code::kRefused, "the new bundle is not sound: " + why);
   };

@@ -77,7 +77,13 @@ struct BundleVerdict {
 inline constexpr std::string_view kListsJudge = "lists";
 
 /// How the private key compares, found out by whoever may look at it.
-enum class KeyMatch { kMatches, kOther, kUnreadable, kNotLookedAt };
+enum class KeyMatch {
+  kMatches,
+  kOfRoot,  ///< of a root in root-cert.pem, while the signing certificate is another
+  kOther,
+  kUnreadable,
+  kNotLookedAt,
+};
 
 /// What expires sooner than this is warned about.
 constexpr base::Seconds kExpiryWarning = base::days(30);
@@ -99,14 +105,20 @@ struct BundleQuestion {
   std::optional<Running> running = {};
 };
 
+/// What OpenSSL, Go, BoringSSL and rustls-webpki say of workloads below `presenting` where
+/// `trusted` are the roots, in both roles.
+std::vector<pki::Verdict> judge_workloads(const ParsedBundle& presenting,
+                                          const std::vector<pki::Certificate>& trusted,
+                                          base::Instant at);
+
 /// Would istiod load this bundle, would workloads below it verify, and is it safe?
 BundleVerdict judge_bundle(const BundleQuestion& question);
 
 /// The same for files of which some may be missing.
 BundleVerdict judge_incomplete(const std::vector<std::string>& missing, const Version& version);
 
-/// Whether `pem` is a private key that istiod can read and that belongs to `ca_cert`.
-KeyMatch match_key(const base::Secret& pem, const std::string& ca_cert);
+/// Whether `pem` is a private key that istiod can read, and whose: never kNotLookedAt.
+KeyMatch match_key(const base::Secret& pem, const PublicBundle& certificates);
 
 /// What stands where istiod wants a clear-text key in the first PEM block: "begins with a block 'EC
 /// PARAMETERS', ...", "is encrypted, ...". Never quotes the text. Empty where nothing better can be

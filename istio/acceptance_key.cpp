@@ -6,14 +6,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace meshtrust::istio {
 
-KeyMatch match_key(const base::Secret& pem, const std::string& ca_cert) {
-  const auto certificates = pki::certificates_from_pem(ca_cert);
-  if (!certificates) return pki::public_key_of(pem) ? KeyMatch::kOther : KeyMatch::kUnreadable;
-  const auto same = pki::is_for_key(certificates->front(), pem);
+KeyMatch match_key(const base::Secret& pem, const PublicBundle& certificates) {
+  const auto own = pki::certificates_from_pem(certificates.ca_cert);
+  if (!own) return pki::public_key_of(pem) ? KeyMatch::kOther : KeyMatch::kUnreadable;
+  const auto same = pki::is_for_key(own->front(), pem);
   if (!same) return KeyMatch::kUnreadable;
-  return *same ? KeyMatch::kMatches : KeyMatch::kOther;
+  if (*same) return KeyMatch::kMatches;
+  const auto roots = pki::certificates_from_pem(certificates.root_cert);
+  const bool is_of_root = roots && std::ranges::any_of(*roots, [&pem](const auto& root) {
+                            const auto fits = pki::is_for_key(root, pem);
+                            return fits && *fits;
+                          });
+  return is_of_root ? KeyMatch::kOfRoot : KeyMatch::kOther;
 }
 
 std::string objection_to_key(const base::Secret& pem) {

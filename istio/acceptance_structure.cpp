@@ -63,19 +63,20 @@ void judge_order(const JudgedBundle& bundle, Problems& problems) {
     problems.push_back(std::move(problem));
     return;
   }
-  constexpr const char* kWhy =
-      "it works, but strict TLS 1.2 stacks want every certificate to be followed by its issuer, "
-      "and istiod cuts the life of workload certificates by the first one";
+  const std::string why = fmt::format(
+      "{}strict TLS 1.2 stacks want every certificate to be followed by its issuer, and istiod "
+      "cuts "
+      "the life of workload certificates by the first one",
+      bundle.works ? "it works, but " : "");
   if (chain.front() != ca_cert) {
     const auto place = std::ranges::find(chain, ca_cert) - chain.begin() + 1;
-    report(
-        problems, "chain-order",
-        fmt::format("{} begins with '{}', and the certificate in {} is number {} in it: {}",
-                    files.cert_chain, chain.front().facts().subject, files.ca_cert, place, kWhy));
+    report(problems, "chain-order",
+           fmt::format("{} begins with '{}', and the certificate in {} is number {} in it: {}",
+                       files.cert_chain, chain.front().facts().subject, files.ca_cert, place, why));
   } else if (const Certificate* early = first_before_its_child(chain)) {
     report(problems, "chain-order",
            fmt::format("{}: '{}' stands before a certificate that it issued: {}", files.cert_chain,
-                       early->facts().subject, kWhy));
+                       early->facts().subject, why));
   }
 }
 
@@ -142,10 +143,14 @@ void judge_names_of_roots(const JudgedBundle& bundle, Problems& problems) {
 /// A cluster that signs with the root itself holds the key of the whole mesh.
 void judge_whose_key(const JudgedBundle& bundle, Problems& problems) {
   const Certificate& own = bundle.certificates.ca_cert;
-  if (!holds(bundle.certificates.roots, own) || !own.is_self_signed()) return;
+  const bool is_of_root =
+      std::ranges::any_of(bundle.certificates.roots, [&own](const Certificate& root) {
+        return root.is_self_signed() && root.facts().key_id == own.facts().key_id;
+      });
+  if (!is_of_root) return;
   const FileNames& files = bundle.files();
   report(problems, "root-key-in-cluster",
-         fmt::format("{}: '{}' is the root itself, so {} is the root's own key", files.ca_cert,
+         fmt::format("{}: '{}' has the key of a root, so {} is that root's own key", files.ca_cert,
                      own.facts().subject, files.ca_key));
 }
 
@@ -168,8 +173,9 @@ void judge_anchors(const JudgedBundle& bundle, Problems& problems) {
 std::vector<Certificate> path_of(const ParsedBundle& bundle, base::Instant at) {
   const auto is_over = [at](const Certificate& one) { return one.facts().not_after < at; };
   ParsedBundle sorted = bundle;
-  std::ranges::stable_partition(sorted.cert_chain, std::not_fn(is_over));
-  std::ranges::stable_partition(sorted.roots, std::not_fn(is_over));
+  for (auto* certificates : {&sorted.cert_chain, &sorted.roots}) {
+    std::stable_partition(certificates->begin(), certificates->end(), std::not_fn(is_over));
+  }
   std::vector<Certificate> path{bundle.ca_cert};
   while (!holds(bundle.roots, path.back())) {
     const Certificate* root = pki::find_issuer(path.back(), sorted.roots);

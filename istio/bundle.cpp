@@ -1,6 +1,6 @@
 #include "istio/bundle.h"
 
-#include "istio/acceptance_parts.h"
+#include "base/text.h"
 #include "istio/names.h"
 #include "pki/pem.h"
 
@@ -31,6 +31,16 @@ Result<std::vector<pki::Certificate>> read_file(std::string_view name, std::stri
     error.message += fmt::format(" ({})", hint);
   }
   return base::fail(std::move(error));
+}
+
+/// "block 3 (line 23), 'PRIVATE KEY'"
+std::string foreign_block_in(std::string_view chain) {
+  for (const pki::PemMarker& block : pki::find_markers(chain)) {
+    if (!block.is_seen || block.label == "CERTIFICATE") continue;
+    return fmt::format("block {} (line {}), '{}'", block.number, block.line,
+                       base::printable(block.label, 60));
+  }
+  return {};
 }
 
 /// istiod looks at the first block of the file and at no other, and not at its label.
@@ -67,7 +77,8 @@ Result<ParsedBundle> parse_bundle(const PublicBundle& bundle, BundleForm form) {
   MESHTRUST_TRY(auto roots, read_file(files.root_cert, bundle.root_cert));
   return ParsedBundle{.ca_cert = std::move(ca_cert),
                       .cert_chain = std::move(cert_chain),
-                      .roots = std::move(roots)};
+                      .roots = std::move(roots),
+                      .foreign_in_chain = foreign_block_in(bundle.cert_chain)};
 }
 
 }  // namespace meshtrust::istio

@@ -54,6 +54,9 @@ struct ParsedBundle {
   pki::Certificate ca_cert;
   std::vector<pki::Certificate> cert_chain;
   std::vector<pki::Certificate> roots;
+  /// What in the chain file is no certificate; empty where nothing is. istiod sends that file as it
+  /// stands, and ztunnel, which runs rustls-webpki, reads no chain that holds anything else.
+  std::string foreign_in_chain = {};
 };
 
 /// kInvalidInput, naming the file, when one of them holds no certificate or something unreadable.

@@ -28,7 +28,11 @@ struct File {
   bool is_signing = false;
   bool is_chain = false;
   bool is_roots = false;
+  bool is_lists = false;
 };
+
+/// More of one file say nothing more.
+constexpr std::size_t kMostTold = 8;
 
 std::string kind_of(std::string_view label) {
   if (label.ends_with("CERTIFICATE REQUEST")) return "a certificate request";
@@ -53,7 +57,7 @@ std::string fate_of(const File& file, bool stops) {
 void judge_key(const File& file, const PemMarker& block, Problems& problems) {
   const bool stops = block.is_seen && is_parsed_at_start(file, block);
   std::string who_has_it = "whoever got the file for a certificate has the key";
-  if (file.is_roots) {
+  if (file.is_roots || file.is_lists) {
     who_has_it = "istiod publishes this file in every namespace";
   } else if (file.is_chain) {
     who_has_it = "istiod sends this file to every workload, and ztunnel refuses it";
@@ -104,9 +108,16 @@ void judge_file(const File& file, Problems& problems) {
   for (const PemMarker& block : blocks) {
     has_seen_certificate |= block.is_seen && block.label == kCertificate;
   }
+  const std::size_t before = problems.size();
   for (const PemMarker& block : blocks) {
+    if (problems.size() - before == kMostTold) {
+      problems.back().message += "; what follows in the file was not looked at";
+      return;
+    }
     if (block.label.ends_with("PRIVATE KEY")) {
       judge_key(file, block, problems);
+    } else if (file.is_lists) {
+      continue;  // told where the lists are judged
     } else if (block.is_seen && block.label != kCertificate) {
       judge_foreign(file, block, problems);
     } else if (!block.is_seen && !block.obstacle.empty() && has_seen_certificate) {
@@ -131,11 +142,13 @@ Problems problems_of_foreign_blocks(const BundleQuestion& question) {
           File{.name = kRootCertFile, .pem = bundle.root_cert, .is_roots = true}}) {
       judge_file(file, problems);
     }
+    judge_file({.name = kCaCrlFile, .pem = bundle.ca_crl, .is_lists = true}, problems);
     return problems;
   }
   judge_file({.name = kTlsCertFile, .pem = bundle.ca_cert, .is_signing = true, .is_chain = true},
              problems);
   judge_file({.name = kTlsRootFile, .pem = bundle.root_cert, .is_roots = true}, problems);
+  judge_file({.name = kCaCrlFile, .pem = bundle.ca_crl, .is_lists = true}, problems);
   return problems;
 }
 
@@ -145,7 +158,8 @@ Problems problems_of_foreign_blocks(std::string_view name, std::string_view pem)
               .pem = pem,
               .is_signing = name == kCaCertFile,
               .is_chain = name == kCertChainFile,
-              .is_roots = name == kRootCertFile},
+              .is_roots = name == kRootCertFile,
+              .is_lists = name == kCaCrlFile},
              problems);
   return problems;
 }

@@ -19,7 +19,7 @@ namespace meshtrust::istio {
 std::vector<BundleProblem> problems_of_foreign_blocks(const BundleQuestion& question);
 
 /// The same for one file by itself, where the rest of the bundle is not known: `name` is
-/// ca-cert.pem, cert-chain.pem or root-cert.pem.
+/// ca-cert.pem, cert-chain.pem, root-cert.pem or ca-crl.pem.
 std::vector<BundleProblem> problems_of_foreign_blocks(std::string_view name, std::string_view pem);
 
 }  // namespace meshtrust::istio

@@ -16,6 +16,8 @@ std::string_view name_of(istio::KeyMatch match) {
   switch (match) {
     case istio::KeyMatch::kMatches:
       return "matches";
+    case istio::KeyMatch::kOfRoot:
+      return "of-root";
     case istio::KeyMatch::kOther:
       return "other";
     case istio::KeyMatch::kUnreadable:
@@ -27,8 +29,9 @@ std::string_view name_of(istio::KeyMatch match) {
 }
 
 istio::KeyMatch key_match(const std::string& name) {
-  for (const auto match : {istio::KeyMatch::kMatches, istio::KeyMatch::kOther,
-                           istio::KeyMatch::kUnreadable, istio::KeyMatch::kNotLookedAt}) {
+  for (const auto match :
+       {istio::KeyMatch::kMatches, istio::KeyMatch::kOfRoot, istio::KeyMatch::kOther,
+        istio::KeyMatch::kUnreadable, istio::KeyMatch::kNotLookedAt}) {
     if (name_of(match) == name) return match;
   }
   throw Malformed{fmt::format("'key' is '{}'", name)};

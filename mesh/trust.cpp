@@ -2,7 +2,6 @@
 
 #include "istio/acceptance.h"
 #include "mesh/lists.h"
-#include "pki/path/imagined_workload.h"
 #include "profiles/trust_objects.h"
 
 #include <fmt/format.h>
@@ -167,10 +166,7 @@ std::vector<pki::Verdict> judge_pair(const istio::ParsedBundle& presenting,
                                      const istio::ParsedBundle& trusting,
                                      std::string_view crl,
                                      base::Instant at) {
-  auto verdicts = pki::judge_imagined_workload({.authority = presenting.ca_cert,
-                                                .shown = presenting.cert_chain,
-                                                .roots = trusting.roots,
-                                                .at = at});
+  auto verdicts = istio::judge_workloads(presenting, trusting.roots, at);
   std::vector<pki::Certificate> path{presenting.ca_cert};
   path.insert(path.end(), presenting.cert_chain.begin(), presenting.cert_chain.end());
   verdicts.insert(

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace meshtrust::pki {
 namespace {
@@ -224,7 +225,7 @@ base::Error error_of_blocks(const std::vector<PemMarker>& markers) {
 }
 
 /// Leaves first: who issued none of the others.
-std::string pem_of_set(const std::vector<base::Bytes>& set) {
+base::Result<std::string> pem_of_set(const std::vector<base::Bytes>& set, Order order) {
   std::vector<Certificate> certificates;
   std::string unread;
   for (const base::Bytes& der : set) {
@@ -234,13 +235,30 @@ std::string pem_of_set(const std::vector<base::Bytes>& set) {
       unread += to_pem("CERTIFICATE", der);
     }
   }
-  std::string leaves;
+  std::set<base::Bytes> issuers;  // of another certificate than their own
+  for (const Certificate& one : certificates) {
+    if (!one.is_self_issued()) issuers.insert(one.facts().issuer_der);
+  }
+  std::vector<const Certificate*> ends;
   std::string authorities;
   for (const Certificate& one : certificates) {
-    const bool has_issued = std::ranges::any_of(certificates, [&one](const Certificate& other) {
-      return !(other == one) && other.facts().issuer_der == one.facts().subject_der;
-    });
-    (has_issued ? authorities : leaves) += one.pem();
+    if (issuers.contains(one.facts().subject_der)) {
+      authorities += one.pem();
+    } else {
+      ends.push_back(&one);
+    }
+  }
+  if (order == Order::kLeafFirst && ends.size() != 1) {
+    return base::fail(Code::kInvalidInput,
+                      fmt::format("is a PKCS#7 set with {} that issued none of the others, and "
+                                  "nothing in it says which one is meant",
+                                  base::count_of(ends.size(), "certificate")),
+                      "openssl pkcs7 -print_certs -in FILE (-inform DER) prints them: put the "
+                      "certificate in question first");
+  }
+  std::string leaves;
+  for (const Certificate* one : ends) {
+    leaves += one->pem();
   }
   return leaves + authorities + unread;
 }
@@ -304,7 +322,7 @@ base::Error no_certificate_in(std::string_view content) {
   return markers.empty() ? error_of_der(base::as_bytes(content)) : error_of_blocks(markers);
 }
 
-base::Result<std::string> as_pem(std::string_view content) {
+base::Result<std::string> as_pem(std::string_view content, Order order) {
   if (const auto unwrapped = unwrap(content)) {
     return base::fail(
         error_of(wrapped_as(unwrapped->wrappings), way_out(unwrapped->wrappings.front())));
@@ -313,13 +331,13 @@ base::Result<std::string> as_pem(std::string_view content) {
   if (markers.empty() && is_whole_sequence(base::as_bytes(content))) {
     const base::ByteView der = base::as_bytes(content);
     if (is_pkcs12(der)) return base::fail(no_certificate_in(content));
-    if (const auto set = read_pkcs7(der)) return pem_of_set(set->certificates);
+    if (const auto set = read_pkcs7(der)) return pem_of_set(set->certificates, order);
     return to_pem("CERTIFICATE", der);
   }
   if (markers.size() == 1 && markers.front().is_seen && markers.front().label == "PKCS7") {
     const PemText scanned = scan_pem(content);
     MESHTRUST_TRY(const base::Bytes der, decode(scanned.blocks.front()));
-    if (const auto set = read_pkcs7(der)) return pem_of_set(set->certificates);
+    if (const auto set = read_pkcs7(der)) return pem_of_set(set->certificates, order);
   }
   return std::string(content);
 }

@@ -53,11 +53,17 @@ std::optional<Pkcs7Content> read_pkcs7(base::ByteView der);
 /// where that can be told.
 base::Error no_certificate_in(std::string_view content);
 
+/// What a reader of certificates makes of their order.
+enum class Order {
+  kNone,       ///< it is of no account
+  kLeafFirst,  ///< the first is the one in question
+};
+
 /// PEM for readers that take the certificates of a text in order: PEM as it is, a certificate in
 /// DER and PKCS#7 written as PEM, of PKCS#7 those first that issued none of the others.
-/// kInvalidInput for a text in which a wrapping hides certificates from Go, BoringSSL or OpenSSL,
-/// with the way out: which of them stand there depends on who reads. Anything else is left to the
-/// reader.
-base::Result<std::string> as_pem(std::string_view content);
+/// kInvalidInput for a PKCS#7 set in which not one alone can be first, where that counts; and for a
+/// text in which a wrapping hides certificates from Go, BoringSSL or OpenSSL, with the way out:
+/// which of them stand there depends on who reads. Anything else is left to the reader.
+base::Result<std::string> as_pem(std::string_view content, Order order = Order::kNone);
 
 }  // namespace meshtrust::pki

@@ -1,6 +1,7 @@
 #include "pki/pem.h"
 
 #include "base/encoding.h"
+#include "base/text.h"
 
 #include <algorithm>
 #include <array>
@@ -40,8 +41,10 @@ std::string_view label_in(std::string_view line, std::string_view opening) {
   return line.substr(opening.size(), line.size() - opening.size() - kDashes.size());
 }
 
+/// A label ends at the first dashes: what follows on a line that lost its newlines may be a key.
 std::string quoted(std::string_view label) {
-  return "'" + std::string(label) + "'";
+  constexpr std::size_t kLongest = 60;
+  return "'" + base::printable(label.substr(0, label.find(kDashes)), kLongest) + "'";
 }
 
 /// Reads what follows the BEGIN line up to the END line, or to the next BEGIN line.
@@ -164,7 +167,14 @@ struct LineMarker {
   bool begins = false;
 };
 std::optional<LineMarker> take_marker(std::string_view& line) {
-  const std::size_t at = std::min(line.find(kBegin), line.find(kEnd));
+  // From dashes to dashes, so that each part of a long line is looked at once.
+  const auto is_marker = [line](std::size_t at) {
+    return line.substr(at).starts_with(kBegin) || line.substr(at).starts_with(kEnd);
+  };
+  std::size_t at = line.find(kDashes);
+  while (at != std::string_view::npos && !is_marker(at)) {
+    at = line.find(kDashes, at + 1);
+  }
   if (at == std::string_view::npos) return std::nullopt;
   const bool begins = line.substr(at).starts_with(kBegin);
   const std::size_t opening = at + (begins ? kBegin.size() : kEnd.size());

@@ -34,8 +34,8 @@ Verdict judge_with_openssl(const TrustQuestion& question);
 Verdict judge_with_botan(const TrustQuestion& question);
 
 /// The same of a workload (`imagine_leaf`) in front of the chain, as server and as client, its own
-/// signature taken for granted.
-Verdict judge_imagined_with_openssl(const TrustQuestion& question);
+/// signature taken for granted where its issuer on the path has the key of `signer`.
+Verdict judge_imagined_with_openssl(const TrustQuestion& question, const Certificate& signer);
 
 /// Did `issuer` issue `certificate`, by Botan's checks of names, dates, constraints and signature?
 /// Says nothing about who trusts `issuer`, for an issuer whose own chain is not at hand.

@@ -31,9 +31,9 @@ Verdict refused(std::string reason) {
 
 /// What is asked beyond trust: nothing of a CA, what it is for and what may be taken for granted of
 /// a workload.
-using Refine = void (*)(X509_STORE_CTX* context);
+using Refine = void (*)(X509_STORE_CTX* context, X509* signer);
 
-Verdict verify(const TrustQuestion& question, Refine refine) {
+Verdict verify(const TrustQuestion& question, Refine refine, const Certificate* signer = nullptr) {
   if (question.chain.empty()) return refused("there is no certificate to judge");
   const Store store(X509_STORE_new());
   for (const Certificate& root : question.roots) {
@@ -50,25 +50,32 @@ Verdict verify(const TrustQuestion& question, Refine refine) {
     return refused(take_openssl_reasons());
   }
   set_question(X509_STORE_CTX_get0_param(context.get()), question);
-  if (refine != nullptr) refine(context.get());
+  if (refine != nullptr) refine(context.get(), x509_of(*signer));
   const bool accepted = X509_verify_cert(context.get()) == 1;
   forget_openssl_errors();
   if (accepted) return {.judge = "openssl", .accepted = true, .reason = {}};
   return refused(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
 }
 
-/// Forgives the signature of the certificate in question, and nothing else.
+/// Forgives the signature of the certificate in question where its issuer on this path has the key
+/// that would have signed it, and nothing else. A namesake with another key is none.
 int take_leaf_for_granted(int ok, X509_STORE_CTX* context) {
   const bool is_leaf_signature =
       X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_SIGNATURE_FAILURE &&
       X509_STORE_CTX_get_error_depth(context) == 0;
   if (ok == 1 || !is_leaf_signature) return ok;
+  const auto* signer = static_cast<X509*>(X509_STORE_CTX_get_app_data(context));
+  const STACK_OF(X509)* const chain = X509_STORE_CTX_get0_chain(context);
+  if (sk_X509_num(chain) < 2) return ok;
+  const EVP_PKEY* const found = X509_get0_pubkey(sk_X509_value(chain, 1));
+  if (found == nullptr || EVP_PKEY_eq(found, X509_get0_pubkey(signer)) != 1) return ok;
   X509_STORE_CTX_set_error(context, X509_V_OK);
   return 1;
 }
 
 template <int kPurpose>
-void as_workload(X509_STORE_CTX* context) {
+void as_workload(X509_STORE_CTX* context, X509* signer) {
+  X509_STORE_CTX_set_app_data(context, signer);
   X509_VERIFY_PARAM_set_purpose(X509_STORE_CTX_get0_param(context), kPurpose);
   X509_STORE_CTX_set_verify_cb(context, take_leaf_for_granted);
 }
@@ -79,10 +86,10 @@ Verdict judge_with_openssl(const TrustQuestion& question) {
   return verify(question, nullptr);
 }
 
-Verdict judge_imagined_with_openssl(const TrustQuestion& question) {
+Verdict judge_imagined_with_openssl(const TrustQuestion& question, const Certificate& signer) {
   for (const Refine role :
        {&as_workload<X509_PURPOSE_SSL_SERVER>, &as_workload<X509_PURPOSE_SSL_CLIENT>}) {
-    if (Verdict said = verify(question, role); !said.accepted) return said;
+    if (Verdict said = verify(question, role, &signer); !said.accepted) return said;
   }
   return {.judge = "openssl", .accepted = true, .reason = {}};
 }

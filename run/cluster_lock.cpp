@@ -219,8 +219,9 @@ Result<ClusterLocks::Held> ClusterLocks::take_one(const mesh::PlannedServer& ser
                   .trouble = {}};
     }
     const Code why = made.error().code;
-    if (why != Code::kNotFound && why != Code::kConflict)
+    if (why != Code::kNotFound && why != Code::kConflict) {
       return base::fail(std::move(made).error());
+    }
     if (round == kMostTries) {
       return base::fail(
           Error{.code = Code::kLocked,
@@ -402,6 +403,7 @@ Errors ClusterLocks::release() {
     held.swap(held_);
   }
   std::vector<std::string> names;
+  names.reserve(held.size());
   for (const Held& one : held) {
     names.push_back(one.cluster);
   }

@@ -89,7 +89,7 @@ mesh::CacertsFacts cacerts_facts(const k8s::SecretObject& secret) {
   }
   const auto key = secret.data.find(std::string(istio::kCaKeyFile));
   if (key != secret.data.end()) {
-    facts.key = istio::match_key(key->second, facts.certificates.ca_cert);
+    facts.key = istio::match_key(key->second, facts.certificates);
   }
   return facts;
 }

@@ -31,9 +31,12 @@ base::Failure<base::Error> usage(std::string message) {
 }
 
 template <class Parse>
-auto read(base::Files& files, const std::string& path, Parse parse) -> decltype(parse("")) {
+auto read(base::Files& files,
+          const std::string& path,
+          Parse parse,
+          pki::Order order = pki::Order::kNone) -> decltype(parse("")) {
   MESHTRUST_TRY(const std::string text, files.read(path, kLargestFile));
-  const auto pem = pki::as_pem(text);
+  const auto pem = pki::as_pem(text, order);
   auto parsed = pem ? parse(*pem) : base::fail(pem.error());
   if (!parsed) return base::fail(with_context(std::move(parsed).error(), "'" + path + "'"));
   return parsed;
@@ -180,7 +183,7 @@ std::string subject_text(const Judgement& judgement) {
 }  // namespace
 
 void VerifyChain::declare(CLI::App& app) {
-  app.add_option("--chain", chain_, "judge one certificate: a PEM file, the certificate first")
+  app.add_option("--chain", chain_, "judge one certificate: PEM with it first, DER, or PKCS#7")
       ->option_text("LEAF_FIRST.pem");
   app.add_option("--root", roots_, "with --chain: the roots that are trusted")
       ->option_text("ROOTS.pem");
@@ -290,7 +293,8 @@ int VerifyChain::run(Session& session, const std::string& at) const {
     question.most_intermediates = max_depth_;
     question.is_strict = strict_;
     base::Files& files = session.around.files;
-    MESHTRUST_TRY(question.chain, read(files, *chain_, pki::path_certificates_from_pem));
+    MESHTRUST_TRY(question.chain,
+                  read(files, *chain_, pki::path_certificates_from_pem, pki::Order::kLeafFirst));
     MESHTRUST_TRY(question.anchors, read(files, *roots_, pki::path_certificates_from_pem));
     if (crls_) {
       MESHTRUST_TRY(question.crls, read(files, *crls_, pki::path_crls_from_pem));

@@ -21,9 +21,11 @@ struct ChainQuestion {
   std::optional<ReferenceName> name;
   std::optional<std::size_t> most_intermediates;
   std::vector<PathCrl> crls;
-  bool is_strict = false;               ///< our own verdict refuses faults of profile too
-  bool asks_revocation = false;         ///< then a certificate that no list covers is refused
-  bool assumes_leaf_signature = false;  ///< of a certificate that is only imagined
+  bool is_strict = false;        ///< our own verdict refuses faults of profile too
+  bool asks_revocation = false;  ///< then a certificate that no list covers is refused
+  /// Of a certificate that is only imagined: the SubjectPublicKeyInfo (DER) of the key that would
+  /// have signed it, whose signature is taken for granted. Empty where it is to be verified.
+  std::string leaf_signer = {};
 };
 
 /// The answer of one verifier.

@@ -29,8 +29,7 @@ ChainQuestion as_question(const TrustQuestion& question) {
   return asked;
 }
 
-/// Without it nobody can verify what its key signs. As that signature is taken for granted
-/// afterwards, a namesake with another key must not be taken for it.
+/// Without it nobody can verify what its key signs, and nobody need be asked.
 bool is_at_hand(const WorkloadQuestion& question) {
   const CertificateFacts& wanted = question.authority.facts();
   const auto is_it = [&wanted](const Certificate& one) {
@@ -86,8 +85,8 @@ std::vector<Verdict> judge_imagined_workload(const WorkloadQuestion& question) {
   TrustQuestion trust{.chain = {*leaf}, .roots = question.roots, .at = question.at};
   trust.chain.insert(trust.chain.end(), question.shown.begin(), question.shown.end());
   ChainQuestion asked = as_question(trust);
-  asked.assumes_leaf_signature = true;
-  std::vector<Verdict> verdicts{judge_imagined_with_openssl(trust)};
+  asked.leaf_signer = PathCertificate::from(question.authority).facts().key.info;
+  std::vector<Verdict> verdicts{judge_imagined_with_openssl(trust, question.authority)};
   for (const Rules* rules : rules_of_a_mesh()) {
     verdicts.push_back(judge_both_roles(asked, *rules));
   }

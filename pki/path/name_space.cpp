@@ -147,11 +147,13 @@ std::optional<NameSpace::Violation> NameSpace::violation(const PathFacts& certif
 
 std::optional<NameSpace::Violation> NameSpace::violation_of_lone_names(
     const PathFacts& leaf, const ConstraintRules& rules) const {
-  if (!rules.lone_common_names_count || leaf.has_alternative_names) return std::nullopt;
+  if (!rules.lone_common_names_count || !leaf.alternative_names.empty()) return std::nullopt;
   const Sides& sides = sides_for(*rules.reader);
   for (const std::string& name : leaf.common_names) {
     // A single label is a title more often than a host.
-    if (!is_dns_name(name, true) || name.find('.') == std::string::npos) continue;
+    std::string_view labels = name;
+    if (labels.ends_with('.')) labels.remove_suffix(1);
+    if (!is_dns_name(labels, true) || labels.find('.') == std::string_view::npos) continue;
     const PathGeneralName host{.form = NameForm::kDns, .value = name, .rdns = {}, .text = name};
     if (auto found = check(sides, host, rules, true)) return found;
   }

@@ -101,6 +101,27 @@ PublicBundle all_over() {
   return bundle_of({forge(below, root)}, {root});
 }
 
+/// A CA that was given a new key under its old name, with nothing to tell the two by but the key.
+PublicBundle with_its_former_self_first() {
+  const Identity root = forge_root();
+  const auto one = [&root] {
+    return forge(
+        intermediate_forgery().with("subjectKeyIdentifier", "").with("authorityKeyIdentifier", ""),
+        root);
+  };
+  const Identity now = one();
+  return shown_as(bundle_of({now}, {root}), {one(), now, root});
+}
+
+/// The signing certificate has been renewed: the same key, and a root all the same.
+PublicBundle with_the_key_of_a_root() {
+  Forgery wanted;
+  const Identity root = forge_root(wanted);
+  wanted.serial = "02";
+  const Identity renewed = forge_root(wanted);
+  return bundle_of({renewed}, {root, renewed});
+}
+
 struct Case {
   const char* name;
   std::function<PublicBundle()> bundle;
@@ -202,6 +223,11 @@ const Case kCases[] = {
      "loads | yes | yes\n  warning root-holds-expired"},
     {"a root beside it that is nearly over", [] { return beside_a_root_that_ends(base::days(10)); },
      "loads | yes | yes\n  warning expires-soon"},
+    {"a former self of its CA first", with_its_former_self_first,
+     "loads | no | yes\n  warning subject-key-id-present\n  warning chain-order\n"
+     "  critical workloads-refused workloads\n  critical workloads-refused workloads"},
+    {"the key of a root", with_the_key_of_a_root,
+     "loads | yes | yes\n  warning root-key-in-cluster\n  warning equal-root-subjects"},
     {"all over", all_over,
      "refuses to start | no | no\n  critical chain-refused istiod\n"
      "  critical expired workloads safe\n  critical expired workloads safe"},

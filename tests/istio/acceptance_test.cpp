@@ -1,7 +1,9 @@
 #include "istio/acceptance.h"
 
 #include "base/files.h"
+#include "base/random.h"
 #include "istio/bundle.h"
+#include "pki/issue.h"
 #include "pki/key.h"
 
 #include <gtest/gtest.h>
@@ -113,12 +115,28 @@ TEST(JudgeBundle, StopsIstiodForAKeyThatDoesNotFit) {
   EXPECT_EQ(judged(KeyMatch::kMatches), "");
   EXPECT_EQ(judged(KeyMatch::kOther), "key-of-another-certificate");
   EXPECT_EQ(judged(KeyMatch::kUnreadable), "unreadable-key");
+  const BundleVerdict of_root =
+      judge_bundle({.bundle = sound, .key = KeyMatch::kOfRoot, .at = kNow});
+  EXPECT_EQ(codes(of_root), "key-of-another-certificate");
+  EXPECT_EQ(of_root.safety(), Answer::kNo);
 }
 
 TEST(MatchKey, TellsAForeignKeyFromAnUnreadableOne) {
   const auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256);
-  EXPECT_EQ(match_key(key->to_pem().value(), pem("east")), KeyMatch::kOther);
-  EXPECT_EQ(match_key(base::Secret("no key"), pem("east")), KeyMatch::kUnreadable);
+  const PublicBundle bundle{.ca_cert = pem("east"), .cert_chain = {}, .root_cert = pem("root")};
+  EXPECT_EQ(match_key(key->to_pem().value(), bundle), KeyMatch::kOther);
+  EXPECT_EQ(match_key(base::Secret("no key"), bundle), KeyMatch::kUnreadable);
+}
+
+TEST(MatchKey, KnowsTheKeyOfARoot) {
+  const auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value();
+  base::SystemRandom random;
+  const auto root = pki::issue_root({.subject = pki::DistinguishedName::parse("CN=Root").value(),
+                                     .not_before = kNow,
+                                     .not_after = kNow + base::days(10)},
+                                    key, random);
+  const PublicBundle bundle{.ca_cert = pem("east"), .cert_chain = {}, .root_cert = root->pem()};
+  EXPECT_EQ(match_key(key.to_pem().value(), bundle), KeyMatch::kOfRoot);
 }
 
 TEST(MakeBundle, BeginsTheChainWithTheCaCertAndLeavesTheRootOut) {

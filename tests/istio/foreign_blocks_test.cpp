@@ -171,6 +171,36 @@ TEST(ForeignBlocks, AreToldOfTheFormWithTlsCrtByItsOwnNames) {
                                       "as they are, and what comes of it is no PEM"}));
 }
 
+TEST(ForeignBlocks, OfTheListsAreKeysAlone) {
+  const PublicBundle bundle{pem("east"), pem("east"), pem("root"),
+                            block("X509 CRL") + block("EC PRIVATE KEY")};
+  EXPECT_EQ(
+      found_in(problems_of_foreign_blocks({.bundle = bundle, .at = kNow})),
+      (std::vector<std::string>{
+          "critical private-key-among-certificates: ca-crl.pem: block 2 (line 4) is a private "
+          "key ('EC PRIVATE KEY'): istiod publishes this file in every namespace; replace the "
+          "key, taking the block out does not bring it back"}));
+}
+
+TEST(ForeignBlocks, AreToldAHandfulOfEachFile) {
+  std::string chain = pem("east");
+  for (int i = 0; i < 100; ++i) {
+    chain += block("CERTIFICATE REQUEST");
+  }
+  const PublicBundle bundle{pem("east"), chain, pem("root")};
+  const auto problems = problems_of_foreign_blocks({.bundle = bundle, .at = kNow});
+  ASSERT_EQ(problems.size(), 8U);
+  EXPECT_TRUE(problems.back().message.ends_with("; what follows in the file was not looked at"));
+}
+
+TEST(ForeignBlocks, MakeWorkloadsUnreadableForZtunnelEverywhere) {
+  const PublicBundle bundle{pem("east"), pem("east") + block("CERTIFICATE REQUEST"), pem("root")};
+  const auto presenting = parse_bundle(bundle).value();
+  for (const pki::Verdict& said : judge_workloads(presenting, presenting.roots, kNow)) {
+    EXPECT_EQ(said.accepted, said.judge != "webpki") << said.judge << said.reason;
+  }
+}
+
 TEST(ForeignBlocks, AreFoundInASingleFile) {
   EXPECT_EQ(problems_of_foreign_blocks("root-cert.pem", pem("root") + block("PRIVATE KEY")).size(),
             1U);

@@ -160,6 +160,20 @@ TEST(Container, SaysWhatContentWithoutACertificateIsAndWhatMendsIt) {
   }
 }
 
+TEST(Container, SaysThatASetDoesNotTellWhichCertificateIsMeant) {
+  const Scene scene;
+  const Certificate other = testing::forge_root().certificate;
+  const Certificate& leaf = scene.leaf.certificate;
+  for (const auto& set : {pkcs7_of({other, leaf}), pkcs7_of({leaf, other})}) {
+    const auto pem = as_pem(base::as_text(set), Order::kLeafFirst);
+    ASSERT_FALSE(pem);
+    EXPECT_EQ(pem.error().message,
+              "is a PKCS#7 set with 2 certificates that issued none of the others, and nothing in "
+              "it says which one is meant");
+    EXPECT_TRUE(as_pem(base::as_text(set)));
+  }
+}
+
 TEST(Container, WritesDerAndPkcs7AsPemWithTheLeafFirst) {
   const Scene scene;
   const Certificate& leaf = scene.leaf.certificate;
@@ -167,7 +181,7 @@ TEST(Container, WritesDerAndPkcs7AsPemWithTheLeafFirst) {
   EXPECT_EQ(as_pem(base::as_text(leaf.der())).value(), leaf.pem());
   const base::Bytes set = pkcs7_of({scene.root.certificate, scene.east.certificate, leaf});
   for (const std::string& content : {std::string(base::as_text(set)), to_pem("PKCS7", set)}) {
-    const auto pem = as_pem(content);
+    const auto pem = as_pem(content, Order::kLeafFirst);
     ASSERT_TRUE(pem);
     const auto certificates = certificates_from_pem(*pem).value();
     ASSERT_EQ(certificates.size(), 3U);

@@ -70,6 +70,19 @@ TEST(Pem, GoesOnBehindABlockThatDoesNotEnd) {
   EXPECT_EQ(found.errors[1].message, "pem block 'C' of line 6 ends as 'D' in line 8");
 }
 
+TEST(Pem, NeverQuotesWhatLostItsNewlines) {
+  for (const char* text : {
+           "-----BEGIN PRIVATE KEY-----MIGHAgEAMBMG-----END PRIVATE KEY-----\n",
+           "-----BEGIN PRIVATE KEY-----MIGHAgEAMBMG-----END PRIVATE KEY-----\nMIGH\n",
+           "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----MIGHAgEAMBMG-----\n",
+       }) {
+    const PemText found = scan_pem(text);
+    ASSERT_EQ(found.errors.size(), 1U) << text;
+    EXPECT_THAT(found.errors.front().message, testing::StartsWith("pem block 'PRIVATE KEY' of "));
+    EXPECT_THAT(found.errors.front().message, testing::Not(testing::HasSubstr("MIGH")));
+  }
+}
+
 TEST(Pem, NeverQuotesABadBody) {
   const auto blocks =
       pem_blocks("-----BEGIN PRIVATE KEY-----\nse*ret\n-----END PRIVATE KEY-----\n");
