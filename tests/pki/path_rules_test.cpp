@@ -438,7 +438,7 @@ INSTANTIATE_TEST_SUITE_P(
         Constraint{"lone_common_name_outside", "permitted;DNS:example.com", "",
                    "name_not_permitted", "CN=web.example.net"},
         Constraint{"lone_common_name_outside_with_a_dot_behind", "permitted;DNS:example.com", "",
-                   "name_not_permitted", "CN=web.example.net."},
+                   "name_constraint_unsupported", "CN=web.example.net."},
         Constraint{"lone_common_name_of_a_wildcard_outside", "permitted;DNS:example.com", "",
                    "name_not_permitted", "CN=*.example.net"},
         Constraint{"lone_common_name_excluded", "excluded;DNS:example.com", "", "name_excluded",
