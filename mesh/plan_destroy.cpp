@@ -515,8 +515,9 @@ class DestroyPlanner {
     const std::string& revision = mesh_.istio.revision;
     const std::string in = base::string_at(base::at_path(object, {"metadata"}), "namespace");
     const auto places = namespaces_of(cluster);
-    if (in.empty())
+    if (in.empty()) {
       return name_of(object) == istio::injection_webhook(revision, system_namespace());
+    }
     return std::find(places.begin(), places.end(), in) != places.end() &&
            (name_of(object).starts_with("istiod") ||
             base::string_at(base::at_path(object, {"metadata", "labels"}), "app") == "istiod");

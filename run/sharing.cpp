@@ -88,6 +88,16 @@ Result<std::optional<Token>> read_token(k8s::ApiClient& client, const k8s::Objec
                              .is_filled = true});
 }
 
+/// The same, asked for first where nobody has.
+Result<std::optional<Token>> read_or_ask(k8s::ApiClient& client,
+                                         const k8s::ObjectRef& ref,
+                                         const k8s::SecretContent& asking) {
+  auto token = read_token(client, ref);
+  if (!token || *token) return token;
+  MESHTRUST_TRY_DO(ask_for_token(client, ref, asking));
+  return read_token(client, ref);
+}
+
 /// What the plan found there, of this mesh, as it is now.
 Result<k8s::Applied> change_ours(const mesh::OwnerJudge& owners,
                                  const mesh::ClusterObservation& cluster,
@@ -129,15 +139,8 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
   const std::string root = root_mark();
   const k8s::SecretContent asking =
       empty_token(mesh_, cluster_of(intent.source), account, root, uid_of(intent.source));
-  auto token = read_token(**source, token_ref);
+  auto token = read_or_ask(**source, token_ref, asking);
   if (!token) return Failed{with_context(std::move(token).error(), intent.source)};
-  if (!*token) {
-    if (auto asked = ask_for_token(**source, token_ref, asking); !asked) {
-      return Failed{with_context(std::move(asked).error(), intent.source)};
-    }
-    token = read_token(**source, token_ref);
-    if (!token) return Failed{with_context(std::move(token).error(), intent.source)};
-  }
   if (!*token || !(**token).is_filled) {
     return NotYet{.why = fmt::format("{} has not put a token into {} yet", intent.source,
                                      token_ref.describe()),

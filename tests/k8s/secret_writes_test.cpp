@@ -13,6 +13,7 @@ using base::Json;
 using base::Secret;
 using test::Fault;
 using test::SeenRequest;
+using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -114,10 +115,12 @@ TEST_F(SecretWritesTest, LookAgainWhereTheConnectionDiedAfterTheLook) {
     const auto written = client()->create_secret(kRef, content_);
     ASSERT_TRUE(written) << written.error().message;
     const auto requests = server().requests();
-    ASSERT_THAT(requests, SizeIs(3));
-    EXPECT_NE(requests[0].connection, requests[1].connection);
-    EXPECT_EQ(requests[1].path, kKubeSystem);
-    EXPECT_EQ(requests[1].connection, requests[2].connection);
+    // Where the end of the connection is noticed late, it is asked first whether the write arrived.
+    ASSERT_THAT(requests, AnyOf(SizeIs(3), SizeIs(4)));
+    const auto& look = requests[requests.size() - 2];
+    EXPECT_NE(requests.front().connection, look.connection);
+    EXPECT_EQ(look.path, kKubeSystem);
+    EXPECT_EQ(look.connection, requests.back().connection);
   }
 }
 
