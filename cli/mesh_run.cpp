@@ -5,6 +5,8 @@
 #include "cli/plan_text.h"
 #include "run/preflight.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace meshtrust::cli {
@@ -67,6 +69,26 @@ MeshRun::Step MeshRun::check_installer() {
 MeshRun::Step MeshRun::check_rights() {
   const Errors missing = run::check_rights(plan_, *context_.world);
   return missing.empty() ? Step() : with_nothing_changed(stop_with(missing));
+}
+
+MeshRun::Step MeshRun::ask(const std::vector<std::string>& questions,
+                           std::string_view deed,
+                           std::string_view declined) {
+  if (session_.options.yes) return {};
+  if (!session_.around.terminal.is_there()) {
+    return stop_with(
+        Error{.code = Code::kUsage,
+              .message = fmt::format("this {} and there is no terminal to ask on", deed),
+              .hints = {"look at the plan above, then say --yes"}});
+  }
+  for (const std::string& question : questions) {
+    const auto answer = session_.around.terminal.confirm(question);
+    if (!answer) return stop_with(answer.error());
+    if (*answer) continue;
+    session_.console().say(std::string(declined));
+    return stopped(kUsage);
+  }
+  return {};
 }
 
 MeshRun::Step MeshRun::expect_plan(const base::Json& shown) {

@@ -15,6 +15,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace meshtrust::cli {
@@ -61,6 +62,11 @@ class MeshRun {
   Step check_installer();
   /// Every right that the plan needs, asked of the servers.
   Step check_rights();
+  /// Asks each question, unless --yes was said. Without a terminal, or after a no (when `declined`
+  /// is said), kUsage. `deed` is what the run does: "changes clusters".
+  Step ask(const std::vector<std::string>& questions,
+           std::string_view deed,
+           std::string_view declined);
   /// The plan made under the lock is the one that was shown, or has become empty.
   Step expect_plan(const base::Json& shown);
   bool is_managed() const { return context_.mesh.trust.mode == profiles::TrustMode::kManaged; }

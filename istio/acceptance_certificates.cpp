@@ -82,6 +82,14 @@ BundleProblem bundle_problem(std::string_view code, std::string message, bool st
           .message = std::move(message)};
 }
 
+void report(Problems& problems, std::string_view code, std::string message) {
+  problems.push_back(bundle_problem(code, std::move(message), false));
+}
+
+bool holds(const std::vector<Certificate>& certificates, const Certificate& one) {
+  return std::ranges::find(certificates, one) != certificates.end();
+}
+
 BundleProblem problem_in_use(std::string_view code,
                              std::string message,
                              std::span<const pki::Verdict> said) {

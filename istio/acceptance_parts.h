@@ -15,6 +15,9 @@ namespace meshtrust::istio {
 /// workloads get by (then it is about safety), it is an error; else advice.
 BundleProblem bundle_problem(std::string_view code, std::string message, bool stops_istiod);
 
+/// Adds one that does not stop istiod.
+void report(std::vector<BundleProblem>& problems, std::string_view code, std::string message);
+
 /// What somebody in a mesh may refuse workloads for: an error that explains it where one of those
 /// whom the rule `code` names does (`said`); else it works, and is a warning at most.
 BundleProblem problem_in_use(std::string_view code,
@@ -30,6 +33,9 @@ struct JudgedBundle {
   bool works = false;                       ///< istiod verifies it, and all accept its workloads
   const FileNames& files() const { return file_names(question.form); }
 };
+
+/// Whether `one` is among `certificates`.
+bool holds(const std::vector<pki::Certificate>& certificates, const pki::Certificate& one);
 
 /// The CA of the bundle, in its chain or among its roots, that signed `certificate`; null for none.
 const pki::Certificate* issuer_in(const ParsedBundle& bundle, const pki::Certificate& certificate);

@@ -15,14 +15,6 @@ namespace {
 using pki::Certificate;
 using Problems = std::vector<BundleProblem>;
 
-void report(Problems& problems, std::string_view code, std::string message) {
-  problems.push_back(bundle_problem(code, std::move(message), false));
-}
-
-bool holds(const std::vector<Certificate>& certificates, const Certificate& one) {
-  return std::ranges::find(certificates, one) != certificates.end();
-}
-
 /// A CA that stands before one that it issued, or null. Going by names is enough: what is wrong
 /// with signatures is told elsewhere.
 const Certificate* first_before_its_child(const std::vector<Certificate>& chain) {

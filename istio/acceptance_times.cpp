@@ -13,14 +13,6 @@ using base::Instant;
 using pki::Certificate;
 using Problems = std::vector<BundleProblem>;
 
-void report(Problems& problems, std::string_view code, std::string message) {
-  problems.push_back(bundle_problem(code, std::move(message), false));
-}
-
-bool holds(const std::vector<Certificate>& certificates, const Certificate& one) {
-  return std::ranges::find(certificates, one) != certificates.end();
-}
-
 struct FoundCertificate {
   std::string_view file;
   const Certificate* certificate;

@@ -134,21 +134,20 @@ void judge_file(const File& file, Problems& problems) {
 
 Problems problems_of_foreign_blocks(const BundleQuestion& question) {
   const PublicBundle& bundle = question.bundle;
-  Problems problems;
+  std::vector<File> files;
   if (question.form == BundleForm::kPem) {
-    for (const File& file :
-         {File{.name = kCaCertFile, .pem = bundle.ca_cert, .is_signing = true},
-          File{.name = kCertChainFile, .pem = bundle.cert_chain, .is_chain = true},
-          File{.name = kRootCertFile, .pem = bundle.root_cert, .is_roots = true}}) {
-      judge_file(file, problems);
-    }
-    judge_file({.name = kCaCrlFile, .pem = bundle.ca_crl, .is_lists = true}, problems);
-    return problems;
+    files = {{.name = kCaCertFile, .pem = bundle.ca_cert, .is_signing = true},
+             {.name = kCertChainFile, .pem = bundle.cert_chain, .is_chain = true},
+             {.name = kRootCertFile, .pem = bundle.root_cert, .is_roots = true}};
+  } else {
+    files = {{.name = kTlsCertFile, .pem = bundle.ca_cert, .is_signing = true, .is_chain = true},
+             {.name = kTlsRootFile, .pem = bundle.root_cert, .is_roots = true}};
   }
-  judge_file({.name = kTlsCertFile, .pem = bundle.ca_cert, .is_signing = true, .is_chain = true},
-             problems);
-  judge_file({.name = kTlsRootFile, .pem = bundle.root_cert, .is_roots = true}, problems);
-  judge_file({.name = kCaCrlFile, .pem = bundle.ca_crl, .is_lists = true}, problems);
+  files.push_back({.name = kCaCrlFile, .pem = bundle.ca_crl, .is_lists = true});
+  Problems problems;
+  for (const File& file : files) {
+    judge_file(file, problems);
+  }
   return problems;
 }
 

@@ -41,8 +41,7 @@ Marks marks_of(const base::Json& object) {
 
 Marks marks_of(const TwinFacts& twin) {
   Marks marks{.mesh = twin.mesh, .root = twin.root};
-  const auto name = twin.data.find(std::string(profiles::kTwinMesh));
-  if (marks.mesh.empty() && name != twin.data.end()) marks.mesh = name->second;
+  if (marks.mesh.empty()) marks.mesh = profiles::twin_value(twin.data, profiles::kTwinMesh);
   return marks;
 }
 

@@ -238,8 +238,7 @@ class DestroyPlanner {
     std::string name;
     if (facts != nullptr && is_ours(marks_of(*facts), seen)) name = facts->cluster;
     if (name.empty() && twin != nullptr && is_ours(marks_of(*twin), seen)) {
-      const auto data = twin->data.find(std::string(profiles::kTwinCluster));
-      if (data != twin->data.end()) name = data->second;
+      name = profiles::twin_value(twin->data, profiles::kTwinCluster);
     }
     if (name.empty() || name == cluster.name) return false;
     planned_.answer.findings.push_back(

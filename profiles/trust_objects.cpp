@@ -77,11 +77,13 @@ std::map<std::string, std::string> twin_data(const Mesh& mesh,
   return data;
 }
 
+std::string twin_value(const std::map<std::string, std::string>& data, std::string_view key) {
+  const auto found = data.find(std::string(key));
+  return found == data.end() ? std::string() : found->second;
+}
+
 istio::PublicBundle twin_certificates(const std::map<std::string, std::string>& data) {
-  const auto file = [&data](std::string_view name) {
-    const auto found = data.find(std::string(name));
-    return found == data.end() ? std::string() : found->second;
-  };
+  const auto file = [&data](std::string_view name) { return twin_value(data, name); };
   return {.ca_cert = file(istio::kCaCertFile),
           .cert_chain = file(istio::kCertChainFile),
           .root_cert = file(istio::kRootCertFile),

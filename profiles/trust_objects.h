@@ -47,6 +47,9 @@ inline constexpr std::string_view kTwinTrustDomain = "trustDomain";
 inline constexpr std::string_view kTwinFingerprint = "fingerprint";
 inline constexpr std::string_view kTwinKeyId = "keyID";
 
+/// What the data of a twin says under `key`; empty where it says nothing.
+std::string twin_value(const std::map<std::string, std::string>& data, std::string_view key);
+
 /// The certificates that a twin holds.
 istio::PublicBundle twin_certificates(const std::map<std::string, std::string>& data);
 

@@ -125,21 +125,17 @@ Result<std::unique_ptr<ClusterLocks>, Errors> ClusterLocks::take(
     LockOptions options) {
   std::unique_ptr<ClusterLocks> locks(new ClusterLocks(clusters, clock, processes, plan.lease,
                                                        std::move(holder), std::move(options)));
-  const auto& servers = plan.servers;
-  std::vector<std::optional<Error>> refusals(servers.size());
-  for_each_index(servers.size(), kMostAtOnce, [&](std::size_t index) {
-    auto held = locks->take_one(servers[index]);
-    if (!held) {
-      refusals[index] = with_context(std::move(held).error(), servers[index].cluster);
-      return;
-    }
-    const std::lock_guard guard(locks->mutex_);
-    locks->held_.push_back(*std::move(held));
-  });
-  Errors errors;
-  for (auto& refusal : refusals) {
-    if (refusal) errors.push_back(*std::move(refusal));
+  std::vector<std::string> names;
+  names.reserve(plan.servers.size());
+  for (const mesh::PlannedServer& server : plan.servers) {
+    names.push_back(server.cluster);
   }
+  Errors errors = errors_of(names, [&](std::size_t index) -> Status {
+    MESHTRUST_TRY(Held held, locks->take_one(plan.servers[index]));
+    const std::lock_guard guard(locks->mutex_);
+    locks->held_.push_back(std::move(held));
+    return {};
+  });
   if (!errors.empty()) return base::fail(std::move(errors));
   if (locks->options_.renew_every.count() > 0) {
     locks->renewing_ = std::jthread(

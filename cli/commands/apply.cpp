@@ -89,7 +89,6 @@ class Apply final : public MeshRun {
     session_.console().show(planned.answer.unknowns);
     show_once(planned.answer.findings);
     findings_code_ = exit_code_of(std::span<const mesh::Finding>(planned.answer.findings));
-    is_critical_ = has_severity(planned.answer.findings, mesh::Severity::kCritical);
     if (planned.is_refused()) {
       return with_nothing_changed(stopped(more_telling(
           exit_code_of(std::span<const Error>(planned.answer.unknowns)), findings_code_)));
@@ -194,19 +193,7 @@ class Apply final : public MeshRun {
     return step;
   }
 
-  Step confirm() {
-    if (session_.options.yes) return {};
-    if (!session_.around.terminal.is_there()) {
-      return stop_with(Error{.code = Code::kUsage,
-                             .message = "this changes clusters and there is no terminal to ask on",
-                             .hints = {"look at the plan above, then say --yes"}});
-    }
-    const auto answer = session_.around.terminal.confirm("run this plan?");
-    if (!answer) return stop_with(answer.error());
-    if (*answer) return {};
-    session_.console().say("nothing was changed");
-    return stopped(kUsage);
-  }
+  Step confirm() { return ask({"run this plan?"}, "changes clusters", "nothing was changed"); }
 
   /// Asked for, and tried where it can be tried, before anything changes.
   Step get_passphrase() {
@@ -310,7 +297,7 @@ class Apply final : public MeshRun {
     proof.keep(options_.clusters);
     const std::string done =
         options_.clusters.empty()
-            ? render_plan(plan_, is_critical_)
+            ? render_plan(plan_, findings_code_ == kRefused)
             : fmt::format("Nothing to do for {}.\n", base::join(options_.clusters, ", "));
     session_.answer(proof_to_json(context_.mesh, after, proof, session_.now()),
                     done + "\n" + render_proof(context_.mesh, after, proof, session_.now()));
@@ -330,7 +317,6 @@ class Apply final : public MeshRun {
   run::RootKeyAccess access_;
   std::vector<std::string> left_out_;
   ExitCode findings_code_ = kDone;
-  bool is_critical_ = false;  ///< something found before the run is, and may have been mended by it
 };
 
 class ApplyCommand final : public Command {

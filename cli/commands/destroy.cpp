@@ -86,13 +86,6 @@ class Destroy final : public MeshRun {
   }
 
   Step confirm() {
-    if (session_.options.yes) return {};
-    if (!session_.around.terminal.is_there()) {
-      return stop_with(
-          Error{.code = Code::kUsage,
-                .message = "this removes things from clusters and there is no terminal to ask on",
-                .hints = {"look at the plan above, then say --yes"}});
-    }
     std::vector<std::string> questions{"remove all this?"};
     if (removes_trust()) {
       questions.emplace_back(
@@ -102,14 +95,7 @@ class Destroy final : public MeshRun {
     if (removes_what_others_keep()) {
       questions.emplace_back("and what others keep in these namespaces?");
     }
-    for (const std::string& question : questions) {
-      const auto answer = session_.around.terminal.confirm(question);
-      if (!answer) return stop_with(answer.error());
-      if (*answer) continue;
-      session_.console().say("nothing was removed");
-      return stopped(kUsage);
-    }
-    return {};
+    return ask(questions, "removes things from clusters", "nothing was removed");
   }
 
   /// Another run of this mesh must not put back meanwhile what is taken away, nor be about to make

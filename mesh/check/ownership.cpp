@@ -14,12 +14,6 @@ using profiles::Cluster;
 /// More of them say nothing more.
 constexpr std::size_t kMostShown = 5;
 
-/// Of the data of a twin; empty where it names none.
-std::string twin_mesh(const TwinFacts& twin) {
-  const auto name = twin.data.find(std::string(profiles::kTwinMesh));
-  return name == twin.data.end() ? std::string() : name->second;
-}
-
 std::string shown(const Marked& one) {
   std::string text = fmt::format("{}: {}={}", one.what, istio::kMeshLabel, one.marks.mesh);
   if (!one.marks.root.empty()) {
@@ -89,7 +83,8 @@ void check_marks(const CheckSubject& subject, Answer& answer) {
     if (seen == nullptr) continue;
     // That the mesh has another name by now is told of its twin, by the data.
     const TwinFacts* twin = seen->twin.found(Unknown::kTold);
-    const auto name = twin == nullptr ? std::string() : twin_mesh(*twin);
+    const auto name =
+        twin == nullptr ? std::string() : profiles::twin_value(twin->data, profiles::kTwinMesh);
     if (!name.empty() && name != subject.mesh.name) continue;
     // That the store is missing is told of the first thing that only it could know.
     const bool is_told = subject.is_managed() && cluster.runs_istiod() &&
