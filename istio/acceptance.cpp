@@ -19,13 +19,6 @@ namespace {
 using pki::Certificate;
 using pki::Severity;
 
-/// The signing certificate with the chain file as helpers: what istiod verifies when it loads.
-std::vector<Certificate> as_loaded(const ParsedBundle& bundle) {
-  std::vector<Certificate> path{bundle.ca_cert};
-  path.insert(path.end(), bundle.cert_chain.begin(), bundle.cert_chain.end());
-  return path;
-}
-
 /// Collects what is wrong; one instance judges one bundle.
 class Judge {
  public:
@@ -112,7 +105,7 @@ class Judge {
   void ask_verifiers() {
     static constexpr std::array<std::string_view, 2> kJudges = {"go", "meshtrust"};
     auto said = pki::judge_authority(
-        {.chain = as_loaded(parsed()), .roots = parsed().roots, .at = question_.at}, kJudges);
+        {.chain = parsed().signing_path(), .roots = parsed().roots, .at = question_.at}, kJudges);
     load_ = std::move(said.front());
     verdict_.own_verdict = std::move(said.back());
     verdict_.workload_verdicts = judge_workloads(parsed(), parsed().roots, question_.at);

@@ -70,6 +70,12 @@ const FileNames& file_names(BundleForm form) {
   return form == BundleForm::kPem ? kPemNames : kTlsNames;
 }
 
+std::vector<pki::Certificate> ParsedBundle::signing_path() const {
+  std::vector<pki::Certificate> path{ca_cert};
+  path.insert(path.end(), cert_chain.begin(), cert_chain.end());
+  return path;
+}
+
 Result<ParsedBundle> parse_bundle(const PublicBundle& bundle, BundleForm form) {
   const FileNames& files = file_names(form);
   MESHTRUST_TRY(auto ca_cert, read_signing(files.ca_cert, bundle.ca_cert));

@@ -57,6 +57,9 @@ struct ParsedBundle {
   /// What in the chain file is no certificate; empty where nothing is. istiod sends that file as it
   /// stands, and ztunnel, which runs rustls-webpki, reads no chain that holds anything else.
   std::string foreign_in_chain = {};
+
+  /// The signing certificate with the chain file as helpers: what istiod verifies when it loads.
+  std::vector<pki::Certificate> signing_path() const;
 };
 
 /// kInvalidInput, naming the file, when one of them holds no certificate or something unreadable.

@@ -288,6 +288,8 @@ struct DestroyOptions {
   std::vector<std::string> clusters;  ///< that leave the mesh; all when empty
   bool keep_trust = false;            ///< leaves cacerts, its twin and their namespace
   bool with_namespace = false;        ///< namespaces that meshtrust made go with what others keep
+
+  bool leaves(const std::string& cluster) const;
 };
 
 /// How what this mesh made is taken away again, remotes before their control planes. Refused where

@@ -112,11 +112,7 @@ class DestroyPlanner {
   static std::string id(const std::string& cluster, std::string_view what) {
     return fmt::format("{}/{}", cluster, what);
   }
-  bool leaves(const std::string& cluster) const {
-    return options_.clusters.empty() ||
-           std::find(options_.clusters.begin(), options_.clusters.end(), cluster) !=
-               options_.clusters.end();
-  }
+  bool leaves(const std::string& cluster) const { return options_.leaves(cluster); }
   const std::string& system_namespace() const { return mesh_.istio.system_namespace; }
   bool is_managed() const { return mesh_.trust.mode == profiles::TrustMode::kManaged; }
 
@@ -835,6 +831,10 @@ class DestroyPlanner {
 };
 
 }  // namespace
+
+bool DestroyOptions::leaves(const std::string& cluster) const {
+  return clusters.empty() || std::find(clusters.begin(), clusters.end(), cluster) != clusters.end();
+}
 
 Planned plan_destroy(const Mesh& mesh,
                      const Observation& observation,

@@ -167,11 +167,9 @@ std::vector<pki::Verdict> judge_pair(const istio::ParsedBundle& presenting,
                                      std::string_view crl,
                                      base::Instant at) {
   auto verdicts = istio::judge_workloads(presenting, trusting.roots, at);
-  std::vector<pki::Certificate> path{presenting.ca_cert};
-  path.insert(path.end(), presenting.cert_chain.begin(), presenting.cert_chain.end());
-  verdicts.insert(
-      verdicts.begin() + 1,
-      pki::judge_with_botan({.chain = std::move(path), .roots = trusting.roots, .at = at}));
+  verdicts.insert(verdicts.begin() + 1,
+                  pki::judge_with_botan(
+                      {.chain = presenting.signing_path(), .roots = trusting.roots, .at = at}));
   if (auto said = judge_by_lists(presenting.cert_chain, trusting.roots, crl, at)) {
     verdicts.push_back(std::move(*said));
   }

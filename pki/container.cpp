@@ -23,8 +23,6 @@ namespace {
 using base::Code;
 using base::Secret;
 
-constexpr std::string_view kMark = "\xEF\xBB\xBF";
-constexpr std::string_view kBegin = "-----BEGIN ";
 constexpr std::size_t kMostWrappings = 3;
 
 struct WrappingText {
@@ -58,9 +56,9 @@ const WrappingText& text_of(Wrapping wrapping) {
 Secret without_marks(std::string_view content) {
   Secret kept;
   kept.reserve(content.size());
-  for (std::size_t at = 0; (at = content.find(kMark)) != std::string_view::npos;) {
+  for (std::size_t at = 0; (at = content.find(kByteOrderMark)) != std::string_view::npos;) {
     kept.append(content.substr(0, at));
-    content.remove_prefix(at + kMark.size());
+    content.remove_prefix(at + kByteOrderMark.size());
   }
   kept.append(content);
   return kept;
@@ -139,7 +137,7 @@ std::optional<Layer> take_base64(std::string_view content) {
   auto decoded = base::secret_from_base64(base::trim(content));
   if (!decoded) return std::nullopt;
   const std::string_view inside = base::reveal(*decoded, "what base64 holds: PEM, DER or neither");
-  if (inside.find(kBegin) != std::string_view::npos) {
+  if (inside.find(kPemBegin) != std::string_view::npos) {
     return Layer{Wrapping::kBase64, *std::move(decoded)};
   }
   if (!is_whole_sequence(base::as_bytes(inside))) return std::nullopt;
@@ -152,8 +150,9 @@ std::optional<Layer> take_layer(std::string_view content) {
     if (auto text = from_utf16(content)) return Layer{Wrapping::kUtf16, *std::move(text)};
     return std::nullopt;  // DER, or nothing of ours
   }
-  if (content.find(kBegin) == std::string_view::npos) return take_base64(content);
-  if (content.find(std::string(kMark) + std::string(kBegin)) != std::string_view::npos) {
+  if (content.find(kPemBegin) == std::string_view::npos) return take_base64(content);
+  if (content.find(std::string(kByteOrderMark) + std::string(kPemBegin)) !=
+      std::string_view::npos) {
     return Layer{Wrapping::kByteOrderMark, without_marks(content)};
   }
   if (content.find("-----\\n") != std::string_view::npos ||

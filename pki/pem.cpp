@@ -13,7 +13,6 @@ namespace {
 using base::Code;
 using base::fail;
 
-constexpr std::string_view kBegin = "-----BEGIN ";
 constexpr std::string_view kEnd = "-----END ";
 constexpr std::string_view kDashes = "-----";
 constexpr std::size_t kBytesPerLine = 48;  // 64 columns of base64
@@ -53,7 +52,7 @@ base::Status read_body(std::string_view& text, int& line_number, PemBlock& block
   while (!text.empty()) {
     const std::string_view rest = text;
     const std::string_view line = take_line(text);
-    if (!label_in(line, kBegin).empty()) {
+    if (!label_in(line, kPemBegin).empty()) {
       text = rest;
       break;
     }
@@ -97,7 +96,7 @@ PemText scan_pem(std::string_view text) {
   PemText found;
   int line_number = 0;
   while (!text.empty()) {
-    const std::string_view label = label_in(take_line(text), kBegin);
+    const std::string_view label = label_in(take_line(text), kPemBegin);
     ++line_number;
     if (label.empty()) continue;
     PemBlock block{.label = label, .body = {}, .line = line_number};
@@ -111,8 +110,6 @@ PemText scan_pem(std::string_view text) {
 }
 
 namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// What stands between the start of the line and the marker, in words.
 std::string obstacle_of(std::string_view before) {
@@ -133,9 +130,9 @@ std::vector<PemMarker> find_markers(std::string_view text) {
   while (!text.empty()) {
     const std::string_view line = take_line(text);
     ++line_number;
-    for (std::size_t at = line.find(kBegin); at != std::string_view::npos;
-         at = line.find(kBegin, at + 1)) {
-      const std::string_view rest = line.substr(at + kBegin.size());
+    for (std::size_t at = line.find(kPemBegin); at != std::string_view::npos;
+         at = line.find(kPemBegin, at + 1)) {
+      const std::string_view rest = line.substr(at + kPemBegin.size());
       const std::size_t end = rest.find(kDashes);
       if (end == std::string_view::npos || end == 0) continue;
       PemMarker marker{.label = rest.substr(0, end),
@@ -169,15 +166,15 @@ struct LineMarker {
 std::optional<LineMarker> take_marker(std::string_view& line) {
   // From dashes to dashes, so that each part of a long line is looked at once.
   const auto is_marker = [line](std::size_t at) {
-    return line.substr(at).starts_with(kBegin) || line.substr(at).starts_with(kEnd);
+    return line.substr(at).starts_with(kPemBegin) || line.substr(at).starts_with(kEnd);
   };
   std::size_t at = line.find(kDashes);
   while (at != std::string_view::npos && !is_marker(at)) {
     at = line.find(kDashes, at + 1);
   }
   if (at == std::string_view::npos) return std::nullopt;
-  const bool begins = line.substr(at).starts_with(kBegin);
-  const std::size_t opening = at + (begins ? kBegin.size() : kEnd.size());
+  const bool begins = line.substr(at).starts_with(kPemBegin);
+  const std::size_t opening = at + (begins ? kPemBegin.size() : kEnd.size());
   const std::size_t end = line.find(kDashes, opening);
   if (end == std::string_view::npos) return std::nullopt;
   const LineMarker marker{.before = line.substr(0, at),
@@ -251,7 +248,7 @@ base::Result<base::Secret> decode_secret(const PemBlock& block) {
 }
 
 std::string to_pem(std::string_view label, base::ByteView der) {
-  std::string pem = std::string(kBegin) + std::string(label) + "-----\n";
+  std::string pem = std::string(kPemBegin) + std::string(label) + "-----\n";
   for (std::size_t i = 0; i < der.size(); i += kBytesPerLine) {
     pem += base::to_base64(der.subspan(i, std::min(kBytesPerLine, der.size() - i)));
     pem += '\n';
@@ -264,7 +261,7 @@ base::Secret to_secret_pem(std::string_view label, const base::Secret& der) {
   base::Secret pem;
   // Asked for once, so that growing leaves no wiped-but-needless copies in the secure heap.
   pem.reserve(bytes.size() * 4 / 3 + bytes.size() / kBytesPerLine + 2 * label.size() + 64);
-  pem.append(kBegin);
+  pem.append(kPemBegin);
   pem.append(label);
   pem.append("-----\n");
   for (std::size_t i = 0; i < bytes.size(); i += kBytesPerLine) {

@@ -10,6 +10,9 @@
 
 namespace meshtrust::pki {
 
+inline constexpr std::string_view kPemBegin = "-----BEGIN ";
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  ///< of UTF-8
+
 /// One block of a PEM text (RFC 7468), as views into it: nothing is copied, so a key stays where
 /// its owner put it.
 struct PemBlock {

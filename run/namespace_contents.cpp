@@ -153,14 +153,12 @@ Result<Contents> contents_of(k8s::ApiClient& client, const std::string& namespac
 
 void observe_contents(const profiles::Mesh& mesh,
                       const World& world,
-                      const std::vector<std::string>& clusters,
+                      const mesh::DestroyOptions& options,
                       mesh::Observation& observation) {
   for_each_index(observation.clusters.size(), world.jobs, [&](std::size_t index) {
     mesh::ClusterObservation& seen = observation.clusters[index];
-    const bool is_wanted = clusters.empty() ||
-                           std::find(clusters.begin(), clusters.end(), seen.name) != clusters.end();
     // A server that does not answer is not asked again.
-    if (!is_wanted || seen.server.is_unknown()) return;
+    if (!options.leaves(seen.name) || seen.server.is_unknown()) return;
     seen.live.contents = look_into(world, seen, mesh.istio.system_namespace);
   });
 }

@@ -2,6 +2,7 @@
 
 #include "k8s/api_client.h"
 #include "mesh/observation.h"
+#include "mesh/plan.h"
 #include "profiles/mesh.h"
 #include "run/world.h"
 
@@ -16,11 +17,11 @@ namespace meshtrust::run {
 base::Result<std::vector<mesh::ContentFacts>> contents_of(k8s::ApiClient& client,
                                                           const std::string& namespace_name);
 
-/// Adds to `observation`, in `clusters` (all when empty), what is in the namespaces that meshtrust
+/// Adds to `observation`, in the clusters that leave, what is in the namespaces that meshtrust
 /// made. Costs a request for each group and each kind, so that only who deletes namespaces asks.
 void observe_contents(const profiles::Mesh& mesh,
                       const World& world,
-                      const std::vector<std::string>& clusters,
+                      const mesh::DestroyOptions& options,
                       mesh::Observation& observation);
 
 }  // namespace meshtrust::run

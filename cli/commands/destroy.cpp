@@ -25,7 +25,6 @@
 namespace meshtrust::cli {
 namespace {
 
-using base::Code;
 using base::Error;
 
 /// One run of `destroy`, in the order of `apply`: everything before `execute` only reads, but for
@@ -53,7 +52,7 @@ class Destroy final : public MeshRun {
 
   mesh::Observation look() {
     mesh::Observation seen = observe_live(session_, context_, mesh::Level::kMesh);
-    run::observe_contents(context_.mesh, *context_.world, options_.clusters, seen);
+    run::observe_contents(context_.mesh, *context_.world, options_, seen);
     return seen;
   }
 
@@ -171,13 +170,10 @@ class Destroy final : public MeshRun {
   void clear_old_leases() {
     std::vector<std::string> untouched;
     for (const profiles::Cluster& cluster : context_.mesh.clusters) {
-      const bool leaves =
-          options_.clusters.empty() || std::find(options_.clusters.begin(), options_.clusters.end(),
-                                                 cluster.name) != options_.clusters.end();
       const bool is_touched =
           std::any_of(plan_.servers.begin(), plan_.servers.end(),
                       [&cluster](const auto& one) { return one.cluster == cluster.name; });
-      if (leaves && !is_touched) untouched.push_back(cluster.name);
+      if (options_.leaves(cluster.name) && !is_touched) untouched.push_back(cluster.name);
     }
     clear_leases(session_, context_, plan_.lease, untouched);
   }
