@@ -17,15 +17,16 @@ AccessState unknown(const base::Error& why) {
   return {.kind = Kind::kUnknown, .why = why.message, .error = why};
 }
 
-const TokenSecretFacts* token_of(const std::vector<TokenSecretFacts>& tokens,
-                                 const std::string& account) {
-  const auto found = std::find_if(tokens.begin(), tokens.end(), [&account](const auto& one) {
+}  // namespace
+
+const TokenSecretFacts* token_of(const ClusterObservation& source, const std::string& account) {
+  const auto* tokens = source.live.tokens.found(Unknown::kTold);
+  if (tokens == nullptr) return nullptr;
+  const auto found = std::find_if(tokens->begin(), tokens->end(), [&account](const auto& one) {
     return one.service_account == account && !one.token.empty();
   });
-  return found == tokens.end() ? nullptr : &*found;
+  return found == tokens->end() ? nullptr : &*found;
 }
-
-}  // namespace
 
 std::optional<std::string> server_for_peers(const profiles::Cluster& cluster,
                                             const Observation& observation) {
@@ -76,9 +77,7 @@ AccessState state_of(const profiles::Mesh& mesh,
     return {.kind = Kind::kDiffers,
             .why = fmt::format("it leads to {}, wanted {}", entry->server, *server)};
   }
-  const auto* tokens = source->live.tokens.found(Unknown::kTold);
-  const TokenSecretFacts* token =
-      tokens == nullptr ? nullptr : token_of(*tokens, profiles::service_account_of(mesh, intent));
+  const TokenSecretFacts* token = token_of(*source, profiles::service_account_of(mesh, intent));
   if (token == nullptr) return {.kind = Kind::kDiffers, .why = "its token no longer exists"};
   if (token->token != entry->token || token->ca != entry->ca) {
     return {.kind = Kind::kDiffers, .why = "its token or CA is not that of the cluster"};

@@ -29,6 +29,10 @@ struct AccessState {
   std::optional<base::Error> error = {};  ///< of kUnknown
 };
 
+/// The Secret with the token of `account` in `source`; nullptr where there is none, or nobody
+/// knows.
+const TokenSecretFacts* token_of(const ClusterObservation& source, const std::string& account);
+
 AccessState state_of(const profiles::Mesh& mesh,
                      const Observation& observation,
                      const OwnerJudge& owners,

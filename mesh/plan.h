@@ -89,9 +89,17 @@ struct Annotate {
 /// Give the istiod of one cluster a kubeconfig for another: the token of a service account of
 /// `source`, in a Secret of the cluster of the step. The token is in nothing but Secrets.
 struct ShareAccess {
+  /// What has to be done to the Secret of the token, in `intent.source`.
+  enum class Token {
+    kRead,
+    kAsk,   ///< nobody has asked for one yet
+    kMark,  ///< ours, but it does not bear the root of this mesh yet
+  };
   profiles::RemoteSecretIntent intent;
   std::string namespace_name;  ///< in both clusters
   std::string server;          ///< at which the istiod reaches `intent.source`
+  std::string account;         ///< of `intent.source`, whose token it is
+  Token token = Token::kAsk;
 };
 
 /// One object that is to go: the one that was seen, and none that came later under its name.

@@ -435,8 +435,21 @@ class MeshPlanner {
                                           : state.why,
          .needs = std::move(needs),
          .diff = std::move(diff),
-         .action = ShareAccess{
-             .intent = intent, .namespace_name = mesh_.istio.system_namespace, .server = server}});
+         .action = ShareAccess{.intent = intent,
+                               .namespace_name = mesh_.istio.system_namespace,
+                               .server = server,
+                               .account = account,
+                               .token = token_of(intent.source, account)}});
+  }
+
+  ShareAccess::Token token_of(const std::string& source, const std::string& account) const {
+    const ClusterObservation& seen = *observation_.find(source);
+    const TokenSecretFacts* token = mesh::token_of(seen, account);
+    if (token == nullptr) return ShareAccess::Token::kAsk;
+    const bool is_marked = !owners_.root() || token->root == *owners_.root();
+    const Owner owner = owners_.owner_of(marks_of(*token), seen);
+    const bool is_ours = owner == Owner::kThisMesh || owner == Owner::kUndecided;
+    return is_ours && !is_marked ? ShareAccess::Token::kMark : ShareAccess::Token::kRead;
   }
 
   const Mesh& mesh_;

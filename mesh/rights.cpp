@@ -71,6 +71,14 @@ class RightsOf {
                                                : istio::remote_secret_name(share.intent.source));
     add("get", right);
     add(step_.change == Change::kAdd ? "create" : "patch", right);
+    Right account = secret(share.namespace_name, share.account);
+    account.kind = "ServiceAccount";
+    account.resource = "serviceaccounts";
+    add_in(share.intent.source, "get", account);
+    const Right token = secret(share.namespace_name, istio::token_secret_name(share.account));
+    add_in(share.intent.source, "get", token);
+    if (share.token == ShareAccess::Token::kAsk) add_in(share.intent.source, "create", token);
+    if (share.token == ShareAccess::Token::kMark) add_in(share.intent.source, "patch", token);
   }
   void operator()(const Delete& remove) const {
     for (const DoomedObject& object : remove.objects) {
@@ -159,7 +167,11 @@ class RightsOf {
   }
 
   void add(std::string_view verb, Right right) const {
-    right.cluster = step_.cluster;
+    add_in(step_.cluster, verb, std::move(right));
+  }
+
+  void add_in(const std::string& cluster, std::string_view verb, Right right) const {
+    right.cluster = cluster;
     right.verb = verb;
     const bool known = std::any_of(rights_.begin(), rights_.end(), [&right](const Right& one) {
       return one.cluster == right.cluster && one.verb == right.verb &&

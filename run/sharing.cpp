@@ -123,7 +123,7 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
   if (!target) return Failed{target.error()};
   if (!source) return Failed{source.error()};
 
-  const std::string account = profiles::service_account_of(mesh_, intent);
+  const std::string& account = wanted.account;
   const k8s::ObjectRef account_ref{.api_version = "v1",
                                    .kind = "ServiceAccount",
                                    .resource = "serviceaccounts",

@@ -1,3 +1,4 @@
+#include "istio/names.h"
 #include "mesh/access.h"
 #include "mesh/drift.h"
 #include "mesh/installed.h"
@@ -108,6 +109,30 @@ void install_east(Scene& scene) {
   objects.add(kDeployments, Objects::List{live});
   live.merge_patch(mark(scene.mesh, root_mark("root"), installation, objects));
   put(seen, kDeployments, live);
+}
+
+/// What the plan asks the server of `east` about the Secret with the token of its reader.
+std::vector<std::string> rights_to_the_token(const Scene& scene) {
+  std::vector<std::string> verbs;
+  for (const Right& right : plan_whole(scene).plan.requires_rights()) {
+    const bool is_token = right.resource == "secrets" &&
+                          right.name == istio::token_secret_name("istio-reader-service-account");
+    if (is_token && right.cluster == "east") verbs.push_back(right.verb);
+  }
+  return verbs;
+}
+
+TEST(PlanMesh, NamesTheRightsToATokenInTheClusterThatGivesIt) {
+  Scene scene = fresh_example("two-networks");
+  EXPECT_THAT(rights_to_the_token(scene), ElementsAre("get", "create"));
+  TokenSecretFacts token{.namespace_name = "istio-system",
+                         .name = istio::token_secret_name("istio-reader-service-account"),
+                         .service_account = "istio-reader-service-account",
+                         .mesh = {},
+                         .ca = "ca",
+                         .token = "token"};
+  scene.cluster("east").live.tokens = std::vector<TokenSecretFacts>{token};
+  EXPECT_THAT(rights_to_the_token(scene), ElementsAre("get"));
 }
 
 TEST(PlanMesh, LeavesAnInstalledControlPlaneAlone) {

@@ -43,7 +43,8 @@ TEST(PlannedServers, AreThoseThatGiveTokensAsWell) {
   share.cluster = "west";
   share.action = ShareAccess{.intent = {.source = "east", .target = "west"},
                              .namespace_name = "istio-system",
-                             .server = {}};
+                             .server = {},
+                             .account = {}};
   made.steps.push_back(std::move(share));
   Planned planned{.plan = std::move(made), .answer = {}};
   const Scene scene = applied_scene({"east", "west", "north"});

@@ -55,7 +55,8 @@ class SharingTest : public ::testing::Test {
     MeshSteps steps(mesh.mesh, mesh.world(), observation, istioctl);
     const mesh::ShareAccess wanted{.intent = {.source = "east", .target = "west"},
                                    .namespace_name = "istio-system",
-                                   .server = "https://east.example:6443"};
+                                   .server = "https://east.example:6443",
+                                   .account = "istio-reader-service-account"};
     return steps.share({.id = "west/access-east",
                         .cluster = "west",
                         .title = {},
