@@ -56,11 +56,11 @@ class FakeTerminal final : public Terminal {
 };
 
 /// The whole program with everything around it replaced but the disk, which is a folder of its own.
-class ProgramTest : public ::testing::Test {
- protected:
+class WholeProgram {
+ public:
   // The least that a new key can cost.
   // NOLINTNEXTLINE(concurrency-mt-unsafe): before the first thread
-  ProgramTest() { setenv("MESHTRUST_SCRYPT_P", "5", 1); }
+  WholeProgram() { setenv("MESHTRUST_SCRYPT_P", "5", 1); }
 
   /// Runs one command line; `out` and `err` hold what this run said.
   int run(const std::vector<std::string>& arguments) {
@@ -114,5 +114,7 @@ class ProgramTest : public ::testing::Test {
   std::map<std::string, std::string> variables;
   std::string password;
 };
+
+class ProgramTest : public ::testing::Test, protected WholeProgram {};
 
 }  // namespace meshtrust::cli::testing
