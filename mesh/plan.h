@@ -301,9 +301,9 @@ struct DestroyOptions {
 };
 
 /// How what this mesh made is taken away again, remotes before their control planes. Refused where
-/// a remote would stay behind without one, where anything that was looked at is unknown, also in
-/// clusters that stay, and where the trust store is missing while something may be of this mesh;
-/// what others made is left alone. `observation` is of level `kMesh` and has the contents of
+/// a remote would stay behind without one, where anything is unknown of a cluster that leaves, or
+/// what others know of it, and where the trust store is missing while something may be of this
+/// mesh; what others made is left alone. `observation` is of level `kMesh` and has the contents of
 /// namespaces. The trust store stays as it is.
 Planned plan_destroy(const profiles::Mesh& mesh,
                      const Observation& observation,

@@ -11,6 +11,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <deque>
 #include <functional>
@@ -25,7 +27,12 @@ namespace meshtrust::cli::testing {
 class FixedClock final : public base::Clock {
  public:
   base::Instant now() const override { return base::Instant(base::Seconds(1'795'255'200)); }
-  Steady steady() const override { return {}; }
+  Steady steady() const override { return Steady(tick * looks++); }
+
+  std::chrono::milliseconds tick{0};  ///< how much later it is at every look, for what waits
+
+ private:
+  mutable std::atomic<int> looks = 0;
 };
 
 /// A person who says what the test prepared, and remembers what was asked.

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -46,6 +47,7 @@ class Operator : public testing::WholeProgram {
     test::put_file(folder / "kubeconfig", server.kubeconfig());
     fs::permissions(folder / "kubeconfig", fs::perms::owner_read);
     variables["KUBECONFIG"] = path("kubeconfig");
+    clock.tick = std::chrono::milliseconds{100};
     password = "correct horse battery staple";
   }
 
@@ -65,8 +67,8 @@ class Operator : public testing::WholeProgram {
 
  private:
   int one_by_one(Command command) {
-    command.insert(command.end(),
-                   {"--yes", "--progress", "none", "--jobs", "1", "-f", path("mesh.yaml")});
+    command.insert(command.end(), {"--yes", "--progress", "none", "--jobs", "1", "--timeout", "60s",
+                                   "-f", path("mesh.yaml")});
     return run(command);
   }
 };
@@ -117,6 +119,9 @@ class SweepWorld {
   std::map<std::string, Json> of_others_;
 };
 
+const test::FakeReply kDenied =
+    test::failure_reply(403, "Forbidden", "it is forbidden: User \"alice\" cannot do that");
+
 enum class Verb { kApply, kDestroy };
 
 struct Write {
@@ -137,7 +142,9 @@ int run(Operator& who, Verb verb) {
 std::vector<Write> writes_of(Verb verb) {
   SweepWorld world;
   Operator alice(world.server);
-  if (verb == Verb::kDestroy) EXPECT_EQ(alice.apply(), kDone) << alice.told();
+  if (verb == Verb::kDestroy) {
+    EXPECT_EQ(alice.apply(), kDone) << alice.told();
+  }
   world.server.forget_requests();
   EXPECT_EQ(run(alice, verb), kDone) << alice.told();
   std::map<std::pair<std::string, std::string>, int> counts;
@@ -166,7 +173,9 @@ void EveryWrite::refuse(const Write& write) {
   const std::string where = name_of(write);
   SweepWorld world;
   Operator alice(world.server);
-  if (verb == Verb::kDestroy) ASSERT_EQ(alice.apply(), kDone) << alice.told();
+  if (verb == Verb::kDestroy) {
+    ASSERT_EQ(alice.apply(), kDone) << alice.told();
+  }
   world.server.add_fault({.method = write.method,
                           .path_contains = write.path,
                           .from = write.nth,
@@ -178,11 +187,15 @@ void EveryWrite::refuse(const Write& write) {
   if (code == kDone && verb == Verb::kDestroy) {
     EXPECT_TRUE(world.is_empty()) << where << ": said done\n" << alice.told();
   }
-  if (code != kDone) EXPECT_THAT(alice.err.str(), HasSubstr("meshtrust: ")) << where;
+  if (code != kDone) {
+    EXPECT_THAT(alice.err.str(), HasSubstr("meshtrust: ")) << where;
+  }
   world.server.clear_faults();
   EXPECT_EQ(run(alice, verb), kDone) << where << ", run again: " << alice.told();
   if (verb == Verb::kApply) world.expect_applied(alice, where);
-  if (verb == Verb::kDestroy) EXPECT_TRUE(world.is_empty()) << where;
+  if (verb == Verb::kDestroy) {
+    EXPECT_TRUE(world.is_empty()) << where;
+  }
   world.expect_others_untouched(where);
 }
 
@@ -195,19 +208,20 @@ TEST_P(EveryWrite, ThatIsRefusedIsNeverTakenForDone) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Sweep,
-    EveryWrite,
-    ::testing::Combine(::testing::Values(Verb::kApply, Verb::kDestroy),
-                       ::testing::Values(Answer{"Conflict", 409, "Conflict"},
-                                         Answer{"AlreadyExists", 409, "AlreadyExists"},
-                                         Answer{"Forbidden", 403, "Forbidden"}),
-                       ::testing::Values(1, -1)),
-    [](const auto& one) {
-      const auto& [verb, answer, times] = one.param;
-      return std::string(verb == Verb::kApply ? "Apply" : "Destroy") + answer.name +
-             (times == 1 ? "Once" : "Always");
-    });
+std::string name_of_sweep(const ::testing::TestParamInfo<EveryWrite::ParamType>& info) {
+  const auto& [verb, answer, times] = info.param;
+  return std::string(verb == Verb::kApply ? "Apply" : "Destroy") + answer.name +
+         (times == 1 ? "Once" : "Always");
+}
+
+INSTANTIATE_TEST_SUITE_P(Sweep,
+                         EveryWrite,
+                         ::testing::Combine(::testing::Values(Verb::kApply, Verb::kDestroy),
+                                            ::testing::Values(Answer{"Conflict", 409, "Conflict"},
+                                                              Answer{"Forbidden", 403,
+                                                                     "Forbidden"}),
+                                            ::testing::Values(1, -1)),
+                         name_of_sweep);
 
 struct Meeting {
   const char* name;
@@ -225,6 +239,13 @@ class TwoRuns : public ::testing::TestWithParam<Meeting> {
   static void expect_true(
       SweepWorld& world, Operator& who, Verb verb, int code, const std::string& where);
 };
+
+/// The second comes before every request of the first in a whole sweep, of some minutes, and before
+/// one in eleven otherwise.
+int step() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
+  return std::getenv("MESHTRUST_FULL_SWEEP") != nullptr ? 1 : 11;
+}
 
 /// What was said is so at the time it is said.
 void TwoRuns::expect_true(
@@ -245,9 +266,13 @@ bool TwoRuns::meet_at(int n) {
   SweepWorld world;
   Operator first(world.server);
   Operator second(world.server);
-  if (how.is_applied || how.is_one_store) EXPECT_EQ(first.apply(), kDone) << first.told();
+  if (how.is_applied || how.is_one_store) {
+    EXPECT_EQ(first.apply(), kDone) << first.told();
+  }
   if (how.is_one_store) first.copy_store_to(second);
-  if (!how.is_applied) EXPECT_EQ(first.destroy(), kDone) << first.told();
+  if (!how.is_applied) {
+    EXPECT_EQ(first.destroy(), kDone) << first.told();
+  }
   int of_first = 0;
   bool met = false;
   int after = 0;  // requests of the first that could have seen what the second did
@@ -272,8 +297,9 @@ bool TwoRuns::meet_at(int n) {
   if (!met || after > 0) expect_true(world, first, how.first, code, where + ", the first");
   for (const auto& [path, object] : made) {
     const auto now = world.server.object("east", path);
-    ASSERT_TRUE(now) << where << ": the first took away what the second had made\n" << first.told();
-    EXPECT_EQ(now->at("data"), object.at("data")) << where;
+    EXPECT_TRUE(now && now->at("data") == object.at("data"))
+        << where << ": the first took away or changed what the second had made\n"
+        << first.told();
   }
   return met;
 }
@@ -281,7 +307,7 @@ bool TwoRuns::meet_at(int n) {
 TEST_P(TwoRuns, NeverUndoEachOtherAndSayNothingFalse) {
   int n = 1;
   while (meet_at(n) && !HasFailure()) {
-    ++n;
+    n += step();
   }
   EXPECT_GT(n, 15) << "the run has more requests than that";
 }
@@ -298,36 +324,59 @@ INSTANTIATE_TEST_SUITE_P(
         Meeting{"ApplyMeetsApplyOfAnotherTeam", Verb::kApply, Verb::kApply, false, false}),
     [](const auto& one) { return std::string(one.param.name); });
 
-TEST(DestroyOfOneCluster, TouchesNothingWhileAnyReadOfAnyClusterIsForbidden) {
-  test::FakeApiServer server({.clusters = {"east", "west"}});
-  Operator alice(server, {"east", "west"});
-  for (const char* cluster : {"east", "west"}) {
-    server.put(cluster, "/api/v1/namespaces/kube-system", Json::object());
-  }
-  ASSERT_EQ(alice.apply(), kDone) << alice.told();
-  server.forget_requests();
-  ASSERT_EQ(alice.run({"destroy", "west", "-f", alice.path("mesh.yaml")}), kUsage) << alice.told();
-  std::set<std::pair<std::string, std::string>> reads;
-  for (const auto& request : server.requests()) {
-    if (request.method == "GET") reads.insert({request.cluster, request.path});
-  }
-  EXPECT_THAT(reads, ::testing::Contains(std::pair<std::string, std::string>("east", kCacerts)));
-  for (const auto& [cluster, path] : reads) {
-    const std::string where = cluster + " " + path;
-    server.add_fault({.cluster = cluster,
-                      .method = "GET",
-                      .path_contains = path,
-                      .times = -1,
-                      .reply = test::failure_reply(403, "Forbidden", "no")});
+/// Two clusters of one mesh, of which `west` leaves.
+class OneLeaves {
+ public:
+  OneLeaves() {
+    for (const char* cluster : {"east", "west"}) {
+      server.put(cluster, "/api/v1/namespaces/kube-system", Json::object());
+    }
+    EXPECT_EQ(alice.apply(), kDone) << alice.told();
     server.forget_requests();
-    EXPECT_EQ(alice.destroy_one("west"), kNotPermitted) << where << alice.told();
-    EXPECT_THAT(server.writes(), IsEmpty()) << where;
-    EXPECT_THAT(alice.said(), HasSubstr("nothing was removed anywhere")) << where;
-    server.clear_faults();
   }
-  EXPECT_EQ(alice.destroy_one("west"), kDone) << alice.told();
-  EXPECT_TRUE(server.object("east", kCacerts));
-  EXPECT_FALSE(server.object("west", kCacerts));
+
+  /// What a destroy of west looks at before it asks.
+  std::set<std::pair<std::string, std::string>> reads() {
+    EXPECT_EQ(alice.run({"destroy", "west", "-f", alice.path("mesh.yaml")}), kUsage);
+    std::set<std::pair<std::string, std::string>> found;
+    for (const auto& request : server.requests()) {
+      if (request.method == "GET") found.insert({request.cluster, request.path});
+    }
+    return found;
+  }
+
+  void expect_all_there(const std::string& where) const {
+    EXPECT_THAT(server.writes(), IsEmpty()) << where;
+    EXPECT_TRUE(server.object("west", kCacerts)) << where;
+  }
+
+  test::FakeApiServer server{{.clusters = {"east", "west"}}};
+  Operator alice{server, {"east", "west"}};
+};
+
+TEST(DestroyOfOneCluster, TouchesNothingWhileAnyReadOfItIsForbidden) {
+  OneLeaves world;
+  for (const auto& [cluster, path] : world.reads()) {
+    const std::string where = cluster + " " + path;
+    world.server.add_fault({.cluster = cluster,
+                            .method = "GET",
+                            .path_contains = path,
+                            .times = -1,
+                            .reply = kDenied});
+    world.server.forget_requests();
+    const int code = world.alice.destroy_one("west");
+    world.server.clear_faults();
+    if (code == kDone) {
+      EXPECT_EQ(cluster, "east") << where;  // which stays, and does not depend on what it reads
+      EXPECT_THAT(world.server.writes("east"), IsEmpty()) << where;
+      EXPECT_FALSE(world.server.object("west", kNamespace)) << where;
+      ASSERT_EQ(world.alice.apply(), kDone) << world.alice.told();
+      continue;
+    }
+    EXPECT_EQ(code, kNotPermitted) << where << "\n" << world.alice.told();
+    EXPECT_THAT(world.alice.said(), HasSubstr("nothing was removed anywhere")) << where;
+    world.expect_all_there(where);
+  }
 }
 
 }  // namespace
