@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <optional>
 
 namespace meshtrust::run {
 namespace {
@@ -24,17 +23,17 @@ class Kinds {
  public:
   explicit Kinds(k8s::ApiClient& client) : client_(client) {}
 
-  Result<std::optional<k8s::ServedResource>> find(const std::string& api_version,
-                                                  const std::string& kind) {
+  /// nullptr for a kind that the server does not have.
+  Result<const k8s::ServedResource*> find(const std::string& api_version, const std::string& kind) {
     auto known = served_.find(api_version);
     if (known == served_.end()) {
       MESHTRUST_TRY(auto resources, client_.discover(api_version));
       known = served_.emplace(api_version, std::move(resources).value_or(Resources())).first;
     }
     for (const k8s::ServedResource& one : known->second) {
-      if (one.kind == kind && one.name.find('/') == std::string::npos) return std::optional(one);
+      if (one.kind == kind && one.name.find('/') == std::string::npos) return &one;
     }
-    return std::optional<k8s::ServedResource>();
+    return nullptr;
   }
 
  private:
@@ -70,8 +69,8 @@ Result<std::vector<RenderedObject>> read_manifests(k8s::ApiClient& client,
       return base::fail(base::Code::kInvalidInput,
                         "a rendered document has no apiVersion, kind or name");
     }
-    MESHTRUST_TRY(const auto served, kinds.find(api_version, kind));
-    if (!served) continue;
+    MESHTRUST_TRY(const k8s::ServedResource* const served, kinds.find(api_version, kind));
+    if (served == nullptr) continue;
     objects.push_back(
         {.ref = {.api_version = api_version,
                  .kind = kind,

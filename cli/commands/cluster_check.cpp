@@ -206,7 +206,7 @@ class ClusterCheckCommand final : public Command {
   }
 
   static void tell_missing_plugin(const Session& session, const ClusterCheck& check) {
-    if (!check.settings->exec) return;
+    if (!check.settings->exec || check.problem) return;  // the problem names it already
     const k8s::ExecPlugin& plugin = *check.settings->exec;
     const std::string& program = plugin.command.front();
     if (is_found(session, program)) return;
