@@ -17,7 +17,17 @@ AccessState unknown(const base::Error& why) {
   return {.kind = Kind::kUnknown, .why = why.message, .error = why};
 }
 
+/// Where nobody knows, whoever changes something has been told already.
+bool may_be_ours(const OwnerJudge& owners, const Marks& marks, const ClusterObservation& in) {
+  const Owner owner = owners.owner_of(marks, in);
+  return owner == Owner::kThisMesh || owner == Owner::kUndecided;
+}
+
 }  // namespace
+
+bool is_unmarked(const OwnerJudge& owners, const Marks& marks, const ClusterObservation& in) {
+  return owners.root() && marks.root != *owners.root() && may_be_ours(owners, marks, in);
+}
 
 const TokenSecretFacts* token_of(const ClusterObservation& source, const std::string& account) {
   const auto* tokens = source.live.tokens.found(Unknown::kTold);
@@ -56,12 +66,7 @@ AccessState state_of(const profiles::Mesh& mesh,
     return one.name == wanted.name && one.namespace_name == wanted.namespace_name;
   });
   if (live == secrets->end()) return {.kind = Kind::kAbsent, .why = "it does not exist"};
-  // Where nobody knows, whoever changes something has been told already.
-  const auto is_ours = [&owners](const auto& secret, const ClusterObservation& in) {
-    const Owner owner = owners.owner_of(marks_of(secret), in);
-    return owner == Owner::kThisMesh || owner == Owner::kUndecided;
-  };
-  if (!is_ours(*live, *target)) {
+  if (!may_be_ours(owners, marks_of(*live), *target)) {
     return {.kind = Kind::kForeign,
             .why = fmt::format("secret {}/{} was not made by this mesh", live->namespace_name,
                                live->name)};
@@ -83,10 +88,8 @@ AccessState state_of(const profiles::Mesh& mesh,
     return {.kind = Kind::kDiffers, .why = "its token or CA is not that of the cluster"};
   }
   // A token secret that somebody else made is used, and stays theirs.
-  const auto is_marked = [&owners](const auto& secret) {
-    return !owners.root() || secret.root == *owners.root();
-  };
-  if (!is_marked(*live) || (is_ours(*token, *source) && !is_marked(*token))) {
+  if (is_unmarked(owners, marks_of(*live), *target) ||
+      is_unmarked(owners, marks_of(*token), *source)) {
     return {.kind = Kind::kUnmarked, .why = "it does not bear the root of this mesh yet"};
   }
   return {.kind = Kind::kAsWanted, .why = "it is there"};

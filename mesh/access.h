@@ -33,6 +33,10 @@ struct AccessState {
 /// knows.
 const TokenSecretFacts* token_of(const ClusterObservation& source, const std::string& account);
 
+/// Whether something in `in` is of this mesh, as far as anybody knows, and does not bear its root
+/// yet.
+bool is_unmarked(const OwnerJudge& owners, const Marks& marks, const ClusterObservation& in);
+
 AccessState state_of(const profiles::Mesh& mesh,
                      const Observation& observation,
                      const OwnerJudge& owners,

@@ -446,10 +446,8 @@ class MeshPlanner {
     const ClusterObservation& seen = *observation_.find(source);
     const TokenSecretFacts* token = mesh::token_of(seen, account);
     if (token == nullptr) return ShareAccess::Token::kAsk;
-    const bool is_marked = !owners_.root() || token->root == *owners_.root();
-    const Owner owner = owners_.owner_of(marks_of(*token), seen);
-    const bool is_ours = owner == Owner::kThisMesh || owner == Owner::kUndecided;
-    return is_ours && !is_marked ? ShareAccess::Token::kMark : ShareAccess::Token::kRead;
+    return is_unmarked(owners_, marks_of(*token), seen) ? ShareAccess::Token::kMark
+                                                        : ShareAccess::Token::kRead;
   }
 
   const Mesh& mesh_;
