@@ -158,9 +158,9 @@ def skip_without_rig(*programs):
 
 def skip_without_namespaces():
     """A container may forbid network namespaces, and nothing that is installed helps."""
-    probe = subprocess.run(["unshare", "--map-root-user", "--net", "ip", "link"], capture_output=True, check=False)
-    if probe.returncode != 0:
-        reason = f"network namespaces are forbidden here: {probe.stderr.decode().strip()}"
+    able = subprocess.run([str(RIG_FOLDER / "rig"), "can"], capture_output=True, text=True, check=False)
+    if able.returncode != 0:
+        reason = able.stderr.strip()
         print(f"\n*** NO MESH WAS TESTED: {reason} ***", file=sys.stderr)
         raise unittest.SkipTest(reason)
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -227,6 +228,12 @@ class InNamespace(NodeTest):
         refused = self.kubectl("get", "--raw", f"{proxied}/debug/clusterz")
         self.assertIn("the server has asked for the client to provide credentials", refused.stderr)
 
+    def test_the_log_of_a_pod_is_read_as_anywhere(self):
+        (pod,) = self.istiods()
+        read = ("-n", SYSTEM, "logs", pod, "--container", "discovery")
+        self.assertTrue(wait_for(lambda: "FLAG: --domain" in self.ask(*read)))
+        self.assertEqual(2, len(self.ask(*read, "--tail=2").splitlines()))
+
     def test_status_works_from_outside(self):
         self.assertIn("east: running at https://172.18.", self.answer("status"))
 
@@ -236,6 +243,39 @@ class InNamespace(NodeTest):
             "rig: error: no program 'kubectll' on PATH\nrig: hint: 'rig build' makes programs\n",
             self.rig("exec", "kubectll").stderr,
         )
+
+
+class Machines(ClusterTest):
+    """A machine that forbids something: what a container may do, a program on PATH does here."""
+
+    def setUp(self):
+        self.skip_without_namespaces()
+        super().setUp()
+
+    def refused_by(self, condition):
+        """What `can` and `up` say where unshare fails on some words."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        stand_in = Path(folder.name, "unshare")
+        stand_in.write_text(
+            f'#!/bin/sh\ncase "$*" in {condition}) echo "unshare failed: not permitted" >&2; exit 1 ;; esac\n'
+            f'exec {shutil.which("unshare")} "$@"\n'
+        )
+        stand_in.chmod(0o755)
+        path = {"PATH": f"{folder.name}:{os.environ['PATH']}"}
+        answers = {self.rig(*words, **path) for words in (("can",), ("up", "--netns", "east"))}
+        return {(answer.returncode, answer.stdout, answer.stderr) for answer in answers}
+
+    def test_without_namespaces_are_found_out_before_anything_starts(self):
+        message = (
+            "rig: error: this machine cannot hold a mesh: unshare failed: not permitted\n"
+            "rig: hint: it takes the programs 'unshare' and 'ip' (apt-get install iproute2), and a kernel and a "
+            "container that allow network and mount namespaces\n"
+        )
+        for condition in ("*--net*", "--mount*"):
+            with self.subTest(condition):
+                self.assertEqual({(69, "", message)}, self.refused_by(condition))
+                self.assertEqual([], processes_of(self.state))
 
 
 class NamespaceLives(ClusterTest):

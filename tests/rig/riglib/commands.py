@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from urllib.parse import quote
 
 from . import build as builder
+from . import namespace
 from .blueprint import blueprint
 from .cluster import Wish
 from .files import private_folder
@@ -29,6 +30,13 @@ def build(options):
 
 def which(options):
     print(builder.path_of(options.program))
+    return 0
+
+
+def can(_options):
+    """Answers before anything is built or started."""
+    namespace.require()
+    print("this machine can hold whole meshes: it allows network and mount namespaces")
     return 0
 
 

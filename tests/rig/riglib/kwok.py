@@ -112,32 +112,21 @@ spec:
       podIP: {{ PodIPWith .spec.nodeName false .metadata.uid .metadata.name .metadata.namespace | Quote }}
 """
 
-PORT_FORWARD_CRD = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "portforwards.kwok.x-k8s.io"},
-    "spec": {
-        "group": "kwok.x-k8s.io",
-        "scope": "Namespaced",
-        "names": {
-            "kind": "PortForward",
-            "listKind": "PortForwardList",
-            "plural": "portforwards",
-            "singular": "portforward",
-        },
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "subresources": {"status": {}},
-                "schema": {
-                    "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-                },
-            }
-        ],
-    },
-}
+def _crd(kind, plural):
+    """The definition of objects that kwok reads, with whatever in them."""
+    anything = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": "v1alpha1", "served": True, "storage": True, "subresources": {"status": {}}, "schema": anything}
+    names = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.kwok.x-k8s.io"},
+        "spec": {"group": "kwok.x-k8s.io", "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+
+
+# What its kubelet answers of pods: their ports, and what they wrote.
+CRDS = (_crd("PortForward", "portforwards"), _crd("Logs", "logs"))
 
 NODE = {
     "apiVersion": "v1",

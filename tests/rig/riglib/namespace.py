@@ -7,6 +7,7 @@ reaches the clusters. An ordinary user gets it in a user namespace of its own.
 
 import json
 import os
+import subprocess
 import sys
 import time
 from dataclasses import asdict
@@ -22,7 +23,38 @@ ip route add local 10.0.0.0/8 dev lo &&
 ip route add local 172.18.0.0/16 dev lo &&
 echo ready && exec sleep infinity
 """
+# What pods do in it: an istiod finds the secrets of its pod where they have to be by a mount
+# namespace of its own (`pods.py`). Tried beforehand, for an istiod would fail by it minutes later.
+TRY_OUT = """\
+ip link set lo up &&
+ip route add local 10.0.0.0/8 dev lo &&
+exec unshare --mount mount -t tmpfs tmpfs /run
+"""
 POLL_SECONDS = 0.02
+HINT = (
+    "it takes the programs 'unshare' and 'ip' (apt-get install iproute2), and a kernel and a container "
+    "that allow network and mount namespaces"
+)
+
+
+def require():
+    """Makes what a namespace for meshes takes and lets it go again; fails where that cannot be."""
+    command = [*_share(), "sh", "-c", TRY_OUT]
+    try:
+        tried = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise _cannot(f"there is no program '{command[0]}'") from error
+    if tried.returncode != 0:
+        raise _cannot(tried.stderr.decode(errors="replace").strip() or f"exit status {tried.returncode}")
+
+
+def _share():
+    # An ordinary user gets it in a user namespace of its own.
+    return ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
+
+
+def _cannot(why):
+    return RigError(f"this machine cannot hold a mesh: {why}", HINT, exit_code=EXIT_CANNOT_BUILD)
 
 
 class Namespace:
@@ -37,21 +69,16 @@ class Namespace:
 
     def create(self):
         """Starts the holder. The caller holds the lock of the state folder."""
-        share = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
+        require()
         self._log.unlink(missing_ok=True)
-        command = [*share, "sh", "-c", SET_UP]
+        command = [*_share(), "sh", "-c", SET_UP]
         holder, child = process.spawn_child("namespace", command, "/", self._log, process.environment())
         write_private(self._file, json.dumps(asdict(holder)) + "\n")
         while "ready\n" not in self._log.read_text():
             if child.poll() is not None:
                 told = last_lines(self._log)
                 self.remove()
-                raise RigError(
-                    f"cannot make a network namespace:\n{told}",
-                    "it takes the programs 'unshare' and 'ip' (apt-get install iproute2), and a kernel and a "
-                    "container that allow it",
-                    exit_code=EXIT_CANNOT_BUILD,
-                )
+                raise _cannot(f"no network namespace:\n{told}")
             time.sleep(POLL_SECONDS)
 
     def remove(self):

@@ -29,8 +29,8 @@ def prepare(layout, block, istiod_program, in_namespace):
 
 def create_objects(api):
     """The Node, and what kwok looks for when it starts."""
-    crd = kwok.PORT_FORWARD_CRD
-    _apply(api, f"{CRDS}/{crd['metadata']['name']}", crd)
+    for crd in kwok.CRDS:
+        _apply(api, f"{CRDS}/{crd['metadata']['name']}", crd)
     _apply(api, f"/api/v1/nodes/{kwok.NODE['metadata']['name']}", kwok.NODE)
 
 
@@ -40,9 +40,13 @@ def create_istiod(api, cluster):
 
 
 def why_kwok_cannot_start(api):
-    """None when the definition of its objects is served, else what is missing."""
-    status, _ = api.get("/apis/kwok.x-k8s.io/v1alpha1/portforwards")
-    return None if status == 200 else "the API server does not serve kwok's PortForward yet"
+    """None when the definitions of its objects are served, else what is missing."""
+    for crd in kwok.CRDS:
+        names = crd["spec"]["names"]
+        status, _ = api.get(f"/apis/kwok.x-k8s.io/v1alpha1/{names['plural']}")
+        if status != 200:
+            return f"the API server does not serve kwok's {names['kind']} yet"
+    return None
 
 
 def why_not_ready(api):

@@ -30,7 +30,7 @@ LONGEST_BACKOFF_SECONDS = 20
 PROBE_SECONDS = 1
 PROBES_TO_FAIL = 3  # as the kubelet has it: one slow answer of a busy machine unmakes nobody ready
 SERVICE_ACCOUNT = "var/run/secrets/kubernetes.io/serviceaccount"
-FORWARDS = "/apis/kwok.x-k8s.io/v1alpha1/namespaces/{namespace}/portforwards"
+KWOK_GROUP = "kwok.x-k8s.io/v1alpha1"
 
 
 # Where a namespace may be had, so may a mount namespace: in it the pod's secrets are where programs
@@ -85,6 +85,8 @@ class _IstiodPod:
         self._folder = private_folder(kubelet.folder / pod["metadata"]["uid"])
         self._root = private_folder(self._folder / "root")
         self._log = self._folder / "istiod.log"
+        self._served_log = self._folder / "served.log"
+        self._copied = 0  # bytes of the log
         self._tokens = {}
         self._child = None
         self._process = None
@@ -99,6 +101,7 @@ class _IstiodPod:
         if "deletionTimestamp" in pod["metadata"]:
             self._end()
             return
+        self._copy_log()
         is_complete = self._mount()
         if self._child is not None and self._child.poll() is not None:
             self._note_end()
@@ -155,6 +158,7 @@ class _IstiodPod:
 
     def _start(self):
         self._forward_ports()
+        self._serve_log()
         arguments = [*self._arguments(), "--ctrlz_address=127.0.0.1", "--ctrlz_port=0"]
         address = self._address()
         arguments += [f"--{flag}={address}:{port}" for flag, port in PORTS.items()]
@@ -211,6 +215,7 @@ class _IstiodPod:
 
     def _note_end(self):
         backoff = min(2**self._restarts, LONGEST_BACKOFF_SECONDS)
+        self._copy_log()
         progress(f"{self._name()}: istiod ended with {self._child.returncode}, again in {backoff} s")
         self._child = self._process = None
         self._failed_probes = PROBES_TO_FAIL
@@ -229,6 +234,9 @@ class _IstiodPod:
                 return
             self.kill()
         self._child = self._process = None
+        # The garbage collector would do so as well, once it has heard of kwok's kinds: half a minute.
+        for plural in ("portforwards", "logs"):
+            self._kubelet.api.request("DELETE", self._path_of_kwok(plural))
         uid = self._pod["metadata"]["uid"]
         self._kubelet.api.request(
             "DELETE", self._path, {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
@@ -242,27 +250,44 @@ class _IstiodPod:
 
     def _forward_ports(self):
         """Tells kwok, whose kubelet serves port-forward, where this pod's ports are."""
-        metadata = self._pod["metadata"]
-        path = FORWARDS.format(**metadata)
         # As on a real node it comes from inside the pod: istiod tells more to whoever is there.
         places = sorted(self.loopback_places())
+        targets = [{"ports": [port], "target": {"address": address, "port": port}} for address, port in places]
+        self._tell_kwok("PortForward", "portforwards", {"forwards": targets})
+
+    def _serve_log(self):
+        """Tells it where the log of this pod is."""
+        container = self._container()["name"]
+        self._tell_kwok("Logs", "logs", {"logs": [{"containers": [container], "logsFile": str(self._served_log)}]})
+
+    def _tell_kwok(self, kind, plural, spec):
+        metadata = self._pod["metadata"]
+        owner = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
         body = {
-            "apiVersion": "kwok.x-k8s.io/v1alpha1",
-            "kind": "PortForward",
-            "metadata": {
-                "name": metadata["name"],
-                "ownerReferences": [
-                    {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
-                ],
-            },
-            "spec": {
-                "forwards": [
-                    {"ports": [port], "target": {"address": address, "port": port}}
-                    for address, port in places
-                ]
-            },
+            "apiVersion": KWOK_GROUP,
+            "kind": kind,
+            "metadata": {"name": metadata["name"], "ownerReferences": [owner]},
+            "spec": spec,
         }
-        self._kubelet.api.apply(f"{path}/{metadata['name']}", body, "rig")
+        self._kubelet.api.apply(self._path_of_kwok(plural), body, "rig")
+
+    def _path_of_kwok(self, plural):
+        return "/apis/{group}/namespaces/{namespace}/{plural}/{name}".format(
+            group=KWOK_GROUP, plural=plural, **self._pod["metadata"]
+        )
+
+    def _copy_log(self):
+        """What istiod wrote since the last time, as container runtimes keep it and kubelets read it."""
+        if not self._log.exists():
+            return
+        with open(self._log, "rb") as log, open(self._served_log, "a", encoding="utf-8") as served:
+            log.seek(self._copied)
+            for line in log:
+                if not line.endswith(b"\n"):
+                    break  # the rest of it comes
+                self._copied += len(line)
+                text = line.decode(errors="replace").rstrip("\n")
+                served.write(f"{_now()} stderr F {text}\n")
 
     def _tell_status(self, is_complete):
         is_ready = self._child is not None and self._is_ready()

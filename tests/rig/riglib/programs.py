@@ -181,7 +181,7 @@ def kwok_flags(layout, block, _api_address):
         f"--server-address={LOOPBACK}:{block.kubelet}",
         f"--tls-cert-file={layout.server_certificate}",
         f"--tls-private-key-file={layout.server_key}",
-        "--enable-crds=PortForward",
+        "--enable-crds=PortForward,Logs",
     ]
 
 
