@@ -98,15 +98,18 @@ std::string render_samples(const profiles::Mesh& mesh, const SampleProof& proof)
 }
 
 Json samples_to_json(const SampleProof& proof) {
-  Json json = {{"namespace", proof.namespace_name},
-               {"pods", Json::array()},
-               {"ways", Json::array()},
-               {"errors", Json::array()},
-               {"left", Json::array()}};
+  Json json = {
+      {"namespace", proof.namespace_name}, {"pods", Json::array()},   {"ways", Json::array()},
+      {"losses", Json::array()},           {"errors", Json::array()}, {"left", Json::array()}};
   for (const mesh::SampleSite& site : proof.sites) {
     for (const mesh::SamplePod& pod : site.pods) {
       json["pods"].push_back(pod_to_json(site.cluster, pod));
     }
+  }
+  for (const mesh::SampleSite& site : proof.sites) {
+    if (site.calls.settled == 0) continue;  // not counted
+    json["losses"].push_back(
+        {{"from", site.cluster}, {"calls", site.calls.settled}, {"lost", site.calls.lost}});
   }
   for (const mesh::SampleWay& way : proof.verdict.ways) {
     json["ways"].push_back({{"from", way.from},

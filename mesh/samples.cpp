@@ -1,6 +1,7 @@
 #include "mesh/samples.h"
 
 #include "base/text.h"
+#include "mesh/pods.h"
 #include "profiles/model.h"
 
 #include <fmt/format.h>
@@ -51,39 +52,6 @@ std::optional<SamplePod::Sidecar> sidecar_of(const Json& pod) {
     sidecar.is_ready = status->value("ready", false);
   }
   return sidecar;
-}
-
-/// The first thing in a pod's status that says why it does not go on.
-std::string state_of_pod(const Json& pod) {
-  for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
-    const Json& statuses = base::at_path(pod, {"status", list});
-    if (!statuses.is_array()) continue;
-    for (const Json& status : statuses) {
-      for (const char* state : {"waiting", "terminated"}) {
-        const std::string reason =
-            base::string_at(base::at_path(status, {"state", state}), "reason");
-        if (reason.empty() || reason == "PodInitializing" || reason == "Completed") continue;
-        return base::string_at(status, "name") + ": " + reason;
-      }
-    }
-  }
-  const Json& conditions = base::at_path(pod, {"status", "conditions"});
-  for (const Json& one : conditions.is_array() ? conditions : Json::array()) {
-    const std::string message = base::string_at(one, "message");
-    if (base::string_at(one, "status") == "False" && !message.empty()) {
-      return base::printable(message, 200);
-    }
-  }
-  return base::string_at(base::at_path(pod, {"status"}), "phase", "Pending");
-}
-
-bool is_ready(const Json& pod) {
-  const Json& conditions = base::at_path(pod, {"status", "conditions"});
-  return conditions.is_array() &&
-         std::any_of(conditions.begin(), conditions.end(), [](const Json& one) {
-           return base::string_at(one, "type") == "Ready" &&
-                  base::string_at(one, "status") == "True";
-         });
 }
 
 /// Why the end of a way that is `app` in `site` cannot be tried; "" when it can.
@@ -210,9 +178,33 @@ class Injection {
   std::vector<Finding>& findings_;
 };
 
+bool has_unpulled(std::span<const SampleSite> sites) {
+  return std::any_of(sites.begin(), sites.end(), [](const SampleSite& site) {
+    return std::any_of(site.pods.begin(), site.pods.end(),
+                       [](const SamplePod& pod) { return !pod.unpulled.empty(); });
+  });
+}
+
+/// Every pod answers, and yet some calls do not arrive.
+void report_lost(const SampleSite& from, std::vector<Finding>& findings) {
+  const SampleCalls& calls = from.calls;
+  if (calls.lost == 0) return;
+  findings.push_back(
+      {.code = "sample-calls-lost",
+       .severity = Severity::kWarning,
+       .cluster = from.cluster,
+       .message = "calls from here get lost, although every pod answers",
+       .evidence = {fmt::format("{} of {} lost, with retries off{}", calls.lost,
+                                base::count_of(calls.settled, "call"),
+                                calls.other.empty() ? "" : "; last seen: " + calls.other)},
+       .hints = {"Istio's own retries hide this from most clients: look for an address or a pod of "
+                 "an east-west gateway that does not answer"}});
+}
+
 /// One finding for all ways from a cluster that end alike.
 void report_ways(const std::string& from,
                  const std::vector<SampleWay>& ways,
+                 bool lacks_images,
                  std::vector<Finding>& findings) {
   std::vector<std::string> silent;
   std::vector<std::string> reasons;
@@ -236,11 +228,18 @@ void report_ways(const std::string& from,
                    "exportTo"}});
   }
   if (!reasons.empty()) {
+    std::vector<std::string> hints;
+    if (lacks_images) {
+      hints.emplace_back(
+          "spec.samples.hub in the mesh file names a registry that these clusters reach, "
+          "spec.samples.images single images");
+    }
     findings.push_back({.code = "sample-not-proved",
                         .severity = Severity::kNote,
                         .cluster = from,
                         .message = "traffic not proved here",
-                        .evidence = std::move(reasons)});
+                        .evidence = std::move(reasons),
+                        .hints = std::move(hints)});
   }
 }
 
@@ -251,9 +250,11 @@ std::optional<SamplePod> sample_pod(const Json& pod) {
   if (!base::string_at(metadata, "deletionTimestamp").empty()) return std::nullopt;
   SamplePod read{.name = base::string_at(metadata, "name"),
                  .app = base::string_at(base::at_path(metadata, {"labels"}), "app"),
-                 .is_ready = is_ready(pod),
+                 .is_ready = mesh::is_ready(pod),
                  .sidecar = sidecar_of(pod)};
-  if (!read.is_ready) read.state = state_of_pod(pod);
+  if (read.is_ready) return read;
+  read.state = why_not_ready(pod);
+  if (const auto trouble = trouble_of(pod)) read.unpulled = trouble->image;
   return read;
 }
 
@@ -280,6 +281,22 @@ std::vector<std::string> reachable_from(const profiles::Mesh& mesh,
   return reachable;
 }
 
+std::vector<std::string> configured_by(const profiles::Mesh& mesh,
+                                       const profiles::Cluster& cluster) {
+  if (cluster.runs_istiod() || cluster.role == Role::kConfig) return {cluster.name};
+  std::vector<std::string> clusters;
+  for (const std::string& name : cluster.control_plane) {
+    const auto config =
+        std::find_if(mesh.clusters.begin(), mesh.clusters.end(), [&name](const auto& other) {
+          return other.role == Role::kConfig &&
+                 std::find(other.control_plane.begin(), other.control_plane.end(), name) !=
+                     other.control_plane.end();
+        });
+    clusters.push_back(config == mesh.clusters.end() ? name : config->name);
+  }
+  return clusters;
+}
+
 std::string_view name_of(SampleWay::State state) {
   constexpr std::array<std::string_view, 3> kNames{"yes", "no", "not proved"};
   return kNames.at(static_cast<std::size_t>(state));
@@ -287,6 +304,7 @@ std::string_view name_of(SampleWay::State state) {
 
 SampleVerdict judge_samples(const profiles::Mesh& mesh, std::span<const SampleSite> sites) {
   SampleVerdict verdict;
+  const bool lacks_images = has_unpulled(sites);
   for (const SampleSite& from : sites) {
     Injection(mesh, from, verdict.findings).judge();
     const auto reachable = reachable_from(mesh, *mesh.find(from.cluster));
@@ -294,7 +312,8 @@ SampleVerdict judge_samples(const profiles::Mesh& mesh, std::span<const SampleSi
       if (std::find(reachable.begin(), reachable.end(), to.cluster) == reachable.end()) continue;
       verdict.ways.push_back(way_between(from, to));
     }
-    report_ways(from.cluster, verdict.ways, verdict.findings);
+    report_ways(from.cluster, verdict.ways, lacks_images, verdict.findings);
+    report_lost(from, verdict.findings);
   }
   return verdict;
 }

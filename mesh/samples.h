@@ -31,7 +31,8 @@ struct SamplePod {
   std::string name = {};
   std::string app = {};  ///< `kSampleServer` or `kSampleClient`
   bool is_ready = false;
-  std::string state = {};  ///< why it is not ready: "curl: ImagePullBackOff"
+  std::string state = {};     ///< why it is not ready: "curl: CrashLoopBackOff"
+  std::string unpulled = {};  ///< the image that its node does not get, if that is why
   std::optional<Sidecar> sidecar = {};
 };
 
@@ -45,6 +46,10 @@ const SamplePod* ready_pod(std::span<const SamplePod> pods, std::string_view app
 struct SampleCalls {
   std::size_t made = 0;
   std::map<std::string, std::size_t> answers = {};  ///< by the pod that answered
+  /// Of calls that were made after every pod that should answer had done so, with retries off: how
+  /// many, and how many of them got no answer. Where all is in place none should be lost.
+  std::size_t settled = 0;
+  std::size_t lost = 0;
   std::string other = {};       ///< what came last in the place of an answer; "" for nothing
   std::string impossible = {};  ///< why no call could be made at all
 };
@@ -61,6 +66,10 @@ struct SampleSite {
 /// The clusters whose workloads answer those of `cluster`: what every istiod that serves it reads.
 std::vector<std::string> reachable_from(const profiles::Mesh& mesh,
                                         const profiles::Cluster& cluster);
+
+/// Where the istiods that serve `cluster` read their configuration.
+std::vector<std::string> configured_by(const profiles::Mesh& mesh,
+                                       const profiles::Cluster& cluster);
 
 /// Whether the workloads of one cluster reach those of another.
 struct SampleWay {
@@ -83,7 +92,8 @@ struct SampleVerdict {
 };
 
 /// Whether the pods joined the mesh where they should, and who reached whom. That traffic could not
-/// be tried is a note; that it was tried and did not get through is critical.
+/// be tried is a note; that it was tried and did not get through is critical; that some calls were
+/// lost where every pod answers is a warning.
 SampleVerdict judge_samples(const profiles::Mesh& mesh, std::span<const SampleSite> sites);
 
 }  // namespace meshtrust::mesh

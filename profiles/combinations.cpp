@@ -2,6 +2,7 @@
 // in tests/data/mesh/bad.
 #include "base/text.h"
 #include "istio/names.h"
+#include "profiles/gateway.h"
 #include "profiles/gateway_values.h"
 #include "profiles/model.h"
 
@@ -25,7 +26,6 @@ constexpr istio::Version kFirstRevocationLists{.major = 1, .minor = 27, .patch =
 /// Shorter ones end before anybody notices that nobody refreshes them.
 constexpr base::Seconds kShortestList = base::days(7);
 constexpr istio::Version kFirstIpv6Remote{.major = 1, .minor = 30, .patch = 0};
-constexpr std::string_view kNodeSelectorAnnotation = "traffic.istio.io/nodeSelector";
 
 void add(Errors& errors, const Place& place, std::string message, std::string hint = {}) {
   Error error{.code = base::Code::kInvalidInput, .message = std::move(message), .place = place};

@@ -284,6 +284,18 @@ std::vector<Object> ingress_gateway(const Mesh& mesh, const Cluster& host) {
       .build();
 }
 
+std::map<std::string, std::string> node_selector(const EastWestGateway& gateway) {
+  std::map<std::string, std::string> labels;
+  const auto annotation = gateway.annotations.find(std::string(kNodeSelectorAnnotation));
+  if (annotation == gateway.annotations.end()) return labels;
+  const auto selector = base::parse_json(annotation->second, kNodeSelectorAnnotation);
+  if (!selector || !selector->is_object()) return labels;
+  for (const auto& [label, value] : selector->items()) {
+    if (value.is_string()) labels.emplace(label, value.get<std::string>());
+  }
+  return labels;
+}
+
 bool is_open_to_the_world(const EastWestGateway& gateway) {
   if (gateway.type != EastWestGateway::Type::kLoadBalancer) return false;
   const auto is_everywhere = [](const std::string& range) { return range.ends_with("/0"); };

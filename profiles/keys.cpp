@@ -188,6 +188,26 @@ Shape istio_shape() {
   });
 }
 
+Key sample_image_key(std::string name, std::string doc) {
+  return {.name = std::move(name), .doc = std::move(doc), .shape = text(image_kind())};
+}
+
+Shape samples_shape() {
+  return mapping({
+      {.name = "hub",
+       .doc = "Registry and path that hold all sample images, like registry.example.com/mirror, in "
+              "the place of the public ones.",
+       .shape = text(image_kind())},
+      {.name = "images",
+       .doc = "Whole references of single sample images.",
+       .shape = mapping({
+           sample_image_key("helloworldV1", "What answers in the first cluster with workloads."),
+           sample_image_key("helloworldV2", "What answers in all others."),
+           sample_image_key("curl", "What calls: a shell's sleep and curl are used of it."),
+       })},
+  });
+}
+
 Shape gateway_shape() {
   return mapping({
       {.name = "type",
@@ -310,6 +330,9 @@ Shape spec_shape() {
        .doc = "Where trust comes from and how long it lasts.",
        .shape = trust_shape()},
       {.name = "istio", .doc = "What is installed on every cluster.", .shape = istio_shape()},
+      {.name = "samples",
+       .doc = "Where 'verify --samples' gets its images from: for mirrors and air gaps.",
+       .shape = samples_shape()},
       {.name = "discovery",
        .doc = "Which clusters' endpoints an istiod learns: all; none but of the remotes that it "
               "manages; or, by the learning cluster, a list of others.",

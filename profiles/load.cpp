@@ -124,6 +124,14 @@ IstioProfile istio_of(const Value& istio, const Report& file) {
   return profile;
 }
 
+SamplesProfile samples_of(const Value& samples) {
+  const Value& images = samples["images"];
+  return {.hub = text_or(samples["hub"], {}),
+          .helloworld_v1 = text_or(images["helloworldV1"], {}),
+          .helloworld_v2 = text_or(images["helloworldV2"], {}),
+          .curl = text_or(images["curl"], {})};
+}
+
 /// Lays what a mapping says over what was said further out.
 void read_gateway(const Value& value, const Report& file, EastWestGateway& gateway) {
   if (!value.is_given()) return;
@@ -231,6 +239,7 @@ Mesh mesh_of(const Value& document, const Report& file) {
             .topology = std::nullopt,
             .trust = trust_of(spec["trust"], name, file),
             .istio = istio_of(spec["istio"], file),
+            .samples = samples_of(spec["samples"]),
             .discovery = discovery_of(spec["discovery"], file),
             .clusters = {},
             .trust_domain_place = file.place(spec["trustDomain"].at),

@@ -122,6 +122,14 @@ struct IstioProfile {
   base::Place data_plane_place;
 };
 
+/// `spec.samples`: where the images of sample workloads come from.
+struct SamplesProfile {
+  std::string hub;  ///< registry and path in the place of the public ones; empty for those
+  std::string helloworld_v1;  ///< whole references, each before `hub`; empty when not stated
+  std::string helloworld_v2;
+  std::string curl;
+};
+
 /// `eastWestGateway`: how a cluster's gateway meets the world. Each key of a cluster's own stands
 /// before that of `spec.defaults`, and that before `spec.eastWestGateway`; annotations are merged.
 struct EastWestGateway {
@@ -202,6 +210,7 @@ struct Mesh {
   std::optional<Topology> topology;
   TrustProfile trust;
   IstioProfile istio;
+  SamplesProfile samples;
   Discovery discovery;
   /// At least one, at least one that runs an istiod, in the order of the file.
   std::vector<Cluster> clusters;

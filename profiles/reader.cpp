@@ -157,6 +157,48 @@ std::vector<Object> istio_reader(const Mesh& mesh, const Cluster& cluster, Reade
       std::move(rules));
 }
 
+std::vector<ReaderRight> rights_to_read(const Mesh& mesh,
+                                        const Cluster& istiod,
+                                        const Cluster& cluster) {
+  struct Resource {
+    const char* api_version;
+    const char* kind;
+    const char* resource;
+  };
+  std::vector<Resource> read{{"v1", "Service", "services"},
+                             {"discovery.k8s.io/v1", "EndpointSlice", "endpointslices"},
+                             {"v1", "Pod", "pods"},
+                             {"v1", "Node", "nodes"},
+                             {"v1", "Namespace", "namespaces"}};
+  if (reads_remote_secrets(mesh, istiod)) read.push_back({"v1", "Secret", "secrets"});
+  std::vector<ReaderRight> rights;
+  rights.reserve(2 * read.size() + 6);
+  for (const Resource& one : read) {
+    for (const char* verb : {"list", "watch"}) {
+      rights.push_back({verb, one.api_version, one.kind, one.resource});
+    }
+  }
+  if (cluster.role != Role::kRemote) return rights;
+  // What it manages: it publishes roots there, asks whose a workload's token is before it signs for
+  // it, and gives webhooks their CA.
+  for (const char* verb : {"create", "update"}) {
+    rights.push_back({verb, "v1", "ConfigMap", "configmaps"});
+  }
+  rights.push_back({"create", "authentication.k8s.io/v1", "TokenReview", "tokenreviews"});
+  for (const char* verb : {"list", "watch", "patch"}) {
+    rights.push_back({verb, "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration",
+                      "mutatingwebhookconfigurations"});
+  }
+  return rights;
+}
+
+std::string name_of_reader_role(const Mesh& mesh, const Cluster& cluster) {
+  const std::string& revision = mesh.istio.revision;
+  const std::string& space = mesh.istio.system_namespace;
+  return reader_role(mesh, cluster) == ReaderRole::kOwn ? istio::own_reader_role(revision, space)
+                                                        : istio::istio_reader_role(revision, space);
+}
+
 Object token_secret(const Mesh& mesh, const Cluster& cluster, std::string_view service_account) {
   Json body = labelled(mesh, cluster);
   body["metadata"]["annotations"] = {{istio::kServiceAccountAnnotation, service_account}};

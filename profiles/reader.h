@@ -2,6 +2,7 @@
 
 #include "profiles/object.h"
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +35,23 @@ std::vector<Object> reader(const Mesh& mesh, const Cluster& cluster);
 /// that has none yet. kManagedRemote adds what istiod writes into a remote that it manages.
 enum class ReaderOf { kPeer, kManagedRemote };
 std::vector<Object> istio_reader(const Mesh& mesh, const Cluster& cluster, ReaderOf use);
+
+/// One right that an istiod needs in another cluster, in all namespaces.
+struct ReaderRight {
+  std::string verb;
+  std::string api_version;
+  std::string kind;
+  std::string resource;
+};
+
+/// What `istiod` cannot do without in `cluster`: it waits for ever for what it may not list and
+/// watch, and then takes no workload of that cluster for its own.
+std::vector<ReaderRight> rights_to_read(const Mesh& mesh,
+                                        const Cluster& istiod,
+                                        const Cluster& cluster);
+
+/// The ClusterRole that gives them.
+std::string name_of_reader_role(const Mesh& mesh, const Cluster& cluster);
 
 /// The Secret into which Kubernetes puts a lasting token of `service_account` and the CA of its API
 /// server. Holds no secret as it is sent.

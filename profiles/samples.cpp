@@ -15,20 +15,34 @@ namespace {
 using base::Json;
 
 constexpr int kHelloPort = 5000;
+/// A version, because what `latest` stands for differs from day to day and node to node.
+constexpr std::string_view kCurl = "curl:8.16.0";
+constexpr std::string_view kFirst = "v1";
+constexpr std::string_view kOther = "v2";
 
-/// "v1" in the first cluster with workloads, so that an answer tells where it came from.
+/// `kFirst` in the first cluster with workloads, so that an answer tells where it came from.
 std::string_view version_in(const Mesh& mesh, const Cluster& cluster) {
   const auto first = std::find_if(mesh.clusters.begin(), mesh.clusters.end(),
                                   [](const auto& one) { return one.role != Role::kExternal; });
-  return first != mesh.clusters.end() && first->name == cluster.name ? "v1" : "v2";
+  return first != mesh.clusters.end() && first->name == cluster.name ? kFirst : kOther;
+}
+
+std::string image(const SamplesProfile& samples,
+                  const std::string& stated,
+                  std::string_view public_hub,
+                  std::string_view name_and_tag) {
+  if (!stated.empty()) return stated;
+  return fmt::format("{}/{}", samples.hub.empty() ? public_hub : samples.hub, name_and_tag);
 }
 
 /// Istio's samples moved with its images.
 std::string hello_image(const Mesh& mesh, std::string_view version) {
   constexpr istio::Version kMoved{.major = 1, .minor = 30, .patch = 0};
   const bool is_old = mesh.istio.version && *mesh.istio.version < kMoved;
-  return fmt::format("{}/examples-helloworld-{}:1.0",
-                     is_old ? "docker.io/istio" : "registry.istio.io/release", version);
+  const SamplesProfile& samples = mesh.samples;
+  return image(samples, version == kFirst ? samples.helloworld_v1 : samples.helloworld_v2,
+               is_old ? "docker.io/istio" : "registry.istio.io/release",
+               fmt::format("examples-helloworld-{}:1.0", version));
 }
 
 class Builder {
@@ -37,7 +51,13 @@ class Builder {
       : mesh_(mesh), cluster_(cluster), namespace_(sample_namespace) {}
 
   std::vector<Object> build() const {
-    return {sample_namespace(), hello_service(), hello(), client_account(), client()};
+    std::vector<Object> objects{sample_namespace(), hello_service()};
+    // Without waypoints nothing in an ambient mesh repeats a request, nor reads a VirtualService.
+    if (!is_ambient()) objects.push_back(route_without_retries());
+    objects.push_back(hello());
+    objects.push_back(client_account());
+    objects.push_back(client());
+    return objects;
   }
 
  private:
@@ -88,6 +108,16 @@ class Builder {
         {{"spec", {{"ports", Json::array({port})}, {"selector", {{"app", "helloworld"}}}}}});
   }
 
+  /// Istio repeats calls that fail, twice and elsewhere, unless told otherwise: a path on which
+  /// calls get lost would not be seen.
+  Object route_without_retries() const {
+    const Json route{{"destination", {{"host", "helloworld"}}}};
+    const Json http{{"retries", {{"attempts", 0}}}, {"route", Json::array({route})}};
+    return object(
+        "networking.istio.io/v1", "VirtualService", "virtualservices", "helloworld", Json::object(),
+        {{"spec", {{"hosts", Json::array({"helloworld"})}, {"http", Json::array({http})}}}});
+  }
+
   Object deployment(std::string name, const Json& pod_labels, Json pod) const {
     return object(
         "apps/v1", "Deployment", "deployments", std::move(name), pod_labels,
@@ -113,9 +143,10 @@ class Builder {
   }
 
   Object client() const {
-    const Json container{{"name", "curl"},
-                         {"image", "docker.io/curlimages/curl"},
-                         {"command", {"/bin/sleep", "infinity"}}};
+    const Json container{
+        {"name", "curl"},
+        {"image", image(mesh_.samples, mesh_.samples.curl, "docker.io/curlimages", kCurl)},
+        {"command", {"/bin/sleep", "infinity"}}};
     return deployment("curl", {{"app", "curl"}},
                       {{"serviceAccountName", "curl"},
                        {"terminationGracePeriodSeconds", 0},

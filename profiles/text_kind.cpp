@@ -232,6 +232,21 @@ MaybeRefusal refuse_server(std::string_view text) {
       .hint = {}};
 }
 
+/// Loosely: what a registry makes of it is seen when the image is pulled.
+MaybeRefusal refuse_image(std::string_view text) {
+  const bool fits =
+      !text.empty() && is_alphanumeric(text.front()) && is_alphanumeric(text.back()) &&
+      text.find("//") == std::string_view::npos &&
+      std::all_of(text.begin(), text.end(), [](char c) {
+        return is_alphanumeric(c) || std::string_view("-._:@/").find(c) != std::string_view::npos;
+      });
+  if (fits) return std::nullopt;
+  return Refusal{.message = quoted(text) +
+                            " is not part of an image reference, expected REGISTRY/PATH with or "
+                            "without :TAG",
+                 .hint = is_url(text) ? "leave out the scheme" : ""};
+}
+
 /// All patches of the minor releases that are supported.
 std::string version_pattern() {
   std::vector<std::string> minors;
@@ -319,6 +334,12 @@ const TextKind& ip_address_kind() {
 const TextKind& address_range_kind() {
   static const TextKind kind{"^[0-9A-Fa-f:.]+/[0-9]{1,3}$", kLongestAddress + 4,
                              refuse_address_range};
+  return kind;
+}
+
+const TextKind& image_kind() {
+  static const TextKind kind{"^(?!.*//)[A-Za-z0-9]([-A-Za-z0-9._:@/]*[A-Za-z0-9])?$", kLongestLine,
+                             refuse_image};
   return kind;
 }
 

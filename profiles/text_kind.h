@@ -55,6 +55,8 @@ const TextKind& annotation_key_kind();
 /// across keys judge.
 const TextKind& ip_address_kind();
 const TextKind& address_range_kind();
+/// A reference to a container image, or the front of one: a registry and a path in it.
+const TextKind& image_kind();
 /// A URL like https://host:6443/path, or host:port.
 const TextKind& server_kind();
 /// Values in a distinguished name with the upper bounds of X.520 (RFC 5280 appendix A.1).

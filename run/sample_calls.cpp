@@ -19,6 +19,8 @@ constexpr std::size_t kFewestCalls = 20;
 constexpr std::size_t kMostCalls = 200;
 constexpr int kMostRounds = 30;
 constexpr milliseconds kBetweenRounds{2'000};
+/// Of rounds after every pod has answered, while calls are lost.
+constexpr int kMostSettledRounds = 3;
 /// Of one call, for curl; and how much longer than all calls of a round may take.
 constexpr int kSecondsForACall = 5;
 constexpr milliseconds kSlack{20'000};
@@ -76,10 +78,28 @@ class Caller {
       MESHTRUST_TRY_DO(call_once());
       if (is_enough() || client_.effects().clock.steady() >= until) break;
     }
+    if (wish_.has_no_retries && !wish_.expected.empty() && has_all()) {
+      MESHTRUST_TRY_DO(count_losses(until));
+    }
     return std::move(calls_);
   }
 
  private:
+  base::Status count_losses(base::Clock::Steady until) {
+    for (int round = 0; round < kMostSettledRounds; ++round) {
+      MESHTRUST_TRY_DO(client_.pause().wait(kBetweenRounds));
+      const std::size_t made = calls_.made;
+      const std::size_t answered = answers();
+      MESHTRUST_TRY_DO(call_once());
+      const std::size_t calls = calls_.made - made;
+      if (calls == 0) break;  // nothing could be called any more
+      calls_.settled += calls;
+      calls_.lost += calls - std::min(calls, answers() - answered);
+      if (calls_.lost == 0 || client_.effects().clock.steady() >= until) break;
+    }
+    return {};
+  }
+
   base::Status call_once() {
     const std::size_t number =
         std::clamp(kCallsForAPod * wish_.expected.size(), kFewestCalls, kMostCalls);
@@ -114,9 +134,19 @@ class Caller {
                       [this](const auto& pod) { return calls_.answers.contains(pod); }));
   }
 
+  std::size_t answers() const {
+    std::size_t sum = 0;
+    for (const auto& [pod, number] : calls_.answers) {
+      sum += number;
+    }
+    return sum;
+  }
+
+  bool has_all() const { return calls_.made > 0 && answered() == wish_.expected.size(); }
+
   bool is_enough() const {
     const bool can_be_called = calls_.made > 0 || failures_ < kMostFailures;
-    return !can_be_called || (calls_.made > 0 && answered() == wish_.expected.size());
+    return !can_be_called || has_all();
   }
 
   void tell() const {

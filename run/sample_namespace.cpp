@@ -24,7 +24,7 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-std::vector<mesh::Right> rights_in(const std::string& name) {
+std::vector<mesh::Right> rights_in(const std::string& name, bool has_sidecars) {
   std::vector<mesh::Right> rights;
   const auto add = [&](const char* version, const char* kind, const char* resource,
                        std::initializer_list<const char*> verbs) {
@@ -43,6 +43,9 @@ std::vector<mesh::Right> rights_in(const std::string& name) {
   add("v1", "Service", "services", {"get", "create", "patch"});
   add("v1", "ServiceAccount", "serviceaccounts", {"get", "create", "patch"});
   add("apps/v1", "Deployment", "deployments", {"get", "create", "patch"});
+  if (has_sidecars) {
+    add("networking.istio.io/v1", "VirtualService", "virtualservices", {"get", "create", "patch"});
+  }
   add("v1", "Pod", "pods", {"list"});
   add("v1", "Pod", "pods/exec", {"get", "create"});
   // No role can be bound to the name of what is to be created.
@@ -117,7 +120,8 @@ Status SampleNamespace::check(const std::string& cluster, k8s::ApiClient& client
                       fmt::format("namespace '{}' is there already and {}", name_, found->owner),
                       "name one that is free with --sample-namespace");
   }
-  MESHTRUST_TRY(const base::Errors missing, missing_rights(rights_in(name_), client));
+  MESHTRUST_TRY(const base::Errors missing,
+                missing_rights(rights_in(name_, has_sidecars_), client));
   if (missing.empty()) return {};
   std::vector<std::string> messages;
   messages.reserve(missing.size());

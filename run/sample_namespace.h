@@ -18,7 +18,10 @@ class SampleNamespace {
   SampleNamespace(const profiles::Mesh& mesh,
                   const mesh::Observation& observation,
                   std::string name)
-      : observation_(observation), owners_(mesh, observation), name_(std::move(name)) {}
+      : observation_(observation),
+        owners_(mesh, observation),
+        name_(std::move(name)),
+        has_sidecars_(mesh.istio.data_plane == profiles::DataPlane::kSidecar) {}
 
   const std::string& name() const { return name_; }
 
@@ -43,6 +46,7 @@ class SampleNamespace {
   const mesh::Observation& observation_;
   const mesh::OwnerJudge owners_;
   std::string name_;
+  bool has_sidecars_;
 };
 
 }  // namespace meshtrust::run

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "k8s/wait.h"
+#include "mesh/pods.h"
 #include "run/pool.h"
 #include "run/sample_calls.h"
 #include "run/sample_namespace.h"
@@ -170,7 +171,7 @@ class Samples {
       site.error = std::move(made).error();
       return;
     }
-    telling.done(fmt::format("{} ready", base::count_of(ready_pods(site), "pod")));
+    telling.done(describe_pods(site));
   }
 
   Status make_objects(k8s::ApiClient& client, const Site& site) const {
@@ -205,18 +206,33 @@ class Samples {
     }
   }
 
-  static std::size_t ready_pods(const Site& site) {
-    return static_cast<std::size_t>(std::count_if(site.seen.pods.begin(), site.seen.pods.end(),
-                                                  [](const auto& pod) { return pod.is_ready; }));
+  static std::string describe_pods(const Site& site) {
+    const std::vector<mesh::SamplePod>& pods = site.seen.pods;
+    const auto ready = static_cast<std::size_t>(
+        std::count_if(pods.begin(), pods.end(), [](const auto& pod) { return pod.is_ready; }));
+    const auto lacking = std::find_if(pods.begin(), pods.end(),
+                                      [](const auto& pod) { return !pod.unpulled.empty(); });
+    std::string text = fmt::format("{} ready", base::count_of(ready, "pod"));
+    if (lacking != pods.end()) {
+      text += fmt::format("; image '{}' cannot be pulled", lacking->unpulled);
+    }
+    return text;
   }
 
-  /// Notes the pods as they are; that they do not become ready in time is a fact, no error.
+  /// Notes the pods as they are; that they do not become ready in time, or ever, is a fact, no
+  /// error.
   Status await_pods(k8s::ApiClient& client,
                     Site& site,
                     base::Clock::Steady until,
                     const Telling& telling) const {
-    const k8s::Condition are_ready = [&site](const k8s::Objects& objects) {
-      return look_at_pods(site, objects);
+    mesh::PodPatience patience;
+    const k8s::Condition are_ready = [&site, &patience](const k8s::Objects& objects) {
+      k8s::Verdict verdict = look_at_pods(site, objects);
+      for (const auto& [name, pod] : objects) {
+        patience.see(pod);
+      }
+      verdict.holds = verdict.holds || patience.exhausted_by();
+      return verdict;
     };
     const auto left = std::chrono::ceil<milliseconds>(until - world_.environment.clock.steady());
     const Status waited =
@@ -270,6 +286,7 @@ class Samples {
     const CallWish wish{.namespace_name = options_.namespace_name,
                         .pod = client_pod->name,
                         .expected = expected_from(site),
+                        .has_no_retries = has_no_retries(site),
                         .at_most = std::min(kCalling, options_.at_most),
                         .on_seen = [&telling](std::string_view seen) { telling.waiting(seen); }};
     auto calls = call_samples(**world_.clusters.client(site.cluster.name), wish);
@@ -282,6 +299,17 @@ class Samples {
     const mesh::SampleCalls& seen = site.seen.calls;
     telling.done(seen.impossible.empty() ? fmt::format("{} made", base::count_of(seen.made, "call"))
                                          : "traffic not proved here: " + seen.impossible);
+  }
+
+  /// Whether what turns them off lies where the istiods of this cluster read it; in an ambient mesh
+  /// nothing makes any.
+  bool has_no_retries(const Site& site) const {
+    if (mesh_.istio.data_plane == profiles::DataPlane::kAmbient) return true;
+    const auto read = mesh::configured_by(mesh_, site.cluster);
+    return std::all_of(read.begin(), read.end(), [this](const std::string& name) {
+      return std::any_of(sites_.begin(), sites_.end(),
+                         [&name](const Site& other) { return other.cluster.name == name; });
+    });
   }
 
   std::set<std::string> expected_from(const Site& site) const {

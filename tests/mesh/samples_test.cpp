@@ -79,10 +79,12 @@ TEST(SamplePods, SayWhyTheyAreNotReady) {
   waiting["status"] = Json::parse(
       R"({"phase": "Pending", "containerStatuses": [
             {"name": "istio-proxy", "ready": false, "state": {"running": {"startedAt": "x"}}},
-            {"name": "curl", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]})");
+            {"name": "curl", "image": "docker.io/curlimages/curl:8.16.0",
+             "state": {"waiting": {"reason": "ImagePullBackOff"}}}]})");
   const auto read = sample_pod(waiting);
   ASSERT_TRUE(read && read->sidecar);
-  EXPECT_EQ(read->state, "curl: ImagePullBackOff");
+  EXPECT_EQ(read->state, "curl: ImagePullBackOff for image 'docker.io/curlimages/curl:8.16.0'");
+  EXPECT_EQ(read->unpulled, "docker.io/curlimages/curl:8.16.0");
   EXPECT_TRUE(read->sidecar->is_running);
   EXPECT_FALSE(read->sidecar->is_ready);
 
@@ -115,6 +117,35 @@ spec:
   EXPECT_THAT(reachable_from(*mesh, *mesh->find("east")), ElementsAre("east"));
   EXPECT_THAT(reachable_from(*mesh, *mesh->find("west")), ElementsAre("west", "far"));
   EXPECT_THAT(reachable_from(*mesh, *mesh->find("far")), ElementsAre("west", "far"));
+}
+
+TEST(Samples, AreConfiguredWhereTheirIstiodsReadIt) {
+  const auto mesh = profiles::load_mesh("mesh.yaml", R"(
+apiVersion: meshtrust/v1
+kind: Mesh
+metadata: {name: shop}
+spec:
+  clusters:
+  - {name: hub, network: hub, role: external}
+  - {name: east, network: east, role: config, controlPlane: [hub]}
+  - {name: west, network: east, role: remote, controlPlane: [hub]}
+)");
+  ASSERT_TRUE(mesh);
+  EXPECT_THAT(configured_by(*mesh, *mesh->find("east")), ElementsAre("east"));
+  EXPECT_THAT(configured_by(*mesh, *mesh->find("west")), ElementsAre("east"));
+  const auto two = shop({"east", "west"});
+  EXPECT_THAT(configured_by(two, *two.find("west")), ElementsAre("west"));
+}
+
+TEST(Samples, FindCallsThatGetLostWhereEveryPodAnswers) {
+  const auto mesh = shop({"east", "west"});
+  std::vector sites{site("east"), site("west")};
+  sites[0].calls.settled = 60;
+  sites[0].calls.lost = 4;
+  sites[0].calls.other = "HTTP 503";
+  EXPECT_THAT(found(mesh, sites),
+              ElementsAre("sample-calls-lost east: 4 of 60 calls lost, with retries off; last "
+                          "seen: HTTP 503"));
 }
 
 TEST(Samples, NameWhoNeverAnswered) {

@@ -68,6 +68,10 @@ TEST(LoadMesh, ReadsEveryKey) {
   EXPECT_EQ(mesh.trust.crl->refresh, "cronjob ops/meshtrust-apply, every night");
   EXPECT_EQ(mesh.istio.version, (istio::Version{1, 27, 0}));
   EXPECT_EQ(mesh.istio.system_namespace, "istio-shop");
+  EXPECT_EQ(mesh.samples.hub, "mirror.shop.example:5000/istio");
+  EXPECT_EQ(mesh.samples.helloworld_v1, "mirror.shop.example/hello:v1");
+  EXPECT_EQ(mesh.samples.helloworld_v2, "mirror.shop.example/hello@sha256:00");
+  EXPECT_EQ(mesh.samples.curl, "mirror.shop.example/curl:8.16.0");
 }
 
 TEST(LoadMesh, FillsDefaultsIntoClustersThatDoNotSayOtherwise) {

@@ -83,6 +83,19 @@ TEST(EastWestGateways, StandWhereTrafficOrRemotesComeIn) {
   EXPECT_THAT(names(example("ambient"), has_east_west_gateway), ElementsAre("east", "west"));
 }
 
+TEST(NodeSelectors, AreReadAsIstiodReadsThem) {
+  const auto read = [](const std::string& annotation) {
+    EastWestGateway gateway;
+    gateway.annotations[std::string(kNodeSelectorAnnotation)] = annotation;
+    return node_selector(gateway);
+  };
+  using Labels = std::map<std::string, std::string>;
+  EXPECT_EQ(node_selector({}), Labels());
+  EXPECT_EQ(read("{}"), Labels());
+  EXPECT_EQ(read("edge=yes"), Labels());
+  EXPECT_EQ(read(R"({"edge": "yes", "zone": "a"})"), (Labels{{"edge", "yes"}, {"zone", "a"}}));
+}
+
 TEST(Exposure, IsAppliedWhereAnIstiodReadsItsConfiguration) {
   EXPECT_THAT(names(example("two-primaries-and-a-remote"), exposes_services),
               ElementsAre("east", "west"));

@@ -34,14 +34,41 @@ std::vector<std::string> words() {
       }
     }
   }
-  for (const char* word :
-       {"1.23.9",     "1.24.0",      "1.24.00", "1.24.10",       "1.30.3",
-        "1.31.9999",  "1.31.10000",  "1.32.0",  "2.30.3",        "1.30.3-rc.1",
-        "1d12h",      "12h1d",       "1d1d",    "0d0s",          "0d1s",
-        "00d",        "10d00h",      "d",       "cluster.local", "cluster..local",
-        ".local",     "local.",      "a.b.c.d", "a-.b",          "postgresql://db",
-        "a+b-c.d://", "1a://",       "://",     "C:/x",          "a:/b",
-        "kind-east",  "Shop Root CA"}) {
+  for (const char* word : {"1.23.9",
+                           "1.24.0",
+                           "1.24.00",
+                           "1.24.10",
+                           "1.30.3",
+                           "1.31.9999",
+                           "1.31.10000",
+                           "1.32.0",
+                           "2.30.3",
+                           "1.30.3-rc.1",
+                           "1d12h",
+                           "12h1d",
+                           "1d1d",
+                           "0d0s",
+                           "0d1s",
+                           "00d",
+                           "10d00h",
+                           "d",
+                           "cluster.local",
+                           "cluster..local",
+                           ".local",
+                           "local.",
+                           "a.b.c.d",
+                           "a-.b",
+                           "postgresql://db",
+                           "a+b-c.d://",
+                           "1a://",
+                           "://",
+                           "C:/x",
+                           "a:/b",
+                           "kind-east",
+                           "Shop Root CA",
+                           "r:5000/a/b:1.0",
+                           "https://r/a",
+                           "r/a@sha256:0a"}) {
     words.emplace_back(word);
   }
   return words;
@@ -57,7 +84,8 @@ TEST(TextKind, RefusesExactlyWhatItsPatternDoesNotMatch) {
   const std::vector<const TextKind*> kinds{
       &dns_label_kind(),    &mesh_name_kind(),        &cluster_name_kind(),    &label_value_kind(),
       &trust_domain_kind(), &duration_kind(),         &istio_version_kind(),   &line_kind(),
-      &folder_kind(),       &short_name_value_kind(), &long_name_value_kind(), &country_kind()};
+      &folder_kind(),       &short_name_value_kind(), &long_name_value_kind(), &country_kind(),
+      &image_kind()};
   const auto all = words();
   for (const TextKind* kind : kinds) {
     const std::wregex pattern(widened(kind->pattern));

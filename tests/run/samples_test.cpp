@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <map>
 
@@ -41,6 +43,7 @@ class Controllers final : public Events {
 
   void started(const mesh::Step& /*step*/) override {}
   void waiting(const mesh::Step& step, std::string_view why) override {
+    if (on_look && step.id.ends_with("/samples")) on_look(step.cluster);
     if (why != "no pods yet") return;
     if (on_wait) on_wait();
     if (!makes_pods) return;
@@ -52,15 +55,28 @@ class Controllers final : public Events {
   }
   void finished(const mesh::Step& step, const StepReport& report) override {
     states[step.id] = report.state;
+    details[step.id] = report.detail;
   }
 
   bool makes_pods = true;
   std::function<void()> on_wait;
+  std::function<void(const std::string& cluster)> on_look;  ///< each time something else is seen
   std::map<std::string, StepState> states;
+  std::map<std::string, std::string> details;
 
  private:
   test::FakeApiServer& server_;
 };
+
+/// How many URLs the curl of a command is given.
+std::size_t calls_in(std::string_view query) {
+  std::size_t calls = 0;
+  for (auto at = query.find("command=http"); at != std::string_view::npos;
+       at = query.find("command=http", at + 1)) {
+    ++calls;
+  }
+  return calls;
+}
 
 class SamplesTest : public ::testing::Test {
  protected:
@@ -74,13 +90,15 @@ class SamplesTest : public ::testing::Test {
     answer_from({"helloworld-east", "helloworld-west"});
   }
 
-  /// Every command is answered by these pods in turn.
+  /// The calls of every command are answered by these pods in turn; by "" not at all.
   void answer_from(const std::vector<std::string>& pods) {
     mesh.server.on_upgrade([pods](const auto& request, auto& stream) {
       FakeTunnel tunnel(request, stream);
       (void)stream.write(tunnel.agreement());
-      for (const std::string& pod : pods) {
-        tunnel.say('\1', "Hello version: v1, instance: " + pod + "\n\n");
+      for (std::size_t call = 0; call < calls_in(request.query); ++call) {
+        const std::string& pod = pods[call % pods.size()];
+        tunnel.say('\1', pod.empty() ? "no healthy upstream\n"
+                                     : "Hello version: v1, instance: " + pod + "\n\n");
       }
       tunnel.say('\3', R"({"status":"Success"})");
       tunnel.say_goodbye();
@@ -143,7 +161,7 @@ TEST_F(SamplesTest, ProveTrafficFromEveryClusterAndLeaveNothing) {
   ASSERT_THAT(verdict.ways, SizeIs(4));
   for (const mesh::SampleWay& way : verdict.ways) {
     EXPECT_EQ(name_of(way.state), "yes") << way.from << " to " << way.to << ": " << way.why;
-    EXPECT_EQ(way.why, "1 of 20 calls");
+    EXPECT_EQ(way.why, "20 of 40 calls");
   }
   for (const char* cluster : {"east", "west"}) {
     EXPECT_FALSE(is_there(cluster));
@@ -162,7 +180,30 @@ TEST_F(SamplesTest, CallByNameOverAConnectionEach) {
     EXPECT_THAT(request.query,
                 HasSubstr("&command=http%3A%2F%2Fhelloworld.sample%3A5000%2Fhello&"));
   }
-  EXPECT_EQ(commands, 1U);
+  EXPECT_EQ(commands, 2U);  // one in which every pod answers, and one to see whether calls get lost
+}
+
+TEST_F(SamplesTest, FindCallsThatGetLostThoughEveryPodAnswers) {
+  answer_from({"helloworld-east", "helloworld-west", "", "helloworld-east", "helloworld-west"});
+  const mesh::SampleVerdict verdict = judge_samples(mesh.mesh, try_them().sites);
+  ASSERT_THAT(verdict.findings, SizeIs(2));
+  EXPECT_EQ(verdict.findings.front().code, "sample-calls-lost");
+  EXPECT_EQ(verdict.findings.front().severity, mesh::Severity::kWarning);
+  EXPECT_THAT(verdict.findings.front().evidence,
+              ElementsAre("12 of 60 calls lost, with retries off; last seen: no healthy upstream"));
+  for (const mesh::SampleWay& way : verdict.ways) {
+    EXPECT_EQ(name_of(way.state), "yes");
+  }
+}
+
+TEST_F(SamplesTest, TurnOffTheRetriesOfSidecars) {
+  (void)try_them();
+  for (const auto& request : mesh.server.writes("west")) {
+    if (request.path.find("/virtualservices/") == std::string::npos) continue;
+    EXPECT_EQ(Json::parse(request.body)["spec"]["http"][0]["retries"]["attempts"], 0);
+    return;
+  }
+  ADD_FAILURE() << "no VirtualService was made";
 }
 
 TEST_F(SamplesTest, BeginNothingWhereTheNamespaceIsSomebodyElses) {
@@ -220,7 +261,7 @@ TEST_F(SamplesTest, BearTheRootOfTheirMesh) {
     EXPECT_THAT(request.body, HasSubstr(label)) << request.path;
     ++made;
   }
-  EXPECT_EQ(made, 10U);
+  EXPECT_EQ(made, 12U);
 }
 
 TEST_F(SamplesTest, BeginNothingWhereARightIsMissing) {
@@ -264,6 +305,41 @@ TEST_F(SamplesTest, GiveUpOnAClusterThatNeverAnswers) {
   EXPECT_EQ(verdict.findings.front().code, "sample-no-answer");
   EXPECT_EQ(verdict.findings.front().severity, mesh::Severity::kCritical);
   EXPECT_THAT(verdict.findings.front().evidence, ElementsAre("west answered none of 600 calls"));
+}
+
+/// A pod of the client whose container waits for its image.
+Json pod_without_image(const std::string& cluster, const char* reason) {
+  Json pod = running_pod("curl", "curl-" + cluster, cluster);
+  pod["status"] = {{"containerStatuses",
+                    {{{"name", "curl"},
+                      {"image", "mirror.example.com/curl:8.16.0"},
+                      {"state", {{"waiting", {{"reason", reason}}}}}}}}};
+  return pod;
+}
+
+TEST_F(SamplesTest, WaitForNoImageThatTwoAttemptsDidNotBring) {
+  controllers.makes_pods = false;
+  int looks = 0;
+  controllers.on_look = [&](const std::string& cluster) {
+    constexpr std::array<const char*, 4> kReasons{"ErrImagePull", "ImagePullBackOff",
+                                                  "ErrImagePull", "ImagePullBackOff"};
+    mesh.server.put(cluster, kSample + "/pods/curl-" + cluster,
+                    pod_without_image(cluster, kReasons.at(std::min(looks++, 3))));
+  };
+  const auto begun = mesh.clock.steady();
+  const SampleRun run = try_them({.clusters = {"east"}});
+  EXPECT_LT(mesh.clock.steady() - begun, std::chrono::minutes(1));
+  EXPECT_EQ(controllers.details["east/samples"],
+            "0 pods ready; image 'mirror.example.com/curl:8.16.0' cannot be pulled");
+  const mesh::SampleVerdict verdict = judge_samples(mesh.mesh, run.sites);
+  ASSERT_THAT(verdict.findings, SizeIs(1));
+  EXPECT_THAT(verdict.findings.front().evidence,
+              ElementsAre("pod curl-east of east is not ready: curl: ImagePullBackOff for image "
+                          "'mirror.example.com/curl:8.16.0'"));
+  EXPECT_THAT(verdict.findings.front().hints,
+              ElementsAre("spec.samples.hub in the mesh file names a registry that these clusters "
+                          "reach, spec.samples.images single images"));
+  EXPECT_FALSE(is_there("east"));
 }
 
 TEST_F(SamplesTest, AreTakenAwayAfterCtrlC) {

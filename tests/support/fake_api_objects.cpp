@@ -40,6 +40,7 @@ constexpr std::array kServed = {
            "ValidatingWebhookConfiguration", false},
     Served{"apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition",
            false},
+    Served{"networking.istio.io/v1", "virtualservices", "VirtualService", true},
     Served{"rbac.authorization.k8s.io/v1", "roles", "Role", true},
     Served{"rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding", true},
     Served{"rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole", false},
@@ -275,7 +276,7 @@ Json FakeObjects::render(const Entry& entry) const {
         {{"manager", name_of(manager)},
          {"operation", manager == name_of(manager) ? "Apply" : "Update"}});
   }
-  if (out["kind"] == "Namespace") out["status"] = {{"phase", "Active"}};
+  if (out["kind"] == "Namespace") out["status"]["phase"] = "Active";
   return out;
 }
 
