@@ -116,12 +116,17 @@ int handle_of(pid_t pid) {
 class Child {
  public:
   /// `output` is the reading end of its standard output, which goes to `log` where there is one.
-  Child(pid_t pid, int output, TailFile* log, const Cancellation* cancellation)
+  /// Either cancellation may be null.
+  Child(pid_t pid,
+        int output,
+        TailFile* log,
+        const Cancellation* cancellation,
+        const Cancellation* stop)
       : pid_(pid),
         handle_(handle_of(pid)),
         output_(output),
         log_(log),
-        cancellation_(cancellation == nullptr ? -1 : cancellation->fd()) {}
+        cancellations_{fd_of(cancellation), fd_of(stop)} {}
 
   enum class Wait { kOver, kCancelled, kTooLong };
 
@@ -130,13 +135,14 @@ class Child {
     while (!is_over()) {
       const auto left = std::chrono::ceil<milliseconds>(deadline - Steady::now());
       if (left.count() <= 0) return Wait::kTooLong;
-      std::array<pollfd, 3> watched{{{.fd = output_.get(), .events = POLLIN, .revents = 0},
+      std::array<pollfd, 4> watched{{{.fd = output_.get(), .events = POLLIN, .revents = 0},
                                      {.fd = handle_.get(), .events = POLLIN, .revents = 0},
-                                     {.fd = cancellation_, .events = POLLIN, .revents = 0}}};
+                                     {.fd = cancellations_[0], .events = POLLIN, .revents = 0},
+                                     {.fd = cancellations_[1], .events = POLLIN, .revents = 0}}};
       // Without a handle it has to be looked after.
       const milliseconds longest{handle_.get() < 0 ? 20 : 60'000};
       (void)poll(watched.data(), watched.size(), static_cast<int>(std::min(left, longest).count()));
-      if (watched[2].revents != 0) return Wait::kCancelled;
+      if (watched[2].revents != 0 || watched[3].revents != 0) return Wait::kCancelled;
       if (watched[0].revents != 0) read_some();
     }
     // What it left behind may go on writing: that is not waited for.
@@ -148,7 +154,7 @@ class Child {
 
   /// Asks it to end, so that it can give a terminal back as it was, and soon insists.
   void end(const Command& command) {
-    cancellation_ = -1;
+    cancellations_ = {-1, -1};
     const pid_t whom = command.log ? -pid_ : pid_;
     kill(whom, SIGTERM);
     if (wait(Steady::now() + command.grace) != Wait::kOver) kill(whom, SIGKILL);
@@ -192,6 +198,10 @@ class Child {
     explicit_bzero(buffer.data(), buffer.size());
   }
 
+  static int fd_of(const Cancellation* cancellation) {
+    return cancellation == nullptr ? -1 : cancellation->fd();
+  }
+
   const pid_t pid_;
   const Descriptor handle_;
   Descriptor output_;
@@ -200,7 +210,7 @@ class Child {
   static constexpr std::size_t kMostReads = kMostBytes / kReadBytes;
 
   TailFile* const log_;
-  int cancellation_;  ///< readable once cancelled; -1 when nobody can
+  std::array<int, 2> cancellations_;  ///< readable once cancelled; -1 when nobody can
   Secret text_;
 };
 
@@ -212,8 +222,9 @@ Failure<Error> interrupted() {
 
 Result<Finished> SystemProcesses::run(const Command& command) {
   MESHTRUST_CHECK(!command.argv.empty());
-  const auto is_cancelled = [this] {
-    return cancellation_ != nullptr && cancellation_->is_cancelled();
+  const auto is_cancelled = [this, &command] {
+    return (cancellation_ != nullptr && cancellation_->is_cancelled()) ||
+           (command.stop != nullptr && command.stop->is_cancelled());
   };
   if (is_cancelled()) return interrupted();
   std::optional<TailFile> log;
@@ -231,7 +242,7 @@ Result<Finished> SystemProcesses::run(const Command& command) {
     return cannot_run(command.argv.front(), problem);
   }
 
-  Child child(pid, pipe_ends[0], log ? &*log : nullptr, cancellation_);
+  Child child(pid, pipe_ends[0], log ? &*log : nullptr, cancellation_, command.stop);
   const auto waited = child.wait(Steady::now() + command.timeout);
   if (waited != Child::Wait::kOver) child.end(command);
   Finished finished{.exit_code = child.reap(), .standard_output = child.take_output()};

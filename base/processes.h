@@ -19,6 +19,8 @@ struct Command {
   std::vector<std::string> argv;                   ///< argv[0] with a slash is a path, else by PATH
   std::map<std::string, std::string> environment;  ///< added to the caller's
   bool give_terminal = false;                      ///< standard input of the caller, else empty
+  /// Ends this program alone, with kCancelled, once it says so; outlives the call.
+  const Cancellation* stop = nullptr;
   /// The most it may take. Then, and when the run is cancelled, it is asked to end, and made to if
   /// it does not.
   std::chrono::milliseconds timeout{60'000};

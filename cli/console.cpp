@@ -87,13 +87,27 @@ void Console::narrate(std::string_view text) {
   write(err_, base::printable_lines(text));
 }
 
-void Console::erase_lines(std::size_t count) {
+void Console::redraw(std::string_view text) {
   constexpr std::string_view kLineAbove = "\x1b[1A\x1b[2K";
-  std::string escapes;
-  for (std::size_t i = 0; i < count; ++i) {
-    escapes += kLineAbove;
+  const std::lock_guard guard(mutex_);
+  if (is_lent_) return;
+  for (; drawn_ > 0; --drawn_) {
+    err_ << kLineAbove;
   }
-  if (count > 0) write(err_, escapes);
+  const std::string lines = base::printable_lines(text);
+  drawn_ = static_cast<std::size_t>(std::count(lines.begin(), lines.end(), '\n'));
+  err_ << lines << std::flush;
+}
+
+void Console::lend() {
+  const std::lock_guard guard(mutex_);
+  is_lent_ = true;
+  drawn_ = 0;
+}
+
+void Console::take_back() {
+  const std::lock_guard guard(mutex_);
+  is_lent_ = false;
 }
 
 void Console::say(std::string_view text) {

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "mesh/finding.h"
 
+#include <cstddef>
 #include <iosfwd>
 #include <mutex>
 #include <span>
@@ -42,8 +43,14 @@ class Console {
   void tell(std::string_view line);
   /// Narration of several lines, such as a plan.
   void narrate(std::string_view text);
-  /// Takes back the last `count` lines of narration; where `Terminal::can_redraw` alone.
-  void erase_lines(std::size_t count);
+  /// Narration of whole lines in the place of those that were drawn last, which have to be the last
+  /// that were written; where `Terminal::can_redraw` alone.
+  void redraw(std::string_view text);
+
+  /// Another program has the terminal from here until `take_back`: what it asks a person must not
+  /// be wiped away, so nothing is drawn meanwhile, and what was drawn before stays.
+  void lend();
+  void take_back();
 
   bool is_coloured() const { return err_colour_ == Colour::kColoured; }
   void be_verbose() { verbose_ = true; }
@@ -57,6 +64,8 @@ class Console {
   Colour err_colour_;
   bool verbose_ = false;
   std::mutex mutex_;
+  bool is_lent_ = false;   // under the mutex, like `drawn_`
+  std::size_t drawn_ = 0;  ///< lines that `redraw` takes back
 };
 
 /// An error as it is shown, ending in a newline.

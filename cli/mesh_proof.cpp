@@ -2,15 +2,12 @@
 
 #include "cli/console.h"
 #include "mesh/drift.h"
-#include "mesh/installed.h"
 #include "mesh/known.h"
-#include "profiles/model.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <optional>
 
 namespace meshtrust::cli {
 namespace {
@@ -29,10 +26,7 @@ std::string_view word_of(Verdict::State state) {
   return "unknown";
 }
 
-void report(const Shown& shown,
-            const mesh::Situation& situation,
-            const mesh::Condition& condition,
-            mesh::Answer& answer) {
+void report(const Shown& shown, const mesh::Condition& condition, mesh::Answer& answer) {
   if (shown.verdict.state == Verdict::State::kUnknown) {
     answer.unknowns.push_back({.code = base::Code::kUnavailable,
                                .message = fmt::format("{}: {} {}", shown.expectation.cluster,
@@ -42,31 +36,11 @@ void report(const Shown& shown,
                                .cluster = shown.expectation.cluster,
                                .message = shown.verdict.why,
                                .evidence = shown.verdict.evidence,
-                               .hints = mesh::advice(condition, situation)});
+                               .hints = shown.verdict.hints});
   }
 }
 
 }  // namespace
-
-bool is_begun(const profiles::Mesh& mesh,
-              const mesh::Observation& observation,
-              const mesh::BaseFiles& files) {
-  if (observation.level == mesh::Level::kTrust || !profiles::refuse_to_install(mesh).empty()) {
-    return false;
-  }
-  const mesh::OwnerJudge owners(mesh, observation);
-  return std::any_of(
-      mesh.clusters.begin(), mesh.clusters.end(), [&](const profiles::Cluster& cluster) {
-        const mesh::ClusterObservation* seen = observation.find(cluster.name);
-        const auto file = files.find(cluster.name);
-        const auto wanted = profiles::installations(
-            mesh, cluster, file == files.end() ? std::nullopt : std::optional(file->second));
-        if (seen == nullptr || !wanted) return false;
-        return std::any_of(wanted->begin(), wanted->end(), [&](const auto& installation) {
-          return state_of(owners, installation, *seen).kind != mesh::InstallState::Kind::kAbsent;
-        });
-      });
-}
 
 std::vector<Shown> judge_mesh(const profiles::Mesh& mesh,
                               const mesh::Observation& observation,
@@ -87,16 +61,7 @@ std::vector<Shown> judge_mesh(const profiles::Mesh& mesh,
     Shown shown{.expectation = std::move(expectation),
                 .question = std::move(question),
                 .verdict = std::move(verdict)};
-    if (!seen->server.is_unknown()) {
-      report(shown,
-             {.mesh = mesh,
-              .cluster = *mesh.find(shown.expectation.cluster),
-              .observation = observation,
-              .at = at,
-              .namespace_name = shown.expectation.namespace_name,
-              .revision = shown.expectation.revision},
-             condition, answer);
-    }
+    if (!seen->server.is_unknown()) report(shown, condition, answer);
     all.push_back(std::move(shown));
   }
   mesh::Answer checks = ask_all(mesh::mesh_checks(), {.mesh = mesh,

@@ -15,11 +15,6 @@ struct Shown {
   mesh::Verdict verdict;
 };
 
-/// Whether anything of the mesh beyond its trust is installed anywhere, so that it can be judged.
-bool is_begun(const profiles::Mesh& mesh,
-              const mesh::Observation& observation,
-              const mesh::BaseFiles& files);
-
 /// Asks every condition and every check of a mesh; what does not hold becomes a finding or an
 /// unknown of `answer`. What the level of `observation` cannot tell is left out.
 std::vector<Shown> judge_mesh(const profiles::Mesh& mesh,

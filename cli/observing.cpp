@@ -1,14 +1,16 @@
 #include "cli/observing.h"
 
 #include "cli/progress.h"
+#include "run/namespace_contents.h"
 #include "run/observe.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <atomic>
 #include <filesystem>
+#include <memory>
+#include <mutex>
 
 namespace meshtrust::cli {
 
@@ -44,18 +46,55 @@ Result<mesh::BaseFiles> read_base_files(const Session& session, const profiles::
   return files;
 }
 
-mesh::Observation observe_live(Session& session, const MeshContext& context, mesh::Level level) {
+namespace {
+
+/// Tells `progress`, which outlives it.
+run::Onlooker onlooker(Progress& progress, std::size_t total) {
+  struct Count {
+    std::mutex mutex;
+    std::size_t done = 0;
+  };
+  return {.begun = [&progress](const std::string& cluster,
+                               const std::string& what) { progress.asking(cluster, what); },
+          .ended = [&progress](const std::string& cluster) { progress.answered(cluster); },
+          .seen =
+              [&progress, total, count = std::make_shared<Count>()](const auto& cluster) {
+                const std::lock_guard guard(count->mutex);
+                progress.observed(cluster.name, ++count->done, total);
+              }};
+}
+
+}  // namespace
+
+void observe_contents(Session& session,
+                      const MeshContext& context,
+                      const mesh::DestroyOptions& options,
+                      mesh::Observation& observation) {
   const auto progress = make_progress(session);
-  std::atomic<std::size_t> done{0};
-  const std::size_t total = context.mesh.clusters.size();
-  auto observation = run::observe(
-      context.mesh, *context.world,
-      [&](const mesh::ClusterObservation& cluster) {
-        progress->observed(cluster.name, ++done, total);
-      },
-      level);
+  run::observe_contents(context.mesh, *context.world, options, observation,
+                        onlooker(*progress, context.mesh.clusters.size()));
   progress->close();
-  return observation;
+}
+
+namespace {
+
+run::Sight look(Session& session, const MeshContext& context, mesh::Level level, OtherRuns others) {
+  const auto progress = make_progress(session);
+  const run::Onlooker told = onlooker(*progress, context.mesh.clusters.size());
+  run::Sight sight =
+      others == OtherRuns::kLookedFor
+          ? run::observe_between_runs(context.mesh, *context.world, session.around.process_table,
+                                      told, level)
+          : run::Sight{.observation = run::observe(context.mesh, *context.world, told, level),
+                       .runs = {}};
+  progress->close();
+  return sight;
+}
+
+}  // namespace
+
+mesh::Observation observe_live(Session& session, const MeshContext& context, mesh::Level level) {
+  return look(session, context, level, OtherRuns::kIgnored).observation;
 }
 
 Result<base::Instant> time_or_now(const Session& session, const std::string& at) {
@@ -81,7 +120,8 @@ Result<mesh::Observation> read_snapshot(const Session& session, const std::strin
 
 Result<SeenMesh, Errors> observe_or_read(Session& session,
                                          const SnapshotOptions& options,
-                                         mesh::Level wanted) {
+                                         mesh::Level wanted,
+                                         OtherRuns others) {
   const auto at = time_or_now(session, options.at);
   if (!at) return base::fail(Errors{at.error()});
   if (options.from.empty()) {
@@ -89,11 +129,12 @@ Result<SeenMesh, Errors> observe_or_read(Session& session,
     if (!context) return base::fail(std::move(context).error());
     auto files = read_base_files(session, context->mesh);
     if (!files) return base::fail(Errors{files.error()});
-    auto observation = observe_live(session, *context, level_for(context->mesh, wanted));
+    run::Sight sight = look(session, *context, level_for(context->mesh, wanted), others);
     return SeenMesh{.mesh = std::move(context->mesh),
-                    .observation = std::move(observation),
+                    .observation = std::move(sight.observation),
                     .at = *at,
-                    .files = *std::move(files)};
+                    .files = *std::move(files),
+                    .runs = std::move(sight.runs)};
   }
   auto mesh = load_mesh_file(session);
   if (!mesh) return base::fail(std::move(mesh).error());

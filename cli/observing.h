@@ -5,10 +5,13 @@
 #include "cli/session.h"
 #include "mesh/check.h"
 #include "mesh/observation.h"
+#include "mesh/plan.h"
 #include "profiles/mesh.h"
+#include "run/observe.h"
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -38,17 +41,29 @@ struct SeenMesh {
   mesh::Observation observation;
   base::Instant at;
   mesh::BaseFiles files;
+  /// Of others, where they were looked for; of a cluster where one is at work nothing is known.
+  std::vector<run::AtWork> runs = {};
 };
+
+/// Whether a command wants to know who else is at work.
+enum class OtherRuns { kIgnored, kLookedFor };
 
 /// Looks at the live mesh, telling on the console how far it is.
 mesh::Observation observe_live(Session& session,
                                const MeshContext& context,
                                mesh::Level level = mesh::Level::kTrust);
 
+/// Adds what is in the namespaces of the clusters that leave, likewise.
+void observe_contents(Session& session,
+                      const MeshContext& context,
+                      const mesh::DestroyOptions& options,
+                      mesh::Observation& observation);
+
 /// The live mesh, or the snapshot that `options` name (its age is said).
 base::Result<SeenMesh, base::Errors> observe_or_read(Session& session,
                                                      const SnapshotOptions& options,
-                                                     mesh::Level wanted = mesh::Level::kTrust);
+                                                     mesh::Level wanted = mesh::Level::kTrust,
+                                                     OtherRuns others = OtherRuns::kIgnored);
 
 /// The time in `--at`, or now.
 base::Result<base::Instant> time_or_now(const Session& session, const std::string& at);

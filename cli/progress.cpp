@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -49,6 +50,8 @@ class PlainProgress final : public Progress {
  public:
   explicit PlainProgress(Console& console) : console_(console) {}
 
+  void asking(const std::string& /*cluster*/, const std::string& /*what*/) override {}
+  void answered(const std::string& /*cluster*/) override {}
   void observed(const std::string& /*cluster*/, std::size_t done, std::size_t total) override {
     // Looking is quick; only a long list is worth a line now and then.
     if (done % 50 == 0 || (done == total && total > 50)) {
@@ -75,6 +78,10 @@ class JsonProgress final : public Progress {
  public:
   explicit JsonProgress(Console& console) : console_(console) {}
 
+  void asking(const std::string& cluster, const std::string& what) override {
+    write({{"event", "asking"}, {"cluster", cluster}, {"what", what}});
+  }
+  void answered(const std::string& /*cluster*/) override {}
   void observed(const std::string& cluster, std::size_t done, std::size_t total) override {
     write({{"event", "observed"}, {"cluster", cluster}, {"done", done}, {"total", total}});
   }
@@ -102,6 +109,8 @@ class JsonProgress final : public Progress {
 
 class NoProgress final : public Progress {
  public:
+  void asking(const std::string&, const std::string&) override {}
+  void answered(const std::string&) override {}
   void observed(const std::string&, std::size_t, std::size_t) override {}
   void started(const mesh::Step&) override {}
   void waiting(const mesh::Step&, std::string_view) override {}
@@ -121,13 +130,22 @@ class LiveProgress final : public Progress {
   LiveProgress& operator=(const LiveProgress&) = delete;
   ~LiveProgress() override { LiveProgress::close(); }
 
+  void asking(const std::string& cluster, const std::string& what) override {
+    const std::lock_guard guard(mutex_);
+    lines_[cluster] = {
+        .what = "waiting for " + what, .since = clock_.steady(), .shown_after = kPatience};
+  }
+  void answered(const std::string& cluster) override {
+    const std::lock_guard guard(mutex_);
+    lines_.erase(cluster);
+    redraw();
+  }
   void observed(const std::string& /*cluster*/, std::size_t done, std::size_t total) override {
     const std::lock_guard guard(mutex_);
-    lines_.clear();
+    count_.reset();
     if (done != total) {
-      lines_["observe"] = {
-          .what = fmt::format("looked at {} of {}", done, base::count_of(total, "cluster")),
-          .since = clock_.steady()};
+      count_ = {.what = fmt::format("looked at {} of {}", done, base::count_of(total, "cluster")),
+                .since = clock_.steady()};
     }
     redraw();
   }
@@ -138,7 +156,7 @@ class LiveProgress final : public Progress {
   void finished(const mesh::Step& step, const StepReport& report) override {
     const std::lock_guard guard(mutex_);
     lines_.erase(name_of(step));
-    erase();
+    console_.redraw("");
     console_.tell(finished_line(step, report));
     redraw();
   }
@@ -146,6 +164,7 @@ class LiveProgress final : public Progress {
     ticker_.request_stop();
     stopped_.notify_all();
     const std::lock_guard guard(mutex_);
+    count_.reset();
     lines_.clear();
     redraw();
   }
@@ -154,8 +173,11 @@ class LiveProgress final : public Progress {
   struct Line {
     std::string what;
     Clock::Steady since;
+    std::chrono::milliseconds shown_after{0};
   };
   static constexpr std::size_t kMostLines = 20;
+  /// Servers that answer sooner are not worth a line that flickers.
+  static constexpr std::chrono::milliseconds kPatience{1500};
 
   static std::string name_of(const mesh::Step& step) {
     return step.cluster.empty() ? "store" : step.cluster;
@@ -173,32 +195,37 @@ class LiveProgress final : public Progress {
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {
       stopped_.wait_for(lock, std::chrono::milliseconds(200));
-      if (!lines_.empty() && !stop.stop_requested()) redraw();
+      if ((count_ || !lines_.empty()) && !stop.stop_requested()) redraw();
     }
-  }
-
-  void erase() {
-    console_.erase_lines(drawn_);
-    drawn_ = 0;
   }
 
   void redraw() {
-    erase();
+    const Clock::Steady now = clock_.steady();
     std::string text;
-    for (const auto& [name, line] : lines_) {
-      if (drawn_ == kMostLines) {
-        text += fmt::format("  ... and {} more\n", lines_.size() - kMostLines);
-        ++drawn_;
-        break;
+    std::size_t drawn = 0;
+    std::size_t more = 0;
+    const auto draw = [&](std::string_view name, const Line& line) {
+      if (now - line.since < line.shown_after) return;
+      if (drawn == kMostLines) {
+        ++more;
+        return;
       }
-      const auto elapsed =
-          std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady() - line.since);
-      const std::string row = fmt::format("  {} {}: {}", seconds(elapsed), name, line.what);
-      const auto width = static_cast<std::size_t>(std::max(terminal_.columns() - 1, 20));
-      text += base::first_columns(base::one_line(row), width) + "\n";
-      ++drawn_;
+      text += row_of(name, line, now) + "\n";
+      ++drawn;
+    };
+    if (count_) draw("observe", *count_);
+    for (const auto& [name, line] : lines_) {
+      draw(name, line);
     }
-    if (!text.empty()) console_.narrate(text);
+    if (more > 0) text += fmt::format("  ... and {} more\n", more);
+    console_.redraw(text);
+  }
+
+  std::string row_of(std::string_view name, const Line& line, Clock::Steady now) const {
+    const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - line.since);
+    const std::string row = fmt::format("  {} {}: {}", seconds(elapsed), name, line.what);
+    const auto width = static_cast<std::size_t>(std::max(terminal_.columns() - 1, 20));
+    return base::first_columns(base::one_line(row), width);
   }
 
   Console& console_;
@@ -206,9 +233,9 @@ class LiveProgress final : public Progress {
   const Clock& clock_;
   std::mutex mutex_;
   std::condition_variable stopped_;
-  std::map<std::string, Line> lines_;
-  std::size_t drawn_ = 0;
-  std::jthread ticker_;  // last: it uses everything above
+  std::optional<Line> count_;          ///< of clusters that have been looked at
+  std::map<std::string, Line> lines_;  ///< of the store and of clusters, by name
+  std::jthread ticker_;                // last: it uses everything above
 };
 
 }  // namespace

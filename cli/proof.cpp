@@ -2,6 +2,8 @@
 
 #include "base/encoding.h"
 #include "base/text.h"
+#include "mesh/begun.h"
+#include "mesh/drift.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -77,24 +79,84 @@ std::string certificates_table(const profiles::Mesh& mesh,
   return table(rows);
 }
 
+/// Whether what istiods see was asked.
+bool asked_istiods(const Proof& proof) {
+  return !proof.conditions.empty() && proof.level == mesh::Level::kDeep;
+}
+
+std::string traffic_text(const Proof& proof) {
+  if (!proof.traffic) return "traffic was not tried";
+  const Traffic& traffic = *proof.traffic;
+  if (!traffic.is_tried()) return "traffic could not be tried";
+  return fmt::format(
+      "traffic took {} of {}{}", traffic.proved, base::count_of(traffic.ways, "way"),
+      traffic.untried == 0 ? "" : fmt::format(", {} could not be tried", traffic.untried));
+}
+
+/// What is said of a mesh is said of what was looked at.
+std::string conclusion(const Proof& proof) {
+  if (!proof.holds()) return "the mesh is not what it should be";
+  const bool is_warned = has_severity(proof.answer.findings, mesh::Severity::kWarning);
+  return fmt::format("{} found in {}{}{}; {}", is_warned ? "nothing broken" : "no fault",
+                     asked_istiods(proof) ? "trust, what is installed and what istiods see"
+                                          : "trust and what is installed",
+                     proof.clusters ? " of " + base::join(*proof.clusters, ", ") : "",
+                     asked_istiods(proof) ? "" : "; what istiods see was not asked",
+                     traffic_text(proof));
+}
+
+std::vector<std::string> names_in(const profiles::Mesh& mesh) {
+  std::vector<std::string> names;
+  names.reserve(mesh.clusters.size());
+  for (const profiles::Cluster& cluster : mesh.clusters) {
+    names.push_back(cluster.name);
+  }
+  return names;
+}
+
+Json looked_at(const profiles::Mesh& mesh, const Proof& proof) {
+  const Json clusters = proof.clusters.value_or(names_in(mesh));
+  Json parts = {"trust"};
+  if (!proof.conditions.empty()) parts.push_back("installation");
+  if (asked_istiods(proof)) parts.push_back("istiods");
+  Json traffic = {{"tried", proof.traffic && proof.traffic->is_tried()}};
+  if (proof.traffic) {
+    traffic["ways"] = proof.traffic->ways;
+    traffic["proved"] = proof.traffic->proved;
+    traffic["untried"] = proof.traffic->untried;
+  }
+  return {{"clusters", clusters}, {"parts", std::move(parts)}, {"traffic", std::move(traffic)}};
+}
+
 }  // namespace
+
+Traffic traffic_of(const mesh::SampleVerdict& verdict) {
+  using State = mesh::SampleWay::State;
+  const auto count = [&verdict](State state) {
+    const auto found = std::ranges::count(verdict.ways, state, &mesh::SampleWay::state);
+    return static_cast<std::size_t>(found);
+  };
+  return {.ways = verdict.ways.size(),
+          .proved = count(State::kAnswered),
+          .untried = count(State::kNotProved)};
+}
 
 std::string expiry_text(base::Instant end, base::Instant now) {
   return fmt::format("{} ({})", base::format_date(end), base::format_relative(end, now));
 }
 
 bool Proof::holds() const {
-  return (is_partial || !pairs.empty()) && answer.unknowns.empty() &&
+  return (clusters || !pairs.empty()) && answer.unknowns.empty() &&
          !has_severity(answer.findings, mesh::Severity::kCritical) &&
          std::all_of(pairs.begin(), pairs.end(), [](const auto& pair) { return pair.accepted(); });
 }
 
-void Proof::keep(const std::vector<std::string>& clusters) {
-  if (clusters.empty()) return;
-  const auto is_wanted = [&clusters](const std::string& cluster) {
-    return std::find(clusters.begin(), clusters.end(), cluster) != clusters.end();
+void Proof::keep(const std::vector<std::string>& wanted) {
+  if (wanted.empty()) return;
+  const auto is_wanted = [&wanted](const std::string& cluster) {
+    return std::find(wanted.begin(), wanted.end(), cluster) != wanted.end();
   };
-  is_partial = true;
+  clusters = wanted;
   // What is missing on the other side is not this part's fault.
   std::erase_if(pairs, [&](const mesh::PairVerdict& pair) {
     const bool both = is_wanted(pair.from) && is_wanted(pair.to);
@@ -105,6 +167,16 @@ void Proof::keep(const std::vector<std::string>& clusters) {
   std::erase_if(answer.findings, [&](const mesh::Finding& finding) {
     return !finding.cluster.empty() && !is_wanted(finding.cluster);
   });
+}
+
+void Proof::leave_out(const profiles::Mesh& mesh, const std::string& cluster) {
+  if (!clusters) clusters = names_in(mesh);
+  std::erase(*clusters, cluster);
+  std::erase_if(pairs, [&cluster](const mesh::PairVerdict& pair) {
+    return pair.from == cluster || pair.to == cluster;
+  });
+  std::erase_if(conditions,
+                [&cluster](const Shown& one) { return one.expectation.cluster == cluster; });
 }
 
 ExitCode Proof::exit_code() const {
@@ -121,8 +193,11 @@ Proof prove(const profiles::Mesh& mesh,
       .answer = ask_all(
           mesh::trust_checks(),
           {.mesh = mesh, .observation = observation, .at = at, .purpose = mesh::Purpose::kProve}),
-      .pairs = judge_pairs(mesh, observation, at)};
-  if (is_begun(mesh, observation, files)) {
+      .pairs = judge_pairs(mesh, observation, at),
+      .level = observation.level};
+  std::vector<mesh::Finding> drifted = mesh::drift_of_trust(mesh, observation, at);
+  std::move(drifted.begin(), drifted.end(), std::back_inserter(proof.answer.findings));
+  if (mesh::is_begun(mesh, observation, files)) {
     proof.conditions = judge_mesh(mesh, observation, at, files, proof.answer);
   }
   return proof;
@@ -139,17 +214,20 @@ std::string render_proof(const profiles::Mesh& mesh,
                   pairs_table(proof), accepted, base::count_of(proof.pairs.size(), "ordered pair"),
                   who_accepts(proof));
   if (proof.conditions.empty()) {
+    const bool all_accepted = accepted == static_cast<std::ptrdiff_t>(proof.pairs.size());
     return fmt::format("{}: {}\n", trust,
-                       !proof.holds()     ? "trust is not proved"
-                       : proof.is_partial ? "so far, every workload will trust every other"
-                                          : "every workload will trust every other");
+                       proof.holds()  ? proof.clusters
+                                            ? "so far, every workload will trust every other"
+                                            : "every workload will trust every other"
+                       : all_accepted ? "not all is as it should be"
+                                      : "trust is not proved");
   }
   const auto holding = std::count_if(
       proof.conditions.begin(), proof.conditions.end(),
       [](const Shown& one) { return one.verdict.state == mesh::Verdict::State::kYes; });
   return fmt::format("{}\n\n{}\n{} of {} hold: {}\n", trust, render_conditions(proof.conditions),
                      holding, base::count_of(proof.conditions.size(), "condition"),
-                     proof.holds() ? "the mesh works" : "the mesh is not what it should be");
+                     conclusion(proof));
 }
 
 Json pairs_to_json(std::span<const mesh::PairVerdict> pairs) {
@@ -179,6 +257,7 @@ Json proof_to_json(const profiles::Mesh& mesh,
                {"at", base::format_rfc3339(at)},
                {"observedAt", base::format_rfc3339(observation.at)},
                {"proved", proof.holds()},
+               {"lookedAt", looked_at(mesh, proof)},
                {"pairs", pairs_to_json(proof.pairs)},
                {"findings", Json::array()},
                {"unknown", Json::array()}};

@@ -43,6 +43,25 @@ void on_signal(int signal) {
   std::signal(signal, SIG_DFL);
 }
 
+/// Tells the console while a program has the terminal.
+class LendingProcesses final : public base::Processes {
+ public:
+  LendingProcesses(base::Processes& processes, Console& console)
+      : processes_(processes), console_(console) {}
+
+  base::Result<base::Finished> run(const base::Command& command) override {
+    if (!command.give_terminal) return processes_.run(command);
+    console_.lend();
+    auto finished = processes_.run(command);
+    console_.take_back();
+    return finished;
+  }
+
+ private:
+  base::Processes& processes_;
+  Console& console_;
+};
+
 std::string user_name() {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): before the first thread
   const passwd* entry = getpwuid(geteuid());
@@ -70,7 +89,8 @@ int with_system(const std::function<int(Surroundings&)>& program) {
   base::DiskFiles files(cancellation);
   base::SystemClock clock;
   base::SystemRandom random;
-  base::SystemProcesses processes(cancellation);
+  base::SystemProcesses system_processes(cancellation);
+  LendingProcesses processes(system_processes, console);
   const base::SystemProcessTable process_table;
   run::NetworkTlsEndpoints tls_endpoints(clock, cancellation);
   Surroundings around{.console = console,

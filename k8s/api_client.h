@@ -167,6 +167,22 @@ struct ServerGreeting {
   std::chrono::microseconds round_trip{};  ///< of a small request over an open connection
 };
 
+/// Which lines of a container's log.
+struct PodLog {
+  std::string namespace_name = {};
+  std::string pod = {};
+  std::string container = {};
+  bool of_last_run = false;  ///< of the one before that which runs now
+  int lines = 10;            ///< the last ones
+};
+
+/// How far a request gets.
+enum class Reached {
+  kAnswers,    ///< to a trusted server that answers, whatever it says
+  kUntrusted,  ///< to a server whose certificate is not trusted: nothing was sent to it
+  kNowhere,    ///< no further than that
+};
+
 /// As whom a server takes us.
 struct WhoAmI {
   std::string username = {};
@@ -253,6 +269,8 @@ class ApiClient {
   base::Result<ServerVersion> server_version();
   /// Version, clock and distance of the server, from two small requests.
   base::Result<ServerGreeting> greet();
+  /// How far a small request gets; kCancelled is the only error.
+  base::Result<Reached> reach();
   /// The certificates that the server shows, in PEM, its own first; unjudged, and asked for
   /// without a credential.
   base::Result<std::vector<std::string>> serving_chain();
@@ -275,6 +293,9 @@ class ApiClient {
   base::Result<std::string> get_from_pod(const PodPort& pod,
                                          std::string_view path,
                                          std::size_t limit_bytes = 16U << 20U);
+  /// The last lines of what a container wrote, by pods/log; of its last run where that has ended
+  /// and another began, when `of_last_run`. kNotFound when there is no such pod.
+  base::Result<std::string> read_log(const PodLog& log);
   /// A stream to a TCP port inside a pod, by pods/portforward over a WebSocket: it is opened, and
   /// every wait on it ends, within `at_most` from now. Does not outlive the client. kNotFound when
   /// there is no such pod. That nothing listens there shows only in reading.

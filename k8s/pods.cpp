@@ -55,6 +55,21 @@ Result<std::string> ApiClient::get_from_pod(const PodPort& pod,
   return fail(with_context(refused_by_pod(reply), action));
 }
 
+Result<std::string> ApiClient::read_log(const PodLog& log) {
+  constexpr std::size_t kMostBytes = 64U << 10U;
+  const std::string action = "reading the log of '" + log.container + "' in pod '" +
+                             log.namespace_name + "/" + log.pod + "'";
+  Request request{.target = path_of(log.namespace_name, percent_encode(log.pod)) +
+                            "/log?container=" + percent_encode(log.container) +
+                            "&tailLines=" + std::to_string(log.lines) + "&limitBytes=" +
+                            std::to_string(kMostBytes) + (log.of_last_run ? "&previous=true" : ""),
+                  .accept = "*/*",
+                  .answer_limit_bytes = 2 * kMostBytes};
+  MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action));
+  if (reply.status == 200) return std::move(reply.body);
+  return fail(refusal(reply, action));
+}
+
 Result<ApiClient::Upgraded> ApiClient::upgrade(const PodUpgrade& wanted) {
   Request request{.target = wanted.target,
                   .accept = "*/*",  // kubelets know no type for what has none; a Status is JSON

@@ -26,9 +26,7 @@ base::Result<std::string> resolve_host(const std::string& host) {
     other = text.data();
   }
   if (!other.empty()) return other;
-  return base::fail(base::Code::kUnavailable, fmt::format("'{}' has no address yet", host),
-                    "names of new load balancers take minutes to spread: run the same command "
-                    "again");
+  return base::fail(base::Code::kUnavailable, fmt::format("'{}' has no address yet", host));
 }
 
 }  // namespace meshtrust::k8s

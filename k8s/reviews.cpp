@@ -140,6 +140,17 @@ Result<ServerGreeting> ApiClient::greet() {
   return greeting;
 }
 
+Result<Reached> ApiClient::reach() {
+  Call call = begin_call();
+  const auto reply = send({.target = "/version"}, Repeatable::kYes, call);
+  if (reply) return Reached::kAnswers;
+  const SendFailure& failure = reply.error();
+  if (failure.stage == SendFailure::Stage::kCancelled) return fail(failure.error);
+  const bool is_untrusted =
+      failure.stage == SendFailure::Stage::kTls && failure.error.code == Code::kUnavailable;
+  return is_untrusted ? Reached::kUntrusted : Reached::kNowhere;
+}
+
 Result<std::vector<std::string>> ApiClient::serving_chain() {
   auto chain = http_.serving_chain();
   if (chain) return *std::move(chain);

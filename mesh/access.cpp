@@ -23,6 +23,21 @@ bool may_be_ours(const OwnerJudge& owners, const Marks& marks, const ClusterObse
   return owner == Owner::kThisMesh || owner == Owner::kUndecided;
 }
 
+/// The CA that the cluster gives, or, of the address in the kubeconfig, the one by which this
+/// program verifies it: behind something that ends TLS before the API server the former verifies
+/// nothing.
+bool is_ca_of(const ClusterObservation& source,
+              const profiles::Cluster& described,
+              const TokenSecretFacts& token,
+              const RemoteCluster& entry) {
+  if (entry.ca == token.ca) return true;
+  const AccessTrial* trial = entry.trial.found(Unknown::kNothingFollows);
+  if (trial != nullptr && trial->result == AccessTrial::Result::kWorks) return true;
+  const ServerFacts* server = source.server.found(Unknown::kNothingFollows);
+  return server != nullptr && (!described.api_server || *described.api_server == server->url) &&
+         server->ca == "sha256:" + entry.ca;
+}
+
 }  // namespace
 
 bool is_unmarked(const OwnerJudge& owners, const Marks& marks, const ClusterObservation& in) {
@@ -84,7 +99,7 @@ AccessState state_of(const profiles::Mesh& mesh,
   }
   const TokenSecretFacts* token = token_of(*source, profiles::service_account_of(mesh, intent));
   if (token == nullptr) return {.kind = Kind::kDiffers, .why = "its token no longer exists"};
-  if (token->token != entry->token || token->ca != entry->ca) {
+  if (token->token != entry->token || !is_ca_of(*source, *described, *token, *entry)) {
     return {.kind = Kind::kDiffers, .why = "its token or CA is not that of the cluster"};
   }
   // A token secret that somebody else made is used, and stays theirs.
@@ -93,6 +108,24 @@ AccessState state_of(const profiles::Mesh& mesh,
     return {.kind = Kind::kUnmarked, .why = "it does not bear the root of this mesh yet"};
   }
   return {.kind = Kind::kAsWanted, .why = "it is there"};
+}
+
+std::string_view name_of(AccessTrial::Result result) {
+  switch (result) {
+    case AccessTrial::Result::kWorks:
+      return "works";
+    case AccessTrial::Result::kUntrusted:
+      return "untrusted";
+    case AccessTrial::Result::kRefused:
+      return "refused";
+    case AccessTrial::Result::kElsewhere:
+      return "elsewhere";
+    case AccessTrial::Result::kUnusable:
+      return "unusable";
+    case AccessTrial::Result::kNotTried:
+      break;
+  }
+  return "not tried";
 }
 
 std::string access_step(const profiles::RemoteSecretIntent& intent) {

@@ -2,6 +2,7 @@
 
 #include "mesh/check/identity.h"
 #include "mesh/check/installation.h"
+#include "mesh/check/istiod.h"
 #include "mesh/check/material.h"
 #include "mesh/check/ownership.h"
 #include "mesh/check/roots.h"
@@ -53,12 +54,17 @@ std::span<const Check> mesh_checks() {
             check_pod_addresses},
       Check{"gateway-api-there", "is the Gateway API installed where it is needed?",
             check_gateway_api},
-      Check{"webhooks-backed", "does every injection webhook have somebody to call?",
+      Check{"webhooks-backed", "does every webhook of Istio's have somebody to call?",
             check_orphaned_webhooks},
       Check{"access-ours", "are the remote secrets this mesh's?", check_remote_secrets},
+      Check{"clusters-known-once", "does no istiod know a cluster by two names, or one of others?",
+            check_known_clusters},
+      Check{"gateway-addresses-agree", "have gateways the addresses that the mesh file states?",
+            check_stated_addresses},
       Check{"gateways-bounded", "who may reach the control ports of gateways?",
             check_open_gateways},
-      Check{"readers-bounded", "can remote secrets read no CA keys?", check_readers},
+      Check{"access-works", "does every remote secret do what its istiod needs of it?",
+            check_access},
   };
   return kChecks;
 }

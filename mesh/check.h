@@ -19,6 +19,8 @@ namespace meshtrust::mesh {
 enum class Purpose {
   kProve,   ///< status, verify: say what is so, with what may be read
   kChange,  ///< plan, apply: everything has to be known, and be ours
+  kLeave,   ///< destroy, when it is done: say what it leaves behind that does harm; nothing is
+            ///< mended by this mesh any more
 };
 
 /// The users' own files (`clusters[].file`) by cluster.

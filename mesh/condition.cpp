@@ -11,6 +11,13 @@
 
 namespace meshtrust::mesh {
 
+const profiles::Cluster& home_of_istiod(const Situation& situation) {
+  const profiles::Cluster& cluster = situation.cluster;
+  if (cluster.runs_istiod() || cluster.control_plane.empty()) return cluster;
+  const profiles::Cluster* manager = situation.mesh.find(cluster.control_plane.front());
+  return manager == nullptr ? cluster : *manager;
+}
+
 const ClusterObservation& Situation::seen() const {
   const ClusterObservation* found = observation.find(cluster.name);
   MESHTRUST_CHECK(found != nullptr);
@@ -47,7 +54,7 @@ std::span<const Condition> conditions() {
                  .watched = kValidatingWebhooks},
                 "the API server cannot reach istiod on port 15017 (a firewall between control "
                 "plane and nodes)",
-                "kubectl --context {context} -n {namespace} logs deploy/{istiod}"},
+                "kubectl --context {istiod-context} -n {namespace} logs deploy/{istiod}"},
       Condition{kGatewayUp,
                 "is the east-west gateway up?",
                 ask_gateway_up,
@@ -70,6 +77,13 @@ std::span<const Condition> conditions() {
                 "cloud-provider-kind or a cloud's controller",
                 "kubectl --context {context} -n {namespace} describe service "
                 "{gateway}"},
+      Condition{kGatewayNodesKnown,
+                "do its nodes have addresses, by which the east-west gateway is reached?",
+                ask_gateway_nodes_known,
+                {.resources = {kNodes}, .pause = std::chrono::seconds(5)},
+                "no node has an address of type ExternalIP, by which istiods of other networks "
+                "reach a gateway of type NodePort",
+                "kubectl --context {context} get nodes -o wide"},
       Condition{kIngressAddressKnown,
                 "does the ingress gateway have an address?",
                 ask_ingress_address_known,
@@ -112,19 +126,29 @@ const Condition& condition(std::string_view id) {
   return *found;
 }
 
-std::vector<std::string> advice(const Condition& condition, const Situation& situation) {
-  std::string command(condition.next_command);
+std::vector<std::string> cause_and_look(const Situation& situation,
+                                        std::string_view cause,
+                                        std::string_view command_with_places) {
+  std::string command(command_with_places);
   const auto fill = [&command](std::string_view what, const std::string& value) {
     for (auto at = command.find(what); at != std::string::npos; at = command.find(what)) {
       command.replace(at, what.size(), value);
     }
   };
   fill("{context}", situation.cluster.context);
+  fill("{istiod-context}", home_of_istiod(situation).context);
   fill("{namespace}", situation.namespace_name);
   fill("{istiod}", istio::istiod_name(situation.revision));
   fill("{gateway}", istio::east_west_gateway_name(situation.revision));
-  return {fmt::format("likely cause: {}", condition.likely_cause),
-          fmt::format("look with '{}', then run the same command again", command)};
+  return {fmt::format("likely cause: {}", cause), fmt::format("look with '{}'", command)};
+}
+
+Verdict ask(const Condition& condition, const Situation& situation) {
+  Verdict verdict = condition.ask(situation);
+  if (verdict.state == Verdict::State::kNo && verdict.hints.empty()) {
+    verdict.hints = cause_and_look(situation, condition.likely_cause, condition.next_command);
+  }
+  return verdict;
 }
 
 }  // namespace meshtrust::mesh

@@ -4,6 +4,7 @@
 #include "mesh/observation.h"
 #include "profiles/mesh.h"
 
+#include <chrono>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +31,9 @@ struct Verdict {
   std::string why = {};                    ///< what was seen: "0 of 1 replicas are ready"
   std::vector<std::string> evidence = {};  ///< more of it, a fact a line
   std::string value = {};                  ///< what it found out, such as an address
+  /// Its likely cause, and what to look at or do.
+  std::vector<std::string> hints = {};
+  bool is_forbidden = false;  ///< unknown for want of a right, which no waiting brings
 };
 
 /// What has to be looked at anew to answer a condition.
@@ -39,6 +43,8 @@ struct Look {
   bool istiods = false;  ///< what istiods say
   std::vector<std::string_view> resources = {};
   std::string_view watched = {};  ///< the resource whose change may change the answer
+  /// Between two looks at what is not watched, such as what always changes.
+  std::chrono::milliseconds pause{500};
 };
 
 /// A condition of a working mesh. Waits, `status` and `verify` ask the same.
@@ -47,8 +53,10 @@ struct Condition {
   std::string_view question;
   Verdict (*ask)(const Situation& situation);
   Look look;
-  std::string_view likely_cause;  ///< when it does not come
-  /// The command that shows more; {context}, {namespace}, {istiod} and {gateway} are filled in.
+  // What is told where the question itself says nothing of the case.
+  std::string_view likely_cause;
+  /// The command that shows more; {context}, {istiod-context}, {namespace}, {istiod} and {gateway}
+  /// are filled in.
   std::string_view next_command;
 };
 
@@ -59,6 +67,7 @@ inline constexpr std::string_view kWebhooksAnswer = "webhooks-answer";
 inline constexpr std::string_view kGatewayUp = "gateway-up";
 inline constexpr std::string_view kIngressUp = "ingress-gateway-up";
 inline constexpr std::string_view kGatewayAddressKnown = "gateway-address-known";
+inline constexpr std::string_view kGatewayNodesKnown = "gateway-nodes-known";
 inline constexpr std::string_view kIngressAddressKnown = "ingress-address-known";
 inline constexpr std::string_view kClustersSynced = "clusters-synced";
 inline constexpr std::string_view kNetworksKnown = "networks-known";
@@ -69,7 +78,7 @@ std::span<const Condition> conditions();
 /// The one with that id; it has to exist.
 const Condition& condition(std::string_view id);
 
-/// "likely cause: ...", and the next command with its places filled in.
-std::vector<std::string> advice(const Condition& condition, const Situation& situation);
+/// Asks it, and says what helps where the answer is no.
+Verdict ask(const Condition& condition, const Situation& situation);
 
 }  // namespace meshtrust::mesh

@@ -7,10 +7,17 @@
 
 #include <vector>
 
+// What `plan` would mend, as findings: status and verify list nothing of their own.
+
 namespace meshtrust::mesh {
 
-/// What of the mesh beyond its trust and its control planes is missing or is not as the mesh file
-/// says: what `plan_mesh` would do about it, as findings. What could not be looked at is a note.
+/// What `plan_trust` would mend and no check tells. What could not be looked at is told by checks.
+std::vector<Finding> drift_of_trust(const profiles::Mesh& mesh,
+                                    const Observation& observation,
+                                    base::Instant at);
+
+/// What `plan_mesh` would mend beyond trust, and no check or condition tells. What could not be
+/// looked at is a note.
 std::vector<Finding> drift(const profiles::Mesh& mesh,
                            const Observation& observation,
                            base::Instant at,

@@ -38,8 +38,12 @@ class Collector {
     if (cluster_.role == Role::kConfig) add("webhooks", kWebhooksAnswer, in, revision);
     if (profiles::has_east_west_gateway(mesh_, cluster_)) {
       if (!ambient) add("gateway-up", kGatewayUp, in, revision);
-      add("gateway-address", kGatewayAddressKnown, in, revision,
-          profiles::gateway_address(cluster_.name));
+      if (is_reached_by_nodes()) {
+        add("gateway-address", kGatewayNodesKnown, in, revision);
+      } else {
+        add("gateway-address", kGatewayAddressKnown, in, revision,
+            profiles::gateway_address(cluster_.name));
+      }
     }
     if (!cluster_.runs_istiod()) return;
     add("synced", kClustersSynced, in, revision);
@@ -47,6 +51,12 @@ class Collector {
   }
 
  private:
+  /// A Service of type NodePort never gets an address of its own: istiods take those of nodes.
+  bool is_reached_by_nodes() const {
+    return cluster_.gateway.type == profiles::EastWestGateway::Type::kNodePort &&
+           !cluster_.gateway.address;
+  }
+
   void add(std::string_view what,
            std::string_view condition,
            const std::string& namespace_name,
@@ -84,13 +94,12 @@ Verdict ask(const Expectation& expectation,
   if (observation.find(expectation.cluster) == nullptr) {
     return {.state = Verdict::State::kUnknown, .why = "it was not looked at"};
   }
-  return condition(expectation.condition)
-      .ask({.mesh = mesh,
-            .cluster = *cluster,
-            .observation = observation,
-            .at = at,
-            .namespace_name = expectation.namespace_name,
-            .revision = expectation.revision});
+  return ask(condition(expectation.condition), {.mesh = mesh,
+                                                .cluster = *cluster,
+                                                .observation = observation,
+                                                .at = at,
+                                                .namespace_name = expectation.namespace_name,
+                                                .revision = expectation.revision});
 }
 
 }  // namespace meshtrust::mesh

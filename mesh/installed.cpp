@@ -1,7 +1,9 @@
 #include "mesh/installed.h"
 
 #include "base/encoding.h"
+#include "base/text.h"
 #include "istio/names.h"
+#include "mesh/webhooks.h"
 #include "profiles/istioctl.h"
 
 #include <fmt/format.h>
@@ -69,8 +71,8 @@ Json destination(const Installation& installation, const Json& service, const Ob
 /// What is unknown of the kinds that an installation is judged by, beside the object with the mark,
 /// or null. The functions here that look such objects up go by its having been asked.
 const base::Error* why_unjudged(const Installation& installation, const Objects& objects) {
-  std::vector<std::string_view> kinds{kMutatingWebhooks, kClusterRoles, kClusterRoleBindings,
-                                      kConfigMaps};
+  std::vector<std::string_view> kinds{kMutatingWebhooks,    kValidatingWebhooks, kClusterRoles,
+                                      kClusterRoleBindings, kServices,           kConfigMaps};
   if (!has_istiod(installation)) kinds.push_back(kEndpointSlices);
   for (const auto kind : kinds) {
     if (const auto* why = objects.why_unknown(kind)) return why;
@@ -95,6 +97,68 @@ Json surroundings(const Installation& installation, const Objects& objects) {
     facts["bound"] = base::at_path(*live, {"subjects"});
   }
   return facts;
+}
+
+/// How a part is written in the mark.
+std::string part(std::string_view kind, std::string_view name) {
+  return fmt::format("{}/{}", kind, name);
+}
+
+constexpr std::string_view kServicePart = "service";
+
+/// What validates for the default revision. For another that became the default one it is made
+/// together with its tag, and never alone.
+constexpr std::string_view kDefaultValidator = "istiod-default-validator";
+/// The minor release of Istio from which on the installer makes a default tag for a revision
+/// wherever there is none. Before, the injection webhook that it had just made stood in its way.
+constexpr int kTagsRevisions = 27;
+
+/// Whether the installer makes `webhooks` whenever they are not there: what it renders, and the
+/// default tag, which an installer with its own way of applying adds. Other tags are a person's.
+bool is_made_again(const ControlPlaneWebhooks& webhooks, const Installation& installation) {
+  const bool makes_tags = installation.method == Installation::Method::kInstall;
+  const bool has_revision = !installation.revision.empty();
+  if (webhooks.name == kDefaultValidator) return !makes_tags || !has_revision;
+  if (webhooks.tag.empty()) return true;
+  if (webhooks.tag != istio::kDefaultRevision) return false;
+  if (webhooks.kind->resource == kValidatingWebhooks) return true;
+  return makes_tags && (!has_revision || installation.version.minor >= kTagsRevisions);
+}
+
+/// The parts that are there.
+std::vector<std::string> parts_of(const Installation& installation, const Objects& objects) {
+  std::vector<std::string> parts;
+  const std::string service = istio::istiod_name(installation.revision);
+  const auto live = objects.find(kServices, installation.namespace_name, service);
+  if (live.found(Unknown::kNothingFollows) != nullptr) parts.push_back(part(kServicePart, service));
+  for (const ControlPlaneWebhooks& one : webhooks_for(installation, objects)) {
+    if (is_made_again(one, installation)) parts.push_back(part(one.kind->word, one.name));
+  }
+  return parts;
+}
+
+/// Whether a part that the mark names is not there any more. It may have been led to another
+/// control plane since: then it is there.
+bool is_gone(std::string_view written, const Installation& installation, const Objects& objects) {
+  const auto slash = written.find('/');
+  if (slash == std::string_view::npos) return false;
+  const std::string_view kind = written.substr(0, slash);
+  const std::string_view name = written.substr(slash + 1);
+  if (kind == kServicePart) {
+    return objects.find(kServices, installation.namespace_name, name).is_absent();
+  }
+  return std::any_of(kWebhookKinds.begin(), kWebhookKinds.end(), [&](const WebhookKind& one) {
+    return one.word == kind && objects.find(one.resource, {}, name).is_absent();
+  });
+}
+
+std::vector<std::string> lost_parts(const Installation& installation,
+                                    const Json& live,
+                                    const Objects& objects) {
+  std::vector<std::string> parts = base::split(annotation(live, kInstalledPartsAnnotation), ',');
+  std::erase_if(parts,
+                [&](const std::string& one) { return !is_gone(one, installation, objects); });
+  return parts;
 }
 
 InstallState unknown(const base::Error& error) {
@@ -171,6 +235,7 @@ Json mark(const profiles::Mesh& mesh,
   Json annotations{
       {kInstallationAnnotation, profiles::digest_of(installation).value_or("")},
       {kInstalledAsAnnotation, fingerprint_of_live(installation, objects).value_or("")},
+      {kInstalledPartsAnnotation, base::join(parts_of(installation, objects), ",")},
       {kIstioVersionAnnotation, installation.version.text()},
       {kMeshAnnotation, mesh.name}};
   if (!root.empty()) annotations[std::string(kRootAnnotation)] = root;
@@ -218,6 +283,12 @@ InstallState state_of(const OwnerJudge& owners,
   const auto digest = profiles::digest_of(installation);
   if (!digest || annotation(*live, kInstallationAnnotation) != *digest) {
     return {.kind = Kind::kDiffers, .why = "what the mesh file wants has changed"};
+  }
+  if (const auto lost = lost_parts(installation, *live, objects); !lost.empty()) {
+    return {.kind = Kind::kDiffers,
+            .lacks_part = true,
+            .why = fmt::format("of what was installed {} gone: {}",
+                               lost.size() == 1 ? "this is" : "these are", base::join(lost, ", "))};
   }
   const auto as = fingerprint_of_live(installation, objects);
   if (!as) return {.kind = Kind::kDiffers, .why = "a part of it is missing"};

@@ -18,6 +18,9 @@ namespace meshtrust::mesh {
 inline constexpr std::string_view kInstallationAnnotation = "meshtrust.io/installation";
 /// A hash of what is live, taken right after the installation.
 inline constexpr std::string_view kInstalledAsAnnotation = "meshtrust.io/installed-as";
+/// What was there right after it and is made again by the same installer, in any order:
+/// "service/istiod,mutatingwebhookconfiguration/istio-revision-tag-default".
+inline constexpr std::string_view kInstalledPartsAnnotation = "meshtrust.io/installed-parts";
 inline constexpr std::string_view kIstioVersionAnnotation = "meshtrust.io/istio-version";
 inline constexpr std::string_view kMeshAnnotation = istio::kMeshLabel;
 inline constexpr std::string_view kRootAnnotation = istio::kRootLabel;
@@ -55,7 +58,8 @@ struct InstallState {
     kUnknown,
   };
   Kind kind = Kind::kUnknown;
-  std::string why = {};  ///< in words, for the step's reason or a finding
+  bool lacks_part = false;  ///< of kDiffers: something that the installer made is gone
+  std::string why = {};     ///< in words, for the step's reason or a finding
   std::vector<std::string> evidence = {};
   std::optional<base::Error> error = {};  ///< of kUnknown
   std::string root = {};                  ///< which its mark names, if any

@@ -65,6 +65,18 @@ std::optional<Address> address_of_service(const Json& service) {
   return name;
 }
 
+std::vector<std::string> ip_addresses_of_service(const Json& service) {
+  std::vector<std::string> addresses;
+  for (const Json& entry : list_at(service, {"status", "loadBalancer", "ingress"})) {
+    std::string ip = base::string_at(entry, "ip");
+    if (!ip.empty()) addresses.push_back(std::move(ip));
+  }
+  for (const Json& one : list_at(service, {"spec", "externalIPs"})) {
+    if (one.is_string()) addresses.push_back(one.get<std::string>());
+  }
+  return addresses;
+}
+
 std::optional<Address> address_of_api_gateway(const Json& gateway) {
   const Json& conditions = base::at_path(gateway, {"status", "conditions"});
   bool programmed = false;
@@ -96,6 +108,14 @@ Observed<Address> east_west_address(const profiles::Mesh& mesh,
 Observed<Address> hosting_address(const profiles::Mesh& mesh, const Objects& objects) {
   return address_in(objects.find(kServices, mesh.istio.ingress_namespace, kIngressGatewayName),
                     address_of_service);
+}
+
+Observed<Json> called_service(const Mesh& mesh, const Cluster& cluster, const Objects& objects) {
+  if (cluster.role == profiles::Role::kExternal) {
+    return objects.find(kServices, mesh.istio.ingress_namespace, kIngressGatewayName);
+  }
+  return objects.find(kServices, mesh.istio.system_namespace,
+                      istio::east_west_gateway_name(mesh.istio.revision));
 }
 
 std::string why_not_by_name(const Mesh& mesh, const Cluster& cluster) {

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace meshtrust::mesh {
 
@@ -18,7 +19,9 @@ struct Address {
 /// Where the Service of a gateway can be reached from outside: what its load balancer got (an IP
 /// address before a name), else `spec.externalIPs`.
 std::optional<Address> address_of_service(const base::Json& service);
-/// The same of a Gateway of the Gateway API that is programmed.
+/// All IP addresses among them.
+std::vector<std::string> ip_addresses_of_service(const base::Json& service);
+/// The first address of a Gateway of the Gateway API that is programmed.
 std::optional<Address> address_of_api_gateway(const base::Json& gateway);
 
 /// The live address of the east-west gateway of `cluster`, found, absent or unknown.
@@ -27,6 +30,12 @@ Observed<Address> east_west_address(const profiles::Mesh& mesh,
                                     const Objects& objects);
 /// The live address of the ingress gateway of a cluster that hosts a control plane.
 Observed<Address> hosting_address(const profiles::Mesh& mesh, const Objects& objects);
+
+/// The Service of the gateway at which `cluster` is called by those whose control plane it runs:
+/// its ingress gateway where it hosts one, else its east-west gateway.
+Observed<base::Json> called_service(const profiles::Mesh& mesh,
+                                    const profiles::Cluster& cluster,
+                                    const Objects& objects);
 
 /// Why the name of a load balancer cannot stand for `cluster`'s gateway; empty where it can, or
 /// where the mesh file says that it may be resolved once (`pinHostname`). Remotes call an address:

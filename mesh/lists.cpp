@@ -185,23 +185,25 @@ std::vector<std::string> revoked_at(const StoreFacts& store, base::Instant at) {
   return serials;
 }
 
-std::string why_next_list(const StoreFacts* store,
-                          const profiles::CrlProfile& crl,
-                          base::Instant at) {
-  const std::string none = "the root has none yet";
+std::optional<NextList> next_list(const StoreFacts* store,
+                                  const profiles::CrlProfile& crl,
+                                  base::Instant at) {
+  const NextList none{.why = "the root has none yet"};
   const auto root = store == nullptr ? std::nullopt : root_of(*store);
   if (!root) return none;
   const auto list = list_of_root(*store, root->issuer());
   if (!list) return none;
   if (!names_the_revoked(*list, *store, at)) {
-    return "since the last one something was revoked or reinstated";
+    return NextList{.why = "since the last one something was revoked or reinstated"};
   }
   // A list never outlives its root, however often it is made anew.
   const base::Instant end = list->facts().next_update.value_or(at);
   const bool is_as_long_as_can_be = end >= root->issuer().facts().not_after;
-  if (is_as_long_as_can_be || end - at >= crl.lifetime / 2) return {};
-  return fmt::format("the last one {} {} ({})", end <= at ? "ended" : "ends",
-                     base::format_relative(end, at), base::format_date(end));
+  if (is_as_long_as_can_be || end - at >= crl.lifetime / 2) return std::nullopt;
+  const bool is_over = end <= at;
+  return NextList{.why = fmt::format("the last one {} {} ({})", is_over ? "ended" : "ends",
+                                     base::format_relative(end, at), base::format_date(end)),
+                  .is_in_time = !is_over};
 }
 
 }  // namespace meshtrust::mesh

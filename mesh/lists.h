@@ -52,13 +52,19 @@ std::vector<pki::RevocationList> forged_lists(std::span<const pki::RevocationLis
 /// revoked, and at `at` not over yet.
 std::vector<std::string> revoked_at(const StoreFacts& store, base::Instant at);
 
-/// Why the root needs its next list, in words that end a step's line; empty when the one it has
-/// will do. `store` is null where the root is yet to be minted.
+/// The list that the root needs next.
+struct NextList {
+  std::string why;          ///< in words that end a step's line
+  bool is_in_time = false;  ///< the one before says what there is to say, and is not over yet
+};
+
+/// Nothing when the list that the root has will do. `store` is null where the root is yet to be
+/// minted.
 ///
 /// A list is replaced in the second half of its time: whoever runs apply on schedule has that half
 /// to notice that it no longer runs (an expired list is an outage).
-std::string why_next_list(const StoreFacts* store,
-                          const profiles::CrlProfile& crl,
-                          base::Instant at);
+std::optional<NextList> next_list(const StoreFacts* store,
+                                  const profiles::CrlProfile& crl,
+                                  base::Instant at);
 
 }  // namespace meshtrust::mesh

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace meshtrust::mesh {
@@ -17,20 +18,33 @@ enum class Level {
   kDeep,   ///< and what istiods say of themselves, and whether tokens are good
 };
 
-/// What the API server said to the token of a remote secret.
-struct TokenProbe {
-  std::string username;  ///< as whom it took it
-  bool reads_endpoints;  ///< what istiod needs of it
-  bool reads_secrets;    ///< in every namespace, CA keys included
+/// What came of using the kubeconfig in a remote secret as its istiod does, in so far as a person's
+/// machine can stand in for it.
+struct AccessTrial {
+  enum class Result {
+    kWorks,      ///< the server is trusted, is the cluster that is meant, and takes the token
+    kUntrusted,  ///< the CA inside does not verify the server
+    kRefused,    ///< the server does not take the token
+    kElsewhere,  ///< it is the server of another cluster
+    kUnusable,   ///< it lacks something that istiod needs
+    kNotTried,   ///< nothing answers at that address from here, or it holds no token
+  };
+  Result result = Result::kNotTried;
+  std::string why = {};                   ///< in words; empty where it works
+  std::string cluster_uid = {};           ///< of kube-system there; empty where it is not known
+  std::string username = {};              ///< as whom the server took the token
+  std::vector<std::string> missing = {};  ///< rights that its istiod needs: "watch nodes"
+  bool reads_secrets = false;             ///< in every namespace, CA keys included
 };
+std::string_view name_of(AccessTrial::Result result);
 
 /// A cluster as a kubeconfig in a Secret describes it. The token itself is never here.
 struct RemoteCluster {
   std::string cluster;  ///< the key of the Secret: what istiod calls that cluster
   std::string server;
-  std::string ca;     ///< SHA-256 of the CA bundle; empty without one
-  std::string token;  ///< SHA-256; empty without one
-  Observed<TokenProbe> probe = {};
+  std::string ca;                    ///< SHA-256 of the CA bundle; empty without one
+  std::string token;                 ///< SHA-256; empty without one
+  Observed<AccessTrial> trial = {};  ///< made on level `kDeep`
 };
 
 /// A Secret by which an istiod reaches other clusters.

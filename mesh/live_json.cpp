@@ -2,15 +2,23 @@
 
 namespace meshtrust::mesh::snapshot {
 
-Json write(const TokenProbe& probe) {
-  return {{"username", probe.username},
-          {"readsEndpoints", probe.reads_endpoints},
-          {"readsSecrets", probe.reads_secrets}};
+Json write(const AccessTrial& trial) {
+  return {{"result", name_of(trial.result)}, {"why", trial.why},
+          {"clusterUID", trial.cluster_uid}, {"username", trial.username},
+          {"missing", trial.missing},        {"readsSecrets", trial.reads_secrets}};
 }
-void read(const Json& json, TokenProbe& probe) {
-  probe = {.username = value<std::string>(json, "username"),
-           .reads_endpoints = value<bool>(json, "readsEndpoints"),
+void read(const Json& json, AccessTrial& trial) {
+  using Result = AccessTrial::Result;
+  const auto name = value<std::string>(json, "result");
+  trial = {.why = value<std::string>(json, "why"),
+           .cluster_uid = value<std::string>(json, "clusterUID"),
+           .username = value<std::string>(json, "username"),
+           .missing = value<std::vector<std::string>>(json, "missing"),
            .reads_secrets = value<bool>(json, "readsSecrets")};
+  for (const Result result : {Result::kWorks, Result::kUntrusted, Result::kRefused,
+                              Result::kElsewhere, Result::kUnusable}) {
+    if (name == name_of(result)) trial.result = result;
+  }
 }
 
 Json write(const RemoteCluster& cluster) {
@@ -18,14 +26,15 @@ Json write(const RemoteCluster& cluster) {
           {"server", cluster.server},
           {"ca", cluster.ca},
           {"token", cluster.token},
-          {"probe", write(cluster.probe)}};
+          {"trial", write(cluster.trial)}};
 }
 void read(const Json& json, RemoteCluster& cluster) {
   cluster.cluster = value<std::string>(json, "cluster");
   cluster.server = value<std::string>(json, "server");
   cluster.ca = value<std::string>(json, "ca");
   cluster.token = value<std::string>(json, "token");
-  read(field(json, "probe"), cluster.probe);
+  // Earlier versions made another trial, which says less.
+  if (json.contains("trial")) read(field(json, "trial"), cluster.trial);
 }
 
 Json write(const RemoteSecretFacts& secret) {

@@ -17,6 +17,9 @@ namespace meshtrust::mesh {
 /// What kinds of objects are called here: their resource and group, as CRDs are named.
 inline constexpr std::string_view kNamespaces = "namespaces";
 inline constexpr std::string_view kServices = "services";
+/// Of Services outside of the namespaces of a mesh those that failing-closed webhooks of Istio's
+/// kinds call. What their keys begin with: each has one of its own, see `key_of_called`.
+inline constexpr std::string_view kCalledServices = "called-services";
 inline constexpr std::string_view kConfigMaps = "configmaps";
 inline constexpr std::string_view kServiceAccounts = "serviceaccounts";
 inline constexpr std::string_view kNodes = "nodes";

@@ -53,12 +53,18 @@ void read(const Json& json, istio::PublicBundle& bundle) {
 }
 
 Json write(const ServerFacts& server) {
-  return {{"url", server.url},     {"ca", server.ca},       {"version", server.version},
-          {"major", server.major}, {"minor", server.minor}, {"clusterUID", server.cluster_uid}};
+  return {{"url", server.url},
+          {"ca", server.ca},
+          {"proxy", server.proxy},
+          {"version", server.version},
+          {"major", server.major},
+          {"minor", server.minor},
+          {"clusterUID", server.cluster_uid}};
 }
 void read(const Json& json, ServerFacts& server) {
   server = {.url = value<std::string>(json, "url"),
             .ca = value<std::string>(json, "ca"),
+            .proxy = later_value(json, "proxy"),
             .version = value<std::string>(json, "version"),
             .major = value<int>(json, "major"),
             .minor = value<int>(json, "minor"),

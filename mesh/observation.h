@@ -21,7 +21,8 @@ struct ServerFacts {
   /// By what its certificate is judged: "sha256:" and the digest of the CA bundle that the
   /// kubeconfig gives (its PEM as it stands there), "system roots" or "unverified".
   std::string ca = {};
-  std::string version;  ///< "v1.30.2"
+  std::string proxy = {};  ///< 'proxy-url' of the kubeconfig without a password; empty for none
+  std::string version;     ///< "v1.30.2"
   int major = 0;
   int minor = 0;
   std::string

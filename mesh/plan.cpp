@@ -141,6 +141,9 @@ Json doomed_by(const Action& action) {
     }
   } else if (const auto* uninstall = std::get_if<Uninstall>(&action)) {
     objects.push_back(to_json(uninstall->marked));
+    for (const DoomedObject& object : uninstall->webhooks) {
+      objects.push_back(to_json(object));
+    }
   } else if (const auto* release = std::get_if<ReleaseNamespace>(&action)) {
     objects.push_back(to_json(DoomedObject{.api_version = "v1",
                                            .kind = "Namespace",

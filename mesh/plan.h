@@ -131,10 +131,12 @@ struct DeleteNamespace {
 };
 
 /// Have the installer take away what it installed. Where what bears the mark of the installation is
-/// another object by then than the one that was seen, all is left alone and the step fails.
+/// another object by then than the one that was seen, or webhooks that were not seen call it, all
+/// is left alone and the step fails.
 struct Uninstall {
   profiles::Installation installation;
-  DoomedObject marked = {};  ///< without a uid where it was not there
+  DoomedObject marked = {};                 ///< without a uid where it was not there
+  std::vector<DoomedObject> webhooks = {};  ///< see `webhooks_for`
 };
 
 /// Take away what istiods leave all over a cluster and nobody else uses: roots in every namespace,
@@ -169,6 +171,16 @@ using Action = std::variant<MintRoot,
 
 enum class Change { kAdd, kChange, kRemove, kWait };
 
+/// What a mesh is without until a step is done: what `status` and `verify` say of the step.
+enum class Lack {
+  kTold,        ///< a check, a condition or another step tells it
+  kMissing,     ///< a part, without which the mesh does not work
+  kUnrecorded,  ///< a record of what is there, for those who look on
+  kDrifted,     ///< no part: one is not as it should be
+  kDue,         ///< no part: one is to be made anew before it ends
+  kSurplus,     ///< no part: one should be gone
+};
+
 /// One thing to do. Values known later read "(known after west/cacerts)" in the diff.
 struct Step {
   std::string id;       ///< "store/root", "west/cacerts"; unique in its plan
@@ -179,6 +191,7 @@ struct Step {
   std::vector<std::string> needs;  ///< ids of steps that have to be done before
   std::vector<std::string> diff;   ///< "+ ca-key.pem: <secret, never shown>"
   Action action;
+  Lack lack = Lack::kTold;  ///< decided where what is there is compared with what should be
 };
 
 /// A right that a plan needs in a cluster.
@@ -285,8 +298,13 @@ Planned plan_mesh(const profiles::Mesh& mesh,
                   const PlanOptions& options,
                   const BaseFiles& files = {});
 
-/// The steps after trust alone, as far as they can be told: what is unknown stands beside them and
-/// has no step. To be shown, never to be run.
+/// The steps of trust, as far as they can be told: what is unknown stands beside them and has no
+/// step. None where trust is observed only. To be shown, never to be run.
+Planned sketch_trust(const profiles::Mesh& mesh,
+                     const Observation& observation,
+                     const PlanOptions& options);
+
+/// The steps that `plan_mesh` adds to those of `plan_trust`, likewise.
 Planned sketch_mesh(const profiles::Mesh& mesh,
                     const Observation& observation,
                     const PlanOptions& options,
@@ -296,8 +314,14 @@ struct DestroyOptions {
   std::vector<std::string> clusters;  ///< that leave the mesh; all when empty
   bool keep_trust = false;            ///< leaves cacerts, its twin and their namespace
   bool with_namespace = false;        ///< namespaces that meshtrust made go with what others keep
+  /// Those of `clusters` that will never answer again: nothing is done in them. One that answers
+  /// all the same refuses the plan.
+  std::vector<std::string> given_up = {};
 
   bool leaves(const std::string& cluster) const;
+  bool gives_up(const std::string& cluster) const;
+  /// Those that leave and do not answer.
+  std::vector<std::string> unanswering(const Observation& observation) const;
 };
 
 /// How what this mesh made is taken away again, remotes before their control planes. Refused where

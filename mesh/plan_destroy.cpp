@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "istio/names.h"
 #include "mesh/check/identity.h"
 #include "mesh/check/material.h"
@@ -7,6 +8,7 @@
 #include "mesh/ownership.h"
 #include "mesh/plan.h"
 #include "mesh/trust.h"
+#include "mesh/webhooks.h"
 #include "pki/certificate.h"
 #include "profiles/model.h"
 #include "profiles/reader.h"
@@ -51,6 +53,13 @@ DoomedObject core(const char* kind,
           .uid = std::move(uid)};
 }
 
+/// What a step deletes of its own accord, each thing as it was seen.
+const std::vector<DoomedObject>* doomed_by(const Action& action) {
+  if (const auto* remove = std::get_if<Delete>(&action)) return &remove->objects;
+  if (const auto* uninstall = std::get_if<Uninstall>(&action)) return &uninstall->webhooks;
+  return nullptr;
+}
+
 /// Of the CA in a `cacerts` that can be read.
 std::string fingerprint_of(const CacertsFacts& cacerts) {
   const auto certificates = pki::certificates_from_pem(cacerts.certificates.ca_cert);
@@ -79,10 +88,7 @@ class DestroyPlanner {
       const ClusterObservation* seen = observation_.find(cluster.name);
       if (seen == nullptr) seen = &nobody_looked;
       if (!leaves(cluster.name)) refuse_abandonment(cluster);
-      if (const base::Error* why = seen->server.why_unknown()) {
-        tell_unknown(cluster, *why);
-        continue;
-      }
+      if (is_out_of_reach(cluster, *seen)) continue;
       if (leaves(cluster.name)) {
         ask_everything(*seen);
         if (lacks_store()) continue;  // which refuses, and nobody could tell whose anything is
@@ -130,8 +136,8 @@ class DestroyPlanner {
            Ids needs,
            Action action,
            std::vector<std::string> diff = {}) {
-    if (const auto* remove = std::get_if<Delete>(&action)) {
-      for (const DoomedObject& object : remove->objects) {
+    if (const auto* objects = doomed_by(action)) {
+      for (const DoomedObject& object : *objects) {
         diff.push_back(fmt::format("- {} {}{}{}", object.kind, object.namespace_name,
                                    object.namespace_name.empty() ? "" : "/", object.name));
       }
@@ -146,6 +152,23 @@ class DestroyPlanner {
                                    .action = std::move(action)});
   }
 
+  /// Whether nothing can be planned in a cluster, which is told: it does not answer, or was to be
+  /// given up and does.
+  bool is_out_of_reach(const Cluster& cluster, const ClusterObservation& seen) {
+    const base::Error* why = seen.server.why_unknown();
+    const bool is_given_up = options_.gives_up(cluster.name);
+    if (why == nullptr) {
+      if (is_given_up) tell_alive(cluster);
+      return is_given_up;
+    }
+    if (is_given_up && why->code == base::Code::kUnavailable) {
+      tell_gone(cluster, *why);
+    } else {
+      tell_unknown(cluster, *why);
+    }
+    return true;
+  }
+
   /// A remote whose webhooks call a control plane that is gone refuses every pod.
   void refuse_abandonment(const Cluster& cluster) {
     for (const std::string& manager : cluster.control_plane) {
@@ -156,9 +179,22 @@ class DestroyPlanner {
            .message = fmt::format("'{}' manages it: without that control plane no pod that is to "
                                   "be injected can be created in it",
                                   manager),
-           .hints = {
-               fmt::format("destroy both: 'meshtrust destroy {} {}'", cluster.name, manager)}});
+           .hints = {fmt::format("destroy them together: 'meshtrust destroy {}{}'",
+                                 base::join(with_remotes_of_those_that_leave(), " "),
+                                 options_.given_up.empty() ? "" : " --gone")}});
     }
+  }
+
+  std::vector<std::string> with_remotes_of_those_that_leave() const {
+    std::vector<std::string> names;
+    for (const Cluster& cluster : mesh_.clusters) {
+      const bool is_abandoned =
+          std::any_of(cluster.control_plane.begin(), cluster.control_plane.end(),
+                      [this](const std::string& manager) { return leaves(manager); });
+      if (is_abandoned && !leaves(cluster.name)) names.push_back(cluster.name);
+    }
+    names.insert(names.end(), options_.clusters.begin(), options_.clusters.end());
+    return names;
   }
 
   /// A cluster that stays and cannot be asked would keep what it knows of those that leave, and its
@@ -168,15 +204,48 @@ class DestroyPlanner {
     if (!leaves(cluster.name)) {
       error = with_hint(std::move(error),
                         fmt::format("'{}' stays, and what it knows of clusters that leave has to "
-                                    "go first; one that will never answer can be taken out of the "
-                                    "mesh file",
+                                    "go first",
                                     cluster.name));
+    }
+    if (why.code == base::Code::kUnavailable) {
+      error = with_hint(std::move(error), how_to_give_up(cluster));
     }
     planned_.answer.unknowns.push_back(std::move(error));
   }
 
+  /// What to do about a cluster that will never answer.
+  std::string how_to_give_up(const Cluster& cluster) const {
+    std::vector<std::string> names = options_.clusters;
+    if (std::find(names.begin(), names.end(), cluster.name) == names.end()) {
+      names.push_back(cluster.name);
+    }
+    return fmt::format(
+        "one that will never answer again is given up by 'meshtrust destroy {} "
+        "--gone': nothing is taken away in it, and the others forget it",
+        base::join(names, " "));
+  }
+
+  void tell_gone(const Cluster& cluster, const base::Error& why) {
+    planned_.answer.findings.push_back(
+        {.code = "cluster-gone",
+         .severity = Severity::kNote,
+         .cluster = cluster.name,
+         .message = "it does not answer and is given up: whatever is in it stays there",
+         .evidence = {why.message},
+         .hints = {fmt::format("take '{}' out of the mesh file afterwards", cluster.name)}});
+  }
+
+  void tell_alive(const Cluster& cluster) {
+    planned_.answer.findings.push_back(
+        {.code = "cluster-not-gone",
+         .cluster = cluster.name,
+         .message = "it was given up, for it did not answer, and it answers now",
+         .hints = {"run the same command again: then it leaves like any other"}});
+  }
+
   /// All that was looked at in a cluster that leaves, whether this plan needs it or not: a server
-  /// that hides one thing is not believed about the rest.
+  /// that hides one thing is not believed about the rest. But for the Services of others, which a
+  /// check asks for.
   void ask_everything(const ClusterObservation& seen) {
     known(seen.name, seen.system_namespace);
     known(seen.name, seen.cacerts);
@@ -189,7 +258,7 @@ class DestroyPlanner {
       known(seen.name, seen.trust_domain);
     }
     for (const auto& [resource, list] : seen.live.objects.all()) {
-      known(seen.name, list);
+      if (!is_key_of_called(resource)) known(seen.name, list);
     }
     known(seen.name, seen.live.remote_secrets);
     known(seen.name, seen.live.tokens);
@@ -472,7 +541,9 @@ class DestroyPlanner {
       add(cluster.name, is_ingress ? "ingress-uninstalled" : "uninstalled",
           fmt::format("Istio {} in {}", installation.version.text(), installation.namespace_name),
           "it was installed for this mesh", before,
-          Uninstall{.installation = installation, .marked = marked_by(installation, seen)});
+          Uninstall{.installation = installation,
+                    .marked = marked_by(installation, seen),
+                    .webhooks = webhooks_of(installation, seen)});
       before.push_back(id(cluster.name, "uninstalled"));
     }
   }
@@ -526,6 +597,21 @@ class DestroyPlanner {
     return doomed(marked, live == nullptr ? Json() : *live);
   }
 
+  static std::vector<DoomedObject> webhooks_of(const Installation& installation,
+                                               const ClusterObservation& seen) {
+    std::vector<DoomedObject> doomed;
+    for (ControlPlaneWebhooks& one : webhooks_for(installation, seen.live.objects)) {
+      const std::string_view resource = one.kind->resource;
+      doomed.push_back({.api_version = "admissionregistration.k8s.io/v1",
+                        .kind = std::string(one.kind->kind),
+                        .resource = std::string(resource.substr(0, resource.find('.'))),
+                        .namespace_name = {},
+                        .name = std::move(one.name),
+                        .uid = std::move(one.uid)});
+    }
+    return doomed;
+  }
+
   bool is_there(const ClusterObservation& seen,
                 std::string_view resource,
                 std::string_view in,
@@ -545,7 +631,8 @@ class DestroyPlanner {
     return is_there(seen, kMutatingWebhooks, {},
                     istio::injection_webhook(revision, system_namespace())) ||
            is_there(seen, kClusterRoles, {},
-                    istio::istio_reader_role(revision, system_namespace()));
+                    istio::istio_reader_role(revision, system_namespace())) ||
+           !webhooks_for(installation, seen.live.objects).empty();
   }
 
   /// The last of what runs in a cluster.
@@ -834,6 +921,20 @@ class DestroyPlanner {
 
 bool DestroyOptions::leaves(const std::string& cluster) const {
   return clusters.empty() || std::find(clusters.begin(), clusters.end(), cluster) != clusters.end();
+}
+
+bool DestroyOptions::gives_up(const std::string& cluster) const {
+  return std::find(given_up.begin(), given_up.end(), cluster) != given_up.end();
+}
+
+std::vector<std::string> DestroyOptions::unanswering(const Observation& observation) const {
+  std::vector<std::string> names;
+  for (const ClusterObservation& seen : observation.clusters) {
+    const base::Error* why = seen.server.why_unknown();
+    const bool is_silent = why != nullptr && why->code == base::Code::kUnavailable;
+    if (is_silent && leaves(seen.name)) names.push_back(seen.name);
+  }
+  return names;
 }
 
 Planned plan_destroy(const Mesh& mesh,

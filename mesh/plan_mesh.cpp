@@ -150,7 +150,8 @@ class MeshPlanner {
                       ? fmt::format("+ annotation {}: {}", kRootAnnotation, *owners_.root())
                       : fmt::format("~ annotation {}: {} -> {}", kRootAnnotation, live,
                                     *owners_.root())},
-         .action = Annotate{.object = std::move(marked)}});
+         .action = Annotate{.object = std::move(marked)},
+         .lack = Lack::kDrifted});
   }
 
   static std::string title_of(const Installation& installation) {
@@ -261,7 +262,8 @@ class MeshPlanner {
                               : "it is not as the mesh file says",
          .needs = std::move(needs),
          .diff = std::move(diff),
-         .action = ApplyObjects{.objects = std::move(missing)}});
+         .action = ApplyObjects{.objects = std::move(missing)},
+         .lack = any_gone ? Lack::kMissing : Lack::kDrifted});
     return true;
   }
 
@@ -406,7 +408,8 @@ class MeshPlanner {
            .reason = "the mesh file does not have them, or 'discovery' leaves them out",
            .needs = {},
            .diff = std::move(diff),
-           .action = std::move(stale)});
+           .action = std::move(stale),
+           .lack = Lack::kSurplus});
     }
   }
 
@@ -439,7 +442,8 @@ class MeshPlanner {
                                .namespace_name = mesh_.istio.system_namespace,
                                .server = server,
                                .account = account,
-                               .token = token_of(intent.source, account)}});
+                               .token = token_of(intent.source, account)},
+         .lack = state.kind == AccessState::Kind::kUnmarked ? Lack::kDrifted : Lack::kMissing});
   }
 
   ShareAccess::Token token_of(const std::string& source, const std::string& account) const {
@@ -491,7 +495,12 @@ Planned sketch_mesh(const Mesh& mesh,
                     const Observation& observation,
                     const PlanOptions& options,
                     const BaseFiles& files) {
-  return MeshPlanner(mesh, observation, options, files, {}).sketch();
+  Planned planned;
+  if (mesh.trust.mode == profiles::TrustMode::kObserved) {
+    base::Errors told_by_checks;
+    planned.plan = plan_namespaces(mesh, observation, told_by_checks);
+  }
+  return MeshPlanner(mesh, observation, options, files, std::move(planned)).sketch();
 }
 
 }  // namespace meshtrust::mesh

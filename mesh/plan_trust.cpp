@@ -76,7 +76,8 @@ class TrustPlanner {
         observation_(observation),
         at_(at),
         unknowns_(unknowns),
-        root_(OwnerJudge(mesh, observation).root()) {}
+        owners_(mesh, observation),
+        root_(owners_.root()) {}
 
   Plan namespaces() {
     plan_.mesh = mesh_.name;
@@ -95,6 +96,13 @@ class TrustPlanner {
   }
 
   Plan plan() {
+    Plan plan = sketch();
+    refuse_without_root(plan);
+    return plan;
+  }
+
+  /// What can be planned although other things are unknown.
+  Plan sketch() {
     plan_.mesh = mesh_.name;
     for (const Cluster& cluster : mesh_.clusters) {
       if (needs_intermediate(cluster)) issued_.push_back(step_id(cluster, istio::kCaSecret));
@@ -104,7 +112,6 @@ class TrustPlanner {
     for (const Cluster& cluster : mesh_.clusters) {
       plan_cluster(cluster);
     }
-    refuse_without_root();
     // Nothing but lists waits for clusters further down.
     if (mesh_.trust.crl) sort_by_needs(plan_);
     return std::move(plan_);
@@ -130,8 +137,10 @@ class TrustPlanner {
   }
 
   /// Whatever is made bears the root, so there has to be one, also for remotes by themselves.
-  void refuse_without_root() const {
-    if (has_root() || has_step(std::string(kRootStep))) return;
+  void refuse_without_root(const Plan& plan) const {
+    const bool is_minted = std::any_of(plan.steps.begin(), plan.steps.end(),
+                                       [](const Step& step) { return step.id == kRootStep; });
+    if (has_root() || is_minted) return;
     const bool any_signs = std::any_of(mesh_.clusters.begin(), mesh_.clusters.end(),
                                        [](const Cluster& one) { return one.runs_istiod(); });
     if (any_signs) return;  // then a check has said already what stands in the way
@@ -167,22 +176,25 @@ class TrustPlanner {
   void plan_root_list(const profiles::CrlProfile& crl) {
     const StoreFacts* store = known_store();
     if (!has_root() && issued_.empty()) return;
-    const std::string reason = why_next_list(has_root() ? store : nullptr, crl, at_);
-    if (reason.empty()) return;
+    const auto next = next_list(has_root() ? store : nullptr, crl, at_);
+    if (!next) return;
     const bool is_first = store == nullptr || store->lists.empty() || !has_root();
     plan_.steps.push_back(
         {.id = std::string(kListStep),
          .cluster = {},
          .change = is_first ? Change::kAdd : Change::kChange,
          .title = "revocation list of the root",
-         .reason = reason,
+         .reason = next->why,
          .needs = {std::string(kRootStep)},
          .diff = {"+ lifetime: " + base::format_duration(crl.lifetime),
                   fmt::format("+ revoked: {}",
                               base::count_of(store == nullptr ? 0 : revoked_at(*store, at_).size(),
                                              "certificate")),
                   "+ to be refreshed by: " + crl.refresh},
-         .action = MakeLists{.lifetime = crl.lifetime}});
+         .action = MakeLists{.lifetime = crl.lifetime},
+         .lack = !issued_.empty()   ? Lack::kTold
+                 : next->is_in_time ? Lack::kDue
+                                    : Lack::kDrifted});
   }
 
   void plan_cluster(const Cluster& cluster) {
@@ -190,7 +202,7 @@ class TrustPlanner {
     if (seen == nullptr) return;
     plan_namespace(cluster, *seen);
     if (!cluster.runs_istiod()) return;
-    if (needs_intermediate(cluster)) plan_cacerts(cluster);
+    if (needs_intermediate(cluster)) plan_cacerts(cluster, *seen);
     if (mesh_.trust.crl) plan_lists(cluster, *seen);
     plan_twin(cluster, *seen);
     plan_arrival(cluster, *seen);
@@ -214,6 +226,7 @@ class TrustPlanner {
 
   void plan_namespace(const Cluster& cluster, const ClusterObservation& seen) {
     const NamespaceFacts* live = known(cluster, seen.system_namespace);
+    if (seen.system_namespace.is_unknown()) return;
     const std::string managers = profiles::control_plane_annotation(mesh_, cluster);
     const bool has_network = live != nullptr && live->network == cluster.network;
     const bool has_managers =
@@ -240,7 +253,7 @@ class TrustPlanner {
                            .reason = live == nullptr ? "it does not exist"
                                      : !has_network  ? "it has no network label"
                                      : !has_managers
-                                         ? "istiods elsewhere are to manage this cluster"
+                                         ? "nothing says that istiods elsewhere manage this cluster"
                                          : "it does not bear the root of this mesh yet",
                            .needs = existing({std::string(kRootStep)}),
                            .diff = std::move(diff),
@@ -249,7 +262,28 @@ class TrustPlanner {
                                                     .resource = "namespaces",
                                                     .namespace_name = {},
                                                     .name = system_namespace(),
-                                                    .body = std::move(body)}}}});
+                                                    .body = std::move(body)}}},
+                           .lack = live == nullptr ? lack_without_namespace(cluster)
+                                                   : lack_of(*live, managers, has_marks, seen)});
+  }
+
+  /// Where it is to hold a CA, that the CA is missing says it all.
+  Lack lack_without_namespace(const Cluster& cluster) const {
+    return needs_intermediate(cluster) ? Lack::kTold : Lack::kMissing;
+  }
+
+  /// Checks tell of another network, of other managers and of the marks of another mesh.
+  Lack lack_of(const NamespaceFacts& live,
+               const std::string& managers,
+               bool has_marks,
+               const ClusterObservation& seen) const {
+    const bool is_managed = live.control_planes && !live.control_planes->empty();
+    if (!live.network || (!managers.empty() && !is_managed)) return Lack::kMissing;
+    return has_marks ? Lack::kTold : lack_of_marks(marks_of(live), seen);
+  }
+
+  Lack lack_of_marks(const Marks& marks, const ClusterObservation& seen) const {
+    return owners_.owner_of(marks, seen) == Owner::kAnotherMesh ? Lack::kTold : Lack::kDrifted;
   }
 
   /// What of the marks in `body` the live namespace lacks; all of them where there is none.
@@ -287,14 +321,16 @@ class TrustPlanner {
     return fmt::format("~ label {}: {} -> {}", istio::kRootLabel, live, wanted);
   }
 
-  void plan_cacerts(const Cluster& cluster) {
+  void plan_cacerts(const Cluster& cluster, const ClusterObservation& seen) {
     const profiles::IntermediateProfile& profile = mesh_.trust.intermediate;
+    const bool is_running = !seen.istiod.is_absent();
     plan_.steps.push_back(
         {.id = step_id(cluster, istio::kCaSecret),
          .cluster = cluster.name,
          .change = Change::kAdd,
          .title = fmt::format("secret {}/{}", system_namespace(), istio::kCaSecret),
-         .reason = "a primary signs its workloads, and this one has no CA yet",
+         .reason = is_running ? "without it the next istiod to start makes a CA of its own"
+                              : "a primary signs its workloads, and this one has no CA yet",
          .needs = existing({std::string(kRootStep), step_id(cluster, "namespace")}),
          .diff = {fmt::format("+ {}: new intermediate, {}, {}", istio::kCaCertFile,
                               pki::name_of(profile.key), base::format_duration(profile.lifetime)),
@@ -365,6 +401,7 @@ class TrustPlanner {
     const CacertsFacts* cacerts = known(cluster, seen.cacerts);
     if (!pushed_first && cacerts == nullptr) return;
     const TwinFacts* live = known(cluster, seen.twin);
+    if (seen.twin.is_unknown()) return;
     Step step{.id = step_id(cluster, istio::kPublicTwin),
               .cluster = cluster.name,
               .change = live == nullptr ? Change::kAdd : Change::kChange,
@@ -383,14 +420,29 @@ class TrustPlanner {
       const bool is_marked = live != nullptr && bears_root(live->root);
       if (live != nullptr && holds(*live, wanted) && is_marked) return;
       step.diff = twin_diff(live, wanted);
-      if (live != nullptr && holds(*live, wanted)) {
+      if (live == nullptr) {
+        step.reason = "it does not exist, and viewers read the public half of cacerts here";
+      } else if (holds(*live, wanted)) {
         step.reason = "it does not bear the root of this mesh yet";
       }
       if (live != nullptr && !is_marked) step.diff.push_back(shown_root_label(live->root));
       step.action = PublishTwin{
           .namespace_name = system_namespace(), .certificates = cacerts->certificates, .after = {}};
+      step.lack = live == nullptr ? Lack::kUnrecorded : lack_of(*live, wanted, seen);
     }
     plan_.steps.push_back(std::move(step));
+  }
+
+  /// A check tells where it was written for another mesh, cluster or trust domain.
+  Lack lack_of(const TwinFacts& live,
+               std::map<std::string, std::string> wanted,
+               const ClusterObservation& seen) const {
+    for (const std::string_view key :
+         {profiles::kTwinMesh, profiles::kTwinCluster, profiles::kTwinTrustDomain}) {
+      if (live.data.contains(std::string(key))) wanted.erase(std::string(key));
+    }
+    if (!holds(live, wanted)) return Lack::kDrifted;
+    return bears_root(live.root) ? Lack::kTold : lack_of_marks(marks_of(live), seen);
   }
 
   /// Keys that others added are theirs: server-side apply could not take them away.
@@ -434,13 +486,15 @@ class TrustPlanner {
                            .reason = "an earlier run was interrupted after the push",
                            .needs = {},
                            .diff = {fmt::format("~ state: {} -> pushed", issued->state)},
-                           .action = RecordArrival{.fingerprint = issued->fingerprint}});
+                           .action = RecordArrival{.fingerprint = issued->fingerprint},
+                           .lack = Lack::kUnrecorded});
   }
 
   const Mesh& mesh_;
   const Observation& observation_;
   base::Instant at_;
   base::Errors& unknowns_;
+  const OwnerJudge owners_;
   const std::optional<std::string> root_;  ///< the value of its label, once there is one
   std::vector<std::string> issued_;        ///< ids of the steps that mint an intermediate
   Plan plan_;
@@ -466,6 +520,15 @@ Planned plan_trust(const Mesh& mesh, const Observation& observation, const PlanO
     planned.plan = TrustPlanner(mesh, observation, options.at, planned.answer.unknowns).plan();
     if (planned.is_refused()) planned.plan.steps.clear();
     note_servers(planned, mesh, observation);
+  }
+  return planned;
+}
+
+Planned sketch_trust(const Mesh& mesh, const Observation& observation, const PlanOptions& options) {
+  Planned planned;
+  planned.plan.mesh = mesh.name;
+  if (mesh.trust.mode == profiles::TrustMode::kManaged) {
+    planned.plan = TrustPlanner(mesh, observation, options.at, planned.answer.unknowns).sketch();
   }
   return planned;
 }

@@ -1,4 +1,5 @@
 #include "istio/names.h"
+#include "mesh/condition.h"
 #include "mesh/plan.h"
 
 #include <algorithm>
@@ -41,7 +42,16 @@ class RightsOf {
     write(right);
   }
   void operator()(const Await& await) const {
-    if (await.condition != "clusters-synced") return;
+    if (await.condition == kGatewayNodesKnown) {
+      add("list", {.cluster = {},
+                   .verb = {},
+                   .api_version = "v1",
+                   .kind = "Node",
+                   .resource = "nodes",
+                   .namespace_name = {},
+                   .name = {}});
+    }
+    if (await.condition != kClustersSynced) return;
     add("create", {.cluster = {},
                    .verb = {},
                    .api_version = "v1",
@@ -52,7 +62,10 @@ class RightsOf {
   }
   /// The installer asks for more; these are what its objects begin with.
   void operator()(const Install& install) const { installs("create", install.installation); }
-  void operator()(const Uninstall& uninstall) const { installs("delete", uninstall.installation); }
+  void operator()(const Uninstall& uninstall) const {
+    installs("delete", uninstall.installation);
+    remove(uninstall.webhooks);
+  }
   void operator()(const Annotate& wanted) const {
     for (const char* verb : {"get", "update"}) {
       add(verb, {.cluster = {},
@@ -80,17 +93,7 @@ class RightsOf {
     if (share.token == ShareAccess::Token::kAsk) add_in(share.intent.source, "create", token);
     if (share.token == ShareAccess::Token::kMark) add_in(share.intent.source, "patch", token);
   }
-  void operator()(const Delete& remove) const {
-    for (const DoomedObject& object : remove.objects) {
-      add("delete", {.cluster = {},
-                     .verb = {},
-                     .api_version = object.api_version,
-                     .kind = object.kind,
-                     .resource = object.resource,
-                     .namespace_name = object.namespace_name,
-                     .name = object.name});
-    }
-  }
+  void operator()(const Delete& wanted) const { remove(wanted.objects); }
   void operator()(const DeleteNamespace& gone) const {
     add("delete", {.cluster = {},
                    .verb = {},
@@ -155,6 +158,18 @@ class RightsOf {
                  .resource = kind.resource,
                  .namespace_name = kind.in_namespace ? installation.namespace_name : "",
                  .name = {}});
+    }
+  }
+
+  void remove(const std::vector<DoomedObject>& objects) const {
+    for (const DoomedObject& object : objects) {
+      add("delete", {.cluster = {},
+                     .verb = {},
+                     .api_version = object.api_version,
+                     .kind = object.kind,
+                     .resource = object.resource,
+                     .namespace_name = object.namespace_name,
+                     .name = object.name});
     }
   }
 

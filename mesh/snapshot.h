@@ -64,8 +64,8 @@ inline void read(const Json& json, Json& into) {
 }
 
 // All of them stand before the templates, which look them up by name.
-Json write(const TokenProbe& probe);
-void read(const Json& json, TokenProbe& probe);
+Json write(const AccessTrial& trial);
+void read(const Json& json, AccessTrial& trial);
 Json write(const RemoteCluster& cluster);
 void read(const Json& json, RemoteCluster& cluster);
 Json write(const RemoteSecretFacts& secret);

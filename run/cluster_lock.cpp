@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "istio/names.h"
 #include "mesh/objects.h"
+#include "run/lease.h"
 #include "run/pool.h"
 
 #include <fmt/format.h>
@@ -30,46 +31,6 @@ std::string micro_time(Instant time) {
   std::string text = base::format_rfc3339(time);
   text.insert(text.size() - 1, ".000000");
   return text;
-}
-
-k8s::ObjectRef lease_ref(const std::string& name) {
-  return {.api_version = "coordination.k8s.io/v1",
-          .kind = "Lease",
-          .resource = "leases",
-          .namespace_name = "kube-system",
-          .name = name};
-}
-
-std::string holder_of(const Json& lease) {
-  const std::string text = base::string_at(base::at_path(lease, {"spec"}), "holderIdentity");
-  return base::printable(text, 256);
-}
-
-base::ProcessId process_of(const Json& lease) {
-  return base::ProcessId::from_text(base::string_at(
-      base::at_path(lease, {"metadata", "annotations"}), istio::kProcessAnnotation));
-}
-
-/// When the holder was last seen alive. What the server itself noted of its writes comes before
-/// what the holder says, whose clock may be wrong.
-Instant last_sign_of(const Json& lease) {
-  std::optional<Instant> latest;
-  const auto note = [&latest](const std::string& text) {
-    const auto time = base::parse_rfc3339(text);
-    if (time && (!latest || *time > *latest)) latest = *time;
-  };
-  for (const Json& entry : mesh::list_at(lease, {"metadata", "managedFields"})) {
-    note(base::string_at(entry, "time"));
-  }
-  if (!latest) note(base::string_at(base::at_path(lease, {"spec"}), "renewTime"));
-  if (!latest) note(base::string_at(base::at_path(lease, {"metadata"}), "creationTimestamp"));
-  return latest.value_or(Instant{});
-}
-
-Seconds duration_of(const Json& lease) {
-  const Json& seconds = base::at_path(lease, {"spec", "leaseDurationSeconds"});
-  constexpr int kLongest = 3'600;  // of whoever may write Leases: nobody waits longer for them
-  return Seconds(seconds.is_number_integer() ? std::clamp(seconds.get<int>(), 1, kLongest) : 1);
 }
 
 /// Asks `work` once a cluster, at the same time, and keeps what went wrong by its name.
@@ -166,7 +127,7 @@ Status ClusterLocks::sweep_one(const std::string& cluster) const {
   if (base::string_at(base::at_path(metadata, {"labels"}), istio::kMeshLabel) != holder_.mesh) {
     return {};
   }
-  MESHTRUST_TRY(const Instant now, now_at(*client));
+  MESHTRUST_TRY(const Instant now, time_at(*client, clock_));
   std::optional<std::string> nobody;
   if (!expect_free(*live, now, nobody)) return {};
   const auto removed =
@@ -227,13 +188,8 @@ Result<ClusterLocks::Held> ClusterLocks::take_one(const mesh::PlannedServer& ser
   }
 }
 
-Result<Instant> ClusterLocks::now_at(k8s::ApiClient& client) const {
-  MESHTRUST_TRY(const k8s::ServerGreeting greeting, client.greet());
-  return clock_.now() + greeting.clock_ahead.value_or(Seconds(0));
-}
-
 Result<k8s::Applied> ClusterLocks::take_over(const std::string& cluster, k8s::ApiClient& client) {
-  MESHTRUST_TRY(const Instant now, now_at(client));
+  MESHTRUST_TRY(const Instant now, time_at(client, clock_));
   std::optional<std::string> broken;
   std::optional<Error> refused;
   auto taken = client.change(lease_, [&](Json& lease) -> Status {
@@ -260,14 +216,9 @@ Result<k8s::Applied> ClusterLocks::take_over(const std::string& cluster, k8s::Ap
 Status ClusterLocks::expect_free(const Json& lease,
                                  Instant now,
                                  std::optional<std::string>& broken) const {
-  const std::string holder = holder_of(lease);
-  if (is_ours(lease) || holder.empty() || processes_.is_gone(process_of(lease))) return {};
-  const Instant last = last_sign_of(lease);
-  const Instant end = last + duration_of(lease);
-  if (now >= end) return {};
-  const Json& spec = base::at_path(lease, {"spec"});
-  const std::string since = base::printable(base::string_at(spec, "acquireTime", "?"), 64);
-  const std::string description = fmt::format("{} since {}", holder, since);
+  if (is_ours(lease) || is_over(lease, now, processes_)) return {};
+  const LeaseHolder holder = holder_of(lease);
+  const std::string description = fmt::format("{} since {}", holder.who, holder.since);
   if (!options_.break_reason.empty()) {
     broken = description;
     return {};
@@ -276,7 +227,7 @@ Status ClusterLocks::expect_free(const Json& lease,
       Error{.code = Code::kLocked,
             .message = fmt::format("{} is held by {}", lease_.describe(), description),
             .hints = {fmt::format("let that run end; if it is dead, its Lease ends by itself in {}",
-                                  base::format_duration(end - now)),
+                                  base::format_duration(end_of(lease) - now)),
                       "to take it over before, say --break-lock and why"}});
 }
 
@@ -288,9 +239,9 @@ void ClusterLocks::renew_one(Held& held) const {
   std::optional<Error> taken;
   const auto renewed = (*client)->change(lease_, [&](Json& lease) -> Status {
     if (!is_ours(lease)) {
-      taken = Error{
-          .code = Code::kLocked,
-          .message = fmt::format("{} was taken over by {}", lease_.describe(), holder_of(lease))};
+      taken = Error{.code = Code::kLocked,
+                    .message = fmt::format("{} was taken over by {}", lease_.describe(),
+                                           holder_of(lease).who)};
       return base::fail(*taken);
     }
     lease["spec"]["renewTime"] = micro_time(clock_.now());

@@ -107,8 +107,6 @@ class ClusterLocks {
   base::Status expect_free(const base::Json& lease,
                            base::Instant now,
                            std::optional<std::string>& broken) const;
-  /// By the server's clock.
-  base::Result<base::Instant> now_at(k8s::ApiClient& client) const;
   base::Status sweep_one(const std::string& cluster) const;
   bool is_ours(const base::Json& lease) const;
   bool is_late(const Held& held) const;

@@ -125,9 +125,12 @@ class Execution {
   }
 
   /// An exception (memory, a library) fails its step and leaves the others going.
-  Outcome attempt_safely(const mesh::Step& step) const {
+  Outcome attempt_safely(const mesh::Step& step) {
     try {
-      return attempt_(step);
+      return attempt_(step, [this, &step](std::string_view why) {
+        const std::lock_guard guard(mutex_);
+        events_.waiting(step, why);
+      });
     } catch (const std::exception& problem) {
       return Failed{.why = {.code = Code::kInternal,
                             .message = fmt::format("unexpected: {}", problem.what())},
@@ -153,33 +156,32 @@ class Execution {
       fail_locked(index, std::move(failed->why));
     } else if (auto* retry = std::get_if<Retry>(&outcome)) {
       report.changed |= retry->changed;
-      wait_locked(index, retry->why.message, retry->wake, retry->why.code);
+      wait_locked(index, std::move(retry->why), retry->wake);
     } else {
-      const auto& not_yet = std::get<NotYet>(outcome);
+      auto& not_yet = std::get<NotYet>(outcome);
       report.changed |= not_yet.changed;
-      wait_locked(index, not_yet.why, not_yet.wake, Code::kNotYet);
+      wait_locked(index,
+                  {.code = Code::kUnavailable,
+                   .message = std::move(not_yet.why),
+                   .hints = std::move(not_yet.hints)},
+                  not_yet.wake);
     }
   }
 
-  void wait_locked(std::size_t index, const std::string& why, milliseconds wake, Code code) {
+  void wait_locked(std::size_t index, Error why, milliseconds wake) {
     Task& task = tasks_[index];
     const auto now = clock_.steady();
     if (now + wake - *task.begun > options_.step_timeout) {
-      std::vector<std::string> hints;
-      if (options_.advice) hints = options_.advice(plan_.steps[index]);
-      if (hints.empty()) hints.emplace_back("run the same command again to go on from here");
-      fail_locked(index, {.code = code,
-                          .message = fmt::format(
-                              "gave up after {}; last seen: {}",
-                              base::format_duration(
-                                  std::chrono::duration_cast<base::Seconds>(options_.step_timeout)),
-                              why),
-                          .hints = std::move(hints)});
+      why.message = fmt::format(
+          "gave up after {}; last seen: {}",
+          base::format_duration(std::chrono::duration_cast<base::Seconds>(options_.step_timeout)),
+          why.message);
+      fail_locked(index, std::move(why));
       return;
     }
     task.phase = Phase::kPending;
     task.wake = now + wake;
-    events_.waiting(plan_.steps[index], why);
+    events_.waiting(plan_.steps[index], why.message);
   }
 
   void fail_locked(std::size_t index, Error why) {

@@ -26,6 +26,8 @@ struct NotYet {
   std::string why;  ///< what was seen last
   std::chrono::milliseconds wake{1000};
   bool changed = false;  ///< this attempt changed something already
+  /// Told when the time is up: its likely cause, and what helps.
+  std::vector<std::string> hints = {};
 };
 
 /// Only a person can go on.
@@ -49,8 +51,11 @@ struct Failed {
 /// What one attempt at a step came to.
 using Outcome = std::variant<Done, NotYet, Blocked, Retry, Failed>;
 
+/// Tells, while an attempt goes on, what it waits for.
+using Tell = std::function<void(std::string_view why)>;
+
 /// Tries a step once. Called from worker threads; never for two attempts of one step at a time.
-using Attempt = std::function<Outcome(const mesh::Step& step)>;
+using Attempt = std::function<Outcome(const mesh::Step& step, const Tell& tell)>;
 
 enum class StepState {
   kLeft,  ///< not begun: something it needs failed, or the run ended before
@@ -103,8 +108,6 @@ struct ExecuteOptions {
   /// Asked before every attempt, from any thread: once it gives a reason, no step of that cluster
   /// is begun any more.
   std::function<std::optional<base::Error>(const mesh::Step& step)> stop = {};
-  /// What to tell when a step ran out of time: its likely cause and what to do next.
-  std::function<std::vector<std::string>(const mesh::Step& step)> advice = {};
   std::chrono::milliseconds step_timeout{600'000};  ///< for conditions and repeats, per step
 };
 
@@ -112,6 +115,7 @@ struct ExecuteOptions {
 /// workers: one for installers, one for waits, one for all that is quick, so that none holds up the
 /// others. A failed step leaves what needs it; a cluster whose server could not be reached is not
 /// tried again; everything else goes on. Cancellation lets running attempts end and begins no more.
+/// A condition that did not come in time is kUnavailable, a retry the code of its reason.
 ExecutionReport execute(const mesh::Plan& plan,
                         const Attempt& attempt,
                         Events& events,

@@ -4,6 +4,7 @@
 #include "mesh/objects.h"
 #include "profiles/istioctl.h"
 #include "profiles/trust_objects.h"
+#include "run/install_watch.h"
 #include "run/manifests.h"
 #include "run/mesh_steps.h"
 #include "run/observe_mesh.h"
@@ -47,7 +48,8 @@ Status mark_as_installed(const profiles::Mesh& mesh,
   const mesh::Objects objects =
       MeshObserver(mesh, cluster, client)
           .objects({mesh::kDeployments, mesh::kServices, mesh::kEndpointSlices, mesh::kConfigMaps,
-                    mesh::kMutatingWebhooks, mesh::kClusterRoles, mesh::kClusterRoleBindings});
+                    mesh::kMutatingWebhooks, mesh::kValidatingWebhooks, mesh::kClusterRoles,
+                    mesh::kClusterRoleBindings});
   const profiles::Object marked = mesh::marked_object(installation);
   if (!mesh::fingerprint_of_live(installation, objects)) {
     return base::fail(Code::kConflict,
@@ -80,7 +82,7 @@ Status withdraw(const profiles::Installation& installation, k8s::ApiClient& clie
 
 }  // namespace
 
-Outcome MeshSteps::install(const mesh::Step& step, const mesh::Install& wanted) {
+Outcome MeshSteps::install(const mesh::Step& step, const mesh::Install& wanted, const Tell& tell) {
   const auto client = world_.clusters.client(step.cluster);
   if (!client) return Failed{client.error()};
   const profiles::Cluster& cluster = cluster_of(step.cluster);
@@ -101,7 +103,10 @@ Outcome MeshSteps::install(const mesh::Step& step, const mesh::Install& wanted) 
     installed = manifests ? apply_rendered(**client, installation, *manifests)
                           : Status(base::fail(manifests.error()));
   } else {
-    installed = istioctl_.install(installation, world_.clusters.tool_access(step.cluster));
+    InstallWatch watch(**client, installation, tell);
+    installed = watch.beside([&](const base::Cancellation& stop) {
+      return istioctl_.install(installation, world_.clusters.tool_access(step.cluster), stop);
+    });
     if (!installed) {
       return Failed{.why = explained(step, installation, std::move(installed).error()),
                     .changed = true};
@@ -121,26 +126,25 @@ Outcome MeshSteps::install(const mesh::Step& step, const mesh::Install& wanted) 
 Error MeshSteps::explained(const mesh::Step& step,
                            const profiles::Installation& installation,
                            Error error) {
-  if (error.code == Code::kCancelled) return error;
+  using Kind = profiles::Installation::Kind;
+  const bool has_istiod = installation.kind != Kind::kRemote && installation.kind != Kind::kConfig;
+  if (error.code == Code::kCancelled || !has_istiod) return error;
   const mesh::Await await{.condition = std::string(mesh::kControlPlaneReady),
                           .namespace_name = installation.namespace_name,
                           .revision = installation.revision,
                           .gives = {}};
-  if (const auto now = look_again(step, await)) {
-    const mesh::Verdict verdict = mesh::ask({.cluster = step.cluster,
-                                             .id = step.id,
-                                             .condition = mesh::kControlPlaneReady,
-                                             .namespace_name = installation.namespace_name,
-                                             .revision = installation.revision},
-                                            mesh_, *now, now->at);
-    if (verdict.state == mesh::Verdict::State::kYes) return error;
-    error.hints.push_back("its control plane: " + verdict.why);
-    error.hints.insert(error.hints.end(), verdict.evidence.begin(), verdict.evidence.end());
-  }
-  mesh::Step waiting = step;
-  waiting.action = await;
-  const std::vector<std::string> more = advice(waiting);
-  error.hints.insert(error.hints.end(), more.begin(), more.end());
+  const auto now = look_again(step, await);
+  if (!now) return error;
+  const mesh::Verdict verdict = mesh::ask({.cluster = step.cluster,
+                                           .id = step.id,
+                                           .condition = mesh::kControlPlaneReady,
+                                           .namespace_name = installation.namespace_name,
+                                           .revision = installation.revision},
+                                          mesh_, *now, now->at);
+  if (verdict.state == mesh::Verdict::State::kYes) return error;
+  error.hints.push_back("its control plane: " + verdict.why);
+  error.hints.insert(error.hints.end(), verdict.evidence.begin(), verdict.evidence.end());
+  error.hints.insert(error.hints.end(), verdict.hints.begin(), verdict.hints.end());
   return error;
 }
 

@@ -102,7 +102,9 @@ Result<fs::path> Istioctl::write_file(const profiles::Installation& installation
   return path;
 }
 
-Status Istioctl::install(const profiles::Installation& installation, const ToolAccess& access) {
+Status Istioctl::install(const profiles::Installation& installation,
+                         const ToolAccess& access,
+                         const base::Cancellation& stop) {
   MESHTRUST_TRY(auto path, write_file(installation));
   const Given given(around_.files, std::move(path));
   const fs::path log = log_of(installation);
@@ -122,6 +124,7 @@ Status Istioctl::install(const profiles::Installation& installation, const ToolA
   argv.insert(argv.end(), access.arguments.begin(), access.arguments.end());
   const auto ran = around_.processes.run({.argv = std::move(argv),
                                           .environment = access.environment,
+                                          .stop = &stop,
                                           .timeout = around_.readiness + kMoreThanReadiness,
                                           .grace = kGrace,
                                           .log = log});

@@ -35,8 +35,10 @@ class Istioctl {
   base::Status expect_version(const istio::Version& wanted);
 
   /// `istioctl install`: returns when what it waits for is there. Its output goes to `log_of`; on
-  /// failure the last lines are in the error.
-  base::Status install(const profiles::Installation& installation, const ToolAccess& access);
+  /// failure the last lines are in the error. kCancelled once `stop` says so.
+  base::Status install(const profiles::Installation& installation,
+                       const ToolAccess& access,
+                       const base::Cancellation& stop);
 
   /// `istioctl manifest generate`: what an installation consists of, as YAML documents.
   base::Result<std::string> manifests(const profiles::Installation& installation);

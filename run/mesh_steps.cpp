@@ -26,8 +26,8 @@ using std::chrono::milliseconds;
 
 /// How long one attempt at a wait watches; then the next one does.
 constexpr milliseconds kWatching{2'000};
-/// Between two looks at what cannot be watched.
-constexpr milliseconds kBetweenLooks{500};
+/// Between two questions for a name, which resolvers remember for a while.
+constexpr milliseconds kBetweenNames{5'000};
 
 k8s::ObjectRef ref_of_object(const profiles::Object& object) {
   return {.api_version = object.api_version,
@@ -170,52 +170,62 @@ Outcome MeshSteps::await(const mesh::Step& step, const mesh::Await& wanted) {
   };
   auto verdict = ask();
   if (!verdict) return Failed{verdict.error()};
-  if (verdict->state != mesh::Verdict::State::kYes && !condition.look.watched.empty()) {
+  const bool is_over = verdict->state == mesh::Verdict::State::kYes || verdict->is_forbidden;
+  if (!is_over && !condition.look.watched.empty()) {
     wait_for_change(step, wanted);
     verdict = ask();
     if (!verdict) return Failed{verdict.error()};
   }
+  if (verdict->is_forbidden) {
+    return Failed{Error{.code = Code::kPermission,
+                        .message = std::move(verdict->why),
+                        .hints = std::move(verdict->hints)}};
+  }
   if (verdict->state != mesh::Verdict::State::kYes) {
     const bool watched = !condition.look.watched.empty();
-    return NotYet{.why = verdict->why, .wake = watched ? milliseconds{1} : kBetweenLooks};
+    return NotYet{.why = std::move(verdict->why),
+                  .wake = watched ? milliseconds{1} : condition.look.pause,
+                  .hints = std::move(verdict->hints)};
   }
-  if (!wanted.gives.empty()) {
-    auto address = address_to_give(step, verdict->value);
-    if (!address) return Failed{std::move(address).error()};
-    verdict->value = *std::move(address);
-    give(wanted.gives, verdict->value);
-  }
-  return Done{.changed = false, .detail = verdict->why};
+  if (!wanted.gives.empty()) return give_address(step, wanted, *std::move(verdict));
+  return Done{.changed = false, .detail = std::move(verdict->why)};
 }
 
-Result<std::string> MeshSteps::address_to_give(const mesh::Step& step, const std::string& address) {
+Outcome MeshSteps::give_address(const mesh::Step& step,
+                                const mesh::Await& wanted,
+                                mesh::Verdict verdict) {
   const profiles::Cluster& cluster = cluster_of(step.cluster);
+  const std::string& address = verdict.value;
   const bool is_name = std::any_of(address.begin(), address.end(), [](char one) {
     return (one >= 'g' && one <= 'z') || one == '-';
   });
-  if (!is_name || !profiles::exposes_istiod(mesh_, cluster)) return address;
+  if (!is_name || !profiles::exposes_istiod(mesh_, cluster)) {
+    give(wanted.gives, address);
+    return Done{.changed = false, .detail = std::move(verdict.why)};
+  }
   if (const std::string why = mesh::why_not_by_name(mesh_, cluster); !why.empty()) {
-    return base::fail(
-        {.code = Code::kRefused,
-         .message = fmt::format("{}: {} ('{}')", step.cluster, why, address),
-         .hints = {"give its load balancer a fixed address and write it as "
-                   "'eastWestGateway.address'",
-                   "or write 'eastWestGateway.pinHostname: true' to have the name resolved once; "
-                   "the addresses behind some names change"}});
+    return Failed{Error{
+        .code = Code::kRefused,
+        .message = fmt::format("{}: {} ('{}')", step.cluster, why, address),
+        .hints = {"give its load balancer a fixed address and write it as "
+                  "'eastWestGateway.address'",
+                  "or write 'eastWestGateway.pinHostname: true' to have the name resolved once; "
+                  "the addresses behind some names change"}}};
   }
   MESHTRUST_CHECK(resolve_ != nullptr);
-  return resolve_(address);
-}
-
-std::vector<std::string> MeshSteps::advice(const mesh::Step& step) const {
-  const auto* await = std::get_if<mesh::Await>(&step.action);
-  if (await == nullptr) return {};
-  return mesh::advice(mesh::condition(await->condition), {.mesh = mesh_,
-                                                          .cluster = cluster_of(step.cluster),
-                                                          .observation = observation_,
-                                                          .at = world_.environment.clock.now(),
-                                                          .namespace_name = await->namespace_name,
-                                                          .revision = await->revision});
+  auto resolved = resolve_(address);
+  if (!resolved) {
+    return NotYet{
+        .why = std::move(resolved).error().message,
+        .wake = kBetweenNames,
+        .hints = {"names of new load balancers take minutes to spread; --timeout says how long one "
+                  "is waited for",
+                  fmt::format("does this machine know it? look with 'getent hosts {}'", address),
+                  "if it never will, give its load balancer a fixed address and write it as "
+                  "'eastWestGateway.address'"}};
+  }
+  give(wanted.gives, *resolved);
+  return Done{.changed = false, .detail = fmt::format("{} is {}", address, *resolved)};
 }
 
 }  // namespace meshtrust::run

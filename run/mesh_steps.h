@@ -1,5 +1,6 @@
 #pragma once
 
+#include "mesh/condition.h"
 #include "mesh/plan.h"
 #include "profiles/mesh.h"
 #include "profiles/reference.h"
@@ -31,7 +32,7 @@ class MeshSteps {
   // One attempt each; see `Steps`.
   Outcome apply(const mesh::Step& step, const mesh::ApplyObjects& wanted);
   Outcome await(const mesh::Step& step, const mesh::Await& wanted);
-  Outcome install(const mesh::Step& step, const mesh::Install& wanted);
+  Outcome install(const mesh::Step& step, const mesh::Install& wanted, const Tell& tell);
   Outcome annotate(const mesh::Step& step, const mesh::Annotate& wanted);
   Outcome share(const mesh::Step& step, const mesh::ShareAccess& wanted);
   Outcome remove(const mesh::Step& step, const mesh::Delete& wanted);
@@ -42,9 +43,6 @@ class MeshSteps {
 
   /// The value of a reference that a step elsewhere has found out; nothing where it is empty.
   void give(const std::string& reference, std::string value);
-
-  /// What to try when the wait of `step` has taken too long.
-  std::vector<std::string> advice(const mesh::Step& step) const;
 
  private:
   /// What is known of references by now.
@@ -57,8 +55,8 @@ class MeshSteps {
   /// What the condition of a wait has to see, looked at anew.
   base::Result<mesh::Observation> look_again(const mesh::Step& step, const mesh::Await& wanted);
   void wait_for_change(const mesh::Step& step, const mesh::Await& wanted);
-  /// The address to give away where `address` is that of a gateway, perhaps by name.
-  base::Result<std::string> address_to_give(const mesh::Step& step, const std::string& address);
+  /// Gives away the address of a gateway that a wait has found, which may be a name.
+  Outcome give_address(const mesh::Step& step, const mesh::Await& wanted, mesh::Verdict verdict);
   base::Error explained(const mesh::Step& step,
                         const profiles::Installation& installation,
                         base::Error error);

@@ -154,11 +154,13 @@ Result<Contents> contents_of(k8s::ApiClient& client, const std::string& namespac
 void observe_contents(const profiles::Mesh& mesh,
                       const World& world,
                       const mesh::DestroyOptions& options,
-                      mesh::Observation& observation) {
+                      mesh::Observation& observation,
+                      const Onlooker& onlooker) {
   for_each_index(observation.clusters.size(), world.jobs, [&](std::size_t index) {
     mesh::ClusterObservation& seen = observation.clusters[index];
     // A server that does not answer is not asked again.
     if (!options.leaves(seen.name) || seen.server.is_unknown()) return;
+    const Asking asking(onlooker, seen.name, "all that is in its namespaces");
     seen.live.contents = look_into(world, seen, mesh.istio.system_namespace);
   });
 }

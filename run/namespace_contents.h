@@ -4,6 +4,7 @@
 #include "mesh/observation.h"
 #include "mesh/plan.h"
 #include "profiles/mesh.h"
+#include "run/looking.h"
 #include "run/world.h"
 
 #include <string>
@@ -22,6 +23,7 @@ base::Result<std::vector<mesh::ContentFacts>> contents_of(k8s::ApiClient& client
 void observe_contents(const profiles::Mesh& mesh,
                       const World& world,
                       const mesh::DestroyOptions& options,
-                      mesh::Observation& observation);
+                      mesh::Observation& observation,
+                      const Onlooker& onlooker = {});
 
 }  // namespace meshtrust::run

@@ -48,6 +48,7 @@ Observed<mesh::ServerFacts> observe_server(k8s::ApiClient& client) {
   }
   return mesh::ServerFacts{.url = client.settings().server.text(),
                            .ca = client.settings().describe_authority(),
+                           .proxy = client.settings().proxy_url.empty() ? "" : client.proxy(),
                            .version = version->git_version,
                            .major = version->major,
                            .minor = version->minor,
@@ -167,32 +168,83 @@ void look_inside(k8s::ApiClient& client,
   }
 }
 
-mesh::ClusterObservation observe_cluster(const profiles::Mesh& mesh,
-                                         const profiles::Cluster& cluster,
-                                         const World& world,
-                                         mesh::Level level) {
+/// How clusters are looked at.
+struct Looking {
+  const profiles::Mesh& mesh;
+  const World& world;
+  mesh::Level level = mesh::Level::kTrust;
+  const Onlooker& onlooker;
+  const base::ProcessTable* processes = nullptr;  ///< null where nobody asks for runs
+};
+
+/// One cluster, and who is at work there, where that was asked.
+struct ClusterSight {
   mesh::ClusterObservation seen;
+  std::optional<Observed<LeaseHolder>> holder;
+};
+
+void look_around(const Looking& how,
+                 const profiles::Cluster& cluster,
+                 k8s::ApiClient& client,
+                 mesh::ClusterObservation& seen) {
+  look_inside(client, how.mesh.istio.system_namespace, seen);
+  if (how.level != mesh::Level::kTrust) {
+    seen.live = MeshObserver(how.mesh, cluster, client).observe(how.level);
+  }
+}
+
+Error being_changed(const LeaseHolder& run) {
+  return {.code = base::Code::kLocked,
+          .message = fmt::format("it is not judged while a run is at work there: {}, since {}",
+                                 run.who, run.since)};
+}
+
+/// Looks around unless a run is at work; of what a run may have changed meanwhile nothing is known.
+Observed<LeaseHolder> look_between_runs(const Looking& how,
+                                        const profiles::Cluster& cluster,
+                                        k8s::ApiClient& client,
+                                        mesh::ClusterObservation& seen) {
+  const std::string lease = istio::lease_name(how.mesh.istio.system_namespace);
+  const auto look = [&] {
+    return look_for_run(client, lease, how.world.environment.clock, *how.processes);
+  };
+  Observed<LeaseHolder> holder = look();
+  if (holder.found(mesh::Unknown::kTold) == nullptr) {
+    look_around(how, cluster, client, seen);
+    Observed<LeaseHolder> after = look();
+    if (!after.is_absent()) holder = std::move(after);
+  }
+  if (const LeaseHolder* run = holder.found(mesh::Unknown::kTold)) {
+    seen.live = {};
+    nothing_known(seen, being_changed(*run));
+  }
+  return holder;
+}
+
+ClusterSight observe_cluster(const Looking& how, const profiles::Cluster& cluster) {
+  ClusterSight sight;
+  mesh::ClusterObservation& seen = sight.seen;
   seen.name = cluster.name;
   seen.context = cluster.context;
-  const auto client = world.clusters.client(cluster.name);
+  const auto client = how.world.clusters.client(cluster.name);
   if (!client) {
     nothing_known(seen, client.error());
-    return seen;
+    return sight;
   }
+  const Asking asking(how.onlooker, cluster.name, (*client)->settings().server.text());
   seen.server = observe_server(**client);
   // A server that does not answer is asked once, not eight times.
   if (const Error* why = seen.server.why_unknown();
       why != nullptr && why->code != base::Code::kPermission) {
     const Error reason = *why;
     nothing_known(seen, reason);
+  } else if (how.processes != nullptr) {
+    sight.holder = look_between_runs(how, cluster, **client, seen);
   } else {
-    look_inside(**client, mesh.istio.system_namespace, seen);
-    if (level != mesh::Level::kTrust) {
-      seen.live = MeshObserver(mesh, cluster, **client).observe(level);
-    }
+    look_around(how, cluster, **client, seen);
   }
   (*client)->close_idle();
-  return seen;
+  return sight;
 }
 
 /// SHA-256 of every list that a root of the store made.
@@ -233,7 +285,8 @@ Observed<mesh::StoreFacts> observe_store(const World& world) {
 mesh::ClusterObservation observe_trust(const profiles::Mesh& mesh,
                                        const profiles::Cluster& cluster,
                                        const World& world) {
-  return observe_cluster(mesh, cluster, world, mesh::Level::kTrust);
+  const Onlooker nobody;
+  return observe_cluster({.mesh = mesh, .world = world, .onlooker = nobody}, cluster).seen;
 }
 
 mesh::StoreFacts facts_of(const ca::TrustStore& store) {
@@ -270,25 +323,55 @@ mesh::StoreFacts facts_of(const ca::TrustStore& store) {
   return facts;
 }
 
-mesh::Observation observe(const profiles::Mesh& mesh,
-                          const World& world,
-                          const Seen& seen,
-                          mesh::Level level) {
-  mesh::Observation observation{.at = world.environment.clock.now(),
-                                .mesh = mesh.name,
-                                .level = level,
-                                .store = {},
-                                .clusters = {}};
-  observation.clusters.resize(mesh.clusters.size());
-  for_each_index(mesh.clusters.size(), world.jobs, [&](std::size_t index) {
-    observation.clusters[index] = observe_cluster(mesh, mesh.clusters[index], world, level);
-    if (seen) seen(observation.clusters[index]);
+namespace {
+
+Sight look(const Looking& how) {
+  const std::vector<profiles::Cluster>& clusters = how.mesh.clusters;
+  std::vector<ClusterSight> sights(clusters.size());
+  const base::Instant at = how.world.environment.clock.now();
+  for_each_index(clusters.size(), how.world.jobs, [&](std::size_t index) {
+    sights[index] = observe_cluster(how, clusters[index]);
+    if (how.onlooker.seen) how.onlooker.seen(sights[index].seen);
   });
+  Sight sight{.observation = {.at = at,
+                              .mesh = how.mesh.name,
+                              .level = how.level,
+                              .store = {},
+                              .clusters = {}},
+              .runs = {}};
+  sight.observation.clusters.reserve(clusters.size());
+  for (ClusterSight& one : sights) {
+    if (one.holder) sight.runs.push_back({one.seen.name, *std::move(one.holder)});
+    sight.observation.clusters.push_back(std::move(one.seen));
+  }
   // The store comes last: the ledger knows of a certificate before a cluster does, so whatever was
   // seen of our issue is in it, also while another run is at work.
-  observation.store = observe_store(world);
-  if (level == mesh::Level::kDeep) probe_tokens(mesh, world, observation);
-  return observation;
+  sight.observation.store = observe_store(how.world);
+  if (how.level == mesh::Level::kDeep) {
+    try_remote_secrets(how.mesh, how.world, sight.observation, how.onlooker);
+  }
+  return sight;
+}
+
+}  // namespace
+
+mesh::Observation observe(const profiles::Mesh& mesh,
+                          const World& world,
+                          const Onlooker& onlooker,
+                          mesh::Level level) {
+  return look({.mesh = mesh, .world = world, .level = level, .onlooker = onlooker}).observation;
+}
+
+Sight observe_between_runs(const profiles::Mesh& mesh,
+                           const World& world,
+                           const base::ProcessTable& processes,
+                           const Onlooker& onlooker,
+                           mesh::Level level) {
+  return look({.mesh = mesh,
+               .world = world,
+               .level = level,
+               .onlooker = onlooker,
+               .processes = &processes});
 }
 
 }  // namespace meshtrust::run

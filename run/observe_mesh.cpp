@@ -2,6 +2,8 @@
 
 #include "istio/names.h"
 #include "mesh/installed.h"
+#include "mesh/webhooks.h"
+#include "profiles/gateway.h"
 #include "run/istiod_debug.h"
 #include "run/secret_facts.h"
 
@@ -10,6 +12,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 
 namespace meshtrust::run {
 namespace {
@@ -24,7 +28,7 @@ struct Kind {
   enum class Where {
     kNamespaces,  ///< all of it in the namespaces of the mesh
     kReaders,     ///< in no namespace, what bears the label of this mesh, and Istio's reader
-    kWebhooks,    ///< in no namespace, what calls the namespaces of the mesh
+    kWebhooks,    ///< in no namespace, what calls the namespaces of the mesh or is of Istio's kinds
     kNames,       ///< by names that are known
     kNodes,
   };
@@ -90,27 +94,30 @@ Json trimmed(Json object) {
   return object;
 }
 
-/// What of a node can matter: which of the cluster's addresses are its.
-Json trimmed_node(const Json& node) {
+/// What of a node can matter: which of the cluster's addresses are its, and which of the labels
+/// `kept` it has.
+Json trimmed_node(const Json& node, const std::set<std::string>& kept) {
   const Json& metadata = base::at_path(node, {"metadata"});
   Json labels = Json::object();
-  constexpr const char* kControlPlane = "node-role.kubernetes.io/control-plane";
-  if (base::at_path(metadata, {"labels"}).contains(kControlPlane)) labels[kControlPlane] = "";
+  for (const auto& [label, value] : base::at_path(metadata, {"labels"}).items()) {
+    if (kept.contains(label)) labels[label] = value;
+  }
   return {{"metadata", {{"name", base::string_at(metadata, "name")}, {"labels", labels}}},
           {"spec", {{"podCIDRs", base::at_path(node, {"spec", "podCIDRs"})}}},
           {"status", {{"addresses", base::at_path(node, {"status", "addresses"})}}}};
 }
 
-bool calls_one_of(const Json& configuration, const std::vector<std::string>& namespaces) {
-  const std::string name = base::string_at(base::at_path(configuration, {"metadata"}), "name");
-  if (name.starts_with("istio")) return true;
-  const Json& webhooks = base::at_path(configuration, {"webhooks"});
-  return webhooks.is_array() &&
-         std::any_of(webhooks.begin(), webhooks.end(), [&namespaces](const Json& webhook) {
-           const std::string called =
-               base::string_at(base::at_path(webhook, {"clientConfig", "service"}), "namespace");
-           return std::find(namespaces.begin(), namespaces.end(), called) != namespaces.end();
-         });
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Whether a mesh in these namespaces may have to do with the configuration.
+bool matters(const Json& configuration, const std::vector<std::string>& namespaces) {
+  const Json& webhooks = mesh::list_at(configuration, {"webhooks"});
+  return std::any_of(webhooks.begin(), webhooks.end(), [&namespaces](const Json& webhook) {
+    return mesh::is_istio_webhook(webhook) ||
+           contains(namespaces, mesh::target_of(webhook).namespace_name);
+  });
 }
 
 std::vector<std::string> namespaces_of(const profiles::Mesh& mesh,
@@ -135,13 +142,27 @@ class Finder {
       case Kind::Where::kReaders:
         return readers(ref_to(kind, "", ""));
       case Kind::Where::kWebhooks:
-        return webhooks(ref_to(kind, "", ""));
+        return webhooks(kind);
       case Kind::Where::kNames:
         return by_names(kind);
       case Kind::Where::kNodes:
         break;
     }
     return nodes(ref_to(kind, "", ""));
+  }
+
+  /// The Services that webhooks call elsewhere, one by one: a right to list the Services of all
+  /// namespaces is no right of this mesh's. Of webhooks that cannot be listed nobody is called.
+  void add_called(mesh::Objects& objects) {
+    std::set<mesh::WebhookTarget> targets;
+    for (const Kind& one : kKinds) {
+      if (one.where != Kind::Where::kWebhooks) continue;
+      const List* found = webhooks(one).found(mesh::Unknown::kTold);
+      if (found != nullptr) add_called(*found, targets);
+    }
+    for (const mesh::WebhookTarget& target : targets) {
+      objects.add(mesh::key_of_called(target), look_at(target));
+    }
   }
 
  private:
@@ -199,15 +220,47 @@ class Finder {
     return both;
   }
 
-  Observed<List> webhooks(const k8s::ObjectRef& kind) {
-    auto all = list(kind);
+  /// Listed once: they say as well which Services are called.
+  const Observed<List>& webhooks(const Kind& kind) {
+    const auto known = webhooks_.find(kind.resource);
+    if (known != webhooks_.end()) return known->second;
+    return webhooks_.emplace(kind.resource, those_that_matter(list(ref_to(kind, "", ""))))
+        .first->second;
+  }
+
+  Observed<List> those_that_matter(Observed<List> all) const {
     const List* found = all.found(mesh::Unknown::kTold);
     if (found == nullptr) return all;
     List kept;
-    std::copy_if(
-        found->begin(), found->end(), std::back_inserter(kept),
-        [this](const Json& configuration) { return calls_one_of(configuration, spaces_); });
+    std::copy_if(found->begin(), found->end(), std::back_inserter(kept),
+                 [this](const Json& configuration) { return matters(configuration, spaces_); });
     return kept;
+  }
+
+  Observed<List> look_at(const mesh::WebhookTarget& called) {
+    const k8s::ObjectRef ref{.api_version = "v1",
+                             .kind = "Service",
+                             .resource = "services",
+                             .namespace_name = called.namespace_name,
+                             .name = called.service};
+    const auto service = client_.get_metadata(ref);
+    if (!service) return Observed<List>::unknown(service.error());
+    if (!*service) return Absent{};
+    return List{{{"metadata", {{"namespace", ref.namespace_name}, {"name", ref.name}}}}};
+  }
+
+  /// Services elsewhere without which something is refused.
+  void add_called(const List& configurations, std::set<mesh::WebhookTarget>& targets) const {
+    for (const Json& configuration : configurations) {
+      for (const Json& webhook : mesh::list_at(configuration, {"webhooks"})) {
+        mesh::WebhookTarget target = mesh::target_of(webhook);
+        const bool is_elsewhere =
+            !target.service.empty() && !contains(spaces_, target.namespace_name);
+        if (is_elsewhere && mesh::is_istio_webhook(webhook) && mesh::fails_closed(webhook)) {
+          targets.insert(std::move(target));
+        }
+      }
+    }
   }
 
   Observed<List> by_names(const Kind& kind) {
@@ -233,12 +286,21 @@ class Finder {
         std::count_if(mesh_.clusters.begin(), mesh_.clusters.end(),
                       [this](const auto& one) { return one.network == cluster_.network; }) > 1;
     const bool is_local = client_.settings().server.text().find("://127.") != std::string::npos;
-    if (!is_local && !shares_its_network) return List{};
+    const bool is_reached_by_nodes =
+        cluster_.gateway.type == profiles::EastWestGateway::Type::kNodePort;
+    if (!is_local && !shares_its_network && !is_reached_by_nodes) return List{};
     auto all = list(kind);
     const List* found = all.found(mesh::Unknown::kTold);
     if (found == nullptr) return all;
+    std::set<std::string> labels{"node-role.kubernetes.io/control-plane"};
+    for (const auto& [label, value] : profiles::node_selector(cluster_.gateway)) {
+      labels.insert(label);
+    }
     List small;
-    std::transform(found->begin(), found->end(), std::back_inserter(small), trimmed_node);
+    small.reserve(found->size());
+    for (const Json& node : *found) {
+      small.push_back(trimmed_node(node, labels));
+    }
     return small;
   }
 
@@ -246,6 +308,7 @@ class Finder {
   const profiles::Cluster& cluster_;
   k8s::ApiClient& client_;
   const std::vector<std::string> spaces_;
+  std::map<std::string_view, Observed<List>> webhooks_ = {};  ///< by resource
 };
 
 }  // namespace
@@ -275,6 +338,7 @@ mesh::Objects MeshObserver::objects(const std::vector<std::string_view>& resourc
                                                           kind.resource) != resources.end();
     if (is_wanted) objects.add(kind.resource, finder.find(kind));
   }
+  if (resources.empty()) finder.add_called(objects);
   return objects;
 }
 

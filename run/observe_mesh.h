@@ -4,6 +4,7 @@
 #include "mesh/condition.h"
 #include "mesh/observation.h"
 #include "profiles/mesh.h"
+#include "run/looking.h"
 #include "run/world.h"
 
 #include <optional>
@@ -41,8 +42,10 @@ class MeshObserver {
 /// `namespace_name`. Nothing for what is not looked at.
 std::optional<k8s::ObjectRef> ref_of(std::string_view resource, std::string_view namespace_name);
 
-/// Uses the tokens of the remote secrets that `observation` holds to ask, as whom the other API
-/// servers take them and what they may do.
-void probe_tokens(const profiles::Mesh& mesh, const World& world, mesh::Observation& observation);
+/// Tries the remote secrets that `observation` holds, each as its istiod would use it.
+void try_remote_secrets(const profiles::Mesh& mesh,
+                        const World& world,
+                        mesh::Observation& observation,
+                        const Onlooker& onlooker = {});
 
 }  // namespace meshtrust::run

@@ -9,6 +9,7 @@
 #include "run/namespace_contents.h"
 #include "run/secret_facts.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -25,25 +26,81 @@ constexpr int kMostLooks = 5;
 /// How long one attempt watches what is being deleted; then the next one does.
 constexpr std::chrono::seconds kWatching{5};
 
+/// What keeps something that is being deleted.
+struct Hold {
+  std::vector<std::string> finalizers = {};  ///< of its own
+  std::vector<std::string> left = {};        ///< in a namespace, in its server's words
+};
+
+/// Whether a condition of a namespace says why it is not gone yet.
+bool is_of_deletion(const base::Json& condition) {
+  const std::string type = base::string_at(condition, "type");
+  return type.starts_with("NamespaceDeletion") || type == "NamespaceContentRemaining" ||
+         type == "NamespaceFinalizersRemaining";
+}
+
+Hold hold_of(const base::Json& object, bool is_namespace) {
+  Hold hold;
+  for (const base::Json& one : mesh::list_at(object, {"metadata", "finalizers"})) {
+    if (one.is_string()) hold.finalizers.push_back(base::printable(one.get<std::string>(), 80));
+  }
+  if (!is_namespace) return hold;
+  for (const base::Json& one : mesh::list_at(object, {"status", "conditions"})) {
+    if (base::string_at(one, "status") != "True" || !is_of_deletion(one)) continue;
+    hold.left.push_back(base::printable(base::string_at(one, "message"), 400));
+  }
+  return hold;
+}
+
+std::vector<std::string> how_to_let_go(const std::string& context,
+                                       const k8s::ObjectRef& ref,
+                                       const Hold& hold) {
+  const std::string kubectl = fmt::format("kubectl --context {}", context);
+  if (ref.resource == "namespaces") {
+    return {"what has finalizers waits for the controllers that set them: does each still run?",
+            fmt::format("list what is left in it with '{0} api-resources --verbs=list "
+                        "--namespaced -o name | xargs -n 1 {0} -n {1} get --ignore-not-found "
+                        "--show-kind'",
+                        kubectl, ref.name)};
+  }
+  const std::string in = ref.namespace_name.empty() ? "" : " -n " + ref.namespace_name;
+  const std::string look =
+      fmt::format("look with '{}{} get {} {} -o yaml'", kubectl, in, ref.resource, ref.name);
+  if (hold.finalizers.empty()) return {look};
+  return {fmt::format("whoever set the finalizer {} has to take it away: does its controller "
+                      "still run?",
+                      base::join(hold.finalizers, ", ")),
+          look};
+}
+
 /// Done when what had `uid` is gone.
 Outcome wait_until_gone(k8s::ApiClient& client,
                         const k8s::ObjectRef& ref,
                         const std::string& uid,
                         bool changed) {
-  const k8s::Condition gone = [&uid](const k8s::Objects& objects) {
-    const bool is_there = std::any_of(objects.begin(), objects.end(), [&uid](const auto& entry) {
+  Hold hold;
+  const k8s::Condition gone = [&uid, &hold, &ref](const k8s::Objects& objects) {
+    const auto found = std::find_if(objects.begin(), objects.end(), [&uid](const auto& entry) {
       return mesh::uid_of(entry.second) == uid;
     });
-    return k8s::Verdict{.holds = !is_there, .seen = is_there ? "it is being deleted" : "gone"};
+    if (found == objects.end()) return k8s::Verdict{.holds = true, .seen = "gone"};
+    hold = hold_of(found->second, ref.resource == "namespaces");
+    return k8s::Verdict{.holds = false, .seen = "it is being deleted"};
   };
   const auto waited = k8s::wait_for(client, ref, gone, {.at_most = kWatching});
   if (waited) return Done{.changed = changed, .detail = {}};
   if (waited.error().code != base::Code::kNotYet) {
     return Failed{.why = waited.error(), .changed = changed};
   }
-  return NotYet{.why = ref.describe() + " is being deleted",
+  std::vector<std::string> held_by = hold.left;
+  if (!hold.finalizers.empty()) {
+    held_by.push_back("it has the finalizer " + base::join(hold.finalizers, ", "));
+  }
+  return NotYet{.why = fmt::format("{} is being deleted{}{}", ref.describe(),
+                                   held_by.empty() ? "" : ": ", base::join(held_by, "; ")),
                 .wake = std::chrono::milliseconds{1},
-                .changed = changed};
+                .changed = changed,
+                .hints = how_to_let_go(client.settings().context, ref, hold)};
 }
 
 /// What a delete that failed may have done all the same.

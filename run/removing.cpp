@@ -3,8 +3,10 @@
 #include "mesh/installed.h"
 #include "mesh/objects.h"
 #include "mesh/ownership.h"
+#include "mesh/webhooks.h"
 #include "run/manifests.h"
 #include "run/mesh_steps.h"
+#include "run/observe_mesh.h"
 #include "run/removals.h"
 #include "run/writing.h"
 
@@ -24,27 +26,48 @@ namespace {
 using base::Json;
 using base::Result;
 
-/// Objects that the installer makes beside what it renders: the first control plane of a cluster
-/// becomes its default one, whatever its revision.
-std::vector<k8s::ObjectRef> made_besides(const profiles::Installation& installation) {
-  if (installation.method != profiles::Installation::Method::kInstall) return {};
-  const std::string admission = "admissionregistration.k8s.io/v1";
-  std::vector<k8s::ObjectRef> refs{{.api_version = admission,
-                                    .kind = "MutatingWebhookConfiguration",
-                                    .resource = "mutatingwebhookconfigurations",
-                                    .name = "istio-revision-tag-default"},
-                                   {.api_version = admission,
-                                    .kind = "ValidatingWebhookConfiguration",
-                                    .resource = "validatingwebhookconfigurations",
-                                    .name = "istiod-default-validator"}};
-  if (installation.revision.empty()) {
-    refs.push_back({.api_version = "v1",
-                    .kind = "Service",
-                    .resource = "services",
-                    .namespace_name = installation.namespace_name,
-                    .name = "istiod-revision-tag-default"});
+/// The Service that istioctl makes beside what it renders.
+std::optional<k8s::ObjectRef> made_besides(const profiles::Installation& installation) {
+  if (installation.method != profiles::Installation::Method::kInstall ||
+      !installation.revision.empty()) {
+    return std::nullopt;
   }
-  return refs;
+  return k8s::ObjectRef{.api_version = "v1",
+                        .kind = "Service",
+                        .resource = "services",
+                        .namespace_name = installation.namespace_name,
+                        .name = "istiod-revision-tag-default"};
+}
+
+using Callers = std::vector<mesh::ControlPlaneWebhooks>;
+
+/// The webhooks that call a control plane by now, tags that the installer does not render included.
+Result<Callers> callers_of(const profiles::Installation& installation, MeshObserver observer) {
+  const mesh::Objects live = observer.objects({mesh::kMutatingWebhooks, mesh::kValidatingWebhooks});
+  for (const mesh::WebhookKind& kind : mesh::kWebhookKinds) {
+    if (const auto* why = live.why_unknown(kind.resource)) return base::fail(*why);
+  }
+  return mesh::webhooks_for(installation, live);
+}
+
+/// The first webhooks that call the control plane and are none of those that were planned to go.
+const mesh::ControlPlaneWebhooks* find_newcomer(const Callers& callers,
+                                                const std::vector<mesh::DoomedObject>& planned) {
+  const auto newcomer = std::find_if(callers.begin(), callers.end(), [&planned](const auto& one) {
+    return std::none_of(planned.begin(), planned.end(), [&one](const mesh::DoomedObject& known) {
+      return known.kind == one.kind->kind && known.name == one.name && known.uid == one.uid;
+    });
+  });
+  return newcomer == callers.end() ? nullptr : &*newcomer;
+}
+
+/// Whether the next thing may be done.
+bool remove_webhooks(k8s::ApiClient& client,
+                     const std::vector<mesh::DoomedObject>& planned,
+                     Removals& removals) {
+  return std::all_of(planned.begin(), planned.end(), [&](const mesh::DoomedObject& one) {
+    return remove_planned(client, one, planned, removals);
+  });
 }
 
 bool is_crd(const k8s::ObjectRef& ref) {
@@ -140,6 +163,20 @@ bool is_istios_class(std::string_view name) {
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
+/// Whether a webhook may have somebody to call: one that lost its Service is a left-over itself,
+/// but behind a URL or in a namespace that is closed to us may be anybody.
+Result<bool> may_be_answered(k8s::ApiClient& client, const mesh::WebhookTarget& called) {
+  if (called.service.empty()) return true;
+  const auto service = client.get_metadata({.api_version = "v1",
+                                            .kind = "Service",
+                                            .resource = "services",
+                                            .namespace_name = called.namespace_name,
+                                            .name = called.service});
+  if (!service && service.error().code == base::Code::kPermission) return true;
+  if (!service) return base::fail(service.error());
+  return service->has_value();
+}
+
 /// Who else uses what istiods leave in a cluster; empty when nobody does. `wanted` names the
 /// control planes that are gone.
 Result<std::string> who_else(k8s::ApiClient& client, const mesh::Sweep& wanted) {
@@ -163,20 +200,21 @@ Result<std::string> who_else(k8s::ApiClient& client, const mesh::Sweep& wanted) 
                                                   .kind = "MutatingWebhookConfiguration",
                                                   .resource = "mutatingwebhookconfigurations"}));
   for (const Json& one : webhooks.items) {
-    if (!mesh::name_of(one).starts_with("istio-")) continue;
+    const std::string revision =
+        base::string_at(base::at_path(one, {"metadata", "labels"}), istio::kRevisionLabel);
     for (const Json& webhook : mesh::list_at(one, {"webhooks"})) {
-      const std::string called =
-          base::string_at(base::at_path(webhook, {"clientConfig", "service"}), "namespace");
-      const std::string revision =
-          base::string_at(base::at_path(one, {"metadata", "labels"}), istio::kRevisionLabel);
-      if (!called.empty() && !is_gone(called, revision)) return "webhook " + mesh::name_of(one);
+      const mesh::WebhookTarget called = mesh::target_of(webhook);
+      if (!mesh::is_istio_webhook(webhook) || is_gone(called.namespace_name, revision)) continue;
+      MESHTRUST_TRY(const bool has_user, may_be_answered(client, called));
+      if (has_user) return "webhook " + mesh::name_of(one);
     }
   }
   return std::string();
 }
 
 /// The pod of a control plane that is gone and still ends: it goes on writing until then.
-Result<std::string> still_ending(k8s::ApiClient& client, const mesh::Sweep& wanted) {
+Result<std::optional<k8s::ObjectRef>> still_ending(k8s::ApiClient& client,
+                                                   const mesh::Sweep& wanted) {
   for (const std::string& in : wanted.namespaces) {
     const std::string revision =
         istio::revision_label_value(in == wanted.namespaces.front() ? wanted.revision : "");
@@ -184,9 +222,12 @@ Result<std::string> still_ending(k8s::ApiClient& client, const mesh::Sweep& want
                   client.list_metadata(k8s::pods_ref(in), {.label_selector = fmt::format(
                                                                "{},{}={}", istio::kIstiodSelector,
                                                                istio::kRevisionLabel, revision)}));
-    if (!pods.items.empty()) return pods.items.front().name;
+    if (pods.items.empty()) continue;
+    k8s::ObjectRef pod = k8s::pods_ref(in);
+    pod.name = pods.items.front().name;
+    return std::optional(std::move(pod));
   }
-  return std::string();
+  return std::optional<k8s::ObjectRef>();
 }
 
 /// What istiods leave all over a cluster.
@@ -316,9 +357,19 @@ Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& want
   if (!manifests) return Failed{manifests.error()};
   const auto objects = read_manifests(**client, *manifests);
   if (!objects) return Failed{objects.error()};
+  const auto callers =
+      callers_of(installation, MeshObserver(mesh_, cluster_of(step.cluster), **client));
+  if (!callers) return Failed{callers.error()};
+  if (const auto* newcomer = find_newcomer(*callers, wanted.webhooks)) {
+    removals.leave(fmt::format("since the plan {} '{}' calls it: all of it is left alone",
+                               newcomer->kind->word, newcomer->name));
+    return std::move(removals).outcome();
+  }
   // Webhooks first: nothing is to be refused for want of a control plane. What bears the mark comes
   // last, so that a run that is cut off knows the rest for its own.
-  std::vector<k8s::ObjectRef> refs = made_besides(installation);
+  if (!remove_webhooks(**client, wanted.webhooks, removals)) return std::move(removals).outcome();
+  std::vector<k8s::ObjectRef> refs;
+  if (auto service = made_besides(installation)) refs.push_back(*std::move(service));
   std::optional<k8s::ObjectRef> last;
   const auto shared = has_neighbour(**client, installation);
   if (!shared) return Failed{shared.error()};
@@ -346,7 +397,14 @@ Outcome MeshSteps::sweep(const mesh::Step& step, const mesh::Sweep& wanted) {
   if (!client) return Failed{client.error()};
   const auto ending = still_ending(**client, wanted);
   if (!ending) return Failed{ending.error()};
-  if (!ending->empty()) return NotYet{.why = fmt::format("pod {} is still being stopped", *ending)};
+  if (*ending) {
+    return NotYet{
+        .why = fmt::format("pod {} is still being stopped", (*ending)->name),
+        .hints = {fmt::format(
+            "does its node still answer? Look with 'kubectl --context {} -n {} get pod "
+            "{} -o wide'",
+            cluster_of(step.cluster).context, (*ending)->namespace_name, (*ending)->name)}};
+  }
   const auto other = who_else(**client, wanted);
   if (!other) return Failed{other.error()};
   if (!other->empty()) {

@@ -1,15 +1,20 @@
 #include "base/encoding.h"
+#include "base/text.h"
 #include "istio/names.h"
 #include "mesh/ownership.h"
 #include "profiles/reader.h"
 #include "profiles/remote_secret.h"
 #include "profiles/trust_objects.h"
+#include "run/access_trial.h"
 #include "run/mesh_steps.h"
 #include "run/secret_facts.h"
 #include "run/writing.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <optional>
+#include <utility>
 
 // The step of `MeshSteps` that gives one cluster access to another. A token goes from the answer of
 // one API server into a request to another and is in nothing but Secrets meanwhile.
@@ -114,6 +119,107 @@ Result<k8s::Applied> change_ours(const mesh::OwnerJudge& owners,
                     "run the same command again");
 }
 
+/// Tries `offered` as the istiod that gets it will. Where its CA, which the cluster has of its own,
+/// does not verify the server at the address of the kubeconfig, there is something with another
+/// certificate in front of it: then the CA that this program verifies it by is taken instead.
+Result<mesh::AccessTrial> try_offered(k8s::ApiClient& source,
+                                      bool is_own_address,
+                                      const AccessWish& wish,
+                                      RemoteKubeconfig& offered) {
+  MESHTRUST_TRY(mesh::AccessTrial trial, try_access(source.effects(), offered, wish));
+  const std::string& front = source.settings().certificate_authority;
+  if (trial.result != mesh::AccessTrial::Result::kUntrusted || !is_own_address || front.empty()) {
+    return trial;
+  }
+  std::string own = std::exchange(offered.ca_pem, front);
+  MESHTRUST_TRY(mesh::AccessTrial again, try_access(source.effects(), offered, wish));
+  const bool verifies = again.result != mesh::AccessTrial::Result::kUntrusted &&
+                        again.result != mesh::AccessTrial::Result::kNotTried;
+  if (verifies) return again;
+  offered.ca_pem = std::move(own);
+  return trial;
+}
+
+/// Why it is not written, or not yet; nothing where it works, or cannot be tried from here.
+class Objection {
+ public:
+  Objection(const profiles::Mesh& mesh, const mesh::ShareAccess& wanted)
+      : mesh_(mesh), wanted_(wanted) {}
+
+  std::optional<Outcome> to(const mesh::AccessTrial& trial) const {
+    using Kind = mesh::AccessTrial::Result;
+    switch (trial.result) {
+      case Kind::kNotTried:
+        return std::nullopt;
+      case Kind::kWorks:
+        if (trial.missing.empty()) return std::nullopt;
+        return lacks_rights(trial);
+      case Kind::kRefused:
+        return refused(trial);
+      default:
+        return useless(trial);
+    }
+  }
+
+ private:
+  const profiles::Cluster& source() const { return *mesh_.find(wanted_.intent.source); }
+
+  Outcome lacks_rights(const mesh::AccessTrial& trial) const {
+    return NotYet{
+        .why = fmt::format("{} does not have all rights in {} yet: {}", trial.username,
+                           source().name, base::join(trial.missing, ", ")),
+        .wake = milliseconds{500},
+        .hints = {fmt::format("'kubectl --context {0} describe clusterrole {1}' and '... describe "
+                              "clusterrolebinding {1}' show what gives them",
+                              source().context, profiles::name_of_reader_role(mesh_, source()))}};
+  }
+
+  /// A token may be taken a moment after it was made, and never where its signer was replaced.
+  Outcome refused(const mesh::AccessTrial& trial) const {
+    return Retry{
+        .why = {
+            .code = Code::kPermission,
+            .message = fmt::format("the API server of {} does not take the token of its reader: "
+                                   "{}",
+                                   source().name, trial.why),
+            .hints = {fmt::format("'kubectl --context {} -n {} delete secret {}', then the same "
+                                  "command: it asks for a new token",
+                                  source().context, wanted_.namespace_name,
+                                  istio::token_secret_name(wanted_.account))}}};
+  }
+
+  Outcome useless(const mesh::AccessTrial& trial) const {
+    return Failed{
+        .why = {
+            .code = Code::kRefused,
+            .message = fmt::format("the istiod of {} could not use what it is to be given for "
+                                   "{}: {}",
+                                   wanted_.intent.target, source().name, trial.why),
+            .hints = {fmt::format("its address is {}: write the one at which istiods reach the "
+                                  "API server of {} with its own certificate as its 'apiServer'",
+                                  wanted_.server, source().name)}}};
+  }
+
+  const profiles::Mesh& mesh_;
+  const mesh::ShareAccess& wanted_;
+};
+
+Result<base::Secret> kubeconfig_of(const std::string& cluster, const RemoteKubeconfig& offered) {
+  const std::string& name = offered.tls_server_name;
+  return profiles::kubeconfig_text(
+      {.cluster = cluster,
+       .server = offered.server,
+       .ca_pem = offered.ca_pem,
+       .token = offered.token.clone(),
+       .tls_server_name = name.empty() ? std::nullopt : std::optional(name)});
+}
+
+std::string detail_of(const k8s::Applied& applied, const mesh::AccessTrial& trial) {
+  std::string detail = applied.created ? "created" : "changed";
+  if (trial.result == mesh::AccessTrial::Result::kNotTried) detail += ", not tried: " + trial.why;
+  return detail;
+}
+
 }  // namespace
 
 Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted) {
@@ -132,7 +238,9 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
   const auto exists = (*source)->get(account_ref);
   if (!exists) return Failed{with_context(exists.error(), intent.source)};
   if (!*exists) {
-    return NotYet{.why = fmt::format("{} has no {}", intent.source, account_ref.describe())};
+    return NotYet{.why = fmt::format("{} has no {}", intent.source, account_ref.describe()),
+                  .hints = {"the installer makes it: if somebody took it away, 'meshtrust apply' "
+                            "installs anew"}};
   }
   const k8s::ObjectRef token_ref =
       k8s::secret_ref(wanted.namespace_name, istio::token_secret_name(account));
@@ -144,7 +252,12 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
   if (!*token || !(**token).is_filled) {
     return NotYet{.why = fmt::format("{} has not put a token into {} yet", intent.source,
                                      token_ref.describe()),
-                  .wake = milliseconds{200}};
+                  .wake = milliseconds{200},
+                  .hints = {"the token controller of kube-controller-manager does that: does it "
+                            "run in that cluster?",
+                            fmt::format("look with 'kubectl --context {} -n {} describe secret {}'",
+                                        cluster_of(intent.source).context, wanted.namespace_name,
+                                        token_ref.name)}};
   }
 
   const mesh::ClusterObservation* seen = observation_.find(intent.source);
@@ -162,13 +275,15 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
 
   const std::string& tls_server_name = (*source)->settings().tls_server_name;
   const bool own_address = wanted.server == (*source)->settings().server.text();
-  const auto kubeconfig = profiles::kubeconfig_text(
-      {.cluster = intent.source,
-       .server = wanted.server,
-       .ca_pem = (**token).ca_pem,
-       .token = std::move((**token).token),
-       .tls_server_name = own_address && !tls_server_name.empty() ? std::optional(tls_server_name)
-                                                                  : std::nullopt});
+  RemoteKubeconfig offered{.server = wanted.server,
+                           .tls_server_name = own_address ? tls_server_name : std::string(),
+                           .ca_pem = std::move((**token).ca_pem),
+                           .token = std::move((**token).token)};
+  const auto trial =
+      try_offered(**source, own_address, wish_for(mesh_, observation_, intent), offered);
+  if (!trial) return Failed{trial.error()};
+  if (auto objection = Objection(mesh_, wanted).to(*trial)) return *std::move(objection);
+  const auto kubeconfig = kubeconfig_of(intent.source, offered);
   if (!kubeconfig) return Failed{kubeconfig.error()};
   const profiles::RemoteSecret secret = profiles::remote_secret(mesh_, intent, root);
   const k8s::ObjectRef ref = k8s::secret_ref(secret.namespace_name, secret.name);
@@ -190,7 +305,7 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
   const bool holds = *live && (**live).data.contains(secret.key) &&
                      constant_time_equal((**live).data.at(secret.key), *kubeconfig);
   if (!holds) return Failed{.why = differs_from_what_was_written(ref), .changed = true};
-  return Done{.changed = true, .detail = applied->created ? "created" : "changed"};
+  return Done{.changed = true, .detail = detail_of(*applied, *trial)};
 }
 
 }  // namespace meshtrust::run

@@ -11,6 +11,7 @@ struct Attempting {
   TrustSteps* trust;
   MeshSteps& mesh;
   const mesh::Step& step;
+  const Tell& tell;
 
   TrustSteps& of_trust() const {
     MESHTRUST_CHECK(trust != nullptr);
@@ -36,7 +37,7 @@ struct Attempting {
   }
   Outcome operator()(const mesh::ApplyObjects& wanted) const { return mesh.apply(step, wanted); }
   Outcome operator()(const mesh::Await& wanted) const { return mesh.await(step, wanted); }
-  Outcome operator()(const mesh::Install& wanted) const { return mesh.install(step, wanted); }
+  Outcome operator()(const mesh::Install& wanted) const { return mesh.install(step, wanted, tell); }
   Outcome operator()(const mesh::Annotate& wanted) const { return mesh.annotate(step, wanted); }
   Outcome operator()(const mesh::ShareAccess& wanted) const { return mesh.share(step, wanted); }
   Outcome operator()(const mesh::Delete& wanted) const { return mesh.remove(step, wanted); }
@@ -52,8 +53,9 @@ struct Attempting {
 
 }  // namespace
 
-Outcome Steps::attempt(const mesh::Step& step) {
-  return std::visit(Attempting{.trust = trust_, .mesh = mesh_, .step = step}, step.action);
+Outcome Steps::attempt(const mesh::Step& step, const Tell& tell) {
+  return std::visit(Attempting{.trust = trust_, .mesh = mesh_, .step = step, .tell = tell},
+                    step.action);
 }
 
 }  // namespace meshtrust::run

@@ -14,7 +14,7 @@ class Steps {
   /// `trust` may be null where trust is managed elsewhere: then no plan has steps for it.
   Steps(TrustSteps* trust, MeshSteps& mesh) : trust_(trust), mesh_(mesh) {}
 
-  Outcome attempt(const mesh::Step& step);
+  Outcome attempt(const mesh::Step& step, const Tell& tell);
 
  private:
   TrustSteps* trust_;

@@ -261,11 +261,13 @@ class Apply final : public MeshRun {
     run::Steps steps(trust ? &*trust : nullptr, more);
     const auto progress = make_progress(session_);
     const run::ExecutionReport report =
-        run::execute(plan_, [&steps](const mesh::Step& step) { return steps.attempt(step); },
+        run::execute(plan_,
+                     [&steps](const mesh::Step& step, const run::Tell& tell) {
+                       return steps.attempt(step, tell);
+                     },
                      *progress, session_.around.clock, session_.around.cancellation,
                      {.workers = session_.options.jobs,
                       .stop = [this](const mesh::Step& step) { return held_.lost(step.cluster); },
-                      .advice = [&more](const mesh::Step& step) { return more.advice(step); },
                       .step_timeout = session_.timeout});
     progress->close();
     if (!report.succeeded()) return tell_what_is_left(session_, plan_, report);

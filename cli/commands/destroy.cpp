@@ -8,9 +8,9 @@
 #include "cli/plan_text.h"
 #include "cli/progress.h"
 #include "cli/unfinished.h"
+#include "mesh/check/installation.h"
 #include "mesh/plan.h"
 #include "run/execute.h"
-#include "run/namespace_contents.h"
 #include "run/steps.h"
 
 #include <CLI/App.hpp>
@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <span>
@@ -33,15 +34,17 @@ class Destroy final : public MeshRun {
  public:
   Destroy(Session& session,
           MeshContext& context,
-          const mesh::DestroyOptions& options,
+          mesh::DestroyOptions options,
+          bool gives_up,
           const std::string& break_lock)
       : MeshRun(session, context, "nothing was removed anywhere"),
-        options_(options),
+        options_(std::move(options)),
+        gives_up_(gives_up),
         break_lock_(break_lock) {}
 
  private:
   ExitCode go() override {
-    if (stops(read_files()) || stops(plan_from_what_is())) return code_;
+    if (stops(read_files()) || stops(look_and_plan())) return code_;
     if (!plan_.is_empty()) {
       session_.console().narrate(render_plan(plan_));
       if (stops(check_installer()) || stops(check_rights()) || stops(confirm())) return code_;
@@ -52,12 +55,19 @@ class Destroy final : public MeshRun {
 
   mesh::Observation look() {
     mesh::Observation seen = observe_live(session_, context_, mesh::Level::kMesh);
-    run::observe_contents(context_.mesh, *context_.world, options_, seen);
+    observe_contents(session_, context_, options_, seen);
     return seen;
   }
 
-  Step plan_from_what_is() {
+  /// Which clusters are given up is decided by this first look and shown with its plan. One that
+  /// falls silent later is not: nobody has said that it may be.
+  Step look_and_plan() {
     mesh::Observation observation = look();
+    if (gives_up_) options_.given_up = options_.unanswering(observation);
+    return plan_from(std::move(observation));
+  }
+
+  Step plan_from(mesh::Observation observation) {
     mesh::Planned planned = plan_destroy(context_.mesh, observation, options_, files_);
     session_.console().show(planned.answer.unknowns);
     show_once(planned.answer.findings);
@@ -86,6 +96,10 @@ class Destroy final : public MeshRun {
 
   Step confirm() {
     std::vector<std::string> questions{"remove all this?"};
+    if (!options_.given_up.empty()) {
+      questions.push_back(fmt::format("and give up {} for ever, where whatever is in it stays?",
+                                      base::join(options_.given_up, ", ")));
+    }
     if (removes_trust()) {
       questions.emplace_back(
           "and the CA keys of these clusters, which nobody can bring back? (--keep-trust leaves "
@@ -110,7 +124,7 @@ class Destroy final : public MeshRun {
     if (!held) return with_nothing_changed(stop_with(held.error()));
     held_ = *std::move(held);
     const base::Json shown = to_json(plan_);
-    if (auto step = plan_from_what_is(); !step) return step;
+    if (auto step = plan_from(look()); !step) return step;
     const Step same = expect_plan(shown);
     return same ? same : with_nothing_changed(same);
   }
@@ -120,7 +134,10 @@ class Destroy final : public MeshRun {
     run::Steps steps(nullptr, more);
     const auto progress = make_progress(session_);
     const run::ExecutionReport report =
-        run::execute(plan_, [&steps](const mesh::Step& step) { return steps.attempt(step); },
+        run::execute(plan_,
+                     [&steps](const mesh::Step& step, const run::Tell& tell) {
+                       return steps.attempt(step, tell);
+                     },
                      *progress, session_.around.clock, session_.around.cancellation,
                      {.workers = session_.options.jobs,
                       .stop = [this](const mesh::Step& step) { return held_.lost(step.cluster); },
@@ -130,40 +147,57 @@ class Destroy final : public MeshRun {
     return prove_and_finish();
   }
 
-  /// Success is said of a new look. What would refuse pods from now on is looked for last of all.
+  /// What would refuse pods or configuration from now on in clusters that this mesh has left.
+  mesh::Answer ask_for_orphans(mesh::Observation seen) const {
+    std::erase_if(seen.clusters, [this](const mesh::ClusterObservation& one) {
+      return !options_.leaves(one.name);
+    });
+    mesh::Answer answer;
+    mesh::check_orphaned_webhooks({.mesh = context_.mesh,
+                                   .observation = seen,
+                                   .at = session_.now(),
+                                   .purpose = mesh::Purpose::kLeave,
+                                   .files = &files_},
+                                  answer);
+    return answer;
+  }
+
+  /// Shows what was found when nothing is to be done any more. What that comes to.
+  ExitCode tell(mesh::Answer answer) {
+    session_.console().show(answer.unknowns);
+    show_once(answer.findings);
+    findings_ = std::move(answer.findings);
+    return more_telling(exit_code_of(std::span<const Error>(answer.unknowns)),
+                        exit_code_of(std::span<const mesh::Finding>(findings_)));
+  }
+
+  /// Success is said of a new look.
   ExitCode prove_and_finish() {
     clear_old_leases();
-    const mesh::Observation after = look();
+    mesh::Observation after = look();
     mesh::Planned rest = plan_destroy(context_.mesh, after, options_, files_);
-    const mesh::CheckSubject subject{
-        .mesh = context_.mesh, .observation = after, .at = session_.now(), .files = &files_};
-    for (const mesh::Check& check : mesh::mesh_checks()) {
-      if (check.id == "webhooks-backed") check.ask(subject, rest.answer);
-    }
-    session_.console().show(rest.answer.unknowns);
-    show_once(rest.answer.findings);
-    findings_ = rest.answer.findings;
+    const bool is_known = !rest.is_refused();
+    mesh::Answer orphans = ask_for_orphans(std::move(after));
+    std::ranges::move(orphans.findings, std::back_inserter(rest.answer.findings));
+    std::ranges::move(orphans.unknowns, std::back_inserter(rest.answer.unknowns));
+    const ExitCode code = tell(std::move(rest.answer));
     std::string answer;
-    if (rest.is_refused()) {
+    if (!is_known) {
       answer =
           fmt::format("What is left of mesh '{}'{} is not known.\n", context_.mesh.name, where());
     } else if (!rest.plan.is_empty()) {
       answer = fmt::format("Of mesh '{}' this is left{}:\n{}", context_.mesh.name, where(),
                            render_plan(rest.plan));
     } else {
-      answer = fmt::format("Nothing of mesh '{}' is left{}{}.\n", context_.mesh.name, where(),
-                           but_what_stays());
+      answer = farewell() + ".\n";
+      answer.front() = 'N';  // of "nothing" or "nobody"
     }
     session_.answer(to_json(plan_), answer);
     if (is_managed()) {
       session_.console().say(
           fmt::format("the trust store '{}' is as it was", context_.mesh.trust.store));
     }
-    const ExitCode code =
-        more_telling(exit_code_of(std::span<const Error>(rest.answer.unknowns)),
-                     exit_code_of(std::span<const mesh::Finding>(rest.answer.findings)));
-    const bool is_gone = rest.plan.is_empty() && !rest.is_refused();
-    return is_gone ? code : more_telling(kPartial, code);
+    return is_known && rest.plan.is_empty() ? code : more_telling(kPartial, code);
   }
 
   /// Leases of runs that were killed where this one had nothing to take away, and so took none.
@@ -173,34 +207,62 @@ class Destroy final : public MeshRun {
       const bool is_touched =
           std::any_of(plan_.servers.begin(), plan_.servers.end(),
                       [&cluster](const auto& one) { return one.cluster == cluster.name; });
-      if (options_.leaves(cluster.name) && !is_touched) untouched.push_back(cluster.name);
+      if (options_.leaves(cluster.name) && !is_touched && !options_.gives_up(cluster.name)) {
+        untouched.push_back(cluster.name);
+      }
     }
     clear_leases(session_, context_, plan_.lease, untouched);
   }
 
   ExitCode finish_with_nothing_done() {
     clear_old_leases();
-    session_.answer(to_json(plan_),
-                    fmt::format("Nothing to do: nothing of mesh '{}' is left{}{}.\n", plan_.mesh,
-                                where(), but_what_stays()));
-    return exit_code_of(std::span<const mesh::Finding>(findings_));
+    mesh::Answer answer = ask_for_orphans(observation_);
+    answer.findings.insert(answer.findings.begin(), findings_.begin(), findings_.end());
+    const ExitCode code = tell(std::move(answer));
+    session_.answer(to_json(plan_), fmt::format("Nothing to do: {}.\n", farewell()));
+    return code;
   }
 
-  std::string where() const {
-    return options_.clusters.empty() ? "" : " in " + base::join(options_.clusters, ", ");
+  std::string where() const { return in(options_.clusters); }
+
+  static std::string in(const std::vector<std::string>& clusters) {
+    return clusters.empty() ? "" : " in " + base::join(clusters, ", ");
+  }
+
+  /// "nothing of mesh 'shop' is left in east, and nobody knows of west any more, which is given up"
+  std::string farewell() const {
+    const std::vector<std::string>& given_up = options_.given_up;
+    std::vector<std::string> left = options_.clusters;
+    std::erase_if(left, [this](const std::string& name) { return options_.gives_up(name); });
+    std::vector<std::string> said;
+    if (given_up.empty() || !left.empty()) {
+      said.push_back(fmt::format("nothing of mesh '{}' is left{}{}", context_.mesh.name, in(left),
+                                 but_what_stays()));
+    }
+    if (!given_up.empty()) {
+      said.push_back(fmt::format("nobody knows of {} any more, which {} given up",
+                                 base::join(given_up, ", "), given_up.size() == 1 ? "is" : "are"));
+    }
+    return base::join(said, ", and ");
+  }
+
+  bool has_found(std::string_view code) const {
+    return std::any_of(findings_.begin(), findings_.end(),
+                       [code](const mesh::Finding& one) { return one.code == code; });
   }
 
   std::string but_what_stays() const {
     std::vector<std::string> stays;
     if (options_.keep_trust) stays.emplace_back("its CAs");
-    if (std::any_of(findings_.begin(), findings_.end(),
-                    [](const mesh::Finding& one) { return one.code == "namespace-stays"; })) {
+    if (has_found("namespace-stays")) {
       stays.emplace_back("namespaces in which others keep things");
     }
+    if (has_found("orphaned-webhook")) stays.emplace_back("webhooks that call nobody");
     return stays.empty() ? "" : " but " + base::join(stays, " and ");
   }
 
-  const mesh::DestroyOptions& options_;
+  mesh::DestroyOptions options_;
+  const bool gives_up_;  ///< whether what does not answer at first is given up
   const std::string& break_lock_;
   std::vector<mesh::Finding> findings_;
 };
@@ -208,13 +270,17 @@ class Destroy final : public MeshRun {
 class DestroyCommand final : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("CLUSTER", options_.clusters, "only these clusters leave the mesh")
-        ->option_text("[CLUSTER...]");
+    auto* const clusters =
+        app.add_option("CLUSTER", options_.clusters, "only these clusters leave the mesh")
+            ->option_text("[CLUSTER...]");
     auto* const keep =
         app.add_flag("--keep-trust", options_.keep_trust, "leave cacerts and its namespace");
     app.add_flag("--with-namespace", options_.with_namespace,
                  "delete namespaces that meshtrust made also where others keep things in them")
         ->excludes(keep);
+    app.add_flag("--gone", gives_up_,
+                 "give up those of CLUSTER that do not answer and never will again")
+        ->needs(clusters);
     declare_trust(app, trust_);
     declare_break_lock(app, break_lock_);
   }
@@ -229,11 +295,12 @@ class DestroyCommand final : public Command {
       session.console().show(status.error());
       return kUsage;
     }
-    return Destroy(session, *context, options_, break_lock_).run();
+    return Destroy(session, *context, options_, gives_up_, break_lock_).run();
   }
 
  private:
   mesh::DestroyOptions options_;
+  bool gives_up_ = false;
   run::KubeconfigTrust trust_;
   std::string break_lock_;
 };
@@ -259,7 +326,11 @@ CommandEntry destroy_command() {
           "What is deleted is what the plan showed, by its uid: what came later under the same "
           "name is left and told (exit 5). A namespace that meshtrust created stays where others "
           "keep things in it, which are listed; --with-namespace deletes it all the same, but "
-          "never with somebody else's cacerts or control plane.",
+          "never with somebody else's cacerts or control plane.\n"
+          "A cluster that was deleted, and will never answer, leaves by --gone: nothing is taken "
+          "away in it, and the others forget it. The first look says which of CLUSTER these are; "
+          "one that falls silent later, or answers again, ends the run. Take it out of the mesh "
+          "file afterwards.",
       .examples = {{"Ask, then take everything away", "meshtrust destroy"},
                    {"One cluster leaves a live mesh", "meshtrust destroy west"},
                    {"Istio goes, the CAs stay", "meshtrust destroy --keep-trust --yes"}},

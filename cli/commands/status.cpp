@@ -4,7 +4,9 @@
 #include "cli/exit_code.h"
 #include "cli/observing.h"
 #include "cli/proof.h"
+#include "mesh/begun.h"
 #include "mesh/plan.h"
+#include "profiles/model.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
@@ -39,7 +41,63 @@ std::string network_of(const mesh::ClusterObservation& seen) {
   return facts->network.value_or("no label");
 }
 
-std::string trust_of(const std::string& cluster, const Proof& proof) {
+/// Who is at work in a cluster; null where that was not asked.
+const mesh::Observed<run::LeaseHolder>* holder_in(const std::string& cluster,
+                                                  const SeenMesh& seen) {
+  const auto found = std::find_if(seen.runs.begin(), seen.runs.end(),
+                                  [&cluster](const auto& run) { return run.cluster == cluster; });
+  return found == seen.runs.end() ? nullptr : &found->holder;
+}
+
+/// The run that is at work there, where there is one: why nothing of the cluster is known.
+const run::LeaseHolder* at_work_in(const std::string& cluster, const SeenMesh& seen) {
+  const auto* holder = holder_in(cluster, seen);
+  return holder == nullptr ? nullptr : holder->found(mesh::Unknown::kTold);
+}
+
+bool is_anybody_at_work(const SeenMesh& seen) {
+  return std::any_of(seen.runs.begin(), seen.runs.end(), [](const run::AtWork& run) {
+    return run.holder.found(mesh::Unknown::kTold) != nullptr;
+  });
+}
+
+/// Empty where nobody is at work, or that was not asked.
+Json run_to_json(const std::string& cluster, const SeenMesh& seen) {
+  const auto* holder = holder_in(cluster, seen);
+  if (holder == nullptr || holder->is_absent()) return Json::object();
+  if (const base::Error* why = holder->why_unknown()) return {{"unknown", why->message}};
+  const run::LeaseHolder* run = holder->found(mesh::Unknown::kTold);
+  return {{"holder", run->who}, {"since", run->since}};
+}
+
+bool has_fault(const std::string& cluster, const Proof& proof) {
+  return std::any_of(proof.answer.findings.begin(), proof.answer.findings.end(),
+                     [&cluster](const mesh::Finding& finding) {
+                       return finding.cluster == cluster &&
+                              finding.severity != mesh::Severity::kNote;
+                     });
+}
+
+/// What looks wrong may be what a run that nobody here may see is just changing.
+void note_unseen_runs(const SeenMesh& seen, Proof& proof) {
+  for (const run::AtWork& run : seen.runs) {
+    const base::Error* why = run.holder.why_unknown();
+    if (why == nullptr || !has_fault(run.cluster, proof)) continue;
+    mesh::Finding note{.code = "runs-unseen",
+                       .severity = mesh::Severity::kNote,
+                       .cluster = run.cluster,
+                       .message = "whether a run is just changing it is not known: " + why->message,
+                       .hints = why->hints};
+    if (why->code == base::Code::kPermission) {
+      note.hints.emplace_back(
+          "the Role meshtrust-viewer in kube-system of docs/rbac.yaml lets its Lease be read");
+    }
+    proof.answer.findings.push_back(std::move(note));
+  }
+}
+
+std::string trust_of(const std::string& cluster, const SeenMesh& seen, const Proof& proof) {
+  if (at_work_in(cluster, seen) != nullptr) return "being changed";
   std::size_t accepted = 0;
   std::size_t all = 0;
   for (const mesh::PairVerdict& pair : proof.pairs) {
@@ -47,6 +105,7 @@ std::string trust_of(const std::string& cluster, const Proof& proof) {
     ++all;
     accepted += pair.accepted() ? 1 : 0;
   }
+  if (all == 0) return "unknown";  // a run is at work in every other cluster
   return fmt::format("{}/{} pairs", accepted, all);
 }
 
@@ -57,7 +116,7 @@ Row row_of(const profiles::Cluster& cluster, const SeenMesh& seen, const Proof& 
           .role = std::string(profiles::name_of(cluster.role)),
           .ca = "unknown",
           .expires = "-",
-          .trust = trust_of(cluster.name, proof)};
+          .trust = trust_of(cluster.name, seen, proof)};
   const mesh::ClusterObservation* live = seen.observation.find(cluster.name);
   if (live == nullptr) return row;
   if (const auto* server = live->server.found(mesh::Unknown::kTold)) {
@@ -83,13 +142,55 @@ Row row_of(const profiles::Cluster& cluster, const SeenMesh& seen, const Proof& 
   return row;
 }
 
-std::string next_command(const SeenMesh& seen, const Proof& proof) {
-  const auto nothing_pushed =
-      std::any_of(proof.answer.findings.begin(), proof.answer.findings.end(),
-                  [](const mesh::Finding& finding) { return finding.code == "no-cacerts"; });
-  const bool managed = seen.mesh.trust.mode == profiles::TrustMode::kManaged;
+bool is_managed(const SeenMesh& seen) {
+  return seen.mesh.trust.mode == profiles::TrustMode::kManaged;
+}
+
+/// Whether `apply` would install a mesh of which nothing is there.
+bool awaits_installation(const SeenMesh& seen) {
+  return seen.observation.level != mesh::Level::kTrust &&
+         profiles::refuse_to_install(seen.mesh).empty() &&
+         !mesh::is_begun(seen.mesh, seen.observation, seen.files);
+}
+
+/// What a cluster of a mesh that is not begun has of it, in a sentence; empty where that is not
+/// known, or says nothing that its row does not.
+std::string sentence_of(mesh::Beginning beginning,
+                        const profiles::Cluster& cluster,
+                        const SeenMesh& seen,
+                        bool awaits) {
+  switch (beginning) {
+    case mesh::Beginning::kNothing:
+      return fmt::format("nothing of mesh '{}' is there yet", seen.mesh.name);
+    case mesh::Beginning::kNamespace:
+      if (cluster.runs_istiod()) return "its namespace is there, and no CA yet";
+      return awaits ? "its namespace is there, and nothing is installed yet" : "";
+    case mesh::Beginning::kTrust:
+      return awaits ? "its trust is in place, and nothing is installed yet" : "";
+    case mesh::Beginning::kElse:
+      break;
+  }
+  return {};
+}
+
+/// Whether a cluster's sentence says as much as a finding about it.
+bool says_as_much(mesh::Beginning beginning, const mesh::Finding& finding) {
+  const bool is_bare = beginning == mesh::Beginning::kNothing;
+  if (finding.code == "missing") return is_bare;
+  return finding.code == "no-cacerts" && (is_bare || beginning == mesh::Beginning::kNamespace);
+}
+
+std::string next_command(const SeenMesh& seen, const Proof& proof, bool awaits) {
+  if (is_anybody_at_work(seen)) return "'meshtrust status' when that run has ended";
+  const bool is_to_be_made = std::any_of(
+      proof.answer.findings.begin(), proof.answer.findings.end(), [](const mesh::Finding& finding) {
+        return finding.code == "no-cacerts" || finding.code == "cacerts-deleted" ||
+               finding.code == "missing";
+      });
+  const bool can_go_on = proof.holds() || (is_to_be_made && is_managed(seen));
+  if (awaits && can_go_on) return "'meshtrust plan', then 'meshtrust apply'";
   if (proof.holds()) return "'meshtrust verify' shows the proof pair by pair";
-  if (nothing_pushed && managed) return "'meshtrust plan', then 'meshtrust apply --only trust'";
+  if (can_go_on) return "'meshtrust plan', then 'meshtrust apply --only trust'";
   return "'meshtrust verify' says what is wrong and why";
 }
 
@@ -101,7 +202,7 @@ class StatusCommand final : public Command {
   }
 
   int run(Session& session) override {
-    auto seen = observe_or_read(session, snapshot_, mesh::Level::kMesh);
+    auto seen = observe_or_read(session, snapshot_, mesh::Level::kMesh, OtherRuns::kLookedFor);
     if (!seen) {
       session.console().show(seen.error());
       return exit_code_of(seen.error());
@@ -112,17 +213,40 @@ class StatusCommand final : public Command {
     }
     Proof proof = prove(seen->mesh, seen->observation, seen->at, seen->files);
     proof.keep(clusters_);
+    for (const profiles::Cluster& cluster : seen->mesh.clusters) {
+      if (at_work_in(cluster.name, *seen) != nullptr) proof.leave_out(seen->mesh, cluster.name);
+    }
+    note_unseen_runs(*seen, proof);
     show(session, *seen, proof);
+    const ExitCode code = proof.exit_code();
+    const bool awaits = awaits_installation(*seen);
+    const std::string next = next_command(*seen, proof, awaits);
     session.console().show(proof.answer.unknowns);
+    if (proof.conditions.empty()) tell_beginnings(session, *seen, awaits, proof);
     session.console().show(proof.answer.findings);
-    session.console().say("next: " + next_command(*seen, proof));
-    return proof.exit_code();
+    session.console().say("next: " + next);
+    return code;
   }
 
  private:
   bool is_wanted(const std::string& cluster) const {
     return clusters_.empty() ||
            std::find(clusters_.begin(), clusters_.end(), cluster) != clusters_.end();
+  }
+
+  /// A line a cluster, instead of what lacks because nobody has made it yet.
+  void tell_beginnings(Session& session, const SeenMesh& seen, bool awaits, Proof& proof) const {
+    for (const profiles::Cluster& cluster : seen.mesh.clusters) {
+      if (!is_wanted(cluster.name)) continue;
+      const mesh::Beginning beginning = mesh::beginning_in(seen.mesh, cluster, seen.observation);
+      const std::string sentence = sentence_of(beginning, cluster, seen, awaits);
+      if (sentence.empty()) continue;
+      session.console().say(cluster.name + ": " + sentence);
+      if (!is_managed(seen)) continue;
+      std::erase_if(proof.answer.findings, [&cluster, beginning](const mesh::Finding& finding) {
+        return finding.cluster == cluster.name && says_as_much(beginning, finding);
+      });
+    }
   }
 
   void show(Session& session, const SeenMesh& seen, const Proof& proof) const {
@@ -144,6 +268,8 @@ class StatusCommand final : public Command {
                                   {"ca", row.ca},
                                   {"expires", row.expires},
                                   {"trust", row.trust}});
+      const Json run = run_to_json(row.cluster, seen);
+      if (!run.empty()) json["clusters"].back()["run"] = run;
       names += row.cluster + "\n";
     }
     const std::string conditions =
@@ -164,8 +290,9 @@ CommandEntry status_command() {
       .summary = "a row a cluster: server, network, CA, expiry, trust",
       .details =
           "Reads the live clusters, or a saved observation, and changes nothing. Where the "
-          "secret cacerts may not be read, its public twin is read instead. Ends with the "
-          "next command.",
+          "secret cacerts may not be read, its public twin is read instead. A cluster that another "
+          "run is changing is not judged: the holder of its Lease is named, and the exit code is "
+          "7. Ends with the next command.",
       .examples = {{"How is the mesh?", "meshtrust status"},
                    {"How will it be at New Year?", "meshtrust status --at 2027-01-01T00:00:00Z"},
                    {"For a dashboard", "meshtrust status -o json"}},

@@ -114,6 +114,7 @@ class VerifyCommand final : public Command {
     for (mesh::Finding& finding : samples.verdict.findings) {
       proof.answer.findings.push_back(std::move(finding));
     }
+    if (!samples.sites.empty()) proof.traffic = traffic_of(samples.verdict);
     return finish(session, seen, proof, &samples);
   }
 
@@ -161,10 +162,14 @@ CommandEntry verify_command() {
           "With --samples it also tries the mesh: in every cluster with workloads it makes a "
           "namespace 'sample' with Istio's helloworld and a client, looks whether their pods got "
           "sidecars that know where they are, calls helloworld from every cluster until each "
-          "cluster that should has answered, and deletes the namespace again, also after a "
-          "failure or Ctrl-C. It asks no question. A namespace of that name that is not of such "
+          "cluster that should has answered, once more to see whether calls get lost, without the "
+          "retries that Istio would make, and deletes the namespace again, also after a "
+          "failure or Ctrl-C. Images come from where spec.samples says. It asks no question. A "
+          "namespace of that name that is not of such "
           "a run is never touched. Where pods cannot run it says so: traffic not proved here. "
           "--timeout bounds the wait for pods.\n"
+          "It ends with what it looked at and with whether traffic was tried, in JSON under "
+          "lookedAt; what apply would mend is a finding, here and in status.\n"
           "With --bundle it judges the files of a folder and answers three questions: whether one "
           "version of istiod loads them, refuses to start, silently makes a CA of its own or "
           "ignores them until a restart; whether OpenSSL, Go, BoringSSL and rustls-webpki would "

@@ -172,18 +172,6 @@ void check_twin_agrees(const CheckSubject& subject, Answer& answer) {
            .hints = {"give the mesh file its old name back, or check which context this is"},
            .place = place});
     };
-    // A change writes it anew; somebody who only looks has to know that viewers see something else.
-    const CacertsFacts* cacerts = seen->cacerts.found(Unknown::kTold);
-    if (subject.purpose == Purpose::kProve && cacerts != nullptr &&
-        profiles::twin_certificates(twin->data) != cacerts->certificates) {
-      answer.findings.push_back(
-          {.code = "twin-differs",
-           .severity = Severity::kWarning,
-           .cluster = cluster.name,
-           .message = "its public twin does not hold the certificates of cacerts, so that viewers "
-                      "see something else",
-           .hints = {"run 'meshtrust apply --only trust', which writes it anew"}});
-    }
     compare(profiles::kTwinMesh, "mesh-renamed", subject.mesh.name, {});
     compare(profiles::kTwinCluster, "cluster-renamed", cluster.name, cluster.place);
   }

@@ -14,7 +14,9 @@ void check_pod_addresses(const CheckSubject& subject, Answer& answer);
 void check_gateway_api(const CheckSubject& subject, Answer& answer);
 void check_orphaned_webhooks(const CheckSubject& subject, Answer& answer);
 void check_remote_secrets(const CheckSubject& subject, Answer& answer);
+void check_stated_addresses(const CheckSubject& subject, Answer& answer);
 void check_open_gateways(const CheckSubject& subject, Answer& answer);
-void check_readers(const CheckSubject& subject, Answer& answer);
+void check_known_clusters(const CheckSubject& subject, Answer& answer);
+void check_access(const CheckSubject& subject, Answer& answer);
 
 }  // namespace meshtrust::mesh

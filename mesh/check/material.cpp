@@ -129,7 +129,9 @@ void check_cacerts_sound(const CheckSubject& subject, Answer& answer) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr || !cluster.runs_istiod()) continue;
     const Observed<Material> material = material_of(*seen);
-    if (material.is_absent() && subject.purpose == Purpose::kProve) {
+    // Where an istiod runs without it, what that does is told of it.
+    const bool is_running = seen->istiod.found(Unknown::kTold) != nullptr;
+    if (material.is_absent() && subject.purpose == Purpose::kProve && !is_running) {
       answer.findings.push_back(
           {.code = "no-cacerts",
            .cluster = cluster.name,
@@ -153,30 +155,6 @@ void check_cacerts_sound(const CheckSubject& subject, Answer& answer) {
       finding.evidence.push_back(fmt::format("istiod {}", istio::sentence_of(verdict.outcome)));
       answer.findings.push_back(std::move(finding));
     }
-  }
-}
-
-void check_istiod_uses_cacerts(const CheckSubject& subject, Answer& answer) {
-  for (const Cluster& cluster : subject.mesh.clusters) {
-    const ClusterObservation* seen = subject.observed(cluster);
-    if (seen == nullptr || !cluster.runs_istiod()) continue;
-    if (const Error* why = seen->istiod.why_unknown();
-        why != nullptr && subject.purpose == Purpose::kChange && !seen->server.is_unknown()) {
-      answer.unknowns.push_back(with_context(*why, cluster.name));
-    }
-    const IstiodFacts* istiod = seen->istiod.found(Unknown::kTold);
-    if (istiod == nullptr || !seen->cacerts.is_absent()) continue;
-    answer.findings.push_back(
-        {.code = "istiod-without-cacerts",
-         .severity = Severity::kWarning,
-         .cluster = cluster.name,
-         .message = "istiod already runs without cacerts: it signs with a CA of its own making, "
-                    "does not pick the secret up before a restart, and until then its self-signed "
-                    "root stays",
-         .evidence = {fmt::format("deployment '{}' ({})", istiod->deployments.front(),
-                                  istiod->image)},
-         .hints = {"plan that restart: it changes the root under running workloads; meshtrust does "
-                   "not restart istiod"}});
   }
 }
 

@@ -23,7 +23,6 @@ std::vector<std::string> how_to_replace_cacerts(const CheckSubject& subject,
 
 void check_cacerts_ours(const CheckSubject& subject, Answer& answer);
 void check_cacerts_sound(const CheckSubject& subject, Answer& answer);
-void check_istiod_uses_cacerts(const CheckSubject& subject, Answer& answer);
 void check_renewal_not_due(const CheckSubject& subject, Answer& answer);
 void check_revocation_lists(const CheckSubject& subject, Answer& answer);
 void check_store_newest(const CheckSubject& subject, Answer& answer);

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "istio/names.h"
 #include "mesh/check/installation.h"
 #include "mesh/installed.h"
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 
 namespace meshtrust::mesh {
@@ -72,6 +74,32 @@ std::optional<Network> parse_network(const std::string& text) {
   return Network{.address = address & mask, .mask = mask, .text = text};
 }
 
+/// The IP address at which the mesh file tells others to call the istiod of a cluster.
+std::optional<std::string> stated_address(const CheckSubject& subject, const Cluster& cluster) {
+  if (cluster.external) {
+    if (cluster.external->host) return std::nullopt;
+    return cluster.external->ip ? cluster.external->ip : cluster.gateway.address;
+  }
+  return profiles::exposes_istiod(subject.mesh, cluster) ? cluster.gateway.address : std::nullopt;
+}
+
+/// The bytes of an IP address, which may be written in several ways; empty where it is none.
+std::string address_bytes(const std::string& text) {
+  std::string bytes(sizeof(in6_addr), '\0');
+  if (inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return bytes;
+  bytes.resize(sizeof(in_addr));
+  return inet_pton(AF_INET, text.c_str(), bytes.data()) == 1 ? bytes : std::string();
+}
+
+bool is_same_address(const std::string& one, const std::string& other) {
+  return one == other ||
+         (!address_bytes(one).empty() && address_bytes(one) == address_bytes(other));
+}
+
+std::string namespace_of(const Json& object) {
+  return base::string_at(base::at_path(object, {"metadata"}), "namespace");
+}
+
 std::vector<Network> pod_networks(const ClusterObservation& seen) {
   std::vector<Network> networks;
   const auto listed = seen.live.objects.list(kNodes);
@@ -102,16 +130,32 @@ bool is_private(const std::string& address) {
   });
 }
 
+/// What the kubeconfig has to go through counts for nobody else: an istiod given the bare address
+/// may never get there, and one given the proxy may reach neither.
+void report_proxy(const Cluster& cluster, const ServerFacts& server, Answer& answer) {
+  answer.findings.push_back(
+      {.code = "api-server-behind-proxy",
+       .cluster = cluster.name,
+       .message = fmt::format("its API server is reached through the proxy {}, and nothing says "
+                              "whether istiods of other clusters reach it without",
+                              server.proxy),
+       .evidence = {"the proxy is the 'proxy-url' of the kubeconfig"},
+       .hints = {fmt::format(
+           "write the address at which they reach it as its 'apiServer': '{}' where "
+           "they need no proxy",
+           server.url)},
+       .place = cluster.context_place});
+}
+
 }  // namespace
 
 void check_api_servers(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
     const ServerFacts* server = seen == nullptr ? nullptr : seen->server.found(Unknown::kTold);
-    if (server == nullptr || cluster.api_server || !is_read_by_others(subject, cluster) ||
-        !profiles::is_loopback_server(server->url)) {
-      continue;
-    }
+    if (server == nullptr || cluster.api_server || !is_read_by_others(subject, cluster)) continue;
+    if (!server->proxy.empty()) report_proxy(cluster, *server, answer);
+    if (!profiles::is_loopback_server(server->url)) continue;
     Finding finding{
         .code = "api-server-loopback",
         .cluster = cluster.name,
@@ -157,6 +201,37 @@ void check_pod_addresses(const CheckSubject& subject, Answer& answer) {
         break;
       }
     }
+  }
+}
+
+void check_stated_addresses(const CheckSubject& subject, Answer& answer) {
+  for (const Cluster& cluster : subject.mesh.clusters) {
+    const ClusterObservation* seen = subject.observed(cluster);
+    const std::optional<std::string> stated = stated_address(subject, cluster);
+    if (seen == nullptr || !stated) continue;
+    const auto observed = called_service(subject.mesh, cluster, seen->live.objects);
+    const Json* service = observed.found(Unknown::kNothingFollows);
+    if (service == nullptr) continue;
+    // Without any it is waited for, and what a name leads to is not known here.
+    const std::vector<std::string> live = ip_addresses_of_service(*service);
+    const bool has_stated = std::any_of(live.begin(), live.end(), [&stated](const auto& one) {
+      return is_same_address(one, *stated);
+    });
+    if (live.empty() || has_stated) continue;
+    const bool by_external = cluster.external && cluster.external->ip;
+    // Whoever translates addresses on the way states one of his own with good reason.
+    answer.findings.push_back(
+        {.code = "gateway-address-differs",
+         .severity = Severity::kNote,
+         .cluster = cluster.name,
+         .message = fmt::format("others are told to call its gateway at {}, and its Service has {}",
+                                *stated, base::join(live, ", ")),
+         .evidence = {fmt::format("service {}/{}", namespace_of(*service), name_of(*service))},
+         .hints = {fmt::format("does something outside of Kubernetes lead {} to it? If not, write "
+                               "{} as its '{}', or leave that out",
+                               *stated, live.front(),
+                               by_external ? "external.ip" : "eastWestGateway.address")},
+         .place = by_external ? cluster.external->place : cluster.gateway.place});
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "istio/names.h"
+#include "mesh/check/istiod.h"
 #include "mesh/check/material.h"
 #include "mesh/trust.h"
 #include "pki/chain.h"
@@ -83,6 +84,7 @@ struct LiveRoots {
   std::vector<pki::Certificate> roots = {};
   /// What kubectl is to delete where an installation that is gone left it behind.
   std::string left_behind = "configmap -A -l istio.io/config=true";
+  bool is_of_istiod = false;  ///< it is what an istiod goes by, whatever its cacerts says
 };
 
 /// What an istiod has published; what stands in the way of knowing that is told.
@@ -110,7 +112,10 @@ std::optional<LiveRoots> roots_of_workloads(const CheckSubject& subject,
                                 roots.error().message)});
     return std::nullopt;
   }
-  return LiveRoots{.what = "its workloads trust", .evidence = place, .roots = *std::move(roots)};
+  return LiveRoots{.what = "its workloads trust",
+                   .evidence = place,
+                   .roots = *std::move(roots),
+                   .is_of_istiod = true};
 }
 
 /// Of a `cacerts` that this store issued.
@@ -168,24 +173,61 @@ std::optional<LiveRoots> roots_in_twin(const CheckSubject& subject,
                                  istio::kPublicTwin)};
 }
 
+/// Somebody without the store cannot tell which root is the mesh's.
+bool is_root_known(const CheckSubject& subject) {
+  const auto& store = subject.observation.store;
+  return subject.is_managed() && !store.is_unknown() &&
+         (subject.purpose == Purpose::kChange || !store.is_absent());
+}
+
+bool trusts(const LiveRoots& live, const std::optional<StoreRoot>& root) {
+  return root && std::ranges::find(live.roots, root->anchor()) != live.roots.end();
+}
+
+/// How the istiod that made `cluster`'s workloads trust another root comes to sign below the
+/// store's.
+std::vector<std::string> hints_for_istiod(const CheckSubject& subject, const Cluster& cluster) {
+  if (cluster.runs_istiod()) return how_to_change_its_root(subject, cluster);
+  const Cluster* signer = subject.mesh.find(cluster.control_plane.front());
+  if (signer == nullptr || subject.observed(*signer) == nullptr) return {};
+  if (signer->role == profiles::Role::kExternal) return how_to_change_its_root(subject, *signer);
+  if (!workloads_trust_another_root(subject, *signer)) return {};
+  return {
+      fmt::format("the istiod of '{}' signs for its workloads: what mends it there mends it "
+                  "here",
+                  signer->name)};
+}
+
 /// What to do about a root that workloads trust and the store does not have. What an istiod that is
 /// gone left behind is nobody's.
-std::vector<std::string> hints_for_live_root(const Cluster& cluster,
+std::vector<std::string> hints_for_live_root(const CheckSubject& subject,
+                                             const Cluster& cluster,
                                              const ClusterObservation& seen,
-                                             const std::string& what_is_left) {
+                                             const LiveRoots& live) {
   std::vector<std::string> hints{
       "a live root is never replaced by apply: workloads that still trust the old one would refuse "
       "every new certificate"};
-  if (seen.istiod.is_absent() && seen.cacerts.is_absent()) {
+  const auto of_istiod =
+      live.is_of_istiod ? hints_for_istiod(subject, cluster) : std::vector<std::string>();
+  hints.insert(hints.end(), of_istiod.begin(), of_istiod.end());
+  if (of_istiod.empty() && seen.istiod.is_absent() && seen.cacerts.is_absent()) {
     hints.push_back(fmt::format(
         "no istiod and no cacerts are there: if nothing else in the cluster is of that mesh, take "
         "away what it left with 'kubectl --context {} delete {}'",
-        cluster.context, what_is_left));
+        cluster.context, live.left_behind));
   }
   return hints;
 }
 
 }  // namespace
+
+bool workloads_trust_another_root(const CheckSubject& subject, const Cluster& cluster) {
+  if (!is_root_known(subject)) return false;
+  Answer told_elsewhere;
+  const auto live =
+      roots_of_workloads(subject, cluster, *subject.observed(cluster), told_elsewhere);
+  return live && !trusts(*live, store_root(subject));
+}
 
 void check_root_agrees(const CheckSubject& subject, Answer& answer) {
   if (!subject.is_managed()) return;
@@ -245,9 +287,7 @@ void check_root_mintable(const CheckSubject& subject, Answer& answer) {
 }
 
 void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
-  if (!subject.is_managed()) return;
-  const auto& store = subject.observation.store;
-  if (store.is_unknown() || (subject.purpose == Purpose::kProve && store.is_absent())) return;
+  if (!is_root_known(subject)) return;
   const auto root = store_root(subject);
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
@@ -257,16 +297,14 @@ void check_live_roots_agree(const CheckSubject& subject, Answer& answer) {
           roots_in_cacerts(subject, cluster, *seen),
           root ? std::nullopt : roots_in_unused_cacerts(subject, cluster, *seen, answer),
           roots_in_twin(subject, *seen)}) {
-      if (!live) continue;
-      const auto& trusted = live->roots;
-      if (root && std::ranges::find(trusted, root->anchor()) != trusted.end()) continue;
+      if (!live || trusts(*live, root)) continue;
       answer.findings.push_back(
           {.code = "live-root-differs",
            .cluster = cluster.name,
            .message = fmt::format("{} {}, {}", live->what, describe(live->roots.front()),
                                   root ? describe_anchor(*root) : "the store has no root yet"),
            .evidence = {live->evidence},
-           .hints = hints_for_live_root(cluster, *seen, live->left_behind)});
+           .hints = hints_for_live_root(subject, cluster, *seen, *live)});
       break;
     }
   }

@@ -3,6 +3,8 @@
 #include "mesh/condition.h"
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 // The questions of the table in condition.cpp, and what they share.
@@ -16,7 +18,24 @@ inline Verdict no(std::string why, std::vector<std::string> evidence = {}) {
   return {.state = Verdict::State::kNo, .why = std::move(why), .evidence = std::move(evidence)};
 }
 inline Verdict unknown(const base::Error& why) {
-  return {.state = Verdict::State::kUnknown, .why = why.message};
+  return {.state = Verdict::State::kUnknown,
+          .why = why.message,
+          .hints = why.hints,
+          .is_forbidden = why.code == base::Code::kPermission};
+}
+
+/// Where the istiod of a cluster runs: of a remote, and of one that has its configuration alone, in
+/// the cluster that manages it.
+const profiles::Cluster& home_of_istiod(const Situation& situation);
+
+/// "likely cause: ...", and the command to look with, its places filled in as in `Condition`.
+std::vector<std::string> cause_and_look(const Situation& situation,
+                                        std::string_view cause,
+                                        std::string_view command_with_places);
+
+inline Verdict with_hints(Verdict verdict, std::vector<std::string> hints) {
+  verdict.hints = std::move(hints);
+  return verdict;
 }
 
 /// Whether the Deployment of that name has rolled out what it was last told.
@@ -36,6 +55,7 @@ Verdict ask_webhooks_answer(const Situation& situation);
 Verdict ask_gateway_up(const Situation& situation);
 Verdict ask_ingress_up(const Situation& situation);
 Verdict ask_gateway_address_known(const Situation& situation);
+Verdict ask_gateway_nodes_known(const Situation& situation);
 Verdict ask_ingress_address_known(const Situation& situation);
 Verdict ask_clusters_synced(const Situation& situation);
 Verdict ask_networks_known(const Situation& situation);

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "istio/names.h"
 #include "mesh/condition/asking.h"
 #include "mesh/known.h"
 #include "profiles/model.h"
@@ -45,12 +46,40 @@ std::string address_of(const profiles::Cluster& cluster, const Situation& situat
   return address == nullptr || address->is_hostname ? std::string() : address->text;
 }
 
+Verdict no_istiod(const Situation& situation) {
+  const Condition& ready = condition(kControlPlaneReady);
+  return with_hints(no("no istiod is running"),
+                    cause_and_look(situation, ready.likely_cause, ready.next_command));
+}
+
+std::vector<std::string> unknown_cluster(const Situation& situation) {
+  return cause_and_look(situation, "istiod has not read the remote secret of that cluster",
+                        "kubectl --context {context} -n {namespace} get secrets -l "
+                        "istio/multiCluster=true");
+}
+
+/// It is in the cluster `other` that something is missing.
+std::vector<std::string> unknown_gateway(const Situation& situation,
+                                         const profiles::Cluster& other) {
+  return cause_and_look(
+      {.mesh = situation.mesh,
+       .cluster = other,
+       .observation = situation.observation,
+       .at = situation.at,
+       .namespace_name = situation.namespace_name,
+       .revision = situation.revision},
+      fmt::format("the Service of {}'s gateway has no address, or lacks the label {}={}",
+                  other.name, istio::kNetworkLabel, other.network),
+      fmt::format("kubectl --context {{context}} -n {{namespace}} get services -o wide -l {}={}",
+                  istio::kNetworkLabel, other.network));
+}
+
 }  // namespace
 
 Verdict ask_clusters_synced(const Situation& situation) {
   const auto& istiods = situation.seen().live.istiods;
   if (const auto* why = istiods.why_unknown()) return unknown(*why);
-  if (istiods.is_absent()) return no("no istiod is running");
+  if (istiods.is_absent()) return no_istiod(situation);
   std::size_t pods = 0;
   const std::set<std::string> expected = expected_ids(situation);
   for (const IstiodView& view : *istiods.found(Unknown::kTold)) {
@@ -60,14 +89,15 @@ Verdict ask_clusters_synced(const Situation& situation) {
       const auto cluster = std::find_if(view.clusters.begin(), view.clusters.end(),
                                         [&id](const auto& one) { return one.id == id; });
       if (cluster == view.clusters.end()) {
-        return no(fmt::format("{} does not know cluster {} yet", view.pod, id));
+        return with_hints(no(fmt::format("{} does not know cluster {} yet", view.pod, id)),
+                          unknown_cluster(situation));
       }
       if (cluster->status != "synced") {
         return no(fmt::format("{} says that {} is {}", view.pod, id, cluster->status));
       }
     }
   }
-  if (pods == 0) return no("no istiod is running");
+  if (pods == 0) return no_istiod(situation);
   return yes(fmt::format("{} in {}", base::count_of(expected.size(), "cluster"),
                          base::count_of(pods, "istiod")));
 }
@@ -75,13 +105,13 @@ Verdict ask_clusters_synced(const Situation& situation) {
 Verdict ask_networks_known(const Situation& situation) {
   const auto& istiods = situation.seen().live.istiods;
   if (const auto* why = istiods.why_unknown()) return unknown(*why);
-  if (istiods.is_absent()) return no("no istiod is running");
+  if (istiods.is_absent()) return no_istiod(situation);
   const auto is_of_mesh = [&situation](const IstiodView& view) {
     return view.namespace_name == situation.namespace_name;
   };
   if (std::none_of(istiods.found(Unknown::kTold)->begin(), istiods.found(Unknown::kTold)->end(),
                    is_of_mesh)) {
-    return no("no istiod is running");
+    return no_istiod(situation);
   }
   std::set<std::string> networks;
   for (const profiles::Cluster* other : expected_gateways(situation)) {
@@ -95,8 +125,9 @@ Verdict ask_networks_known(const Situation& situation) {
                                               (address.empty() || gateway.address == address);
                                      });
       if (knows) continue;
-      return no(fmt::format("{} knows no gateway of {}{}{}", view.pod, other->network,
-                            address.empty() ? "" : " at ", address));
+      return with_hints(no(fmt::format("{} knows no gateway of {}{}{}", view.pod, other->network,
+                                       address.empty() ? "" : " at ", address)),
+                        unknown_gateway(situation, *other));
     }
   }
   return yes("gateways of " + base::count_of(networks.size(), "other network"));

@@ -4,10 +4,13 @@
 #include "base/text.h"
 #include "istio/names.h"
 #include "mesh/condition/asking.h"
+#include "profiles/installation.h"
+#include "profiles/reference.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 namespace meshtrust::mesh {
@@ -133,7 +136,18 @@ Verdict ask_injection(const Situation& situation) {
   return yes("in service");
 }
 
-Verdict ask_adopted(const Situation& situation) {
+namespace {
+
+/// As it is told to the remotes, where the mesh file states it.
+std::optional<std::string> stated_address_of(const Situation& situation,
+                                             const profiles::Cluster& manager) {
+  const bool is_external = manager.role == profiles::Role::kExternal;
+  return profiles::stated_addresses(situation.mesh)(is_external
+                                                        ? profiles::ingress_address(manager.name)
+                                                        : profiles::gateway_address(manager.name));
+}
+
+Verdict judge_adoption(const Situation& situation) {
   if (Verdict injection = ask_injection(situation); injection.state != Verdict::State::kYes) {
     return injection;
   }
@@ -150,6 +164,22 @@ Verdict ask_adopted(const Situation& situation) {
     return no("its workloads are given another root than the mesh's");
   }
   return yes("webhooks and roots are the mesh's");
+}
+
+}  // namespace
+
+Verdict ask_adopted(const Situation& situation) {
+  Verdict verdict = judge_adoption(situation);
+  const profiles::Cluster& manager = home_of_istiod(situation);
+  const auto stated = stated_address_of(situation, manager);
+  if (verdict.state != Verdict::State::kNo || !stated) return verdict;
+  const Condition& asked = condition(kAdopted);
+  verdict.hints = cause_and_look(situation, asked.likely_cause, asked.next_command);
+  verdict.hints.push_back(fmt::format(
+      "does {}, which the mesh file states, lead to the gateway of {}? Look with 'kubectl "
+      "--context {} get services -A -l istio'",
+      *stated, manager.name, manager.context));
+  return verdict;
 }
 
 }  // namespace meshtrust::mesh

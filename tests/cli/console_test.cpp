@@ -143,13 +143,32 @@ TEST(Console, PrintsADocumentByteForByte) {
   EXPECT_EQ(out.str(), "a\r\n\x1b");
 }
 
-TEST(Console, TakesLinesBackWithEscapesOfItsOwn) {
+TEST(Console, DrawsInThePlaceOfWhatItDrewLast) {
   std::ostringstream out;
   std::ostringstream err;
   Console console(out, err, Colour::kPlain);
-  console.erase_lines(2);
-  console.erase_lines(0);
-  EXPECT_EQ(err.str(), "\x1b[1A\x1b[2K\x1b[1A\x1b[2K");
+  const auto said_by = [&err](const auto& say) {
+    err.str("");
+    say();
+    return err.str();
+  };
+  EXPECT_EQ(said_by([&] { console.redraw("a\nb\n"); }), "a\nb\n");
+  EXPECT_EQ(said_by([&] { console.redraw("c\n"); }), "\x1b[1A\x1b[2K\x1b[1A\x1b[2Kc\n");
+  EXPECT_EQ(said_by([&] { console.redraw(""); }), "\x1b[1A\x1b[2K");
+  EXPECT_EQ(said_by([&] { console.redraw(""); }), "");
+}
+
+TEST(Console, DrawsNothingOverWhatAnotherProgramSays) {
+  std::ostringstream out;
+  std::ostringstream err;
+  Console console(out, err, Colour::kPlain);
+  console.redraw("before\n");
+  console.lend();
+  console.redraw("meanwhile\n");
+  EXPECT_EQ(err.str(), "before\n");
+  console.take_back();
+  console.redraw("after\n");
+  EXPECT_EQ(err.str(), "before\nafter\n");
 }
 
 TEST(Table, AlignsColumnsAndLeavesNoBlanksAtLineEnds) {

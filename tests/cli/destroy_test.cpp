@@ -4,22 +4,29 @@
 #include "tests/cli/program_fixture.h"
 #include "tests/support/fake_api_server.h"
 
+#include <atomic>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace meshtrust::cli {
 namespace {
 
 using base::Json;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 const std::string kNamespace = "/api/v1/namespaces/istio-system";
 const std::string kCacerts = kNamespace + "/secrets/cacerts";
 const std::string kForbidden = "it is forbidden: User \"alice\" cannot do that";
 const std::string kTwin = kNamespace + "/configmaps/meshtrust-trust";
+const std::string kInjectors =
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/";
 
 /// A mesh of one cluster to which trust was applied.
 class DestroyTest : public testing::ProgramTest {
@@ -72,6 +79,163 @@ TEST_F(DestroyTest, SaysThatNothingIsLeftAfterALookThatFoundNothing) {
   EXPECT_FALSE(server.object("east", kNamespace));
   EXPECT_EQ(destroy(), kDone) << err.str();
   EXPECT_EQ(out.str(), "Nothing to do: nothing of mesh 'shop' is left.\n");
+}
+
+TEST_F(DestroyTest, TellsAtItsEndOfWebhooksThatWouldRefusePods) {
+  const auto put_webhook = [this](const std::string& in) {
+    const Json service = {{"namespace", in}, {"name", "istiod"}};
+    server.put("east", kInjectors + "left-in-" + in,
+               {{"webhooks",
+                 {{{"name", "sidecar-injector.istio.io"},
+                   {"failurePolicy", "Fail"},
+                   {"clientConfig", {{"service", service}}}}}}});
+  };
+  const std::string line = "kubectl --context east delete mutatingwebhookconfiguration left-in-";
+  put_webhook("old-mesh");
+  EXPECT_EQ(destroy(), kWarnings) << err.str();
+  EXPECT_EQ(out.str(), "Nothing of mesh 'shop' is left but webhooks that call nobody.\n");
+  EXPECT_THAT(said(), HasSubstr(line + "old-mesh'"));
+  put_webhook("istio-system");
+  EXPECT_EQ(destroy(), kRefused) << err.str();
+  EXPECT_EQ(out.str(),
+            "Nothing to do: nothing of mesh 'shop' is left but webhooks that call nobody.\n");
+  EXPECT_THAT(said(), HasSubstr(line + "istio-system'"));
+  EXPECT_THAT(said(), Not(HasSubstr("meshtrust apply")));
+  server.remove("east", kInjectors + "left-in-old-mesh");
+  server.remove("east", kInjectors + "left-in-istio-system");
+  EXPECT_EQ(destroy(), kDone) << err.str();
+}
+
+/// A mesh of which one cluster was deleted.
+class WithADeadCluster : public DestroyTest {
+ protected:
+  void SetUp() override {
+    DestroyTest::SetUp();
+    test::put_file(folder / "dead",
+                   "apiVersion: v1\nkind: Config\ncurrent-context: west\n"
+                   "contexts: [{name: west, context: {cluster: west, user: west}}]\n"
+                   "clusters: [{name: west, cluster: {server: 'https://127.0.0.1:1'}}]\n"
+                   "users: [{name: west, user: {token: t}}]\n");
+    test::put_file(folder / "mesh.yaml",
+                   "apiVersion: meshtrust/v1\nkind: Mesh\nmetadata: {name: shop}\nspec:\n"
+                   "  clusters:\n  - {name: east, context: east, network: network1}\n"
+                   "  - {name: west, context: west, kubeconfig: dead, network: network2}\n");
+    server.put("east", kSecretOfWest,
+               {{"metadata", {{"labels", {{"istio/multiCluster", "true"}, {kMesh, "shop"}}}}},
+                {"data", {{"west", "e30="}}}});
+  }
+
+  const std::string kMesh = "meshtrust.io/mesh";
+  const std::string kSecretOfWest = kNamespace + "/secrets/istio-remote-secret-west";
+};
+
+TEST_F(WithADeadCluster, SaysHowItIsGivenUp) {
+  EXPECT_EQ(destroy({"west"}), kUnreachable) << err.str();
+  EXPECT_THAT(said(), HasSubstr("meshtrust: hint: one that will never answer again is given up by "
+                                "'meshtrust destroy west --gone': nothing is taken away in it, and "
+                                "the others forget it\n"));
+  expect_untouched();
+}
+
+TEST_F(WithADeadCluster, HasTheOthersForgetItWhenItIsGivenUp) {
+  EXPECT_EQ(destroy({"west", "--gone"}), kDone) << err.str();
+  EXPECT_EQ(out.str(), "Nobody knows of west any more, which is given up.\n");
+  EXPECT_FALSE(server.object("east", kSecretOfWest));
+  EXPECT_TRUE(server.object("east", kCacerts));
+  EXPECT_EQ(destroy({"west", "--gone"}), kDone) << err.str();
+  EXPECT_EQ(out.str(), "Nothing to do: nobody knows of west any more, which is given up.\n");
+}
+
+TEST_F(WithADeadCluster, AsksTwiceBeforeItIsGivenUp) {
+  terminal.there = true;
+  terminal.answer = true;
+  EXPECT_EQ(run({"destroy", "west", "--gone", "--progress", "none", "-f", path("mesh.yaml")}),
+            kDone)
+      << err.str();
+  EXPECT_THAT(
+      terminal.asked,
+      ElementsAre("remove all this?", "and give up west for ever, where whatever is in it stays?"));
+}
+
+TEST_F(WithADeadCluster, GoesWithTheWholeMeshWhenItsNameIsSaid) {
+  EXPECT_EQ(destroy({"east", "west", "--gone"}), kDone) << err.str();
+  EXPECT_EQ(out.str(),
+            "Nothing of mesh 'shop' is left in east, and nobody knows of west any more, which is "
+            "given up.\n");
+  EXPECT_FALSE(server.object("east", kNamespace));
+}
+
+TEST_F(WithADeadCluster, IsNotGivenUpUnnamed) {
+  EXPECT_EQ(destroy({"--gone"}), kUsage) << err.str();
+  EXPECT_EQ(destroy(), kUnreachable) << err.str();
+  expect_untouched();
+}
+
+/// A mesh of two clusters that both answer when it begins to leave. `--gone` is said of both.
+class WithAClusterThatFallsSilent : public testing::ProgramTest {
+ protected:
+  void SetUp() override {
+    test::put_file(folder / "mesh.yaml",
+                   "apiVersion: meshtrust/v1\nkind: Mesh\nmetadata: {name: shop}\nspec:\n"
+                   "  clusters:\n  - {name: east, context: east, network: network1}\n"
+                   "  - {name: west, context: west, network: network2}\n");
+    test::put_file(folder / "kubeconfig", server.kubeconfig());
+    std::filesystem::permissions(folder / "kubeconfig", std::filesystem::perms::owner_read);
+    variables["KUBECONFIG"] = path("kubeconfig");
+    password = "correct horse battery staple";
+    ASSERT_EQ(kDone, run({"apply", "--only", "trust", "--yes", "-f", path("mesh.yaml")}))
+        << err.str();
+    server.forget_requests();
+  }
+
+  /// From its `look` on, counted from 1, nobody answers for west.
+  void fall_silent_at(int look) {
+    server.on_arrival([this, look](const test::SeenRequest& request) {
+      if (request.cluster != "west") return true;
+      if (request.path == "/version") ++looks_;  // with which each look begins
+      return looks_ < look;
+    });
+  }
+
+  /// Nobody answers for west before this run is the only one in east.
+  void be_silent_until_the_lock() {
+    server.on_arrival([this](const test::SeenRequest& request) {
+      if (request.method == "POST" && request.path.ends_with("/leases")) is_locked_ = true;
+      return request.cluster != "west" || is_locked_;
+    });
+  }
+
+  int destroy() {
+    return run({"destroy", "east", "west", "--gone", "--yes", "--progress", "none", "-f",
+                path("mesh.yaml")});
+  }
+
+  test::FakeApiServer server{{.clusters = {"east", "west"}}};
+  std::atomic<int> looks_ = 0;
+  std::atomic<bool> is_locked_ = false;
+};
+
+TEST_F(WithAClusterThatFallsSilent, DoesNotGiveItUpUnderTheLock) {
+  fall_silent_at(2);
+  EXPECT_EQ(destroy(), kUnreachable) << err.str();
+  EXPECT_EQ(out.str(), "");
+  EXPECT_THAT(said(), HasSubstr("meshtrust: nothing was removed anywhere\n"));
+  EXPECT_TRUE(server.object("east", kCacerts));
+}
+
+TEST_F(WithAClusterThatFallsSilent, DoesNotGiveUpOneThatWasSilentForAMoment) {
+  be_silent_until_the_lock();
+  EXPECT_EQ(destroy(), kRefused) << err.str();
+  EXPECT_EQ(out.str(), "");
+  EXPECT_THAT(said(), HasSubstr("meshtrust: error: west: it was given up, for it did not answer, "
+                                "and it answers now [cluster-not-gone]\n"));
+  EXPECT_TRUE(server.object("east", kCacerts));
+}
+
+TEST_F(WithAClusterThatFallsSilent, DoesNotSayOfItAtTheEndThatNothingIsLeft) {
+  fall_silent_at(3);
+  EXPECT_EQ(destroy(), kUnreachable) << err.str();
+  EXPECT_EQ(out.str(), "What is left of mesh 'shop' in east, west is not known.\n");
 }
 
 TEST_F(DestroyTest, RefusesAStoreThatIsDamaged) {

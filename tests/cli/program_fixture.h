@@ -39,7 +39,7 @@ class FixedClock final : public base::Clock {
 class FakeTerminal final : public Terminal {
  public:
   bool is_there() const override { return there; }
-  bool can_redraw() const override { return false; }
+  bool can_redraw() const override { return redraws; }
   int columns() const override { return 80; }
   bool shows_answers() const override { return false; }
   base::Result<bool> confirm(std::string_view question) override {
@@ -56,6 +56,7 @@ class FakeTerminal final : public Terminal {
   }
 
   bool there = false;
+  bool redraws = false;
   bool answer = false;
   std::deque<std::string> secrets;
   std::vector<std::string> asked;

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Judges a mesh from outside: is what runs in these clusters the mesh that was asked for?
 
-    tests/rig/rig exec tests/e2e/mesh_checker.py --model MODEL CLUSTER... [--kubeconfig FILE]
+    tests/rig/rig exec tests/e2e/mesh_checker.py --model MODEL CLUSTER... [--kubeconfig FILE] [--gone]
 
 It shares no code with meshtrust and asks the API servers alone, by kubectl: objects as they are, the
 istiods' own view of their clusters, and pods that are created for show (`dryRun=All`), so that the
-real injector answers. Prints a JSON list of findings; 1 is its exit code when there are any.
+real injector answers. Prints a JSON list of findings; 1 is its exit code when there are any. With
+`--gone` it finds instead what such a mesh has left in clusters that it was taken away from.
 """
 
 import argparse
@@ -112,7 +113,10 @@ FOLDERS = {
     "pod": "/api/v1",
     "deployment": "/apis/apps/v1",
     "daemonset": "/apis/apps/v1",
+    "clusterrole": "/apis/rbac.authorization.k8s.io/v1",
     "clusterrolebinding": "/apis/rbac.authorization.k8s.io/v1",
+    "customresourcedefinition": "/apis/apiextensions.k8s.io/v1",
+    "lease": "/apis/coordination.k8s.io/v1",
     "mutatingwebhookconfiguration": "/apis/admissionregistration.k8s.io/v1",
     "validatingwebhookconfiguration": "/apis/admissionregistration.k8s.io/v1",
     "gateway.networking.istio.io": "/apis/networking.istio.io/v1",
@@ -121,11 +125,27 @@ FOLDERS = {
 }
 OF_THE_CLUSTER = {
     "namespace",
+    "clusterrole",
     "clusterrolebinding",
+    "customresourcedefinition",
     "mutatingwebhookconfiguration",
     "validatingwebhookconfiguration",
     "gatewayclass",
 }
+
+
+# What a mesh makes outside of its own namespaces, or those themselves.
+LEFT_BEHIND = (
+    "namespace",
+    "mutatingwebhookconfiguration",
+    "validatingwebhookconfiguration",
+    "clusterrole",
+    "clusterrolebinding",
+    "customresourcedefinition",
+    "gatewayclass",
+    "configmap",
+    "lease",
+)
 
 
 class Cluster:
@@ -205,6 +225,30 @@ class Checker:
                 self._guard(member, self._check_webhooks, roots)
                 self._guard(member, self._check_data_plane)
         return self._found
+
+    def gone(self):
+        """What is left of the mesh, and what still refuses pods for its sake."""
+        self._found = []
+        for member in self._mesh.members:
+            self._guard(member, self._check_nothing_left)
+            self._guard(member, self._check_pods_are_let_alone)
+        return self._found
+
+    def _check_nothing_left(self, member):
+        for kind in LEFT_BEHIND:
+            for one in self._cluster(member).get(kind):
+                name, labels = one["metadata"]["name"], one["metadata"].get("labels", {})
+                place = "/".join(filter(None, (one["metadata"].get("namespace"), name)))
+                is_mesh = name == self._mesh.namespace or place.startswith(f"{self._mesh.namespace}/")
+                if is_mesh or is_of_istio(name) or any(is_of_istio(label) for label in labels):
+                    self._note("left", member, f"{kind} {place}")
+
+    def _check_pods_are_let_alone(self, member):
+        """Whatever label asks for a sidecar."""
+        for label, value in (("istio-injection", "enabled"), ("istio.io/rev", "default")):
+            status, made = self._try_pod(self._cluster(member), {label: value})
+            if status != 201:
+                self._note("left", member, f"pods are refused with {label}={value}: {made.get('message')}")
 
     def _guard(self, member, check, *arguments):
         """A check that cannot even ask is a finding of its own."""
@@ -393,16 +437,7 @@ class Checker:
 
     def _check_injection(self, member):
         """The pod is refused, left alone, or comes back as the injector of the mesh changes it."""
-        cluster = self._cluster(member)
-        with a_namespace(cluster, {"istio-injection": "enabled"}) as namespace:
-            container = {"name": "web", "image": "web"}
-            pod = {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"name": "web", "namespace": namespace},
-                "spec": {"containers": [container]},
-            }
-            status, made = cluster.create("pod", pod, namespace, dry_run=True)
+        status, made = self._try_pod(self._cluster(member), {"istio-injection": "enabled"})
         if status != 201:
             self._note("injection", member, f"pods are refused: {made.get('message')}")
             return
@@ -416,6 +451,18 @@ class Checker:
         for name, value in wanted.items():
             if said.get(name) != value:
                 self._note("injection", member, f"pods get {name}={said.get(name)}, wanted {value}")
+
+    def _try_pod(self, cluster, labels):
+        """(status, answer) for a pod in a namespace with these labels, which is made for show."""
+        with a_namespace(cluster, labels) as namespace:
+            container = {"name": "web", "image": "web"}
+            pod = {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "web", "namespace": namespace},
+                "spec": {"containers": [container]},
+            }
+            return cluster.create("pod", pod, namespace, dry_run=True)
 
     def _check_ambient(self, member):
         cluster, namespace = self._cluster(member), self._mesh.namespace
@@ -469,6 +516,11 @@ def a_namespace(cluster, labels):
         cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
+def is_of_istio(word):
+    """A name, or the key of a label, as Istio or meshtrust makes them."""
+    return "istio" in word or "meshtrust" in word
+
+
 def certificates(pem):
     """The certificates of a bundle, whatever their order and line ends."""
     found = re.findall(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", pem, re.DOTALL)
@@ -495,12 +547,14 @@ def main(arguments=None):
     parser.add_argument("--context", action="append", default=[], metavar="CLUSTER=CONTEXT")
     parser.add_argument("--namespace", help="the system namespace, if not the usual one")
     parser.add_argument("--accept-readers", action="store_true", help=f"let '{WORLD_READABLE}' pass")
+    parser.add_argument("--gone", action="store_true", help="find what is left after the mesh was taken away")
     parser.add_argument("clusters", nargs="+", metavar="CLUSTER", help="as for 'rig up --mesh'")
     options = parser.parse_args(arguments)
     contexts = dict(one.split("=", 1) for one in options.context)
     mesh = blueprint(options.model, options.clusters, options.namespace)
     clusters = {name: Cluster(name, contexts.get(name, name), options.kubeconfig) for name in options.clusters}
-    found = Checker(mesh, clusters).findings()
+    checker = Checker(mesh, clusters)
+    found = checker.gone() if options.gone else checker.findings()
     if options.accept_readers:
         found = [one for one in found if one.check != WORLD_READABLE]
     print(json.dumps([asdict(one) for one in found], indent=2))

@@ -64,6 +64,21 @@ class Locks(MeshTest):
         self.assertEqual([("west", "the pipeline's node is gone")], [row[:2] for row in rows])
         self.assertIn("bob@elsewhere", rows[0][2])
 
+    def test_status_names_the_run_that_is_at_work_and_does_not_judge_its_cluster(self):
+        self.apply_all()
+        self.take_lease(self.west, "bob@elsewhere, pid 7, 'meshtrust apply'")
+        self.west.delete(self.path_of("secrets", "cacerts"))
+        done = self.expect(7, "status", password=None)
+        self.assert_told("status_during_a_run.out", done.out)
+        self.assert_told("status_during_a_run", done.err)
+        status = json.loads(self.expect(7, "status", "-o", "json", password=None).out)
+        self.assertEqual([None, "bob@elsewhere, pid 7, 'meshtrust apply'"],
+                         [one.get("run", {}).get("holder") for one in status["clusters"]])  # fmt: skip
+        self.assertFalse(status["proved"])
+        self.drop_lease(self.west)
+        done = self.expect(4, "status", password=None)
+        self.assertIn("[no-cacerts]", done.err)
+
     def test_destroy_waits_for_nobody_either(self):
         self.apply_all()
         self.take_lease(self.east, "bob@elsewhere, pid 7, 'meshtrust apply'")

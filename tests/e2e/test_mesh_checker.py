@@ -75,6 +75,9 @@ class Inside(unittest.TestCase):
         checked = mesh_checker.Checker(self.mesh, self.clusters).findings()
         readers = [one for member, _ in self.mesh.istiods() for one in self.mesh.known_to(member)[1:]]
         self.assertEqual(len(readers), len(checked), checked)  # each reader reads secrets
+        left = {one.text for one in mesh_checker.Checker(self.mesh, self.clusters).gone()}
+        self.assertIn(f"namespace {self.mesh.namespace}", left)
+        self.assertTrue(any(one.startswith("mutatingwebhookconfiguration istio-") for one in left), left)
 
     def sabotages(self):
         self.assertTrue(self.wait(lambda: not self.findings()), self.findings())

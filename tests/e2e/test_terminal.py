@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import termios
 import time
 import unittest
@@ -137,6 +138,21 @@ class Colours(ProgramTest):
 
     def test_a_pipe_gets_no_colour(self):
         self.assertNotIn(ESCAPE, self.expect(65, "ca", "show").err)
+
+
+class Looking(MeshTest):
+    def test_a_server_that_says_nothing_is_named_within_two_seconds(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            server = f"127.0.0.1:{silent.getsockname()[1]}"
+            text = re.sub(r"127\.0\.0\.1:\d+", server, self.west.kubeconfig.read_text())
+            (self.folder / "west.kubeconfig").write_text(text)
+            (self.folder / "west.kubeconfig").chmod(0o600)
+            self.write_mesh(west={"kubeconfig": "west.kubeconfig"})
+            with Terminal(self, "status", "--timeout", "5s", password=None) as terminal:
+                terminal.read_until(f"s west: waiting for https://{server}")
+                (elapsed,) = re.findall(r"(\d\.\d)s west: waiting", terminal.plain())[:1]
+                self.assertLess(float(elapsed), 2.5)
+                self.assertEqual(69, terminal.end(), terminal.seen)
 
 
 class Applying(MeshTest):

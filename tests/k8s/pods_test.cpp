@@ -33,6 +33,21 @@ TEST_F(PodsTest, GivesWhatThePodAnswers) {
   EXPECT_EQ(seen.headers.at("accept"), "*/*");
 }
 
+TEST_F(PodsTest, ReadTheEndOfALog) {
+  server().add_fault(
+      {.times = -1, .reply = {.status = 200, .body = "one\ntwo\n", .content_type = "text/plain"}});
+  const auto log = client()->read_log({.namespace_name = "istio-system",
+                                       .pod = "istiod-0",
+                                       .container = "discovery",
+                                       .of_last_run = true,
+                                       .lines = 2});
+  ASSERT_THAT(log, Succeeds());
+  EXPECT_EQ(*log, "one\ntwo\n");
+  const auto seen = server().requests("east").back();
+  EXPECT_EQ(seen.path, "/api/v1/namespaces/istio-system/pods/istiod-0/log");
+  EXPECT_EQ(seen.query, "container=discovery&tailLines=2&limitBytes=65536&previous=true");
+}
+
 TEST_F(PodsTest, TakesNoMoreThanItMay) {
   const auto answer =
       ask({.status = 200, .body = std::string((1U << 20U) + 1, 'x')}, std::size_t{1} << 20U);

@@ -18,6 +18,8 @@ namespace meshtrust::mesh {
 namespace {
 
 using namespace testing;
+using ::testing::ContainsRegex;
+using ::testing::Not;
 
 /// One change to a mesh that is as it should be, and what a check makes of it. The whole answers
 /// stand in golden/check/<check>/<name>.txt.
@@ -71,6 +73,26 @@ void change_store(Scene& scene, const std::function<void(StoreFacts&)>& change) 
 /// A primary east, and a remote that it manages.
 profiles::Mesh with_remote() {
   return shop({"east"}, "", "  - {name: far, network: far, role: remote, controlPlane: [east]}\n");
+}
+
+/// Somebody deletes the CA of an istiod that runs.
+void lose_cacerts(Scene& scene, const std::string& name) {
+  scene.cluster(name).cacerts = Absent{};
+  scene.cluster(name).istiod =
+      IstiodFacts{.deployments = {"istiod"}, .image = "docker.io/istio/pilot:1.30.3"};
+}
+
+/// A control plane in hub, with a CA from the store, for the workloads of far.
+Scene hosted_scene() {
+  Scene scene = applied_scene({"east"});
+  scene.mesh = shop({}, "",
+                    "  - {name: hub, network: hub, role: external}\n"
+                    "  - {name: far, network: far, role: config, controlPlane: [hub]}\n");
+  scene.observation.clusters = {applied(scene.mesh, "hub", "east"), bare("far")};
+  StoreFacts facts = store({"east"});
+  facts.issued.back().cluster = "hub";
+  scene.observation.store = facts;
+  return scene;
 }
 
 const CheckCase kCases[] = {
@@ -170,6 +192,52 @@ const CheckCase kCases[] = {
      }},
     {"live-roots-agree", "another-root",
      [](Scene& s) { s.cluster("west").workload_roots = pem("other-root"); }},
+    {"live-roots-agree", "self-signed-after-its-cacerts-was-deleted",
+     [](Scene& s) {
+       lose_cacerts(s, "west");
+       s.mesh.trust.intermediate.lifetime = base::days(90);
+       s.cluster("west").workload_roots = pem("istiod");
+     }},
+    {"live-roots-agree", "self-signed-before-its-cacerts-was-there",
+     [](Scene& s) {
+       s.cluster("west").istiod = IstiodFacts{.deployments = {"istiod-one"}, .image = "pilot"};
+       s.cluster("west").workload_roots = pem("istiod");
+     }},
+    {"live-roots-agree", "of-a-remote-whose-control-plane-fell-back",
+     [](Scene& s) {
+       s = applied_scene({"east"});
+       s.mesh = with_remote();
+       s.observation.clusters.push_back(bare("far"));
+       lose_cacerts(s, "east");
+       s.cluster("east").workload_roots = pem("istiod");
+       s.cluster("far").workload_roots = pem("istiod");
+     }},
+    {"live-roots-agree", "left-behind-in-a-remote",
+     [](Scene& s) {
+       s = applied_scene({"east"});
+       s.mesh = with_remote();
+       s.observation.clusters.push_back(bare("far"));
+       s.cluster("far").workload_roots = pem("istiod");
+     }},
+    {"live-roots-agree", "self-signed-and-hosted-for-another",
+     [](Scene& s) {
+       s = hosted_scene();
+       lose_cacerts(s, "hub");
+       s.cluster("far").workload_roots = pem("istiod");
+     }},
+    {"live-roots-agree", "self-signed-istiod-before-there-is-a-store",
+     [](Scene& s) {
+       s = fresh_scene({"east", "west"});
+       lose_cacerts(s, "west");
+       s.cluster("west").workload_roots = pem("istiod");
+     }},
+    {"live-roots-agree", "self-signed-istiod-without-the-store-of-a-root-that-is-there",
+     [](Scene& s) {
+       s.observation.store = Absent{};
+       s.cluster("east").cacerts = Absent{};
+       lose_cacerts(s, "west");
+       s.cluster("west").workload_roots = pem("istiod");
+     }},
     {"live-roots-agree", "self-signed-before-there-is-a-store",
      [](Scene& s) {
        s = fresh_scene({"east", "west"});
@@ -285,11 +353,83 @@ const CheckCase kCases[] = {
     {"twin-agrees", "cluster-renamed",
      [](Scene& s) { change_twin(s.cluster("west"), profiles::kTwinCluster, "old"); }},
     {"twin-agrees", "forbidden", [](Scene& s) { forbid(s.cluster("west").twin); }},
-    {"istiod-uses-cacerts", "runs-without",
+    {"istiod-uses-cacerts", "deleted-under-it",
      [](Scene& s) {
-       s.cluster("west").cacerts = Absent{};
-       s.cluster("west").istiod =
-           IstiodFacts{.deployments = {"istiod"}, .image = "docker.io/istio/pilot:1.30.3"};
+       lose_cacerts(s, "west");
+       s.cluster("west").workload_roots = pem("root");
+     }},
+    {"istiod-uses-cacerts", "deleted-under-it-when-proving",
+     [](Scene& s) {
+       lose_cacerts(s, "west");
+       s.cluster("west").workload_roots = pem("root");
+       s.purpose = Purpose::kProve;
+     }},
+    {"istiod-uses-cacerts", "deleted-where-trust-is-observed",
+     [](Scene& s) {
+       s.mesh = shop({"east", "west"}, "mode: observed");
+       s.observation.store = Absent{};
+       lose_cacerts(s, "west");
+       s.cluster("west").twin = Absent{};
+       s.cluster("west").workload_roots = pem("root");
+       s.purpose = Purpose::kProve;
+     }},
+    {"istiod-uses-cacerts", "deleted-and-the-store-is-elsewhere",
+     [](Scene& s) {
+       s.observation.store = Absent{};
+       lose_cacerts(s, "west");
+       s.cluster("west").workload_roots = pem("root");
+       s.purpose = Purpose::kProve;
+     }},
+    {"istiod-uses-cacerts", "self-signed-where-trust-is-observed",
+     [](Scene& s) {
+       s.mesh = shop({"east", "west"}, "mode: observed");
+       s.observation.store = Absent{};
+       lose_cacerts(s, "west");
+       s.cluster("west").workload_roots = pem("istiod");
+       s.purpose = Purpose::kProve;
+     }},
+    {"istiod-uses-cacerts", "self-signed-and-the-store-is-elsewhere",
+     [](Scene& s) {
+       s.observation.store = Absent{};
+       lose_cacerts(s, "west");
+       s.cluster("west").workload_roots = pem("istiod");
+       s.purpose = Purpose::kProve;
+     }},
+    {"istiod-uses-cacerts", "self-signed-and-hosted-for-another",
+     [](Scene& s) {
+       s = hosted_scene();
+       lose_cacerts(s, "hub");
+       s.cluster("far").workload_roots = pem("istiod");
+       s.purpose = Purpose::kProve;
+     }},
+    {"istiod-uses-cacerts", "below-a-root-of-unknown-origin",
+     [](Scene& s) {
+       s.mesh = shop({"east", "west"}, "mode: observed");
+       s.observation.store = Absent{};
+       lose_cacerts(s, "west");
+       s.cluster("west").workload_roots = pem("other-root");
+       s.purpose = Purpose::kProve;
+     }},
+    {"istiod-uses-cacerts", "nothing-published", [](Scene& s) { lose_cacerts(s, "west"); }},
+    {"istiod-uses-cacerts", "nothing-published-when-proving",
+     [](Scene& s) {
+       lose_cacerts(s, "west");
+       s.purpose = Purpose::kProve;
+     }},
+    {"istiod-uses-cacerts", "published-roots-forbidden",
+     [](Scene& s) {
+       lose_cacerts(s, "west");
+       forbid(s.cluster("west").workload_roots);
+     }},
+    {"istiod-uses-cacerts", "nothing-to-compare-with",
+     [](Scene& s) {
+       s.mesh = shop({"west"}, "mode: observed");
+       s.observation.store = Absent{};
+       s.observation.clusters.erase(s.observation.clusters.begin());
+       lose_cacerts(s, "west");
+       s.cluster("west").twin = Absent{};
+       s.cluster("west").workload_roots = pem("root");
+       s.purpose = Purpose::kProve;
      }},
     {"istiod-uses-cacerts", "forbidden", [](Scene& s) { forbid(s.cluster("west").istiod); }},
     {"renewal-not-due", "inside-the-margin",
@@ -360,6 +500,23 @@ TEST(TrustChecks, EachHasAnIdOfItsOwnAndACaseThatSaysNo) {
     EXPECT_TRUE(ids.insert(check.id).second) << check.id << " twice";
     EXPECT_TRUE(check.question.ends_with("?")) << check.id;
     EXPECT_TRUE(with_case.contains(check.id)) << check.id << " has no case here";
+  }
+}
+
+TEST(TrustChecks, TellOfACaThatIsNotThereOnce) {
+  for (const char* published : {"root", "istiod", "other-root", ""}) {
+    Scene scene = applied_scene({"east", "west"});
+    lose_cacerts(scene, "west");
+    if (*published != 0) scene.cluster("west").workload_roots = pem(published);
+    for (const Purpose purpose : {Purpose::kProve, Purpose::kChange}) {
+      scene.purpose = purpose;
+      std::string said;
+      for (const char* check : {"cacerts-sound", "live-roots-agree", "istiod-uses-cacerts"}) {
+        said += ask(check, scene);
+      }
+      EXPECT_THAT(said, ContainsRegex("^[a-z]+ west "));
+      EXPECT_THAT(said, Not(ContainsRegex("\n[a-z]+ west "))) << published;
+    }
   }
 }
 

@@ -3,29 +3,41 @@
 #include "base/bytes.h"
 #include "base/encoding.h"
 #include "mesh/expectation.h"
+#include "profiles/gateway.h"
 #include "tests/mesh/mesh_builder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace meshtrust::mesh {
 namespace {
 
 using namespace testing;
 using base::Json;
+using ::testing::ElementsAre;
+
+Verdict ask_in(std::string_view id,
+               const Scene& scene,
+               const std::string& cluster,
+               const std::string& namespace_name = "istio-system") {
+  return mesh::ask({.cluster = cluster,
+                    .id = {},
+                    .condition = id,
+                    .namespace_name = namespace_name,
+                    .revision = scene.mesh.istio.revision},
+                   scene.mesh, scene.observation, scene.at);
+}
 
 /// "yes: ...", "no: ...", "unknown: ..." of one condition in a cluster.
 std::string answer(std::string_view id, const Scene& scene, const std::string& cluster) {
-  const Verdict verdict = mesh::ask({.cluster = cluster,
-                                     .id = {},
-                                     .condition = id,
-                                     .namespace_name = "istio-system",
-                                     .revision = scene.mesh.istio.revision},
-                                    scene.mesh, scene.observation, scene.at);
+  const Verdict verdict = ask_in(id, scene, cluster);
   const char* word = verdict.state == Verdict::State::kYes  ? "yes: "
                      : verdict.state == Verdict::State::kNo ? "no: "
                                                             : "unknown: ";
@@ -235,20 +247,120 @@ TEST(Conditions, LookAtAllThatTheyAskFor) {
   }
 }
 
+/// What is told beside a no.
+std::vector<std::string> hints(std::string_view id,
+                               const Scene& scene,
+                               const std::string& cluster,
+                               const std::string& namespace_name = "istio-system") {
+  return ask_in(id, scene, cluster, namespace_name).hints;
+}
+
 TEST(Conditions, AllSayWhyTheyMayNotComeTrueAndWhatToLookAt) {
   std::set<std::string_view> ids;
-  const Scene scene = fresh_example("two-networks");
+  Scene scene = fresh_example("two-networks");
+  for (ClusterObservation& cluster : scene.observation.clusters) {
+    cluster.live.istiods = Absent{};
+    cluster.live.objects.add(kDaemonSets, Objects::List{});
+  }
   for (const Condition& condition : conditions()) {
     EXPECT_TRUE(ids.insert(condition.id).second) << condition.id;
-    const auto advice = mesh::advice(condition, {.mesh = scene.mesh,
-                                                 .cluster = scene.mesh.clusters.front(),
-                                                 .observation = scene.observation,
-                                                 .at = scene.at,
-                                                 .namespace_name = "istio-system",
-                                                 .revision = ""});
-    ASSERT_EQ(advice.size(), 2U);
-    EXPECT_EQ(advice.back().find('{'), std::string::npos) << advice.back();
+    const auto told = hints(condition.id, scene, "east");
+    ASSERT_GE(told.size(), 2U) << condition.id;
+    for (const std::string& hint : told) {
+      for (const char* place : {"context}", "{namespace}", "{istiod}", "{gateway}"}) {
+        EXPECT_EQ(hint.find(place), std::string::npos) << hint;
+      }
+    }
   }
+}
+
+TEST(Conditions, NameTheClusterInWhichSomethingIsMissing) {
+  Scene scene = fresh_example("two-networks");
+  put(scene.cluster("west"), kServices, service(Json::array({{{"ip", "172.18.1.100"}}})));
+  scene.cluster("east").live.istiods =
+      std::vector{IstiodView{.namespace_name = "istio-system",
+                             .pod = "a",
+                             .clusters = {{.id = "east", .secret = "", .status = "synced"}}}};
+  const std::string east = scene.mesh.find("east")->context;
+  const std::string west = scene.mesh.find("west")->context;
+  EXPECT_THAT(
+      hints(kNetworksKnown, scene, "east"),
+      ElementsAre("likely cause: the Service of west's gateway has no address, or lacks the label "
+                  "topology.istio.io/network=network2",
+                  "look with 'kubectl --context " + west +
+                      " -n istio-system get services -o wide -l "
+                      "topology.istio.io/network=network2'"));
+  EXPECT_THAT(hints(kClustersSynced, scene, "east"),
+              ElementsAre("likely cause: istiod has not read the remote secret of that cluster",
+                          "look with 'kubectl --context " + east +
+                              " -n istio-system get secrets -l istio/multiCluster=true'"));
+}
+
+TEST(GatewayAddress, TellsWhatToDoWithoutALoadBalancer) {
+  const Scene scene = fresh_example("two-networks");
+  EXPECT_THAT(hints(kGatewayAddressKnown, scene, "east"),
+              ElementsAre("likely cause: nothing in the cluster gives load balancers an address: "
+                          "MetalLB, cloud-provider-kind or a cloud's controller",
+                          "look with 'kubectl --context " + scene.mesh.find("east")->context +
+                              " -n istio-system describe service istio-eastwestgateway'",
+                          "without a load balancer: which address leads to the nodes of east? "
+                          "Write it as its 'eastWestGateway: {type: NodePort, address: ADDRESS}'"));
+  EXPECT_EQ(hints(kGatewayAddressKnown, fresh_example("ambient"), "east").size(), 2U);
+}
+
+Json node(const std::string& type, const std::string& address) {
+  return {{"metadata", {{"name", "node-1"}}},
+          {"status", {{"addresses", {{{"type", type}, {"address", address}}}}}}};
+}
+
+TEST(GatewayNodes, AreWaitedForInsteadOfAnAddressThatNeverComes) {
+  Scene scene = fresh_example("two-networks");
+  profiles::EastWestGateway& gateway = scene.mesh.clusters.front().gateway;
+  gateway.type = profiles::EastWestGateway::Type::kNodePort;
+  const auto expected = [&scene] {
+    const auto all = expectations(scene.mesh);
+    return *std::ranges::find(all, "east/gateway-address", &Expectation::id);
+  };
+  EXPECT_EQ(expected().condition, kGatewayNodesKnown);
+  EXPECT_EQ(expected().gives, "");
+  EXPECT_EQ(answer(kGatewayNodesKnown, scene, "east"), "no: no node has an external address");
+  EXPECT_EQ(hints(kGatewayNodesKnown, scene, "east").back(),
+            "which address leads to the nodes of east? Write it as its 'eastWestGateway.address'");
+  put(scene.cluster("east"), kNodes, node("InternalIP", "10.0.0.7"));
+  EXPECT_EQ(answer(kGatewayNodesKnown, scene, "east"), "no: no node has an external address");
+  put(scene.cluster("east"), kNodes, node("ExternalIP", "203.0.113.7"));
+  EXPECT_EQ(answer(kGatewayNodesKnown, scene, "east"), "yes: 1 node with an external address");
+  gateway.annotations[std::string(profiles::kNodeSelectorAnnotation)] = R"({"edge": ""})";
+  EXPECT_EQ(answer(kGatewayNodesKnown, scene, "east"),
+            "no: no node that its nodeSelector means has an external address");
+  Json edge = node("ExternalIP", "203.0.113.8");
+  edge["metadata"]["labels"] = {{"edge", ""}, {"other", "label"}};
+  put(scene.cluster("east"), kNodes, edge);
+  EXPECT_EQ(answer(kGatewayNodesKnown, scene, "east"), "yes: 1 node with an external address");
+  gateway.address = "203.0.113.9";
+  EXPECT_EQ(expected().condition, kGatewayAddressKnown);
+}
+
+TEST(GatewayNodes, ThatMayNotBeListedAreNotWaitedFor) {
+  Scene scene = fresh_example("two-networks");
+  scene.cluster("east").live.objects.add(
+      kNodes, Observed<Objects::List>::unknown({.code = base::Code::kPermission,
+                                                .message = "not permitted to list nodes",
+                                                .hints = {"ask for the right"}}));
+  const Verdict verdict = ask_in(kGatewayNodesKnown, scene, "east");
+  EXPECT_TRUE(verdict.is_forbidden);
+  EXPECT_THAT(verdict.hints, ElementsAre("ask for the right"));
+}
+
+TEST(Conditions, LookAtTheIstiodThatThereIs) {
+  const Scene scene = fresh_example("external-control-plane");
+  const profiles::Mesh& mesh = scene.mesh;
+  const auto config =
+      std::ranges::find(mesh.clusters, profiles::Role::kConfig, &profiles::Cluster::role);
+  ASSERT_NE(config, mesh.clusters.end());
+  const profiles::Cluster& host = *mesh.find(config->control_plane.front());
+  EXPECT_THAT(hints(kWebhooksAnswer, scene, config->name, mesh.istio.system_namespace).back(),
+              ::testing::StartsWith("look with 'kubectl --context " + host.context + " "));
 }
 
 }  // namespace

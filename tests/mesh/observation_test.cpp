@@ -79,7 +79,8 @@ void collect(const Json& json, const Json::json_pointer& here, std::vector<std::
 
 /// Marks and identities that snapshots of earlier versions do not have.
 bool is_later(const std::string& pointer) {
-  return pointer.ends_with("/uid") || pointer.ends_with("/systemNamespace/found/root") ||
+  return pointer.ends_with("/uid") || pointer.ends_with("/server/found/proxy") ||
+         pointer.ends_with("/systemNamespace/found/root") ||
          pointer.ends_with("/systemNamespace/found/cluster") ||
          pointer.ends_with("/controlPlanesSetByOthers") || pointer.ends_with("/twin/found/root") ||
          pointer.ends_with("/twin/found/mesh");

@@ -1,6 +1,7 @@
 #include "istio/names.h"
 #include "mesh/installed.h"
 #include "mesh/plan.h"
+#include "mesh/webhooks.h"
 #include "profiles/installation.h"
 #include "tests/mesh/mesh_builder.h"
 #include "tests/support/found.h"
@@ -187,8 +188,116 @@ TEST(Destroy, LetsNoClusterLeaveWhileOneThatStaysCannotBeAsked) {
   EXPECT_THAT(planned.plan.steps, IsEmpty());
   EXPECT_EQ(describe(planned.answer),
             "unknown (unavailable): west: connection refused\n"
-            "  hint: 'west' stays, and what it knows of clusters that leave has to go first; one "
-            "that will never answer can be taken out of the mesh file\n");
+            "  hint: 'west' stays, and what it knows of clusters that leave has to go first\n"
+            "  hint: one that will never answer again is given up by 'meshtrust destroy east west "
+            "--gone': nothing is taken away in it, and the others forget it\n");
+}
+
+/// Two primaries that know each other, of which west does not answer.
+Scene with_dead_west(base::Code code = base::Code::kUnavailable) {
+  Scene scene = example("two-networks");
+  install(scene, "east");
+  scene.cluster("east").live.remote_secrets = std::vector<RemoteSecretFacts>{
+      {.namespace_name = "istio-system",
+       .name = "istio-remote-secret-west",
+       .is_watched = true,
+       .mesh = scene.mesh.name,
+       .root = root_mark("root"),
+       .clusters = {{.cluster = "west", .server = "https://west", .ca = "ca", .token = "t"}}}};
+  scene.cluster("west").server =
+      Observed<ServerFacts>::unknown({.code = code, .message = "connection refused"});
+  return scene;
+}
+
+TEST(Destroy, SaysHowToGiveUpAClusterThatWillNeverAnswer) {
+  const Planned planned = destroy(with_dead_west(), {"west"});
+  EXPECT_TRUE(planned.is_refused());
+  EXPECT_EQ(describe(planned.answer),
+            "unknown (unavailable): west: connection refused\n"
+            "  hint: one that will never answer again is given up by 'meshtrust destroy west "
+            "--gone': nothing is taken away in it, and the others forget it\n");
+}
+
+TEST(Destroy, HasTheOthersForgetAClusterThatIsGivenUp) {
+  const Scene scene = with_dead_west();
+  const Planned planned =
+      plan_destroy(scene.mesh, scene.observation, {.clusters = {"west"}, .given_up = {"west"}});
+  EXPECT_EQ(describe(planned.answer),
+            "note west [cluster-gone]: it does not answer and is given up: whatever is in it stays "
+            "there\n"
+            "  seen: connection refused\n"
+            "  hint: take 'west' out of the mesh file afterwards\n");
+  EXPECT_THAT(ids(planned), ElementsAre("east/forget"));
+  EXPECT_THAT(doomed(planned), ElementsAre("- Secret istio-system/istio-remote-secret-west"));
+}
+
+TEST(Destroy, CanGiveUpWhatLeavesAndDoesNotAnswer) {
+  const auto unanswering = [](const Scene& scene, std::vector<std::string> clusters) {
+    return DestroyOptions{.clusters = std::move(clusters)}.unanswering(scene.observation);
+  };
+  EXPECT_THAT(unanswering(with_dead_west(), {"east", "west"}), ElementsAre("west"));
+  EXPECT_THAT(unanswering(with_dead_west(), {"east"}), IsEmpty());
+  EXPECT_THAT(unanswering(with_dead_west(base::Code::kPermission), {"west"}), IsEmpty());
+}
+
+TEST(Destroy, GivesUpNoClusterThatAnswersOrWasNotGivenUpBefore) {
+  const auto give_up = [](const Scene& scene, const std::string& name) {
+    return plan_destroy(scene.mesh, scene.observation,
+                        {.clusters = {"east", "west"}, .given_up = {name}});
+  };
+  EXPECT_EQ(describe(give_up(with_dead_west(base::Code::kPermission), "west").answer),
+            "unknown (permission): west: connection refused\n");
+  const Planned alive = give_up(with_dead_west(), "east");
+  EXPECT_TRUE(alive.is_refused());
+  EXPECT_THAT(describe(alive.answer),
+              HasSubstr("critical east [cluster-not-gone]: it was given up, for it did not answer, "
+                        "and it answers now\n"
+                        "  hint: run the same command again: then it leaves like any other\n"));
+  EXPECT_THAT(describe(alive.answer), HasSubstr("unknown (unavailable): west: "));
+}
+
+TEST(Destroy, GivesUpAControlPlaneTogetherWithItsRemotes) {
+  Scene scene = example("primary-remote");
+  scene.cluster("east").server = Observed<ServerFacts>::unknown(
+      {.code = base::Code::kUnavailable, .message = "connection refused"});
+  EXPECT_THAT(describe(plan_destroy(scene.mesh, scene.observation,
+                                    {.clusters = {"east"}, .given_up = {"east"}})
+                           .answer),
+              HasSubstr("  hint: destroy them together: 'meshtrust destroy west north east "
+                        "--gone'\n"));
+  EXPECT_EQ(describe(plan_destroy(scene.mesh, scene.observation,
+                                  {.clusters = {"west", "north", "east"}, .given_up = {"east"}})
+                         .answer),
+            "note east [cluster-gone]: it does not answer and is given up: whatever is in it stays "
+            "there\n"
+            "  seen: connection refused\n"
+            "  hint: take 'east' out of the mesh file afterwards\n");
+}
+
+TEST(Destroy, TakesAwayATagThatOutlivedItsControlPlane) {
+  Scene scene = made_by_us({});
+  const Json service{{"namespace", "istio-system"}, {"name", "istiod"}};
+  put(scene.cluster("east"), kMutatingWebhooks,
+      {{"metadata",
+        {{"name", "istio-revision-tag-default"},
+         {"uid", "uid-of-the-tag"},
+         {"labels", {{"operator.istio.io/component", "Pilot"}}}}},
+       {"webhooks", {{{"clientConfig", {{"service", service}}}}}}});
+  const Planned planned = destroy(scene);
+  EXPECT_THAT(ids(planned), Contains("east/uninstalled"));
+  EXPECT_THAT(doomed(planned),
+              Contains("- MutatingWebhookConfiguration istio-revision-tag-default"));
+  EXPECT_THAT(to_json(planned.plan).dump(), HasSubstr("uid-of-the-tag"));
+  EXPECT_THAT(planned.plan.requires_rights(),
+              Contains(::testing::Field(&Right::name, "istio-revision-tag-default")));
+}
+
+TEST(Destroy, NeedsToKnowNothingOfServicesOfOthers) {
+  Scene scene = made_by_us({});
+  scene.cluster("east").live.objects.add(
+      key_of_called({.namespace_name = "old-mesh", .service = "istiod"}),
+      Observed<Objects::List>::unknown({.code = base::Code::kPermission, .message = "forbidden"}));
+  EXPECT_EQ(describe(destroy(scene).answer), "");
 }
 
 TEST(Destroy, LeavesANamespaceThatSomebodyElseCreated) {

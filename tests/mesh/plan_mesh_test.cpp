@@ -1,5 +1,6 @@
 #include "istio/names.h"
 #include "mesh/access.h"
+#include "mesh/check/installation.h"
 #include "mesh/drift.h"
 #include "mesh/installed.h"
 #include "profiles/installation.h"
@@ -122,6 +123,19 @@ std::vector<std::string> rights_to_the_token(const Scene& scene) {
   return verbs;
 }
 
+TEST(PlanMesh, NamesTheRightToListNodesThatAreWaitedFor) {
+  Scene scene = fresh_example("two-networks");
+  const auto is_asked_for = [&scene] {
+    const auto rights = plan_whole(scene).plan.requires_rights();
+    return std::ranges::count_if(rights, [](const Right& right) {
+      return right.verb == "list" && right.resource == "nodes" && right.cluster == "east";
+    });
+  };
+  EXPECT_EQ(is_asked_for(), 0);
+  scene.mesh.clusters.front().gateway.type = profiles::EastWestGateway::Type::kNodePort;
+  EXPECT_EQ(is_asked_for(), 1);
+}
+
 TEST(PlanMesh, NamesTheRightsToATokenInTheClusterThatGivesIt) {
   Scene scene = fresh_example("two-networks");
   EXPECT_THAT(rights_to_the_token(scene), ElementsAre("get", "create"));
@@ -218,14 +232,54 @@ TEST(PlanMesh, RefusesAControlPlaneThatSomebodyElseInstalled) {
   base::Json live = deployment("istio-system", "istiod");
   live["metadata"]["labels"] = {{"operator.istio.io/version", "1.30.3"}};
   put(scene.cluster("east"), kDeployments, live);
+  const std::string found =
+      "critical east [foreign-control-plane]: deployment istio-system/istiod was not installed by "
+      "meshtrust; it is never taken over\n"
+      "  seen: it has the label operator.istio.io/version=1.30.3\n"
+      "  hint: take it away with 'istioctl --context " +
+      scene.mesh.find("east")->context + " uninstall --revision default'\n";
   EXPECT_EQ(describe(plan_whole(scene).answer),
-            "critical east [foreign-control-plane]: deployment istio-system/istiod was not "
-            "installed by meshtrust; it is never taken over\n"
-            "  seen: it has the label operator.istio.io/version=1.30.3\n"
-            "  hint: take it away with 'istioctl --context " +
-                scene.mesh.find("east")->context +
-                " uninstall --revision default'\n"
-                "  hint: or leave it alone and write another 'istio.revision' in the mesh file\n");
+            found +
+                "  hint: does it sign below this mesh's root? It has no cacerts. Another "
+                "'istio.revision' beside it helps only then: both write the root that they know "
+                "into the ConfigMap istio-ca-root-cert\n");
+  const ClusterObservation with_ca = applied(scene.mesh, "east");
+  scene.cluster("east").cacerts = with_ca.cacerts;
+  scene.observation.store = store({"east"});
+  EXPECT_THAT(describe(plan_whole(scene).answer),
+              HasSubstr(found + "  hint: or leave it alone and write another 'istio.revision' in "
+                                "the mesh file\n"));
+}
+
+/// A primary whose gateway the mesh file says to be at `stated`, and whose Service has `live`.
+std::string told_of_addresses(const std::string& stated, const base::Json& live) {
+  Scene scene = fresh_example("primary-remote");
+  scene.mesh.clusters.front().gateway.address = stated;
+  put(scene.cluster("east"), kServices,
+      {{"metadata", {{"namespace", "istio-system"}, {"name", "istio-eastwestgateway"}}},
+       {"spec", {{"type", "LoadBalancer"}}},
+       {"status", {{"loadBalancer", {{"ingress", live}}}}}});
+  Answer answer;
+  const CheckSubject subject{.mesh = scene.mesh, .observation = scene.observation, .at = scene.at};
+  const auto checks = mesh_checks();
+  std::ranges::find(checks, "gateway-addresses-agree", &Check::id)->ask(subject, answer);
+  return describe(answer);
+}
+
+TEST(GatewayAddressesAgree, UnlessTheServiceHasOthers) {
+  const auto at = [](const char* ip) { return base::Json::array({{{"ip", ip}}}); };
+  EXPECT_EQ(told_of_addresses("192.0.2.7", at("192.0.2.7")), "");
+  EXPECT_EQ(told_of_addresses("2001:DB8:0:0::7", at("2001:db8::7")), "") << "the same address";
+  EXPECT_EQ(told_of_addresses("192.0.2.7", base::Json::array()), "") << "it is waited for";
+  EXPECT_EQ(told_of_addresses("192.0.2.7", base::Json::array({{{"hostname", "lb.example"}}})), "");
+  EXPECT_EQ(told_of_addresses("192.0.2.7", at("192.0.2.8")),
+            "note east [gateway-address-differs]: others are told to call its gateway at "
+            "192.0.2.7, and its Service has 192.0.2.8\n"
+            "  seen: service istio-system/istio-eastwestgateway\n"
+            "  hint: does something outside of Kubernetes lead 192.0.2.7 to it? If not, write "
+            "192.0.2.8 as its 'eastWestGateway.address', or leave that out\n"
+            "  at primary-remote.yaml:13:14 '    - {name: east, context: kind-east, network: "
+            "network1, role: primary}'\n");
 }
 
 TEST(PlanMesh, GoesOnWithAnInstallationOfItsOwnThatWasCutOff) {
@@ -253,6 +307,18 @@ TEST(PlanMesh, RefusesAnApiServerThatPeersCannotReach) {
   const std::string said = describe(plan_whole(scene).answer);
   EXPECT_THAT(said, HasSubstr("[api-server-loopback]: its API server is https://127.0.0.1:41234"));
   EXPECT_THAT(said, HasSubstr("hint: write 'apiServer: https://172.18.0.3:6443' for it"));
+}
+
+TEST(PlanMesh, RefusesAnAddressOfWhichNobodySaysWhetherItTakesAProxy) {
+  Scene scene = fresh_example("two-networks");
+  ServerFacts server = test::found_in(scene.cluster("east").server);
+  server.proxy = "http://proxy.example:3128";
+  scene.cluster("east").server = server;
+  EXPECT_THAT(describe(plan_whole(scene).answer),
+              HasSubstr("[api-server-behind-proxy]: its API server is reached through the proxy "
+                        "http://proxy.example:3128"));
+  scene.mesh.clusters.front().api_server = server.url;
+  EXPECT_EQ(describe(plan_whole(scene).answer), "");
 }
 
 TEST(PlanMesh, RefusesOneNetworkOnWhichPodsShareAddresses) {
@@ -330,6 +396,91 @@ TEST(PlanMesh, InstallsAgainWhatLostItsWebhook) {
             "somebody changed it after it was installed");
 }
 
+/// East as an installer left it, whose parts are there as well.
+Scene installed_with_parts() {
+  Scene scene = fresh_example("two-networks");
+  scene.observation.store = store({"east", "west"});
+  ClusterObservation& seen = scene.cluster("east");
+  const auto called = [](const char* name, const char* tag) {
+    const base::Json service{{"namespace", "istio-system"}, {"name", "istiod"}};
+    return base::Json{
+        {"metadata",
+         {{"name", name},
+          {"labels", {{"operator.istio.io/component", "Pilot"}, {"istio.io/tag", tag}}}}},
+        {"webhooks", {{{"clientConfig", {{"service", service}}}}}}};
+  };
+  put(seen, kServices, {{"metadata", {{"namespace", "istio-system"}, {"name", "istiod"}}}});
+  put(seen, kMutatingWebhooks, called("istio-revision-tag-default", "default"));
+  put(seen, kMutatingWebhooks, called("istio-revision-tag-prod", "prod"));
+  put(seen, kValidatingWebhooks, called("istiod-default-validator", "default"));
+  base::Json live = deployment("istio-system", "istiod");
+  const auto wanted = profiles::installations(scene.mesh, *scene.mesh.find("east"));
+  Objects objects = seen.live.objects;
+  objects.add(kDeployments, Objects::List{live});
+  live.merge_patch(mark(scene.mesh, root_mark("root"), wanted->front(), objects));
+  put(seen, kDeployments, live);
+  return scene;
+}
+
+void lose(ClusterObservation& seen, std::string_view resource, std::string_view name) {
+  Objects rest;
+  for (const auto& [kind, list] : seen.live.objects.all()) {
+    const auto* found = list.found(Unknown::kTold);
+    if (kind != resource || found == nullptr) {
+      rest.add(kind, list);
+      continue;
+    }
+    Objects::List kept = *found;
+    std::erase_if(kept, [name](const base::Json& one) { return name_of(one) == name; });
+    rest.add(kind, kept);
+  }
+  seen.live.objects = rest;
+}
+
+/// Why the control plane of east is to be installed again; empty where it is not.
+std::string why_again(const Scene& scene) {
+  for (const Step& step : plan_whole(scene).plan.steps) {
+    if (step.id == "east/istiod") return step.reason;
+  }
+  return {};
+}
+
+TEST(PlanMesh, PutsBackWhatTheInstallerMakesEveryTime) {
+  EXPECT_EQ(why_again(installed_with_parts()), "");
+  struct Part {
+    std::string_view resource;
+    std::string_view name;
+    std::string why;
+  };
+  const Part parts[] = {{kServices, "istiod", "of what was installed this is gone: service/istiod"},
+                        {kMutatingWebhooks, "istio-revision-tag-default",
+                         "of what was installed this is gone: "
+                         "mutatingwebhookconfiguration/istio-revision-tag-default"},
+                        {kValidatingWebhooks, "istiod-default-validator",
+                         "of what was installed this is gone: "
+                         "validatingwebhookconfiguration/istiod-default-validator"},
+                        {kMutatingWebhooks, "istio-revision-tag-prod", ""}};  // which a person made
+  for (const Part& part : parts) {
+    Scene scene = installed_with_parts();
+    lose(scene.cluster("east"), part.resource, part.name);
+    EXPECT_EQ(why_again(scene), part.why) << part.name;
+  }
+}
+
+TEST(Status, MissesWhatTheInstallerMade) {
+  Scene scene = installed_with_parts();
+  lose(scene.cluster("east"), kMutatingWebhooks, "istio-revision-tag-default");
+  lose(scene.cluster("east"), kValidatingWebhooks, "istiod-default-validator");
+  Answer answer;
+  check_installations({.mesh = scene.mesh, .observation = scene.observation, .at = scene.at},
+                      answer);
+  EXPECT_THAT(describe(answer),
+              HasSubstr("critical east [missing]: of what was installed these are gone: "
+                        "mutatingwebhookconfiguration/istio-revision-tag-default, "
+                        "validatingwebhookconfiguration/istiod-default-validator\n"
+                        "  hint: run 'meshtrust apply'\n"));
+}
+
 class WithoutAFact : public ::testing::TestWithParam<std::string_view> {};
 
 TEST_P(WithoutAFact, NothingIsPlanned) {
@@ -354,6 +505,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds,
                                            kConfigMaps,
                                            kIstioGateways,
                                            kMutatingWebhooks,
+                                           kValidatingWebhooks,
                                            kClusterRoles,
                                            kClusterRoleBindings),
                          [](const auto& kind) {
@@ -432,7 +584,14 @@ TEST(Snapshot, OfAWholeMeshIsReadAsItWasWritten) {
   scene.observation.level = Level::kDeep;
   ClusterObservation& seen = scene.cluster("east");
   put(seen, kDeployments, deployment("istio-system", "istiod"));
-  seen.live.remote_secrets = std::vector<RemoteSecretFacts>{secret_for("west", "shop")};
+  RemoteSecretFacts secret = secret_for("west", "shop");
+  secret.clusters.front().trial = AccessTrial{.result = AccessTrial::Result::kElsewhere,
+                                              .why = "it is another",
+                                              .cluster_uid = "1",
+                                              .username = "reader",
+                                              .missing = {"list nodes"},
+                                              .reads_secrets = true};
+  seen.live.remote_secrets = std::vector<RemoteSecretFacts>{secret};
   seen.live.istiods = std::vector<IstiodView>{
       {.namespace_name = "istio-system",
        .pod = "istiod-1",

@@ -2,9 +2,13 @@
 
 #include "run/cluster_lock.h"
 
+#include "run/lease.h"
 #include "tests/run/run_fixture.h"
 
 #include <nlohmann/json.hpp>
+
+#include <map>
+#include <string>
 
 namespace meshtrust::run {
 namespace {
@@ -64,6 +68,29 @@ class ClusterLockTest : public ::testing::Test {
   std::string holder(const std::string& cluster = "east") {
     const auto lease = world.server.object(cluster, kLease);
     return lease ? lease->at("spec").at("holderIdentity").get<std::string>() : "nobody";
+  }
+
+  /// What is seen of the world at this time.
+  Sight look() {
+    const ca::Environment& around = world.world().environment;
+    const World now{.clusters = world.world().clusters,
+                    .environment = {around.files, clock, around.random},
+                    .cancellation = world.cancellation,
+                    .store = world.world().store,
+                    .who = world.world().who};
+    return observe_between_runs(world.mesh, now, processes);
+  }
+
+  using Told = std::map<std::string, std::string>;
+  Told at_work() {
+    Told told;
+    for (const AtWork& run : look().runs) {
+      const LeaseHolder* holder = run.holder.found(mesh::Unknown::kTold);
+      told[run.cluster] = holder != nullptr        ? holder->who + " since " + holder->since
+                          : run.holder.is_absent() ? "nobody"
+                                                   : "unknown";
+    }
+    return told;
   }
 
   std::vector<std::string> writes() {
@@ -310,6 +337,56 @@ TEST_F(ClusterLockTest, SweepsWhatRunsOfItsMeshLeftAndNothingElse) {
   const base::Errors errors = sweep("shop");
   ASSERT_THAT(errors, SizeIs(1));
   EXPECT_THAT(errors.front().message, HasSubstr("west: "));
+}
+
+TEST_F(ClusterLockTest, TellsWhoIsAtWorkWhileItCounts) {
+  const Told nobody{{"east", "nobody"}, {"west", "nobody"}};
+  EXPECT_EQ(at_work(), nobody);
+  auto locks = take("bob", 2, "", "there");
+  ASSERT_TRUE(locks);
+  const std::string bob = "bob since 2026-11-21T00:00:00.000000Z";
+  EXPECT_EQ(at_work(), (Told{{"east", bob}, {"west", bob}}));
+  clock.advance(seconds(59));
+  EXPECT_EQ(at_work(), (Told{{"east", bob}, {"west", bob}}));
+  clock.advance(seconds(1));
+  EXPECT_EQ(at_work(), nobody);
+  world.server.deny("west", "get", "leases");
+  EXPECT_EQ(at_work(), (Told{{"east", "nobody"}, {"west", "unknown"}}));
+  world.server.deny("east", "get", "namespaces");
+  EXPECT_EQ(at_work(), (Told{{"east", "nobody"}, {"west", "unknown"}}))
+      << "what may be read of east is judged";
+}
+
+TEST_F(ClusterLockTest, NothingIsKnownOfAClusterThatARunMayHaveChangedMeanwhile) {
+  auto locks = take("bob", 2, "", "there");
+  ASSERT_TRUE(locks);
+  const Json lease = *world.server.object("east", kLease);
+  world.server.remove("west", kLease);
+  for (const bool begins_meanwhile : {false, true}) {
+    if (begins_meanwhile) world.server.remove("east", kLease);
+    world.server.on_arrival([this, &lease](const test::SeenRequest& request) {
+      const bool is_looked_around = request.path.ends_with("/secrets/cacerts");
+      if (request.cluster == "east" && is_looked_around) world.server.put("east", kLease, lease);
+      return true;
+    });
+    const Sight sight = look();
+    world.server.on_arrival({});
+    const mesh::ClusterObservation& east = *sight.observation.find("east");
+    ASSERT_NE(east.server.why_unknown(), nullptr) << begins_meanwhile;
+    EXPECT_EQ(east.server.why_unknown()->code, Code::kLocked);
+    EXPECT_EQ(east.server.why_unknown()->message,
+              "it is not judged while a run is at work there: bob, since "
+              "2026-11-21T00:00:00.000000Z");
+    EXPECT_TRUE(east.cacerts.is_unknown());
+    EXPECT_FALSE(sight.observation.find("west")->server.is_unknown());
+  }
+}
+
+TEST_F(ClusterLockTest, IsTakenForDeadWithItsProcess) {
+  const auto locks = take("bob", 2);
+  ASSERT_TRUE(locks);
+  processes.ended = {2};
+  EXPECT_EQ(at_work(), (Told{{"east", "nobody"}, {"west", "nobody"}}));
 }
 
 TEST_F(ClusterLockTest, IsRenewedByItself) {

@@ -241,6 +241,52 @@ TEST(Destroy, LeavesANamespaceThatWasMadeAnewSinceThePlan) {
   world.expect_others_untouched("namespace");
 }
 
+TEST(Destroy, TellsWhatHoldsANamespaceAndHowToListIt) {
+  DestroyWorld world;
+  Json held = *world.server.object("east", kNamespacePath);
+  held["metadata"]["finalizers"] = {"example.com/hold"};
+  const std::string left =
+      "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource "
+      "instances";
+  held["status"]["conditions"] = {
+      {{"type", "NamespaceFinalizersRemaining"}, {"status", "True"}, {"message", left}},
+      {{"type", "NamespaceDeletionContentFailure"},
+       {"status", "False"},
+       {"message", "all is well"}}};
+  world.server.put("east", kNamespacePath, held);
+  const mesh::Planned planned = world.plan_destroy();
+  ASSERT_FALSE(planned.is_refused()) << why(planned);
+  world.clock.jump_by(std::chrono::milliseconds{50});
+  const base::Error error = first_error(world.destroy(planned.plan));
+  EXPECT_EQ(error.code, base::Code::kUnavailable);
+  EXPECT_EQ(error.message,
+            "east/namespace-gone: gave up after 3s; last seen: namespace "
+            "'istio-system' is being deleted: " +
+                left + "; it has the finalizer example.com/hold");
+  EXPECT_THAT(error.hints,
+              ElementsAre("what has finalizers waits for the controllers that set them: does each "
+                          "still run?",
+                          "list what is left in it with 'kubectl --context east api-resources "
+                          "--verbs=list --namespaced -o name | xargs -n 1 kubectl --context east "
+                          "-n istio-system get --ignore-not-found --show-kind'"));
+}
+
+TEST(Destroy, TellsWhatHoldsAnObjectAndNothingElseOfIt) {
+  DestroyWorld world;
+  Json held = *world.server.object("east", kGatewayPath);
+  held["metadata"]["finalizers"] = {"example.com/hold"};
+  held["status"]["conditions"] = {{{"type", "Available"},
+                                   {"status", "True"},
+                                   {"message", "Deployment has minimum availability."}}};
+  world.server.put("east", kGatewayPath, held, "meshtrust");
+  const mesh::Planned planned = world.plan_destroy();
+  ASSERT_FALSE(planned.is_refused()) << why(planned);
+  world.clock.jump_by(std::chrono::milliseconds{50});
+  EXPECT_THAT(first_error(world.destroy(planned.plan)).message,
+              ::testing::EndsWith("last seen: deployment 'istio-system/istio-eastwestgateway' is "
+                                  "being deleted: it has the finalizer example.com/hold"));
+}
+
 TEST(Destroy, KeepsANamespaceIntoWhichSomethingWasPutSinceThePlan) {
   for (const bool with_namespace : {false, true}) {
     DestroyWorld world;

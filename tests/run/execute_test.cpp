@@ -18,6 +18,7 @@ namespace {
 
 using base::Code;
 using namespace testing;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
@@ -25,9 +26,11 @@ using ::testing::UnorderedElementsAre;
 class ExecuteTest : public ::testing::Test {
  protected:
   ExecutionReport run(const mesh::Plan& plan,
-                      const Attempt& attempt,
+                      const std::function<Outcome(const mesh::Step& step)>& attempt,
                       const ExecuteOptions& options = {}) {
-    return execute(plan, attempt, events, clock, cancellation, options);
+    return execute(
+        plan, [&attempt](const mesh::Step& step, const Tell&) { return attempt(step); }, events,
+        clock, cancellation, options);
   }
 
   JumpingClock clock{std::chrono::milliseconds(100)};
@@ -197,12 +200,15 @@ TEST_F(ExecuteTest, GivesUpInTheEndAndSaysWhatWasSeenLast) {
   clock.jump_by(std::chrono::seconds(1));
   const auto report =
       run(plan_of({step("east/a"), step("east/b", {"east/a"})}),
-          [](const mesh::Step&) -> Outcome { return NotYet{.why = "0 of 1 replicas are ready"}; },
+          [](const mesh::Step&) -> Outcome {
+            return NotYet{.why = "0 of 1 replicas are ready", .hints = {"look at its pods"}};
+          },
           {.step_timeout = std::chrono::minutes(1)});
   EXPECT_EQ(states(report), "east/a failed, east/b left");
   const base::Error& why = report.steps.front().error;
+  EXPECT_EQ(why.code, Code::kUnavailable);
   EXPECT_EQ(why.message, "gave up after 1m; last seen: 0 of 1 replicas are ready");
-  EXPECT_THAT(why.hints, ElementsAre("run the same command again to go on from here"));
+  EXPECT_THAT(why.hints, ElementsAre("look at its pods"));
 }
 
 TEST_F(ExecuteTest, GivesUpARetryWithTheCodeOfItsReason) {
@@ -262,7 +268,7 @@ TEST_F(ExecuteTest, EndsAWaitWhenCancelledFromAnotherThread) {
   });
   const auto report =
       execute(plan_of({step("east/a")}),
-              [&](const mesh::Step&) -> Outcome {
+              [&](const mesh::Step&, const Tell&) -> Outcome {
                 const std::lock_guard guard(mutex);
                 was_attempted = true;
                 attempted.notify_one();
@@ -271,6 +277,19 @@ TEST_F(ExecuteTest, EndsAWaitWhenCancelledFromAnotherThread) {
               events, still, cancellation, {.step_timeout = std::chrono::hours(10)});
   EXPECT_TRUE(report.cancelled);
   EXPECT_EQ(states(report), "east/a left");
+}
+
+TEST_F(ExecuteTest, PassesOnWhatAnAttemptTellsWhileItGoesOn) {
+  const auto report = execute(
+      plan_of({step("east/a")}),
+      [](const mesh::Step&, const Tell& tell) -> Outcome {
+        tell("not ready: istiod-1 (discovery: CrashLoopBackOff)");
+        return Done{};
+      },
+      events, clock, cancellation);
+  EXPECT_TRUE(report.succeeded());
+  EXPECT_THAT(events.notes,
+              Contains("waiting east/a: not ready: istiod-1 (discovery: CrashLoopBackOff)"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "tests/run/troubles.h"
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <tuple>
@@ -13,7 +14,9 @@ namespace {
 
 using namespace testing;
 using test::Fault;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 const Trouble kTroubles[] = {kForbidden, kUnauthorized, kInternalError, kNotServed,
                              kCutBefore, kCutAfter,     kCutInTheMiddle};
@@ -97,15 +100,22 @@ TEST(Observe, SaysThatACorruptStoreIsUnknown) {
   EXPECT_TRUE(world.plan().is_refused());
 }
 
-TEST(Observe, TellsEachClusterAsItIsSeen) {
+TEST(Observe, TellsWhichServerIsAskedAndWhenEachClusterIsSeen) {
   const MeshWorld world({"east", "west"});
   std::mutex mutex;
-  std::set<std::string> seen;
-  (void)observe(world.mesh, world.world(), [&](const mesh::ClusterObservation& cluster) {
+  std::map<std::string, std::vector<std::string>> told;
+  const auto tell = [&](const std::string& cluster, std::string what) {
     const std::lock_guard guard(mutex);
-    seen.insert(cluster.name);
-  });
-  EXPECT_EQ(seen, (std::set<std::string>{"east", "west"}));
+    told[cluster].push_back(std::move(what));
+  };
+  (void)observe(
+      world.mesh, world.world(),
+      {.begun = [&](const std::string& cluster, const std::string& what) { tell(cluster, what); },
+       .ended = [&](const std::string& cluster) { tell(cluster, "ended"); },
+       .seen = [&](const mesh::ClusterObservation& one) { tell(one.name, "seen"); }});
+  for (const char* cluster : {"east", "west"}) {
+    EXPECT_THAT(told[cluster], ElementsAre(StartsWith("https://127.0.0.1:"), "ended", "seen"));
+  }
 }
 
 }  // namespace

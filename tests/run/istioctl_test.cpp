@@ -50,6 +50,7 @@ class IstioctlTest : public ::testing::Test {
             .profile = "minimal"};
   }
 
+  const base::Cancellation never;
   const ToolAccess access{
       .arguments = {"--kubeconfig", "/home/me/config", "--context", "kind-east"},
       .environment = {}};
@@ -79,7 +80,7 @@ TEST_F(IstioctlTest, IsMissedWhenThereIsNone) {
 }
 
 TEST_F(IstioctlTest, UsesTheUsersKubeconfigAndContext) {
-  ASSERT_TRUE(istioctl("exit 0").install(installation(), access));
+  ASSERT_TRUE(istioctl("exit 0").install(installation(), access, never));
   EXPECT_THAT(calls(), AllOf(HasSubstr("install --skip-confirmation --filename"),
                              HasSubstr("--kubeconfig /home/me/config --context kind-east")));
 }
@@ -87,7 +88,7 @@ TEST_F(IstioctlTest, UsesTheUsersKubeconfigAndContext) {
 TEST_F(IstioctlTest, IsGivenAFileThatIsGoneAfterwards) {
   Istioctl tool =
       istioctl("while [ $# -gt 0 ]; do [ \"$1\" = --filename ] && cat \"$2\"; shift; done");
-  ASSERT_TRUE(tool.install(installation(), access));
+  ASSERT_TRUE(tool.install(installation(), access, never));
   EXPECT_THAT(text_of(tool.log_of(installation())).value(), HasSubstr("kind: IstioOperator"));
   EXPECT_EQ(files.list(tool.log_of(installation()).parent_path()).value(),
             std::vector<std::string>{"east-istiod.log"});
@@ -96,7 +97,7 @@ TEST_F(IstioctlTest, IsGivenAFileThatIsGoneAfterwards) {
 TEST_F(IstioctlTest, IsQuotedWhenItFails) {
   Istioctl tool =
       istioctl("echo 'fetching charts'; echo 'Error: webhook is unavailable' >&2; exit 3");
-  const auto failed = tool.install(installation(), access);
+  const auto failed = tool.install(installation(), access, never);
   EXPECT_THAT(failed, FailsWith(base::Code::kInternal,
                                 HasSubstr("exit code 3: fetching charts / Error: webhook")));
   EXPECT_THAT(failed.error().hints.front(), HasSubstr("east-istiod.log"));
@@ -104,7 +105,7 @@ TEST_F(IstioctlTest, IsQuotedWhenItFails) {
 
 TEST_F(IstioctlTest, KeepsItsOutputForTheUserAlone) {
   Istioctl tool = istioctl("echo hello");
-  ASSERT_TRUE(tool.install(installation(), access));
+  ASSERT_TRUE(tool.install(installation(), access, never));
   EXPECT_EQ(files.facts(tool.log_of(installation()))->mode, 0600U);
 }
 
@@ -118,7 +119,7 @@ TEST_F(IstioctlTest, IsStoppedWithItsChildrenWhenTheRunIsCancelled) {
     }
     cancellation.cancel();
   });
-  EXPECT_THAT(tool.install(installation(), access),
+  EXPECT_THAT(tool.install(installation(), access, never),
               FailsWith(base::Code::kCancelled, HasSubstr("interrupted")));
 }
 

@@ -96,8 +96,10 @@ class MeshWorld {
                        .folder = folder / "state"});
     MeshSteps more(mesh, *world_, observation, istioctl);
     Steps both(&steps, more);
-    return execute(planned.plan, [&both](const mesh::Step& one) { return both.attempt(one); },
-                   events, clock, cancellation, {.workers = jobs_});
+    return execute(
+        planned.plan,
+        [&both](const mesh::Step& one, const Tell& tell) { return both.attempt(one, tell); },
+        events, clock, cancellation, {.workers = jobs_});
   }
 
   /// What `destroy` looks at.
@@ -118,9 +120,10 @@ class MeshWorld {
                        .folder = folder / "state"});
     MeshSteps more(mesh, *world_, observation, istioctl);
     Steps steps(nullptr, more);
-    return execute(plan, [&steps](const mesh::Step& one) { return steps.attempt(one); }, events,
-                   clock, cancellation,
-                   {.workers = jobs_, .step_timeout = std::chrono::seconds{3}});
+    return execute(
+        plan,
+        [&steps](const mesh::Step& one, const Tell& tell) { return steps.attempt(one, tell); },
+        events, clock, cancellation, {.workers = jobs_, .step_timeout = std::chrono::seconds{3}});
   }
 
   ca::TrustStore store() {

@@ -135,10 +135,11 @@ class Operator {
     Steps both(&trust, more);
     NotedEvents events;
     const ExecutionReport report = execute(
-        plan, [&both](const mesh::Step& one) { return both.attempt(one); }, events, clock_,
-        cancellation_, {.workers = 1, .stop = [leases](const mesh::Step& step) {
-                          return leases == nullptr ? std::nullopt : leases->lost(step.cluster);
-                        }});
+        plan, [&both](const mesh::Step& one, const Tell& tell) { return both.attempt(one, tell); },
+        events, clock_, cancellation_, {.workers = 1, .stop = [leases](const mesh::Step& step) {
+                                          return leases == nullptr ? std::nullopt
+                                                                   : leases->lost(step.cluster);
+                                        }});
     return report.succeeded() ? End::kDone : End::kPartial;
   }
 

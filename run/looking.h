@@ -1,0 +1,40 @@
+#pragma once
+
+#include "mesh/observation.h"
+
+#include <functional>
+#include <string>
+#include <utility>
+
+namespace meshtrust::run {
+
+/// Hears how far an observation is. Called from any thread; has to return soon.
+struct Onlooker {
+  /// A cluster is asked for something: "https://10.0.0.1:6443", "what is in its namespaces".
+  std::function<void(const std::string& cluster, const std::string& what)> begun = {};
+  /// It has answered, or was given up.
+  std::function<void(const std::string& cluster)> ended = {};
+  /// All that was to be seen of a cluster was seen, or is unknown.
+  std::function<void(const mesh::ClusterObservation& cluster)> seen = {};
+};
+
+/// What one cluster is asked for, told while this object lives.
+class Asking {
+ public:
+  /// `onlooker` outlives this.
+  Asking(const Onlooker& onlooker, std::string cluster, const std::string& what)
+      : onlooker_(onlooker), cluster_(std::move(cluster)) {
+    if (onlooker_.begun) onlooker_.begun(cluster_, what);
+  }
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+  ~Asking() {
+    if (onlooker_.ended) onlooker_.ended(cluster_);
+  }
+
+ private:
+  const Onlooker& onlooker_;
+  const std::string cluster_;
+};
+
+}  // namespace meshtrust::run
