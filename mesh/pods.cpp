@@ -1,6 +1,7 @@
 #include "mesh/pods.h"
 
 #include "base/text.h"
+#include "mesh/objects.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,12 +16,6 @@ using base::Json;
 constexpr int kMostRests = 2;
 constexpr std::int64_t kMostRestarts = 3;
 
-const Json& list_in(const Json& pod, const char* name) {
-  static const Json kNone = Json::array();
-  const Json& list = base::at_path(pod, {"status", name});
-  return list.is_array() ? list : kNone;
-}
-
 std::int64_t restarts_of(const Json& status) {
   const Json& count = base::at_path(status, {"restartCount"});
   return count.is_number_integer() ? count.get<std::int64_t>() : 0;
@@ -30,7 +25,7 @@ std::optional<PodTrouble> trouble_of_container(const Json& pod, const Json& stat
   for (const char* state : {"waiting", "terminated"}) {
     const std::string reason = base::string_at(base::at_path(status, {"state", state}), "reason");
     if (reason.empty() || reason == "PodInitializing" || reason == "Completed") continue;
-    PodTrouble trouble{.pod = base::string_at(base::at_path(pod, {"metadata"}), "name"),
+    PodTrouble trouble{.pod = name_of(pod),
                        .container = base::string_at(status, "name"),
                        .reason = base::printable(reason, 80),
                        .is_resting = reason == "ImagePullBackOff",
@@ -48,7 +43,7 @@ std::optional<PodTrouble> trouble_of_container(const Json& pod, const Json& stat
 
 std::optional<PodTrouble> trouble_of(const Json& pod) {
   for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
-    for (const Json& status : list_in(pod, list)) {
+    for (const Json& status : list_at(pod, {"status", list})) {
       if (auto trouble = trouble_of_container(pod, status)) return trouble;
     }
   }
@@ -66,7 +61,7 @@ std::string describe(const PodTrouble& trouble) {
 }
 
 bool is_ready(const Json& pod) {
-  const Json& conditions = list_in(pod, "conditions");
+  const Json& conditions = list_at(pod, {"status", "conditions"});
   return std::any_of(conditions.begin(), conditions.end(), [](const Json& one) {
     return base::string_at(one, "type") == "Ready" && base::string_at(one, "status") == "True";
   });
@@ -74,7 +69,7 @@ bool is_ready(const Json& pod) {
 
 std::string why_not_ready(const Json& pod) {
   if (const auto trouble = trouble_of(pod)) return describe(*trouble);
-  for (const Json& one : list_in(pod, "conditions")) {
+  for (const Json& one : list_at(pod, {"status", "conditions"})) {
     const std::string message = base::string_at(one, "message");
     if (base::string_at(one, "status") == "False" && !message.empty()) {
       return base::printable(message, 200);
@@ -86,15 +81,14 @@ std::string why_not_ready(const Json& pod) {
 void PodPatience::see(const Json& pod) {
   if (is_ready(pod)) return;
   for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
-    for (const Json& status : list_in(pod, list)) {
+    for (const Json& status : list_at(pod, {"status", list})) {
       see_container(pod, status);
     }
   }
 }
 
 void PodPatience::see_container(const Json& pod, const Json& status) {
-  const Json& metadata = base::at_path(pod, {"metadata"});
-  const std::string key = base::string_at(metadata, "uid") + "/" + base::string_at(status, "name");
+  const std::string key = uid_of(pod) + "/" + base::string_at(status, "name");
   const auto trouble = trouble_of_container(pod, status);
   const bool is_resting = trouble && trouble->is_resting;
   const std::int64_t restarts = restarts_of(status);
@@ -106,7 +100,7 @@ void PodPatience::see_container(const Json& pod, const Json& status) {
   const bool lacks_image = trouble && (trouble->is_final || container.rests >= kMostRests);
   if (!is_crashing && !lacks_image) return;
   // A container that crashes may be running at the moment that it is looked at.
-  exhausted_by_ = trouble.value_or(PodTrouble{.pod = base::string_at(metadata, "name"),
+  exhausted_by_ = trouble.value_or(PodTrouble{.pod = name_of(pod),
                                               .container = base::string_at(status, "name"),
                                               .reason = "running again",
                                               .restarts = restarts});

@@ -283,16 +283,12 @@ std::vector<std::string> reachable_from(const profiles::Mesh& mesh,
 
 std::vector<std::string> configured_by(const profiles::Mesh& mesh,
                                        const profiles::Cluster& cluster) {
-  if (cluster.runs_istiod() || cluster.role == Role::kConfig) return {cluster.name};
+  if (cluster.runs_istiod()) return {cluster.name};
   std::vector<std::string> clusters;
+  clusters.reserve(cluster.control_plane.size());
   for (const std::string& name : cluster.control_plane) {
-    const auto config =
-        std::find_if(mesh.clusters.begin(), mesh.clusters.end(), [&name](const auto& other) {
-          return other.role == Role::kConfig &&
-                 std::find(other.control_plane.begin(), other.control_plane.end(), name) !=
-                     other.control_plane.end();
-        });
-    clusters.push_back(config == mesh.clusters.end() ? name : config->name);
+    // An istiod goes by the name of the cluster that holds its configuration.
+    clusters.push_back(profiles::istiod_cluster_id(mesh, *mesh.find(name)));
   }
   return clusters;
 }

@@ -34,10 +34,6 @@ std::string label_of(const Json& object, std::string_view name) {
   return base::string_at(base::at_path(object, {"metadata", "labels"}), name);
 }
 
-std::string uid_of(const Json& object) {
-  return base::string_at(base::at_path(object, {"metadata"}), "uid");
-}
-
 /// The revision that a Deployment gave a ReplicaSet; 0 for none.
 int revision_of(const Json& replica_set) {
   const std::string text =
@@ -106,7 +102,7 @@ void InstallWatch::note_old_pods() {
   const auto pods = client_.list(k8s::pods_ref(installation_.namespace_name));
   if (!pods) return;
   for (const Json& pod : pods->items) {
-    old_pods_.insert(uid_of(pod));
+    old_pods_.insert(mesh::uid_of(pod));
   }
 }
 
@@ -120,9 +116,7 @@ void InstallWatch::look() {
     if (!is_of_installation(pod) || mesh::is_ready(pod)) continue;
     if (base::at_path(pod, {"metadata"}).contains("deletionTimestamp")) continue;
     if (counts(pod, hashes)) patience_.see(pod);
-    unready.push_back(fmt::format("{} ({})",
-                                  base::string_at(base::at_path(pod, {"metadata"}), "name"),
-                                  mesh::why_not_ready(pod)));
+    unready.push_back(fmt::format("{} ({})", mesh::name_of(pod), mesh::why_not_ready(pod)));
   }
   if (!unready.empty()) tell_("not ready: " + base::join(unready, ", "));
 }
@@ -135,7 +129,7 @@ bool InstallWatch::is_of_installation(const Json& pod) const {
 
 bool InstallWatch::counts(const Json& pod, const std::set<std::string>& wanted_hashes) const {
   if (!wanted_hashes.contains(label_of(pod, kTemplateHash))) return false;
-  if (!old_pods_.contains(uid_of(pod))) return true;
+  if (!old_pods_.contains(mesh::uid_of(pod))) return true;
   const auto trouble = mesh::trouble_of(pod);
   const bool is_stuck = trouble && (!trouble->image.empty() || trouble->reason == mesh::kCrashLoop);
   return is_stuck && client_.effects().clock.steady() - begun_ >= options_.patience_with_old;

@@ -19,9 +19,14 @@ class Trials {
  public:
   Trials(const profiles::Mesh& mesh,
          const mesh::Observation& observation,
+         const std::vector<profiles::RemoteSecretIntent>& intents,
          const profiles::Cluster& holder,
          k8s::ApiClient& client)
-      : mesh_(mesh), observation_(observation), holder_(holder), client_(client) {}
+      : mesh_(mesh),
+        observation_(observation),
+        intents_(intents),
+        holder_(holder),
+        client_(client) {}
 
   void make(mesh::RemoteSecretFacts& facts) const {
     const auto secret = client_.get_secret(k8s::secret_ref(facts.namespace_name, facts.name));
@@ -36,7 +41,7 @@ class Trials {
   /// What the mesh wants of an entry; nothing of what is not of this mesh.
   std::optional<profiles::RemoteSecretIntent> intent_of(const std::string& name,
                                                         const std::string& key) const {
-    for (const profiles::RemoteSecretIntent& intent : profiles::remote_secrets(mesh_)) {
+    for (const profiles::RemoteSecretIntent& intent : intents_) {
       if (intent.target != holder_.name) continue;
       const profiles::RemoteSecret wanted = profiles::remote_secret(mesh_, intent);
       if (wanted.name == name && wanted.key == key) return intent;
@@ -59,6 +64,7 @@ class Trials {
 
   const profiles::Mesh& mesh_;
   const mesh::Observation& observation_;
+  const std::vector<profiles::RemoteSecretIntent>& intents_;
   const profiles::Cluster& holder_;
   k8s::ApiClient& client_;
 };
@@ -82,13 +88,15 @@ void try_remote_secrets(const profiles::Mesh& mesh,
       tasks.push_back({.cluster = index, .facts = facts});
     }
   }
+  // There are as many as pairs of clusters: made once, and not for every entry.
+  const auto intents = profiles::remote_secrets(mesh);
   for_each_index(tasks.size(), world.jobs, [&](std::size_t index) {
     const std::string& name = observation.clusters[tasks[index].cluster].name;
     const auto client = world.clusters.client(name);
     const profiles::Cluster* holder = mesh.find(name);
     if (!client || holder == nullptr) return;
     const Asking asking(onlooker, name, "API servers, as its remote secrets name them");
-    Trials(mesh, observation, *holder, **client).make(tasks[index].facts);
+    Trials(mesh, observation, intents, *holder, **client).make(tasks[index].facts);
   });
   std::vector<std::vector<mesh::RemoteSecretFacts>> tried(observation.clusters.size());
   for (Task& task : tasks) {

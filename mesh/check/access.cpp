@@ -21,6 +21,16 @@ namespace meshtrust::mesh {
 
 using profiles::Cluster;
 
+namespace {
+
+std::string removal_of(const std::string& context,
+                       const std::string& space,
+                       const std::string& name) {
+  return fmt::format("'kubectl --context {} -n {} delete secret {}'", context, space, name);
+}
+
+}  // namespace
+
 void check_managers(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
@@ -80,20 +90,13 @@ void check_remote_secrets(const CheckSubject& subject, Answer& answer) {
            .message = fmt::format("secret '{}/{}' makes '{}' known to its istiod already and was "
                                   "not made by this mesh; istiod ignores a second one",
                                   secret.namespace_name, secret.name, intent.source),
-           .hints = {fmt::format("remove it with 'kubectl --context {} -n {} delete secret {}'",
-                                 subject.mesh.find(intent.target)->context, secret.namespace_name,
-                                 secret.name)}});
+           .hints = {"remove it with " + removal_of(subject.mesh.find(intent.target)->context,
+                                                    secret.namespace_name, secret.name)}});
     }
   }
 }
 
 namespace {
-
-std::string removal_of(const std::string& context,
-                       const std::string& space,
-                       const std::string& name) {
-  return fmt::format("'kubectl --context {} -n {} delete secret {}'", context, space, name);
-}
 
 /// A cluster as an istiod is told of it, or its own.
 struct Known {
@@ -112,12 +115,11 @@ Severity severity_for(const CheckSubject& subject) {
 }
 
 /// `name` is "istio-system/istio-remote-secret-west"; empty where istiod names none.
-bool is_by_secret_of_ours(const CheckSubject& subject,
+bool is_by_secret_of_ours(const OwnerJudge& owners,
                           const ClusterObservation& seen,
                           const std::string& name) {
   const auto* secrets = seen.live.remote_secrets.found(Unknown::kTold);
   if (secrets == nullptr) return false;
-  const OwnerJudge owners(subject.mesh, subject.observation);
   return std::any_of(secrets->begin(), secrets->end(), [&](const RemoteSecretFacts& secret) {
     return secret.namespace_name + "/" + secret.name == name &&
            owners.owner_of(marks_of(secret), seen) == Owner::kThisMesh;
@@ -131,10 +133,10 @@ bool is_same_cluster(const Known& a, const Known& b) {
 
 /// Its own first, whose address for others and CA are nobody's business here.
 std::vector<Known> known_to(const CheckSubject& subject,
+                            const OwnerJudge& owners,
                             const Cluster& cluster,
                             const ClusterObservation& seen,
                             const std::vector<RemoteSecretFacts>& secrets) {
-  const OwnerJudge owners(subject.mesh, subject.observation);
   std::vector<Known> known;
   const ServerFacts* server = seen.server.found(Unknown::kTold);
   if (cluster.role != profiles::Role::kExternal && server != nullptr) {
@@ -175,6 +177,7 @@ void report_twice(const Cluster& cluster, const Known& first, const Known& again
 /// Clusters that an istiod lists itself, however it came to know them, but for those that it knows
 /// by a Secret of this mesh: plans take that away.
 void report_unnamed(const CheckSubject& subject,
+                    const OwnerJudge& owners,
                     const Cluster& cluster,
                     const ClusterObservation& seen,
                     const std::vector<IstiodView>& views,
@@ -184,7 +187,7 @@ void report_unnamed(const CheckSubject& subject,
   for (const IstiodView& view : views) {
     for (const IstiodView::Cluster& one : view.clusters) {
       if (one.id == own || subject.mesh.find(one.id) != nullptr) continue;
-      if (is_by_secret_of_ours(subject, seen, one.secret)) continue;
+      if (is_by_secret_of_ours(owners, seen, one.secret)) continue;
       unnamed.emplace(one.id, one.secret);
     }
   }
@@ -205,11 +208,12 @@ void report_unnamed(const CheckSubject& subject,
 }  // namespace
 
 void check_known_clusters(const CheckSubject& subject, Answer& answer) {
+  const OwnerJudge owners(subject.mesh, subject.observation);
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr || !cluster.runs_istiod()) continue;
     if (const auto* secrets = seen->live.remote_secrets.found(Unknown::kTold)) {
-      const std::vector<Known> known = known_to(subject, cluster, *seen, *secrets);
+      const std::vector<Known> known = known_to(subject, owners, cluster, *seen, *secrets);
       for (std::size_t i = 0; i < known.size(); ++i) {
         for (std::size_t j = i + 1; j < known.size(); ++j) {
           if (known[i].name == known[j].name || !is_same_cluster(known[i], known[j])) continue;
@@ -218,7 +222,7 @@ void check_known_clusters(const CheckSubject& subject, Answer& answer) {
       }
     }
     if (const auto* views = seen->live.istiods.found(Unknown::kNothingFollows)) {
-      report_unnamed(subject, cluster, *seen, *views, answer);
+      report_unnamed(subject, owners, cluster, *seen, *views, answer);
     }
   }
 }
