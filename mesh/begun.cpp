@@ -5,7 +5,6 @@
 #include "profiles/model.h"
 
 #include <algorithm>
-#include <optional>
 
 namespace meshtrust::mesh {
 
@@ -17,9 +16,7 @@ bool is_begun(const profiles::Mesh& mesh, const Observation& observation, const 
   return std::any_of(
       mesh.clusters.begin(), mesh.clusters.end(), [&](const profiles::Cluster& cluster) {
         const ClusterObservation* seen = observation.find(cluster.name);
-        const auto file = files.find(cluster.name);
-        const auto wanted = profiles::installations(
-            mesh, cluster, file == files.end() ? std::nullopt : std::optional(file->second));
+        const auto wanted = wanted_installations(mesh, cluster, &files);
         if (seen == nullptr || !wanted) return false;
         return std::any_of(wanted->begin(), wanted->end(), [&](const auto& installation) {
           return state_of(owners, installation, *seen).kind != InstallState::Kind::kAbsent;

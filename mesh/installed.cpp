@@ -298,4 +298,14 @@ InstallState state_of(const OwnerJudge& owners,
   return {.kind = Kind::kAsWanted, .why = "installed", .root = marks.root};
 }
 
+base::Result<std::vector<profiles::Installation>, base::Errors> wanted_installations(
+    const profiles::Mesh& mesh, const profiles::Cluster& cluster, const BaseFiles* files) {
+  std::optional<profiles::BaseFile> file;
+  if (files != nullptr) {
+    const auto found = files->find(cluster.name);
+    if (found != files->end()) file = found->second;
+  }
+  return profiles::installations(mesh, cluster, file);
+}
+
 }  // namespace meshtrust::mesh

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "istio/names.h"
+#include "mesh/check.h"
 #include "mesh/finding.h"
 #include "mesh/objects.h"
 #include "mesh/observation.h"
@@ -70,5 +71,10 @@ struct InstallState {
 InstallState state_of(const OwnerJudge& owners,
                       const profiles::Installation& installation,
                       const ClusterObservation& seen);
+
+/// What is to be installed in `cluster`, on the user's own file where `files` has one for it;
+/// `files` may be null. Errors as of `profiles::installations`.
+base::Result<std::vector<profiles::Installation>, base::Errors> wanted_installations(
+    const profiles::Mesh& mesh, const profiles::Cluster& cluster, const BaseFiles* files);
 
 }  // namespace meshtrust::mesh

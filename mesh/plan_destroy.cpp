@@ -508,9 +508,7 @@ class DestroyPlanner {
   }
 
   void plan_installations(const Cluster& cluster, const ClusterObservation& seen) {
-    const auto file = files_.find(cluster.name);
-    auto wanted = profiles::installations(
-        mesh_, cluster, file == files_.end() ? std::nullopt : std::optional(file->second));
+    auto wanted = wanted_installations(mesh_, cluster, &files_);
     if (!wanted) {
       judge_what_runs(cluster, seen, wanted.error());
       return;

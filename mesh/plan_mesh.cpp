@@ -93,9 +93,7 @@ class MeshPlanner {
   // -- the control planes
 
   void plan_installations(const Cluster& cluster) {
-    const auto file = files_.find(cluster.name);
-    auto wanted = profiles::installations(
-        mesh_, cluster, file == files_.end() ? std::nullopt : std::optional(file->second));
+    auto wanted = wanted_installations(mesh_, cluster, &files_);
     if (!wanted) {
       for (base::Error& error : wanted.error()) {
         planned_.answer.unknowns.push_back(std::move(error));

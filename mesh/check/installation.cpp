@@ -103,20 +103,6 @@ void check_installable(const CheckSubject& subject, Answer& answer) {
   }
 }
 
-namespace {
-
-base::Result<std::vector<Installation>, base::Errors> wanted_in(const CheckSubject& subject,
-                                                                const Cluster& cluster) {
-  std::optional<profiles::BaseFile> file;
-  if (subject.files != nullptr) {
-    const auto found = subject.files->find(cluster.name);
-    if (found != subject.files->end()) file = found->second;
-  }
-  return profiles::installations(subject.mesh, cluster, file);
-}
-
-}  // namespace
-
 void check_installations(const CheckSubject& subject, Answer& answer) {
   if (!profiles::refuse_to_install(subject.mesh).empty()) return;
   const profiles::Lookup known = known_values(subject.mesh, subject.observation);
@@ -124,7 +110,7 @@ void check_installations(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr || seen->server.is_unknown()) continue;
-    auto wanted = wanted_in(subject, cluster);
+    auto wanted = wanted_installations(subject.mesh, cluster, subject.files);
     if (!wanted) {
       for (base::Error& error : wanted.error()) {
         answer.unknowns.push_back(std::move(error));
@@ -177,7 +163,7 @@ std::set<WebhookTarget> targets_of_this_mesh(const CheckSubject& subject, const 
     targets.insert({.namespace_name = istio.ingress_namespace, .service = istio::istiod_name({})});
   }
   // What cannot be installed has no server that anybody could know.
-  auto wanted = wanted_in(subject, cluster);
+  auto wanted = wanted_installations(subject.mesh, cluster, subject.files);
   if (!wanted) return targets;
   const profiles::Lookup known = known_values(subject.mesh, subject.observation);
   for (Installation& installation : *wanted) {
