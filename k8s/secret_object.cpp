@@ -50,6 +50,19 @@ std::vector<std::string> managers_of(const Json& metadata) {
   return out;
 }
 
+std::map<std::string, std::string> writers_of(const Json& metadata) {
+  constexpr std::string_view kPrefix = "f:";
+  std::map<std::string, std::string> writers;
+  for (const Json& field : base::at_path(metadata, {"managedFields"})) {
+    const std::string manager = base::string_at(field, "manager");
+    if (manager == kFieldManager) continue;
+    for (const auto& [key, value] : base::at_path(field, {"fieldsV1", "f:data"}).items()) {
+      if (key.starts_with(kPrefix)) writers.emplace(key.substr(kPrefix.size()), manager);
+    }
+  }
+  return writers;
+}
+
 std::vector<SecretFacts::Owner> owners_of(const Json& metadata) {
   std::vector<SecretFacts::Owner> owners;
   for (const Json& one : base::at_path(metadata, {"ownerReferences"})) {
@@ -103,6 +116,7 @@ SecretFacts facts_of(const Json& object) {
                     .labels = strings_of(base::at_path(metadata, {"labels"})),
                     .annotations = strings_of(base::at_path(metadata, {"annotations"})),
                     .managers = managers_of(metadata),
+                    .writers = writers_of(metadata),
                     .fields_by_create = fields_by_create(metadata),
                     .finalizers = texts_of(base::at_path(metadata, {"finalizers"})),
                     .owners = owners_of(metadata),

@@ -25,6 +25,8 @@ struct SecretFacts {
   /// blanked here, its presence shows.
   std::map<std::string, std::string> annotations = {};
   std::vector<std::string> managers = {};  ///< of metadata.managedFields, each once
+  /// By key of `data`, who else than this program owns the value.
+  std::map<std::string, std::string> writers = {};
   /// metadata.managedFields as JSON where our manager has fields by creating (operation Update), or
   /// "": a later apply would find them owned by another, see `fields_by_apply`.
   std::string fields_by_create = {};

@@ -38,6 +38,23 @@ bool is_ca_of(const ClusterObservation& source,
          server->ca == "sha256:" + entry.ca;
 }
 
+/// What of an entry is not as it should be; empty where nothing is.
+std::string difference(const ClusterObservation& source,
+                       const profiles::Cluster& described,
+                       const Observation& observation,
+                       const TokenSecretFacts* token,
+                       const RemoteCluster& entry) {
+  const auto server = server_for_peers(described, observation);
+  if (server && entry.server != *server) {
+    return fmt::format("it leads to {}, wanted {}", entry.server, *server);
+  }
+  if (token == nullptr) return "its token no longer exists";
+  if (token->token != entry.token || !is_ca_of(source, described, *token, entry)) {
+    return "its token or CA is not that of the cluster";
+  }
+  return {};
+}
+
 }  // namespace
 
 bool is_unmarked(const OwnerJudge& owners, const Marks& marks, const ClusterObservation& in) {
@@ -92,15 +109,11 @@ AccessState state_of(const profiles::Mesh& mesh,
       live->is_watched != (intent.kind == profiles::RemoteSecretIntent::Kind::kRemote)) {
     return {.kind = Kind::kDiffers, .why = "it was changed by hand"};
   }
-  const auto server = server_for_peers(*described, observation);
-  if (server && entry->server != *server) {
-    return {.kind = Kind::kDiffers,
-            .why = fmt::format("it leads to {}, wanted {}", entry->server, *server)};
-  }
   const TokenSecretFacts* token = token_of(*source, profiles::service_account_of(mesh, intent));
-  if (token == nullptr) return {.kind = Kind::kDiffers, .why = "its token no longer exists"};
-  if (token->token != entry->token || !is_ca_of(*source, *described, *token, *entry)) {
-    return {.kind = Kind::kDiffers, .why = "its token or CA is not that of the cluster"};
+  if (std::string differs = difference(*source, *described, observation, token, *entry);
+      !differs.empty()) {
+    if (entry->writer.empty()) return {.kind = Kind::kDiffers, .why = std::move(differs)};
+    return {.kind = Kind::kForeign, .why = std::move(differs), .writer = entry->writer};
   }
   // A token secret that somebody else made is used, and stays theirs.
   if (is_unmarked(owners, marks_of(*live), *target) ||
@@ -132,6 +145,10 @@ std::string access_step(const profiles::RemoteSecretIntent& intent) {
   return intent.kind == profiles::RemoteSecretIntent::Kind::kConfig
              ? fmt::format("{}/config-access", intent.target)
              : fmt::format("{}/access-{}", intent.target, intent.source);
+}
+
+std::string take_up_step(const profiles::RemoteSecretIntent& intent) {
+  return fmt::format("{}/reads-{}", intent.target, intent.source);
 }
 
 }  // namespace meshtrust::mesh

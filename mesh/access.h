@@ -27,6 +27,8 @@ struct AccessState {
   Kind kind = Kind::kUnknown;
   std::string why = {};
   std::optional<base::Error> error = {};  ///< of kUnknown
+  /// Of kForeign, where the Secret is of this mesh: who wrote other values into it.
+  std::string writer = {};
 };
 
 /// The Secret with the token of `account` in `source`; nullptr where there is none, or nobody
@@ -44,5 +46,9 @@ AccessState state_of(const profiles::Mesh& mesh,
 
 /// The id of the step that makes that Secret: "east/access-west", "hub/config-access".
 std::string access_step(const profiles::RemoteSecretIntent& intent);
+
+/// The id of the step that waits until that istiod uses rights which were given back to its reader:
+/// "east/reads-west".
+std::string take_up_step(const profiles::RemoteSecretIntent& intent);
 
 }  // namespace meshtrust::mesh

@@ -16,9 +16,6 @@ namespace {
 using base::Json;
 using profiles::Installation;
 
-/// What `kubectl rollout restart` leaves in a pod template.
-constexpr std::string_view kRestartAnnotation = "kubectl.kubernetes.io/restartedAt";
-
 bool has_istiod(const Installation& installation) {
   return installation.kind != Installation::Kind::kRemote &&
          installation.kind != Installation::Kind::kConfig;
@@ -40,7 +37,7 @@ std::string hash(const Json& json) {
 Json without_restarts(Json pod_template) {
   Json& metadata = pod_template["metadata"];
   if (metadata.contains("annotations")) {
-    metadata["annotations"].erase(std::string(kRestartAnnotation));
+    metadata["annotations"].erase(kRestartAnnotation);
     if (metadata["annotations"].empty()) metadata.erase("annotations");
   }
   if (metadata.empty()) pod_template.erase("metadata");
@@ -72,7 +69,8 @@ Json destination(const Installation& installation, const Json& service, const Ob
 /// or null. The functions here that look such objects up go by its having been asked.
 const base::Error* why_unjudged(const Installation& installation, const Objects& objects) {
   std::vector<std::string_view> kinds{kMutatingWebhooks,    kValidatingWebhooks, kClusterRoles,
-                                      kClusterRoleBindings, kServices,           kConfigMaps};
+                                      kClusterRoleBindings, kServices,           kConfigMaps,
+                                      kServiceAccounts};
   if (!has_istiod(installation)) kinds.push_back(kEndpointSlices);
   for (const auto kind : kinds) {
     if (const auto* why = objects.why_unknown(kind)) return why;
@@ -105,6 +103,8 @@ std::string part(std::string_view kind, std::string_view name) {
 }
 
 constexpr std::string_view kServicePart = "service";
+/// Of it is the token by which other istiods read the cluster.
+constexpr std::string_view kAccountPart = "serviceaccount";
 
 /// What validates for the default revision. For another that became the default one it is made
 /// together with its tag, and never alone.
@@ -131,6 +131,11 @@ std::vector<std::string> parts_of(const Installation& installation, const Object
   const std::string service = istio::istiod_name(installation.revision);
   const auto live = objects.find(kServices, installation.namespace_name, service);
   if (live.found(Unknown::kNothingFollows) != nullptr) parts.push_back(part(kServicePart, service));
+  const auto reader =
+      objects.find(kServiceAccounts, installation.namespace_name, istio::kReaderServiceAccount);
+  if (reader.found(Unknown::kNothingFollows) != nullptr) {
+    parts.push_back(part(kAccountPart, istio::kReaderServiceAccount));
+  }
   for (const ControlPlaneWebhooks& one : webhooks_for(installation, objects)) {
     if (is_made_again(one, installation)) parts.push_back(part(one.kind->word, one.name));
   }
@@ -144,8 +149,9 @@ bool is_gone(std::string_view written, const Installation& installation, const O
   if (slash == std::string_view::npos) return false;
   const std::string_view kind = written.substr(0, slash);
   const std::string_view name = written.substr(slash + 1);
-  if (kind == kServicePart) {
-    return objects.find(kServices, installation.namespace_name, name).is_absent();
+  if (kind == kServicePart || kind == kAccountPart) {
+    const std::string_view resource = kind == kServicePart ? kServices : kServiceAccounts;
+    return objects.find(resource, installation.namespace_name, name).is_absent();
   }
   return std::any_of(kWebhookKinds.begin(), kWebhookKinds.end(), [&](const WebhookKind& one) {
     return one.word == kind && objects.find(one.resource, {}, name).is_absent();

@@ -26,6 +26,9 @@ inline constexpr std::string_view kIstioVersionAnnotation = "meshtrust.io/istio-
 inline constexpr std::string_view kMeshAnnotation = istio::kMeshLabel;
 inline constexpr std::string_view kRootAnnotation = istio::kRootLabel;
 
+/// What a restart leaves in a pod template, of kubectl's and of ours alike. No mark hashes it.
+inline constexpr const char* kRestartAnnotation = "kubectl.kubernetes.io/restartedAt";
+
 /// The object that bears the mark: istiod's Deployment, or of a cluster without one the Service
 /// through which it reaches the control plane. Only kinds and names are set.
 profiles::Object marked_object(const profiles::Installation& installation);

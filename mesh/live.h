@@ -45,6 +45,8 @@ struct RemoteCluster {
   std::string ca;                    ///< SHA-256 of the CA bundle; empty without one
   std::string token;                 ///< SHA-256; empty without one
   Observed<AccessTrial> trial = {};  ///< made on level `kDeep`
+  /// The field manager that wrote it, where that is not this program's: it is not taken from it.
+  std::string writer = {};
 };
 
 /// A Secret by which an istiod reaches other clusters.

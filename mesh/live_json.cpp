@@ -22,11 +22,9 @@ void read(const Json& json, AccessTrial& trial) {
 }
 
 Json write(const RemoteCluster& cluster) {
-  return {{"cluster", cluster.cluster},
-          {"server", cluster.server},
-          {"ca", cluster.ca},
-          {"token", cluster.token},
-          {"trial", write(cluster.trial)}};
+  return {
+      {"cluster", cluster.cluster}, {"server", cluster.server},      {"ca", cluster.ca},
+      {"token", cluster.token},     {"trial", write(cluster.trial)}, {"writer", cluster.writer}};
 }
 void read(const Json& json, RemoteCluster& cluster) {
   cluster.cluster = value<std::string>(json, "cluster");
@@ -35,6 +33,7 @@ void read(const Json& json, RemoteCluster& cluster) {
   cluster.token = value<std::string>(json, "token");
   // Earlier versions made another trial, which says less.
   if (json.contains("trial")) read(field(json, "trial"), cluster.trial);
+  cluster.writer = later_value(json, "writer");
 }
 
 Json write(const RemoteSecretFacts& secret) {

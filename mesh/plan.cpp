@@ -32,7 +32,9 @@ std::string_view kind_of(const Action& action) {
     std::string_view operator()(const PublishTwin&) const { return "publish-twin"; }
     std::string_view operator()(const RecordArrival&) const { return "record-arrival"; }
     std::string_view operator()(const Await&) const { return "await"; }
+    std::string_view operator()(const AwaitTakeUp&) const { return "await-take-up"; }
     std::string_view operator()(const Install&) const { return "install"; }
+    std::string_view operator()(const RestartIstiod&) const { return "restart-istiod"; }
     std::string_view operator()(const Annotate&) const { return "annotate"; }
     std::string_view operator()(const ShareAccess&) const { return "share-access"; }
     std::string_view operator()(const Delete&) const { return "delete"; }

@@ -75,9 +75,23 @@ struct Await {
   std::string gives;  ///< the reference whose value it finds out; often none
 };
 
+/// Wait until the istiods of the cluster of the step use the rights that the reader of another one
+/// was given back; see `TakeUp`. It changes nothing.
+struct AwaitTakeUp {
+  std::string source;          ///< the cluster that they read
+  std::string namespace_name;  ///< of the istiods
+};
+
 /// Run the installer, and mark what it installed. References are replaced as for `ApplyObjects`.
 struct Install {
   profiles::Installation installation;
+};
+
+/// Replace the pods of an istiod one after the other, as `kubectl rollout restart` does. That they
+/// are ready is a wait of its own.
+struct RestartIstiod {
+  std::string namespace_name;
+  std::string deployment;
 };
 
 /// Complete the annotations of an object that an installer made: merged into what is there, for
@@ -160,7 +174,9 @@ using Action = std::variant<MintRoot,
                             PublishTwin,
                             RecordArrival,
                             Await,
+                            AwaitTakeUp,
                             Install,
+                            RestartIstiod,
                             Annotate,
                             ShareAccess,
                             Delete,

@@ -1,9 +1,12 @@
+#include "base/text.h"
 #include "istio/names.h"
 #include "mesh/access.h"
+#include "mesh/adoption.h"
 #include "mesh/installed.h"
 #include "mesh/known.h"
 #include "mesh/plan.h"
 #include "mesh/plan_waits.h"
+#include "mesh/reader.h"
 #include "profiles/exposure.h"
 #include "profiles/gateway.h"
 #include "profiles/istioctl.h"
@@ -14,6 +17,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 namespace meshtrust::mesh {
 namespace {
@@ -59,6 +63,8 @@ class MeshPlanner {
       plan_cluster(cluster);
     }
     plan_access();
+    plan_taking_up();
+    plan_restarts();
     plan_forgetting();
     add_waits(mesh_, observation_, options_.at, known_, planned_.plan);
     sort_by_needs(planned_.plan);
@@ -268,11 +274,7 @@ class MeshPlanner {
   /// `body` with what is known by now, and without a root that nobody knows.
   Json as_known(Json body) const {
     body = profiles::resolve(std::move(body), known_);
-    const auto& steps = planned_.plan.steps;
-    const bool is_minted = std::any_of(steps.begin(), steps.end(), [](const Step& step) {
-      return step.id == profiles::kRootReference;
-    });
-    if (!is_minted) profiles::leave_out_open_root(body);
+    if (!has_step(std::string(profiles::kRootReference))) profiles::leave_out_open_root(body);
     return body;
   }
 
@@ -371,6 +373,81 @@ class MeshPlanner {
     }
   }
 
+  /// An istiod that was refused something goes on with what it knew, and asks again by its own
+  /// timetable: where this plan gives its reader a right back, that is waited for.
+  void plan_taking_up() {
+    for (const RemoteSecretIntent& intent : profiles::remote_secrets(mesh_)) {
+      const ClusterObservation* source = observation_.find(intent.source);
+      if (source == nullptr || observation_.find(intent.target) == nullptr ||
+          intent.kind != RemoteSecretIntent::Kind::kRemote) {
+        continue;
+      }
+      const AccessState::Kind stands = state_of(mesh_, observation_, owners_, intent).kind;
+      const bool reads =
+          stands == AccessState::Kind::kAsWanted || stands == AccessState::Kind::kUnmarked;
+      const auto missing = rights_not_given(mesh_, *mesh_.find(intent.target),
+                                            *mesh_.find(intent.source), source->live.objects);
+      Ids mending = reader_of(intent.source);
+      std::erase_if(mending, [this](const std::string& step) { return !has_step(step); });
+      if (!reads || !missing || missing->empty() || mending.empty()) continue;
+      add({.id = take_up_step(intent),
+           .cluster = intent.target,
+           .change = Change::kWait,
+           .title = fmt::format("do its istiods read {} by the rights that its reader gets back?",
+                                intent.source),
+           .reason = {},
+           .needs = std::move(mending),
+           .diff = {},
+           .action = AwaitTakeUp{.source = intent.source,
+                                 .namespace_name = mesh_.istio.system_namespace}});
+    }
+  }
+
+  /// Of istiods that have to ask anew whether they manage a cluster. By a restart, not by writing
+  /// the remote secret anew: with that gone for a moment all endpoints of the remote are, and
+  /// istiods of several releases do not outlive its being changed.
+  void plan_restarts() {
+    std::map<std::string, std::vector<Unmanaged>> by_manager;
+    for (Unmanaged& one : unmanaged_remotes(mesh_, observation_)) {
+      by_manager[one.manager].push_back(std::move(one));
+    }
+    for (const auto& [manager, remotes] : by_manager) {
+      Ids needs{id(manager, "proved"), id(manager, "istiod"), id(manager, "external")};
+      std::vector<std::string> why;
+      why.reserve(remotes.size());
+      for (const Unmanaged& one : remotes) {
+        why.push_back(
+            fmt::format("it has read {} and does not manage it ({})", one.remote, one.lacks));
+        needs.push_back(id(one.remote, "namespace"));
+        needs.push_back(id(one.remote, "remote"));
+      }
+      const std::string name = istio::istiod_name(mesh_.istio.revision);
+      add({.id = id(manager, "restart"),
+           .cluster = manager,
+           .change = Change::kChange,
+           .title = fmt::format("rolling restart of deployment {}/{}", mesh_.istio.system_namespace,
+                                name),
+           .reason = base::join(why, "; "),
+           .needs = std::move(needs),
+           .diff = {fmt::format("~ pod template, annotation {}: <the time of the restart>",
+                                kRestartAnnotation)},
+           .action =
+               RestartIstiod{.namespace_name = mesh_.istio.system_namespace, .deployment = name}});
+    }
+  }
+
+  /// The steps that give the reader of a cluster its role.
+  static Ids reader_of(const std::string& cluster) {
+    return {id(cluster, "reader"), id(cluster, "istiod"), id(cluster, "remote"),
+            id(cluster, "config")};
+  }
+
+  bool has_step(const std::string& step) const {
+    const auto& steps = planned_.plan.steps;
+    return std::any_of(steps.begin(), steps.end(),
+                       [&step](const Step& one) { return one.id == step; });
+  }
+
   /// Secrets of this mesh that describe clusters which have left it, or that are not to be seen.
   void plan_forgetting() {
     const auto intents = profiles::remote_secrets(mesh_);
@@ -416,11 +493,9 @@ class MeshPlanner {
     const std::string server = server_for_peers(source, observation_).value_or("");
     const profiles::RemoteSecret secret = profiles::remote_secret(mesh_, intent);
     const std::string account = profiles::service_account_of(mesh_, intent);
-    Ids needs{id(intent.target, "namespace"), id(intent.source, "namespace"),
-              id(intent.source, "reader")};
-    for (const char* installed : {"istiod", "remote", "config"}) {
-      needs.push_back(id(intent.source, installed));
-    }
+    Ids needs = reader_of(intent.source);
+    needs.push_back(id(intent.target, "namespace"));
+    needs.push_back(id(intent.source, "namespace"));
     needs.emplace_back(profiles::kRootReference);
     std::vector<std::string> diff{
         fmt::format("+ server: {}", server),

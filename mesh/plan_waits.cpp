@@ -74,7 +74,9 @@ class WaitPlanner {
     if (is("proved")) return proved_after(name);
     if (is("ingress-control-plane") || is("ingress-webhooks")) return {id(name, "ingress")};
     if (is("ingress-gateway-up") || is("ingress-address")) return {id(name, "ingress-gateway")};
-    if (is("control-plane")) return {id(name, "istiod"), id(name, "external")};
+    if (is("control-plane")) {
+      return {id(name, "istiod"), id(name, "external"), id(name, "restart")};
+    }
     if (is("node-agents")) return {id(name, "istiod")};
     if (is("webhooks")) return {id(name, "istiod"), id(name, "adopted")};
     if (is("gateway-up") || is("gateway-address")) return {id(name, "gateway")};
@@ -95,7 +97,9 @@ class WaitPlanner {
   Ids synced_after(const std::string& target) const {
     Ids needs{id(target, "control-plane")};
     for (const RemoteSecretIntent& intent : profiles::remote_secrets(mesh_)) {
-      if (intent.target == target) needs.push_back(access_step(intent));
+      if (intent.target != target) continue;
+      needs.push_back(access_step(intent));
+      needs.push_back(take_up_step(intent));
     }
     return needs;
   }

@@ -51,15 +51,9 @@ class RightsOf {
                    .namespace_name = {},
                    .name = {}});
     }
-    if (await.condition != kClustersSynced) return;
-    add("create", {.cluster = {},
-                   .verb = {},
-                   .api_version = "v1",
-                   .kind = "Pod",
-                   .resource = "pods/portforward",
-                   .namespace_name = await.namespace_name,
-                   .name = {}});
+    if (await.condition == kClustersSynced) reach_pods(await.namespace_name);
   }
+  void operator()(const AwaitTakeUp& await) const { reach_pods(await.namespace_name); }
   /// The installer asks for more; these are what its objects begin with.
   void operator()(const Install& install) const { installs("create", install.installation); }
   void operator()(const Uninstall& uninstall) const {
@@ -67,15 +61,22 @@ class RightsOf {
     remove(uninstall.webhooks);
   }
   void operator()(const Annotate& wanted) const {
-    for (const char* verb : {"get", "update"}) {
-      add(verb, {.cluster = {},
-                 .verb = {},
-                 .api_version = wanted.object.api_version,
-                 .kind = wanted.object.kind,
-                 .resource = wanted.object.resource,
-                 .namespace_name = wanted.object.namespace_name,
-                 .name = wanted.object.name});
-    }
+    rewrite({.cluster = {},
+             .verb = {},
+             .api_version = wanted.object.api_version,
+             .kind = wanted.object.kind,
+             .resource = wanted.object.resource,
+             .namespace_name = wanted.object.namespace_name,
+             .name = wanted.object.name});
+  }
+  void operator()(const RestartIstiod& wanted) const {
+    rewrite({.cluster = {},
+             .verb = {},
+             .api_version = "apps/v1",
+             .kind = "Deployment",
+             .resource = "deployments",
+             .namespace_name = wanted.namespace_name,
+             .name = wanted.deployment});
   }
   void operator()(const ShareAccess& share) const {
     const bool is_config = share.intent.kind == profiles::RemoteSecretIntent::Kind::kConfig;
@@ -161,6 +162,17 @@ class RightsOf {
     }
   }
 
+  /// To ask istiods themselves.
+  void reach_pods(const std::string& namespace_name) const {
+    add("create", {.cluster = {},
+                   .verb = {},
+                   .api_version = "v1",
+                   .kind = "Pod",
+                   .resource = "pods/portforward",
+                   .namespace_name = namespace_name,
+                   .name = {}});
+  }
+
   void remove(const std::vector<DoomedObject>& objects) const {
     for (const DoomedObject& object : objects) {
       add("delete", {.cluster = {},
@@ -177,6 +189,13 @@ class RightsOf {
   void write(const Right& right) const {
     for (const char* verb : {"get", "create", "patch"}) {
       if (step_.change != Change::kAdd && std::string_view(verb) == "create") continue;
+      add(verb, right);
+    }
+  }
+
+  /// To read an object, and to write it back with a change.
+  void rewrite(const Right& right) const {
+    for (const char* verb : {"get", "update"}) {
       add(verb, right);
     }
   }

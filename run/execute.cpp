@@ -72,7 +72,9 @@ class Execution {
 
   static Lane lane_of(const mesh::Step& step) {
     if (std::holds_alternative<mesh::Install>(step.action)) return Lane::kInstall;
-    return std::holds_alternative<mesh::Await>(step.action) ? Lane::kWait : Lane::kQuick;
+    const bool waits = std::holds_alternative<mesh::Await>(step.action) ||
+                       std::holds_alternative<mesh::AwaitTakeUp>(step.action);
+    return waits ? Lane::kWait : Lane::kQuick;
   }
 
   struct Task {

@@ -47,9 +47,9 @@ Status mark_as_installed(const profiles::Mesh& mesh,
                          k8s::ApiClient& client) {
   const mesh::Objects objects =
       MeshObserver(mesh, cluster, client)
-          .objects({mesh::kDeployments, mesh::kServices, mesh::kEndpointSlices, mesh::kConfigMaps,
-                    mesh::kMutatingWebhooks, mesh::kValidatingWebhooks, mesh::kClusterRoles,
-                    mesh::kClusterRoleBindings});
+          .objects({mesh::kDeployments, mesh::kServices, mesh::kServiceAccounts,
+                    mesh::kEndpointSlices, mesh::kConfigMaps, mesh::kMutatingWebhooks,
+                    mesh::kValidatingWebhooks, mesh::kClusterRoles, mesh::kClusterRoleBindings});
   const profiles::Object marked = mesh::marked_object(installation);
   if (!mesh::fingerprint_of_live(installation, objects)) {
     return base::fail(Code::kConflict,

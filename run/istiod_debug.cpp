@@ -135,7 +135,42 @@ Result<Json> get_json(k8s::ApiClient& client, const k8s::PodPort& port, std::str
   return json;
 }
 
+/// Counts refused lists and watches, by cluster. It appears with the first.
+constexpr std::string_view kRefusedMetric = "controller_sync_errors_total";
+
+/// The value of a sample of Prometheus' text format, such as `name{cluster="west"} 23`; 0 where the
+/// line is of something else.
+double refusals_in(std::string_view line, std::string_view cluster) {
+  const auto brace = line.find('{');
+  const auto end = line.find('}');
+  if (brace == std::string_view::npos || end == std::string_view::npos || end < brace) return 0;
+  if (line.substr(0, brace) != kRefusedMetric) return 0;
+  const std::string_view labels = line.substr(brace, end - brace + 1);
+  const std::string wanted = fmt::format("cluster=\"{}\"", cluster);
+  if (labels.find("{" + wanted) == std::string_view::npos &&
+      labels.find("," + wanted) == std::string_view::npos) {
+    return 0;
+  }
+  const std::string_view value = base::trim(line.substr(end + 1));
+  double count = 0;
+  const auto read = std::from_chars(value.data(), value.data() + value.size(), count);
+  return read.ec == std::errc() ? count : 0;
+}
+
 }  // namespace
+
+Result<std::uint64_t> refusals_of_istiod(k8s::ApiClient& client,
+                                         const std::string& namespace_name,
+                                         const std::string& pod,
+                                         const std::string& cluster) {
+  const k8s::PodPort port{.namespace_name = namespace_name, .pod = pod, .port = kMonitoringPort};
+  MESHTRUST_TRY(const std::string metrics, get(client, port, "/metrics"));
+  double count = 0;
+  for (const std::string& line : base::split(metrics, '\n')) {
+    count += refusals_in(line, cluster);
+  }
+  return static_cast<std::uint64_t>(count);
+}
 
 Result<mesh::IstiodView> view_of_istiod(k8s::ApiClient& client,
                                         const std::string& namespace_name,

@@ -4,6 +4,7 @@
 #include "k8s/api_client.h"
 #include "mesh/live.h"
 
+#include <cstdint>
 #include <string>
 
 namespace meshtrust::run {
@@ -14,5 +15,12 @@ namespace meshtrust::run {
 base::Result<mesh::IstiodView> view_of_istiod(k8s::ApiClient& client,
                                               const std::string& namespace_name,
                                               const std::string& pod);
+
+/// How often the API server of `cluster` has refused that istiod a list or a watch since it
+/// started, by its /metrics. Errors likewise.
+base::Result<std::uint64_t> refusals_of_istiod(k8s::ApiClient& client,
+                                               const std::string& namespace_name,
+                                               const std::string& pod,
+                                               const std::string& cluster);
 
 }  // namespace meshtrust::run

@@ -3,6 +3,7 @@
 #include "istio/names.h"
 #include "k8s/watch.h"
 #include "mesh/expectation.h"
+#include "mesh/installed.h"
 #include "mesh/known.h"
 #include "mesh/trust.h"
 #include "profiles/model.h"
@@ -26,6 +27,8 @@ using std::chrono::milliseconds;
 
 /// How long one attempt at a wait watches; then the next one does.
 constexpr milliseconds kWatching{2'000};
+/// Between two looks at what an istiod was refused.
+constexpr milliseconds kBetweenRefusals{3'000};
 /// Between two questions for a name, which resolvers remember for a while.
 constexpr milliseconds kBetweenNames{5'000};
 
@@ -117,6 +120,19 @@ Outcome MeshSteps::annotate(const mesh::Step& step, const mesh::Annotate& wanted
   return Done{.changed = true, .detail = "changed"};
 }
 
+Outcome MeshSteps::restart(const mesh::Step& step, const mesh::RestartIstiod& wanted) {
+  const auto client = world_.clusters.client(step.cluster);
+  if (!client) return Failed{client.error()};
+  const std::string at = base::format_rfc3339(world_.environment.clock.now());
+  const auto changed = (*client)->change(
+      k8s::deployment_ref(wanted.namespace_name, wanted.deployment), [&at](Json& deployment) {
+        deployment["spec"]["template"]["metadata"]["annotations"][mesh::kRestartAnnotation] = at;
+        return base::Status();
+      });
+  if (!changed) return Failed{changed.error()};
+  return Done{.changed = true, .detail = "restarting"};
+}
+
 Result<mesh::Observation> MeshSteps::look_again(const mesh::Step& step, const mesh::Await& wanted) {
   const mesh::Look& look = mesh::condition(wanted.condition).look;
   mesh::Observation now{.at = world_.environment.clock.now(),
@@ -189,6 +205,29 @@ Outcome MeshSteps::await(const mesh::Step& step, const mesh::Await& wanted) {
   }
   if (!wanted.gives.empty()) return give_address(step, wanted, *std::move(verdict));
   return Done{.changed = false, .detail = std::move(verdict->why)};
+}
+
+Outcome MeshSteps::await_take_up(const mesh::Step& step, const mesh::AwaitTakeUp& wanted) {
+  const auto client = world_.clusters.client(step.cluster);
+  if (!client) return Failed{client.error()};
+  const auto refusals =
+      MeshObserver(mesh_, cluster_of(step.cluster), **client).refusals(wanted.source);
+  if (!refusals && refusals.error().code == Code::kCancelled) return Failed{refusals.error()};
+  const auto now = std::chrono::duration_cast<milliseconds>(
+      world_.environment.clock.steady().time_since_epoch());
+  const std::lock_guard guard(mutex_);
+  mesh::TakeUp& take_up = taking_up_.try_emplace(step.id, wanted.source).first->second;
+  mesh::Verdict verdict =
+      refusals ? take_up.judge(*refusals, now) : take_up.judge_unseen(refusals.error(), now);
+  if (verdict.state == mesh::Verdict::State::kYes) {
+    return Done{.changed = false, .detail = std::move(verdict.why)};
+  }
+  return NotYet{.why = std::move(verdict.why),
+                .wake = kBetweenRefusals,
+                .hints = {fmt::format("look with 'kubectl --context {} -n {} logs deploy/{}': "
+                                      "it says what it is refused",
+                                      cluster_of(step.cluster).context, wanted.namespace_name,
+                                      istio::istiod_name(mesh_.istio.revision))}};
 }
 
 Outcome MeshSteps::give_address(const mesh::Step& step,

@@ -2,6 +2,7 @@
 
 #include "mesh/condition.h"
 #include "mesh/plan.h"
+#include "mesh/take_up.h"
 #include "profiles/mesh.h"
 #include "profiles/reference.h"
 #include "run/execute.h"
@@ -32,7 +33,9 @@ class MeshSteps {
   // One attempt each; see `Steps`.
   Outcome apply(const mesh::Step& step, const mesh::ApplyObjects& wanted);
   Outcome await(const mesh::Step& step, const mesh::Await& wanted);
+  Outcome await_take_up(const mesh::Step& step, const mesh::AwaitTakeUp& wanted);
   Outcome install(const mesh::Step& step, const mesh::Install& wanted, const Tell& tell);
+  Outcome restart(const mesh::Step& step, const mesh::RestartIstiod& wanted);
   Outcome annotate(const mesh::Step& step, const mesh::Annotate& wanted);
   Outcome share(const mesh::Step& step, const mesh::ShareAccess& wanted);
   Outcome remove(const mesh::Step& step, const mesh::Delete& wanted);
@@ -72,6 +75,7 @@ class MeshSteps {
 
   mutable std::mutex mutex_;  ///< guards what follows
   std::map<std::string, std::string> given_;
+  std::map<std::string, mesh::TakeUp> taking_up_;  ///< by step
 };
 
 }  // namespace meshtrust::run

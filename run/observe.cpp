@@ -4,6 +4,7 @@
 #include "base/yaml.h"
 #include "ca/revocation.h"
 #include "istio/names.h"
+#include "mesh/adoption.h"
 #include "mesh/objects.h"
 #include "mesh/ownership.h"
 #include "run/observe_mesh.h"
@@ -325,6 +326,19 @@ mesh::StoreFacts facts_of(const ca::TrustStore& store) {
 
 namespace {
 
+/// A plan needs no way into pods, but where only istiods themselves can tell what is wrong.
+void ask_istiods(const Looking& how, mesh::Observation& observation) {
+  for (const std::string& name : mesh::istiods_to_ask(how.mesh, observation)) {
+    const auto client = how.world.clusters.client(name);
+    if (!client) continue;
+    const Asking asking(how.onlooker, name, "its istiods");
+    const auto seen = std::find_if(observation.clusters.begin(), observation.clusters.end(),
+                                   [&name](const auto& one) { return one.name == name; });
+    seen->live.istiods = MeshObserver(how.mesh, *how.mesh.find(name), **client).istiods();
+    (*client)->close_idle();
+  }
+}
+
 Sight look(const Looking& how) {
   const std::vector<profiles::Cluster>& clusters = how.mesh.clusters;
   std::vector<ClusterSight> sights(clusters.size());
@@ -347,6 +361,7 @@ Sight look(const Looking& how) {
   // The store comes last: the ledger knows of a certificate before a cluster does, so whatever was
   // seen of our issue is in it, also while another run is at work.
   sight.observation.store = observe_store(how.world);
+  if (how.level == mesh::Level::kMesh) ask_istiods(how, sight.observation);
   if (how.level == mesh::Level::kDeep) {
     try_remote_secrets(how.mesh, how.world, sight.observation, how.onlooker);
   }

@@ -384,22 +384,45 @@ std::string MeshObserver::selector_in(const std::string& space) const {
                      istio::revision_label_value(is_the_mesh ? mesh_.istio.revision : ""));
 }
 
+/// Names of pods.
+base::Result<std::vector<std::string>> MeshObserver::running_istiods(const std::string& space) {
+  MESHTRUST_TRY(const auto pods,
+                client_.list(k8s::pods_ref(space), {.label_selector = selector_in(space),
+                                                    .field_selector = "status.phase=Running"}));
+  std::vector<std::string> names;
+  names.reserve(pods.items.size());
+  for (const Json& pod : pods.items) {
+    if (base::at_path(pod, {"metadata"}).contains("deletionTimestamp")) continue;
+    names.push_back(mesh::name_of(pod));
+  }
+  return names;
+}
+
 Observed<std::vector<mesh::IstiodView>> MeshObserver::istiods() {
   using Fact = Observed<std::vector<mesh::IstiodView>>;
   std::vector<mesh::IstiodView> views;
   for (const std::string& space : namespaces_of(mesh_, cluster_)) {
-    auto pods = client_.list(k8s::pods_ref(space), {.label_selector = selector_in(space),
-                                                    .field_selector = "status.phase=Running"});
+    auto pods = running_istiods(space);
     if (!pods) return Fact::unknown(std::move(pods).error());
-    for (const Json& pod : pods->items) {
-      if (base::at_path(pod, {"metadata"}).contains("deletionTimestamp")) continue;
-      auto view =
-          view_of_istiod(client_, space, base::string_at(base::at_path(pod, {"metadata"}), "name"));
+    for (const std::string& pod : *pods) {
+      auto view = view_of_istiod(client_, space, pod);
       if (!view) return Fact::unknown(std::move(view).error());
       views.push_back(*std::move(view));
     }
   }
   return views;
+}
+
+base::Result<std::vector<mesh::Refusals>> MeshObserver::refusals(const std::string& source) {
+  const std::string& space = mesh_.istio.system_namespace;
+  MESHTRUST_TRY(const std::vector<std::string> pods, running_istiods(space));
+  std::vector<mesh::Refusals> all;
+  all.reserve(pods.size());
+  for (const std::string& pod : pods) {
+    MESHTRUST_TRY(const std::uint64_t count, refusals_of_istiod(client_, space, pod, source));
+    all.push_back({.pod = pod, .count = count});
+  }
+  return all;
 }
 
 }  // namespace meshtrust::run

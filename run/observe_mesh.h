@@ -3,6 +3,7 @@
 #include "k8s/api_client.h"
 #include "mesh/condition.h"
 #include "mesh/observation.h"
+#include "mesh/take_up.h"
 #include "profiles/mesh.h"
 #include "run/looking.h"
 #include "run/world.h"
@@ -29,8 +30,12 @@ class MeshObserver {
   mesh::Observed<std::vector<mesh::RemoteSecretFacts>> remote_secrets();
   mesh::Observed<std::vector<mesh::TokenSecretFacts>> tokens();
   mesh::Observed<std::vector<mesh::IstiodView>> istiods();
+  /// How often the istiods of the mesh were refused something by the API server of `source`. An
+  /// error where one of them does not say it.
+  base::Result<std::vector<mesh::Refusals>> refusals(const std::string& source);
 
  private:
+  base::Result<std::vector<std::string>> running_istiods(const std::string& space);
   std::string selector_in(const std::string& space) const;
 
   const profiles::Mesh& mesh_;

@@ -82,7 +82,8 @@ mesh::RemoteSecretFacts remote_secret_facts(const k8s::SecretObject& secret) {
         {.cluster = key,
          .server = kubeconfig.server,
          .ca = fingerprint(base::as_bytes(kubeconfig.ca_pem)),
-         .token = fingerprint(reveal_bytes(kubeconfig.token, "the fingerprint of a token"))});
+         .token = fingerprint(reveal_bytes(kubeconfig.token, "the fingerprint of a token")),
+         .writer = value_of(secret.facts.writers, key)});
   }
   return facts;
 }

@@ -298,7 +298,14 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
                            : change_ours(owners, *there, **target, ref, content);
   if (!applied) {
     const bool untouched = applied.error().code == Code::kConflict;
-    return Failed{.why = with_context(applied.error(), step.cluster), .changed = !untouched};
+    base::Error why = with_context(applied.error(), step.cluster);
+    if (untouched && step.change != mesh::Change::kAdd) {
+      why = with_hint(std::move(why),
+                      fmt::format("or give it up with 'kubectl --context {} -n {} delete secret "
+                                  "{}', then the same command makes it anew",
+                                  cluster_of(step.cluster).context, ref.namespace_name, ref.name));
+    }
+    return Failed{.why = std::move(why), .changed = !untouched};
   }
   const auto live = (*target)->get_secret(ref);
   if (!live) return Failed{.why = with_context(live.error(), step.cluster), .changed = true};

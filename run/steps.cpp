@@ -37,7 +37,11 @@ struct Attempting {
   }
   Outcome operator()(const mesh::ApplyObjects& wanted) const { return mesh.apply(step, wanted); }
   Outcome operator()(const mesh::Await& wanted) const { return mesh.await(step, wanted); }
+  Outcome operator()(const mesh::AwaitTakeUp& wanted) const {
+    return mesh.await_take_up(step, wanted);
+  }
   Outcome operator()(const mesh::Install& wanted) const { return mesh.install(step, wanted, tell); }
+  Outcome operator()(const mesh::RestartIstiod& wanted) const { return mesh.restart(step, wanted); }
   Outcome operator()(const mesh::Annotate& wanted) const { return mesh.annotate(step, wanted); }
   Outcome operator()(const mesh::ShareAccess& wanted) const { return mesh.share(step, wanted); }
   Outcome operator()(const mesh::Delete& wanted) const { return mesh.remove(step, wanted); }

@@ -29,6 +29,24 @@ std::string removal_of(const std::string& context,
   return fmt::format("'kubectl --context {} -n {} delete secret {}'", context, space, name);
 }
 
+/// A Secret of this mesh whose kubeconfig somebody else has written: nothing is taken over by
+/// force, so no plan would come to its end.
+void report_overwritten(const CheckSubject& subject,
+                        const profiles::RemoteSecretIntent& intent,
+                        const AccessState& state,
+                        Answer& answer) {
+  const profiles::RemoteSecret secret = profiles::remote_secret(subject.mesh, intent);
+  answer.findings.push_back(
+      {.code = "remote-secret-overwritten",
+       .cluster = intent.target,
+       .message = fmt::format("secret '{}/{}' holds what '{}' wrote, and {}", secret.namespace_name,
+                              secret.name, state.writer, state.why),
+       .hints = {fmt::format("find out what writes it, then {} and 'meshtrust apply', which makes "
+                             "it anew",
+                             removal_of(subject.mesh.find(intent.target)->context,
+                                        secret.namespace_name, secret.name))}});
+}
+
 }  // namespace
 
 void check_managers(const CheckSubject& subject, Answer& answer) {
@@ -67,7 +85,7 @@ void check_remote_secrets(const CheckSubject& subject, Answer& answer) {
     if (secrets == nullptr || subject.observation.find(intent.source) == nullptr) continue;
     const AccessState state = state_of(subject.mesh, subject.observation, owners, intent);
     if (intent.kind == profiles::RemoteSecretIntent::Kind::kConfig &&
-        state.kind == AccessState::Kind::kForeign) {
+        state.kind == AccessState::Kind::kForeign && state.writer.empty()) {
       answer.findings.push_back(
           {.code = "foreign-remote-secret",
            .severity = changing ? Severity::kCritical : Severity::kWarning,
@@ -75,6 +93,7 @@ void check_remote_secrets(const CheckSubject& subject, Answer& answer) {
            .message = state.why + "; its control plane would run on somebody else's kubeconfig",
            .hints = {"remove it once you know that nothing uses it"}});
     }
+    if (!state.writer.empty()) report_overwritten(subject, intent, state, answer);
     for (const RemoteSecretFacts& secret : *secrets) {
       const bool describes =
           secret.is_watched &&
@@ -174,6 +193,16 @@ void report_twice(const Cluster& cluster, const Known& first, const Known& again
        .hints = {fmt::format("find out who made {}, then {}", extra.where, extra.removal)}});
 }
 
+/// `secret` is "istio-system/istio-remote-secret-west"; empty where istiod names none.
+std::string how_to_forget(const Cluster& cluster, const std::string& secret) {
+  const auto slash = secret.find('/');
+  if (slash == std::string::npos)
+    return "add it to the mesh file, or find out who told istiod of it";
+  return fmt::format(
+      "add it to the mesh file, or find out who made that secret, then {}",
+      removal_of(cluster.context, secret.substr(0, slash), secret.substr(slash + 1)));
+}
+
 /// Clusters that an istiod lists itself, however it came to know them, but for those that it knows
 /// by a Secret of this mesh: plans take that away.
 void report_unnamed(const CheckSubject& subject,
@@ -200,8 +229,7 @@ void report_unnamed(const CheckSubject& subject,
              "its istiod serves a cluster '{}', which the mesh file does not name", name),
          .evidence = {secret.empty() ? "it names no secret for it"
                                      : fmt::format("it knows it by secret '{}'", secret)},
-         .hints = {
-             "add it to the mesh file, or find out who made that secret and have it removed"}});
+         .hints = {how_to_forget(cluster, secret)}});
   }
 }
 
@@ -264,7 +292,8 @@ std::string message_about(const Tried& tried) {
 /// with a CA that verifies the server, or a token that is taken.
 std::string how_to_mend(const CheckSubject& subject, const Tried& tried) {
   if (tried.state.kind == AccessState::Kind::kDiffers) return "'meshtrust apply' writes it anew";
-  const bool is_refused = tried.trial.result == AccessTrial::Result::kRefused;
+  const bool is_refused =
+      tried.trial.result == AccessTrial::Result::kRefused && tried.state.writer.empty();
   const std::string command =
       is_refused
           ? removal_of(

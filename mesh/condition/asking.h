@@ -45,6 +45,9 @@ bool is_of_revision(const base::Json& configuration, const Situation& situation)
 /// The webhooks of a configuration that call the namespace of the control plane.
 std::vector<base::Json> webhooks_of(const base::Json& configuration, const Situation& situation);
 
+/// The first injection webhook configuration of the control plane that has a webhook without a CA;
+/// empty where there is none.
+std::string injector_without_ca(const Situation& situation);
 /// Whether the injection webhook of the control plane has its CA bundle, and the mesh's root in it.
 Verdict ask_injection(const Situation& situation);
 

@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "base/text.h"
 #include "istio/names.h"
+#include "mesh/adoption.h"
 #include "mesh/condition/asking.h"
 #include "profiles/installation.h"
 #include "profiles/reference.h"
@@ -94,6 +95,40 @@ Verdict ask_trust_proved(const Situation& situation) {
   return yes(fmt::format("{} accepted", base::count_of(accepted, "pair")));
 }
 
+namespace {
+
+/// A webhook that injects, and the CA by which its server is verified: PEM, empty without one.
+struct Injector {
+  std::string configuration;
+  std::string ca;
+};
+
+/// Those of the control plane that call it by its Service.
+std::vector<Injector> injectors_of(const Situation& situation) {
+  std::vector<Injector> injectors;
+  const auto list = situation.seen().live.objects.list(kMutatingWebhooks);
+  const auto* found = list.found(Unknown::kNothingFollows);
+  for (const Json& configuration : found != nullptr ? *found : Objects::List()) {
+    if (!is_injector(configuration) || !is_of_revision(configuration, situation)) continue;
+    for (const Json& webhook : webhooks_of(configuration, situation)) {
+      const auto ca =
+          base::from_base64(base::string_at(base::at_path(webhook, {"clientConfig"}), "caBundle"));
+      injectors.push_back({.configuration = name_of(configuration),
+                           .ca = ca ? std::string(ca->begin(), ca->end()) : std::string()});
+    }
+  }
+  return injectors;
+}
+
+}  // namespace
+
+std::string injector_without_ca(const Situation& situation) {
+  const std::vector<Injector> injectors = injectors_of(situation);
+  const auto bare = std::find_if(injectors.begin(), injectors.end(),
+                                 [](const Injector& one) { return one.ca.empty(); });
+  return bare == injectors.end() ? std::string() : bare->configuration;
+}
+
 Verdict ask_injection(const Situation& situation) {
   const auto list = situation.seen().live.objects.list(kMutatingWebhooks);
   if (const auto* why = list.why_unknown()) return unknown(*why);
@@ -106,21 +141,11 @@ Verdict ask_injection(const Situation& situation) {
     if (const auto* why = wanted.why_unknown()) return unknown(*why);
     roots = *wanted.found(Unknown::kTold);
   }
-  std::size_t patched = 0;
-  for (const Json& configuration : *found) {
-    if (!is_injector(configuration) || !is_of_revision(configuration, situation)) continue;
-    for (const Json& webhook : webhooks_of(configuration, situation)) {
-      const auto bundle =
-          base::from_base64(base::string_at(base::at_path(webhook, {"clientConfig"}), "caBundle"));
-      const std::string pem = bundle ? std::string(bundle->begin(), bundle->end()) : std::string();
-      if (pem.empty()) {
-        return no(fmt::format("{} has no CA bundle yet", name_of(configuration)));
-      }
-      if (!holds_roots(pem, roots)) {
-        return no(
-            fmt::format("the CA bundle of {} is not the mesh's root", name_of(configuration)));
-      }
-      ++patched;
+  const std::vector<Injector> injectors = injectors_of(situation);
+  for (const Injector& one : injectors) {
+    if (one.ca.empty()) return no(fmt::format("{} has no CA bundle yet", one.configuration));
+    if (!holds_roots(one.ca, roots)) {
+      return no(fmt::format("the CA bundle of {} is not the mesh's root", one.configuration));
     }
   }
   // Webhooks that go by URL to a host with a public certificate have no bundle and no service.
@@ -132,7 +157,7 @@ Verdict ask_injection(const Situation& situation) {
                              return base::at_path(webhook, {"clientConfig"}).contains("url");
                            });
       });
-  if (patched == 0 && !by_url) return no("it has no injection webhook");
+  if (injectors.empty() && !by_url) return no("it has no injection webhook");
   return yes("in service");
 }
 
@@ -170,6 +195,15 @@ Verdict judge_adoption(const Situation& situation) {
 
 Verdict ask_adopted(const Situation& situation) {
   Verdict verdict = judge_adoption(situation);
+  for (const Unmanaged& one : unmanaged(situation.mesh, situation.observation, situation.cluster)) {
+    verdict.evidence.push_back(
+        fmt::format("the istiod of {} says that it has read {}", one.manager, one.remote));
+    verdict.hints = {
+        fmt::format("'meshtrust apply' restarts the istiod of {}: whether it manages "
+                    "a cluster it asks once, when it begins to read it",
+                    one.manager)};
+    return verdict;
+  }
   const profiles::Cluster& manager = home_of_istiod(situation);
   const auto stated = stated_address_of(situation, manager);
   if (verdict.state != Verdict::State::kNo || !stated) return verdict;

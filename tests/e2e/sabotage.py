@@ -7,10 +7,12 @@
 All of them last: none is something that istiod would repair by itself within seconds.
 """
 
+import base64
 import json
 from contextlib import contextmanager
 
 SYSTEM = "istio-system"
+SYSTEM_OF_KUBERNETES = "kube-system"
 READER = "istio-reader-service-account"
 
 
@@ -104,6 +106,138 @@ ALL = {
 }  # fmt: skip
 
 
+def without_services(role):
+    """A reader that may not read what istiod cannot do without."""
+    rules = [rule | {"resources": [one for one in rule["resources"] if one != "services"]} for rule in role["rules"]]
+    return {"rules": [rule for rule in rules if rule["resources"]]}
+
+
+def cut_reader(_, read, __):
+    patched("clusterrole", "istio-reader-clusterrole-{namespace}", without_services)(read, SYSTEM)
+
+
+def unbind_reader(_, read, __):
+    deleted("clusterrolebinding", f"istio-reader-clusterrole-{SYSTEM}")(read, SYSTEM)
+
+
+def delete_token(_, read, __):
+    run(read, "delete", "secret", "-n", SYSTEM, f"{READER}-istio-remote-secret-token")
+
+
+def delete_account(_, read, __):
+    run(read, "delete", "serviceaccount", "-n", SYSTEM, READER)
+
+
+def kubeconfig_in(reading, read):
+    secret = take(reading, "secret", f"istio-remote-secret-{read.name}", SYSTEM)
+    return base64.b64decode(secret["data"][read.name]).decode()
+
+
+def swap_authority(reading, read, third):
+    """The CA of another cluster in the place of the right one."""
+    right, wrong = (
+        base64.b64encode(take(one, "configmap", "kube-root-ca.crt", SYSTEM_OF_KUBERNETES)["data"]["ca.crt"].encode())
+        for one in (read, third)
+    )
+    changed = kubeconfig_in(reading, read).replace(right.decode(), wrong.decode()).encode()
+    patch = {"data": {read.name: base64.b64encode(changed).decode()}}
+    patched("secret", f"istio-remote-secret-{read.name}", patch)(reading, SYSTEM)
+
+
+def make_known_again(reading, read, _):
+    """The same cluster by a second name."""
+    make_known(reading, "again", kubeconfig_in(reading, read))
+
+
+def make_stranger_known(reading, _, third):
+    """A cluster that is in no mesh file, read as whoever administers it."""
+    server = json.loads(run(third, "config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
+    server["users"][0]["user"] = {"token": run(third, "create", "token", "-n", SYSTEM_OF_KUBERNETES, "default").strip()}
+    bind = ("create", "clusterrolebinding", "read-by-a-stranger", "--clusterrole=cluster-admin")
+    run(third, *bind, f"--serviceaccount={SYSTEM_OF_KUBERNETES}:default")
+    make_known(reading, "stranger", json.dumps(server))
+
+
+def make_known(reading, name, kubeconfig):
+    body = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": f"made-by-hand-{name}", "namespace": SYSTEM, "labels": {"istio/multiCluster": "true"}},
+        "stringData": {name: kubeconfig},
+    }
+    run(reading, "create", "-f", "-", given=json.dumps(body))
+
+
+ROLE_LOST = [
+    "seen: the token in 'istio-remote-secret-cluster2' counts there as "
+    f"system:serviceaccount:{SYSTEM}:{READER}",
+    f"seen: they come from ClusterRole 'istio-reader-clusterrole-{SYSTEM}' and the ClusterRoleBinding of that name",
+    "hint: 'meshtrust apply' gives the reader its role back",
+]
+REMOTE_SECRET = f"secret '{SYSTEM}/istio-remote-secret-cluster2'"
+LACKS = "error: cluster1: its istiod lacks rights in 'cluster2', without which it never finishes reading it: "
+READ_ALL = ("services", "endpointslices", "pods", "nodes", "namespaces", "secrets")
+DEAD_TOKEN = [
+    f"error: cluster1: its istiod cannot use {REMOTE_SECRET}: the API server of 'cluster2' does not take the token "
+    "[access-broken]",
+    "seen: asking the server who we are: the server does not accept the credentials (401 Unauthorized)",
+    "hint: 'meshtrust apply' writes it anew",
+]
+
+
+def delete_by_hand(name):
+    return f"'kubectl --context cluster1 -n {SYSTEM} delete secret {name}'"
+
+
+# Ways in which one cluster (cluster1, `reading`) loses its access to another (cluster2, `read`) or gets one
+# too much: what is done, and the lines of the finding of `verify` that names it. Nobody undoes them: doing
+# what its hint says has to.
+ACCESS = {
+    "reader-cut": (cut_reader, [LACKS + "list services, watch services [token-without-rights]", *ROLE_LOST]),
+    "reader-unbound": (
+        unbind_reader,
+        [
+            LACKS
+            + ", ".join(f"{verb} {what}" for what in READ_ALL for verb in ("list", "watch"))
+            + " [token-without-rights]",
+            *ROLE_LOST,
+        ],
+    ),
+    "stranger-known": (
+        make_stranger_known,
+        [
+            "error: cluster1: its istiod serves a cluster 'stranger', which the mesh file does not name "
+            "[cluster-not-in-mesh-file]",
+            f"seen: it knows it by secret '{SYSTEM}/made-by-hand-stranger'",
+            "hint: add it to the mesh file, or find out who made that secret, then "
+            + delete_by_hand("made-by-hand-stranger"),
+        ],
+    ),
+    "known-twice": (
+        make_known_again,
+        [
+            "error: cluster1: its istiod knows one cluster by two names, 'cluster2' and 'again': each of its endpoints "
+            "counts twice [cluster-known-twice]",
+            f"seen: {REMOTE_SECRET}",
+            f"seen: secret '{SYSTEM}/made-by-hand-again'",
+            f"hint: find out who made secret '{SYSTEM}/made-by-hand-again', then " + delete_by_hand("made-by-hand-again"),
+        ],
+    ),
+    "authority-wrong": (
+        swap_authority,
+        [
+            f"error: cluster1: {REMOTE_SECRET} holds what 'kubectl-patch' wrote, and its token or CA is not that of the "
+            "cluster [remote-secret-overwritten]",
+            "hint: find out what writes it, then "
+            + delete_by_hand("istio-remote-secret-cluster2")
+            + " and 'meshtrust apply', which makes it anew",
+        ],
+    ),
+    "token-deleted": (delete_token, DEAD_TOKEN),
+    "account-deleted": (delete_account, DEAD_TOKEN),
+}
+
+
 def take(cluster, kind, name, namespace):
     found = cluster.get(kind, name, namespace)
     if found is None:
@@ -123,7 +257,8 @@ def restore(cluster, saved):
             raise AssertionError(f"{cluster.name}: cannot restore: {done.stderr}")
 
 
-def run(cluster, *words):
-    done = cluster.kubectl(*words)
+def run(cluster, *words, given=None):
+    done = cluster.kubectl(*words, given=given)
     if done.returncode != 0:
         raise AssertionError(f"{cluster.name}: kubectl {' '.join(words)}: {done.stderr}")
+    return done.stdout

@@ -475,6 +475,75 @@ class Inside(unittest.TestCase):
         self.meshtrust(0, "destroy", "--yes")
         self.expect_nothing_left(NAMES)
 
+    def test_access_that_broke_is_named_and_comes_back_as_its_finding_says(self):
+        import mesh_checker
+        import sabotage
+
+        (self.home / "mesh.yaml").write_text(MODELS["multi-primary-multi-network"])
+        self.meshtrust(0, "apply", "--yes")
+        clusters = [mesh_checker.Cluster(name, name) for name in ALL]
+        for name, (sabotaged, finding) in sabotage.ACCESS.items():
+            with self.subTest(name):
+                sabotaged(*clusters)
+                text = "".join(f"meshtrust: {line}\n" for line in finding)
+                said = self.eventually(lambda done, text=text: text in done.stderr, "verify")
+                self.assertEqual(4, said.returncode, said.stderr)
+                if name.startswith("reader-"):
+                    planned = self.meshtrust(0, "plan").stdout
+                    self.assertIn("do its istiods read cluster2 by the rights that its reader gets back?", planned)
+                self.follow([line for line in finding if line.startswith("hint: ")])
+                self.eventually(lambda done: NO_FAULT in done.stdout, "verify")
+                self.assertIn("Nothing to do", self.meshtrust(0, "apply", "--yes").stdout)
+        self.kubectl("cluster3", "delete", "clusterrolebinding", "read-by-a-stranger")
+        self.goes_away(NAMES, "istio-system")
+
+    def test_a_remote_that_its_istiod_does_not_manage_is_taken_up_by_a_restart(self):
+        (self.home / "mesh.yaml").write_text(MODELS["primary-remote-multi-network"])
+        self.meshtrust(0, "apply", "--yes")
+
+        # An istiod that starts while the annotation is away reads the remote, and leaves it alone.
+        annotation = "topology.istio.io/controlPlaneClusters"
+        self.kubectl("cluster2", "annotate", "namespace", "istio-system", f"{annotation}-")
+        self.restart_istiod("cluster1")
+        self.kubectl("cluster2", "annotate", "namespace", "istio-system", f"{annotation}=cluster1")
+        self.empty_webhooks("cluster2")
+        hints = self.hints_of("not-adopted")
+        self.assertEqual(
+            ["meshtrust: hint: 'meshtrust apply' restarts the istiod of cluster1: whether it manages a cluster it asks "
+             "once, when it begins to read it"],
+            hints,
+        )
+        self.assertIn("~ cluster1: rolling restart of deployment istio-system/istiod", self.meshtrust(0, "plan").stdout)
+        self.follow(hints)
+        self.eventually(lambda done: NO_FAULT in done.stdout, "verify")
+        before = self.marks()
+        self.assertIn("Nothing to do", self.meshtrust(0, "apply", "--yes").stdout)
+        self.assertEqual([], self.writes_since(before))
+
+        # One that manages it fills them again by itself.
+        self.empty_webhooks("cluster2")
+        self.eventually(lambda done: NO_FAULT in done.stdout, "verify")
+        self.goes_away(NAMES, "istio-system")
+
+    def restart_istiod(self, cluster):
+        """Returns when the new one alone is there: the old one goes on with all that it does until it is gone."""
+        self.kubectl(cluster, "-n", "istio-system", "rollout", "restart", "deployment/istiod")
+        self.kubectl(cluster, "-n", "istio-system", "rollout", "status", "deployment/istiod", "--timeout=60s")
+        end = time.monotonic() + 60
+        while len(self.kubectl(cluster, "-n", "istio-system", "get", "pods", "-l", "app=istiod", "-o", "name").split()) > 1:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.5)
+
+    def empty_webhooks(self, cluster):
+        for name in ("istio-sidecar-injector", "istio-revision-tag-default"):
+            found = json.loads(self.kubectl(cluster, "get", "mutatingwebhookconfiguration", name, "-o", "json"))
+            patch = [
+                {"op": "replace", "path": f"/webhooks/{number}/clientConfig/caBundle", "value": ""}
+                for number in range(len(found["webhooks"]))
+            ]
+            words = ("patch", "mutatingwebhookconfiguration", name, "--type", "json", "-p", json.dumps(patch))
+            self.kubectl(cluster, *words)
+
     def delete_cacerts(self):
         self.kubectl("cluster1", "-n", "istio-system", "delete", "secret", "cacerts")
 

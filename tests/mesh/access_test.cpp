@@ -239,7 +239,44 @@ TEST(KnownClusters, AreNoneThatTheMeshFileDoesNotName) {
       "critical east [cluster-not-in-mesh-file]: its istiod serves a cluster 'south', which the "
       "mesh file does not name\n"
       "  seen: it knows it by secret 'istio-system/south'\n"
-      "  hint: add it to the mesh file, or find out who made that secret and have it removed\n");
+      "  hint: add it to the mesh file, or find out who made that secret, then 'kubectl --context "
+      "kind-east -n istio-system delete secret south'\n");
+}
+
+TEST(RemoteSecrets, WrittenOverBySomebodyAreNotTakenFromHim) {
+  Scene scene = scene_with({.result = Result::kUntrusted, .why = "unable to get issuer"});
+  auto secrets = test::found_in(scene.cluster("east").live.remote_secrets);
+  secrets.front().clusters.front().ca = "another";
+  secrets.front().clusters.front().writer = "kubectl-patch";
+  scene.cluster("east").live.remote_secrets = secrets;
+  const AccessState state =
+      state_of(scene.mesh, scene.observation, OwnerJudge(scene.mesh, scene.observation),
+               {.source = "west", .target = "east"});
+  EXPECT_EQ(state.kind, AccessState::Kind::kForeign);
+  EXPECT_EQ(state.writer, "kubectl-patch");
+  const std::string delete_it =
+      "'kubectl --context kind-east -n istio-system delete secret istio-remote-secret-west'";
+  EXPECT_EQ(said_by(check_remote_secrets, scene),
+            "critical east [remote-secret-overwritten]: secret "
+            "'istio-system/istio-remote-secret-west' holds what 'kubectl-patch' wrote, and its "
+            "token or CA is not that of the cluster\n"
+            "  hint: find out what writes it, then " +
+                delete_it + " and 'meshtrust apply', which makes it anew\n");
+  EXPECT_EQ(said_by(check_access, scene),
+            "critical east [access-broken]: its istiod cannot use secret "
+            "'istio-system/istio-remote-secret-west': the CA inside does not verify the API server "
+            "of 'west'\n"
+            "  seen: unable to get issuer\n"
+            "  hint: " +
+                delete_it + ", then 'meshtrust apply', which makes it anew\n");
+}
+
+TEST(RemoteSecrets, AsTheyShouldBeAreOursWhoeverWroteThem) {
+  Scene scene = scene_with({.result = Result::kWorks});
+  auto secrets = test::found_in(scene.cluster("east").live.remote_secrets);
+  secrets.front().clusters.front().writer = "kubectl-create";
+  scene.cluster("east").live.remote_secrets = secrets;
+  EXPECT_EQ(said_by(check_remote_secrets, scene), "");
 }
 
 }  // namespace

@@ -410,6 +410,8 @@ Scene installed_with_parts() {
         {"webhooks", {{{"clientConfig", {{"service", service}}}}}}};
   };
   put(seen, kServices, {{"metadata", {{"namespace", "istio-system"}, {"name", "istiod"}}}});
+  put(seen, kServiceAccounts,
+      {{"metadata", {{"namespace", "istio-system"}, {"name", "istio-reader-service-account"}}}});
   put(seen, kMutatingWebhooks, called("istio-revision-tag-default", "default"));
   put(seen, kMutatingWebhooks, called("istio-revision-tag-prod", "prod"));
   put(seen, kValidatingWebhooks, called("istiod-default-validator", "default"));
@@ -453,6 +455,9 @@ TEST(PlanMesh, PutsBackWhatTheInstallerMakesEveryTime) {
     std::string why;
   };
   const Part parts[] = {{kServices, "istiod", "of what was installed this is gone: service/istiod"},
+                        {kServiceAccounts, "istio-reader-service-account",
+                         "of what was installed this is gone: "
+                         "serviceaccount/istio-reader-service-account"},
                         {kMutatingWebhooks, "istio-revision-tag-default",
                          "of what was installed this is gone: "
                          "mutatingwebhookconfiguration/istio-revision-tag-default"},

@@ -3,6 +3,7 @@
 #include "istio/foreign_blocks.h"
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 namespace meshtrust::run {
 namespace {
@@ -23,6 +24,25 @@ TEST(PublicBundleIn, LeavesAKeyWhereItIsAndLetsItBeTold) {
   const auto problems = istio::problems_of_foreign_blocks({.bundle = bundle, .at = {}});
   ASSERT_EQ(problems.size(), 1U);
   EXPECT_EQ(problems.front().code, "private-key-among-certificates");
+}
+
+TEST(RemoteSecretFacts, SayWhoElseWroteAKubeconfig) {
+  const auto fields = [](const char* manager, const char* key) {
+    return base::Json{{"manager", manager},
+                      {"fieldsV1", {{"f:data", {{key, base::Json::object()}}}}}};
+  };
+  k8s::SecretObject secret;
+  secret.facts = k8s::facts_of({{"metadata",
+                                 {{"managedFields",
+                                   {fields("meshtrust", "f:east"),
+                                    fields("kubectl-patch", "f:west"),
+                                    {{"manager", "kubectl-annotate"}}}}}}});
+  secret.data.emplace("east", base::Secret("server: https://east"));
+  secret.data.emplace("west", base::Secret("server: https://west"));
+  const mesh::RemoteSecretFacts facts = remote_secret_facts(secret);
+  ASSERT_EQ(facts.clusters.size(), 2U);
+  EXPECT_EQ(facts.clusters[0].writer, "");
+  EXPECT_EQ(facts.clusters[1].writer, "kubectl-patch");
 }
 
 }  // namespace
