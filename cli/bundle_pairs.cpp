@@ -31,8 +31,9 @@ class Questions {
   void ask(base::Instant at, std::size_t workers) {
     run::for_each_index(all_.size(), std::min(workers, all_.size()), [this, at](std::size_t i) {
       Question& one = all_[i];
-      one.verdicts = mesh::judge_pair(*one.presenting->verdict.parsed,
-                                      *one.trusting->verdict.parsed, one.trusting->ca_crl, at);
+      one.verdicts =
+          mesh::judge_pair(*one.presenting->verdict.parsed, one.trusting->verdict.parsed->roots,
+                           one.trusting->ca_crl, at);
     });
   }
 

@@ -27,6 +27,7 @@ std::string verdict_word(const mesh::PairVerdict& pair, std::string_view judge) 
 
 std::string reason_of(const mesh::PairVerdict& pair) {
   if (!pair.problem.empty()) return (pair.is_unknown ? "unknown: " : "") + pair.problem;
+  if (const std::string by_roots = pair.judged_by_roots(); !by_roots.empty()) return by_roots;
   const auto refusals = pair.refusals();
   return refusals.empty() ? std::string() : refusals.front();
 }
@@ -42,12 +43,39 @@ std::string pairs_table(const Proof& proof) {
   return table(rows);
 }
 
+/// How many pairs are accepted although nobody saw the certificates of one side.
+std::size_t accepted_by_roots(const Proof& proof) {
+  const auto count =
+      std::count_if(proof.pairs.begin(), proof.pairs.end(), [](const mesh::PairVerdict& pair) {
+        return pair.accepted() && !pair.judged_by_roots().empty();
+      });
+  return static_cast<std::size_t>(count);
+}
+
 /// The two libraries that were really asked, unless one of them stands alone against all others.
 std::string_view who_accepts(const Proof& proof) {
   const bool is_doubted = std::any_of(
       proof.pairs.begin(), proof.pairs.end(),
       [](const mesh::PairVerdict& pair) { return pair.accepted() && pair.is_doubted(); });
   return is_doubted ? "OpenSSL, Go, BoringSSL and rustls-webpki" : "OpenSSL and Botan";
+}
+
+std::string how_accepted(const Proof& proof, std::size_t accepted) {
+  const std::size_t by_roots = accepted_by_roots(proof);
+  if (by_roots == 0) return fmt::format("accepted by {}", who_accepts(proof));
+  if (by_roots == accepted) return "accepted by published roots alone";
+  return fmt::format("accepted, {} by {}, {} by published roots alone", accepted - by_roots,
+                     who_accepts(proof), by_roots);
+}
+
+/// What the proof of trust comes to where nothing is installed yet.
+std::string_view conclusion_of_trust(const Proof& proof, bool all_accepted) {
+  if (!proof.holds()) return all_accepted ? "not all is as it should be" : "trust is not proved";
+  if (accepted_by_roots(proof) != 0) {
+    return "as far as published roots tell, every workload will trust every other";
+  }
+  return proof.clusters ? "so far, every workload will trust every other"
+                        : "every workload will trust every other";
 }
 
 std::string certificates_table(const profiles::Mesh& mesh,
@@ -207,20 +235,14 @@ std::string render_proof(const profiles::Mesh& mesh,
                          const mesh::Observation& observation,
                          const Proof& proof,
                          base::Instant at) {
-  const auto accepted = std::count_if(proof.pairs.begin(), proof.pairs.end(),
-                                      [](const auto& pair) { return pair.accepted(); });
-  const std::string trust =
-      fmt::format("{}\n{}\n{} of {} accepted by {}", certificates_table(mesh, observation, at),
-                  pairs_table(proof), accepted, base::count_of(proof.pairs.size(), "ordered pair"),
-                  who_accepts(proof));
+  const auto accepted = static_cast<std::size_t>(std::count_if(
+      proof.pairs.begin(), proof.pairs.end(), [](const auto& pair) { return pair.accepted(); }));
+  const std::string trust = fmt::format(
+      "{}\n{}\n{} of {} {}", certificates_table(mesh, observation, at), pairs_table(proof),
+      accepted, base::count_of(proof.pairs.size(), "ordered pair"), how_accepted(proof, accepted));
   if (proof.conditions.empty()) {
-    const bool all_accepted = accepted == static_cast<std::ptrdiff_t>(proof.pairs.size());
     return fmt::format("{}: {}\n", trust,
-                       proof.holds()  ? proof.clusters
-                                            ? "so far, every workload will trust every other"
-                                            : "every workload will trust every other"
-                       : all_accepted ? "not all is as it should be"
-                                      : "trust is not proved");
+                       conclusion_of_trust(proof, accepted == proof.pairs.size()));
   }
   const auto holding = std::count_if(
       proof.conditions.begin(), proof.conditions.end(),

@@ -17,6 +17,9 @@ inline constexpr std::string_view kUnnamedCluster = "Kubernetes";
 
 /// The plug-in CA of an istiod: an Opaque Secret in the system namespace, mounted at /etc/cacerts.
 inline constexpr std::string_view kCaSecret = "cacerts";
+/// Where an istiod reads its CA, unless the variable beside it names another folder.
+inline constexpr std::string_view kCaFolder = "/etc/cacerts";
+inline constexpr std::string_view kCaFolderVariable = "ROOT_CA_DIR";
 /// The files in `kCaSecret`: the signing certificate, its key, the chain that begins with the
 /// signing certificate, and the roots of the mesh.
 inline constexpr std::string_view kCaCertFile = "ca-cert.pem";

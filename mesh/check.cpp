@@ -21,6 +21,7 @@ std::span<const Check> trust_checks() {
       Check{"network-agrees", "is the network label what the mesh file says?",
             check_network_agrees},
       Check{"root-agrees", "is the store's root what the mesh file says?", check_root_agrees},
+      Check{"cacerts-read", "does istiod read cacerts, and nothing else?", check_cacerts_read},
       Check{"cacerts-ours", "did this store issue every live cacerts?", check_cacerts_ours},
       Check{"cacerts-sound", "would istiod load it, and the mesh work?", check_cacerts_sound},
       Check{"root-mintable", "is every cluster known before a root is minted?",

@@ -135,6 +135,19 @@ void read(const Json& json, IstiodFacts& istiod) {
   istiod.image = value<std::string>(json, "image");
 }
 
+Json write(const CaVolume& ca) {
+  return {{"workload", ca.workload}, {"ofPod", ca.is_of_pod}, {"folder", ca.folder},
+          {"volume", ca.volume},     {"kind", ca.kind},       {"source", ca.source}};
+}
+void read(const Json& json, CaVolume& ca) {
+  ca = {.workload = value<std::string>(json, "workload"),
+        .is_of_pod = value<bool>(json, "ofPod"),
+        .folder = value<std::string>(json, "folder"),
+        .volume = value<std::string>(json, "volume"),
+        .kind = value<std::string>(json, "kind"),
+        .source = value<std::string>(json, "source")};
+}
+
 Json write(const IssuedFacts& issued) {
   return {
       {"fingerprint", issued.fingerprint}, {"kind", issued.is_root ? "root" : "intermediate"},
@@ -192,6 +205,7 @@ Json write(const ClusterObservation& cluster) {
           {"cacerts", write(cluster.cacerts)},
           {"twin", write(cluster.twin)},
           {"istiod", write(cluster.istiod)},
+          {"otherCA", write(cluster.other_ca)},
           {"workloadRoots", write(cluster.workload_roots)},
           {"trustDomain", write(cluster.trust_domain)}};
 }
@@ -203,6 +217,8 @@ void read(const Json& json, ClusterObservation& cluster) {
   read(field(json, "cacerts"), cluster.cacerts);
   read(field(json, "twin"), cluster.twin);
   read(field(json, "istiod"), cluster.istiod);
+  // Earlier versions did not look.
+  if (json.contains("otherCA")) read(json["otherCA"], cluster.other_ca);
   read(field(json, "workloadRoots"), cluster.workload_roots);
   read(field(json, "trustDomain"), cluster.trust_domain);
 }

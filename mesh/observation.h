@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "istio/acceptance.h"
 #include "istio/bundle.h"
+#include "mesh/ca_volume.h"
 #include "mesh/live.h"
 #include "mesh/observed.h"
 
@@ -76,6 +77,9 @@ struct ClusterObservation {
   Observed<CacertsFacts> cacerts;
   Observed<TwinFacts> twin;
   Observed<IstiodFacts> istiod;
+  /// What an istiod reads its CA from in place of the Secret `cacerts`. Absent where all read that
+  /// Secret, or none is there.
+  Observed<CaVolume> other_ca;
   Observed<std::string> workload_roots;  ///< PEM in istio-ca-root-cert of the system namespace
   Observed<std::string> trust_domain;    ///< of the live mesh configuration
   LiveMesh live;                         ///< from level `kMesh` on

@@ -124,9 +124,9 @@ void OwnerJudge::take_from_clusters() {
   for (const profiles::Cluster& cluster : mesh_.clusters) {
     const ClusterObservation* seen = observation_.find(cluster.name);
     if (seen == nullptr || !cluster.runs_istiod()) continue;
-    const Observed<Material> material = material_of(*seen);
-    const Material* found = material.found(Unknown::kTold);
-    if (found != nullptr) live.push_back(readable(found->certificates.root_cert));
+    const Observed<std::string> roots = roots_of_istiod(mesh_, observation_, cluster);
+    const std::string* found = roots.found(Unknown::kTold);
+    if (found != nullptr) live.push_back(readable(*found));
   }
   if (live.empty()) return;
   const auto shared = std::find_if(live.front().begin(), live.front().end(), [&live](auto& root) {

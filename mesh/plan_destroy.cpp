@@ -251,6 +251,7 @@ class DestroyPlanner {
     known(seen.name, seen.cacerts);
     known(seen.name, seen.twin);
     known(seen.name, seen.istiod);
+    known(seen.name, seen.other_ca);
     known(seen.name, seen.workload_roots);
     // A configuration of istiod's that was read and is none goes with the rest.
     const base::Error* why = seen.trust_domain.why_unknown();

@@ -154,7 +154,7 @@ class TrustPlanner {
 
   bool needs_intermediate(const Cluster& cluster) const {
     const ClusterObservation* seen = observation_.find(cluster.name);
-    return cluster.runs_istiod() && seen != nullptr && seen->cacerts.is_absent();
+    return cluster.runs_istiod() && seen != nullptr && lacks_cacerts(*seen);
   }
 
   void plan_root() {
@@ -201,7 +201,8 @@ class TrustPlanner {
     const ClusterObservation* seen = observation_.find(cluster.name);
     if (seen == nullptr) return;
     plan_namespace(cluster, *seen);
-    if (!cluster.runs_istiod()) return;
+    // What istiod does not read is not written; that it does not is told.
+    if (!cluster.runs_istiod() || known(cluster, seen->other_ca) != nullptr) return;
     if (needs_intermediate(cluster)) plan_cacerts(cluster, *seen);
     if (mesh_.trust.crl) plan_lists(cluster, *seen);
     plan_twin(cluster, *seen);

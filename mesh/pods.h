@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace meshtrust::mesh {
 
@@ -30,6 +31,32 @@ struct PodTrouble {
 std::optional<PodTrouble> trouble_of(const base::Json& pod);
 /// "curl: ImagePullBackOff for image 'curl:8'", "discovery: CrashLoopBackOff, restarted 2 times".
 std::string describe(const PodTrouble& trouble);
+
+/// The first container that has been restarted, in a pod that is not ready, whether it runs at this
+/// moment or not.
+std::optional<PodTrouble> restarted_in(const base::Json& pod);
+
+/// That pods of a ReplicaSet are not created: a quota, a webhook or pod security refuses them.
+struct PodRefusal {
+  std::string replica_set = {};
+  /// The API server's words, on one line; in the names of pods, which no two attempts share, "*"
+  /// stands for what is made up.
+  std::string why = {};
+  /// Tells one attempt from the next. Without one `why` is from the first of them: controllers
+  /// leave the words of a condition as they are while it lasts.
+  std::string attempt = {};
+  bool is_total = false;  ///< it has no pod at all
+
+  friend bool operator==(const PodRefusal&, const PodRefusal&) = default;
+};
+
+/// By the condition ReplicaFailure of a ReplicaSet that wants pods, in the words of the newest of
+/// `events` (core/v1) about it. A controller that cannot delete one says so by that condition as
+/// well, which is nothing of this kind.
+std::optional<PodRefusal> refusal_of(const base::Json& replica_set,
+                                     const std::vector<base::Json>& events = {});
+/// "no pod of istiod-5f7 is created: exceeded quota".
+std::string describe(const PodRefusal& refusal);
 
 /// Whether its condition Ready holds.
 bool is_ready(const base::Json& pod);

@@ -96,6 +96,8 @@ Json write(const TwinFacts& twin);
 void read(const Json& json, TwinFacts& twin);
 Json write(const IstiodFacts& istiod);
 void read(const Json& json, IstiodFacts& istiod);
+Json write(const CaVolume& ca);
+void read(const Json& json, CaVolume& ca);
 Json write(const IssuedFacts& issued);
 void read(const Json& json, IssuedFacts& issued);
 Json write(const ClusterObservation& cluster);

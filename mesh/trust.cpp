@@ -1,6 +1,7 @@
 #include "mesh/trust.h"
 
 #include "istio/acceptance.h"
+#include "mesh/check/material.h"
 #include "mesh/lists.h"
 #include "profiles/trust_objects.h"
 
@@ -16,18 +17,28 @@ namespace {
 /// The parsed trust material of every cluster, or why there is none.
 class Materials {
  public:
-  explicit Materials(const Observation& observation) {
+  Materials(const profiles::Mesh& mesh, const Observation& observation) {
     for (const ClusterObservation& cluster : observation.clusters) {
-      parsed_.emplace(cluster.name, parse(cluster));
+      Entry& entry = parsed_[cluster.name] = parse(cluster);
+      const profiles::Cluster* wanted = mesh.find(cluster.name);
+      const bool is_unseen = cluster.other_ca.found(Unknown::kTold) != nullptr;
+      if (wanted != nullptr && is_unseen) take_published(mesh, observation, *wanted, entry);
     }
   }
 
   struct Entry {
     std::optional<istio::ParsedBundle> bundle;
+    /// What it publishes, where its CA is not for this program to see.
+    std::vector<pki::Certificate> published = {};
     std::string root_cert = {};  ///< the roots as they stand in the file
     std::string ca_crl = {};     ///< likewise the lists, if any
     std::string problem = {};
     bool is_unknown = false;
+
+    bool is_judged_by() const { return bundle || !published.empty(); }
+    const std::vector<pki::Certificate>& roots() const {
+      return bundle ? bundle->roots : published;
+    }
   };
 
   const Entry& of(const std::string& cluster) const {
@@ -65,9 +76,58 @@ class Materials {
             .problem = {}};
   }
 
+  static void take_published(const profiles::Mesh& mesh,
+                             const Observation& observation,
+                             const profiles::Cluster& cluster,
+                             Entry& entry) {
+    const Observed<std::string> pem = roots_published_by(mesh, observation, cluster);
+    const std::string* found = pem.found(Unknown::kTold);
+    if (found == nullptr) {
+      const base::Error* why = pem.why_unknown();
+      entry.problem += "; of the roots that it publishes: " +
+                       (why == nullptr ? std::string("there are none") : why->message);
+      return;
+    }
+    auto roots = pki::certificates_from_pem(*found);
+    if (!roots) {
+      entry.problem += "; of the roots that it publishes: " + roots.error().message;
+      return;
+    }
+    entry.published = *std::move(roots);
+    entry.root_cert = *found;
+  }
+
   std::map<std::string, Entry> parsed_;
   std::map<std::pair<std::string, std::string>, std::vector<pki::Verdict>> judged_;
 };
+
+/// Whether all the roots below which a CA that is not seen may sign, `offered`, are trusted.
+/// Nothing where some are and some are not.
+std::optional<pki::Verdict> judge_by_roots(const std::vector<pki::Certificate>& offered,
+                                           const std::vector<pki::Certificate>& trusted,
+                                           base::Instant at) {
+  // A root that was made anew with the same key verifies the same chains.
+  const auto is_trusted = [&](const pki::Certificate& root) {
+    return std::any_of(trusted.begin(), trusted.end(), [&root](const pki::Certificate& one) {
+      return root == one || (root.is_self_signed() && root.is_signed_by(one));
+    });
+  };
+  const auto is_good = [&](const pki::Certificate& root) {
+    const auto& facts = root.facts();
+    return is_trusted(root) && facts.not_before <= at && at <= facts.not_after;
+  };
+  pki::Verdict verdict{.judge = std::string(kByRootsAlone), .accepted = false, .reason = {}};
+  const auto bad = std::find_if_not(offered.begin(), offered.end(), is_good);
+  if (bad == offered.end()) {
+    verdict.accepted = true;
+    verdict.reason = describe(offered.front());
+    return verdict;
+  }
+  if (std::any_of(offered.begin(), offered.end(), is_good)) return std::nullopt;
+  verdict.reason = fmt::format("{} is {}", describe(*bad),
+                               is_trusted(*bad) ? "not valid at this time" : "not trusted there");
+  return verdict;
+}
 
 /// Judges the pair that one issuer on each side makes, adding to what is known of it.
 void judge_issuers(Materials& materials,
@@ -77,12 +137,24 @@ void judge_issuers(Materials& materials,
                    PairVerdict& pair) {
   for (const std::string& name : {presenting, trusting}) {
     const Materials::Entry& entry = materials.of(name);
-    if (entry.bundle) continue;
+    if (entry.is_judged_by()) continue;
     pair.problem = fmt::format("{}: {}", name, entry.problem);
     pair.is_unknown = entry.is_unknown;
     return;
   }
   const Materials::Entry& judging = materials.of(trusting);
+  const Materials::Entry& judged = materials.of(presenting);
+  if (!judged.bundle) {
+    if (auto verdict = judge_by_roots(judged.published, judging.roots(), at)) {
+      pair.verdicts.push_back(*std::move(verdict));
+      return;
+    }
+    pair.problem = fmt::format(
+        "{}: below which of its roots it signs is not seen, and {} does not trust all of them",
+        presenting, trusting);
+    pair.is_unknown = true;
+    return;
+  }
   const std::string terms = judging.root_cert + judging.ca_crl;
   const std::vector<pki::Verdict>* known = materials.judged(presenting, terms);
   if (known != nullptr) {
@@ -90,8 +162,7 @@ void judge_issuers(Materials& materials,
     return;
   }
   const auto& verdicts = materials.remember(
-      presenting, terms,
-      judge_pair(*materials.of(presenting).bundle, *judging.bundle, judging.ca_crl, at));
+      presenting, terms, judge_pair(*judged.bundle, judging.roots(), judging.ca_crl, at));
   pair.verdicts.insert(pair.verdicts.end(), verdicts.begin(), verdicts.end());
 }
 
@@ -123,6 +194,12 @@ std::optional<StoreRoot> root_of(const StoreFacts& store) {
 }
 
 Observed<Material> material_of(const ClusterObservation& cluster) {
+  if (const CaVolume* other = cluster.other_ca.found(Unknown::kTold)) {
+    return Observed<Material>::unknown(
+        {.code = base::Code::kUnavailable,
+         .message = fmt::format("its istiod reads its CA from {}, which is not seen from here",
+                                describe(*other))});
+  }
   if (const CacertsFacts* cacerts = cluster.cacerts.found(Unknown::kTold)) {
     return Material{.certificates = cacerts->certificates, .source = Source::kCacerts};
   }
@@ -134,6 +211,45 @@ Observed<Material> material_of(const ClusterObservation& cluster) {
                     .source = Source::kTwin};
   }
   return Observed<Material>::unknown(*why);
+}
+
+bool lacks_cacerts(const ClusterObservation& cluster) {
+  return cluster.cacerts.is_absent() && cluster.other_ca.found(Unknown::kTold) == nullptr;
+}
+
+const profiles::Cluster* target_of_istiod(const profiles::Mesh& mesh,
+                                          const Observation& observation,
+                                          const profiles::Cluster& cluster) {
+  if (cluster.role != profiles::Role::kExternal) return &cluster;
+  const auto found = std::ranges::find_if(mesh.clusters, [&](const profiles::Cluster& managed) {
+    const auto& managers = managed.control_plane;
+    return observation.find(managed.name) != nullptr &&
+           std::ranges::find(managers, cluster.name) != managers.end();
+  });
+  return found == mesh.clusters.end() ? nullptr : &*found;
+}
+
+Observed<std::string> roots_published_by(const profiles::Mesh& mesh,
+                                         const Observation& observation,
+                                         const profiles::Cluster& cluster) {
+  const profiles::Cluster* target = target_of_istiod(mesh, observation, cluster);
+  const ClusterObservation* seen = target == nullptr ? nullptr : observation.find(target->name);
+  return seen == nullptr ? Observed<std::string>() : seen->workload_roots;
+}
+
+Observed<std::string> roots_of_istiod(const profiles::Mesh& mesh,
+                                      const Observation& observation,
+                                      const profiles::Cluster& cluster) {
+  const ClusterObservation* seen = observation.find(cluster.name);
+  if (seen == nullptr) return {};
+  if (seen->other_ca.found(Unknown::kTold) != nullptr) {
+    return roots_published_by(mesh, observation, cluster);
+  }
+  const Observed<Material> material = material_of(*seen);
+  if (const base::Error* why = material.why_unknown()) return Observed<std::string>::unknown(*why);
+  const Material* found = material.found(Unknown::kTold);
+  if (found == nullptr) return Absent{};
+  return found->certificates.root_cert;
 }
 
 std::vector<std::string> issuers_of(const profiles::Cluster& cluster) {
@@ -154,6 +270,12 @@ bool PairVerdict::is_doubted() const {
   });
 }
 
+std::string PairVerdict::judged_by_roots() const {
+  const auto found = std::find_if(verdicts.begin(), verdicts.end(),
+                                  [](const auto& one) { return one.judge == kByRootsAlone; });
+  return found == verdicts.end() ? std::string() : "by published roots alone: " + found->reason;
+}
+
 std::vector<std::string> PairVerdict::refusals() const {
   std::vector<std::string> lines;
   for (const pki::Verdict& one : verdicts) {
@@ -163,14 +285,14 @@ std::vector<std::string> PairVerdict::refusals() const {
 }
 
 std::vector<pki::Verdict> judge_pair(const istio::ParsedBundle& presenting,
-                                     const istio::ParsedBundle& trusting,
+                                     const std::vector<pki::Certificate>& roots,
                                      std::string_view crl,
                                      base::Instant at) {
-  auto verdicts = istio::judge_workloads(presenting, trusting.roots, at);
-  verdicts.insert(verdicts.begin() + 1,
-                  pki::judge_with_botan(
-                      {.chain = presenting.signing_path(), .roots = trusting.roots, .at = at}));
-  if (auto said = judge_by_lists(presenting.cert_chain, trusting.roots, crl, at)) {
+  auto verdicts = istio::judge_workloads(presenting, roots, at);
+  verdicts.insert(
+      verdicts.begin() + 1,
+      pki::judge_with_botan({.chain = presenting.signing_path(), .roots = roots, .at = at}));
+  if (auto said = judge_by_lists(presenting.cert_chain, roots, crl, at)) {
     verdicts.push_back(std::move(*said));
   }
   return verdicts;
@@ -214,7 +336,7 @@ std::optional<Finding> finding_about(const PairVerdict& pair) {
 std::vector<PairVerdict> judge_pairs(const profiles::Mesh& mesh,
                                      const Observation& observation,
                                      base::Instant at) {
-  Materials materials(observation);
+  Materials materials(mesh, observation);
   std::vector<PairVerdict> pairs;
   for (const profiles::Cluster& from : mesh.clusters) {
     for (const profiles::Cluster& to : mesh.clusters) {

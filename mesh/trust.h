@@ -41,8 +41,26 @@ struct Material {
 };
 
 /// What is known of the certificates that `cluster`'s istiod issues under: found in `cacerts`,
-/// else, where that may not be read, in the twin.
+/// else, where that may not be read, in the twin. Unknown where istiod has its CA from elsewhere.
 Observed<Material> material_of(const ClusterObservation& cluster);
+
+/// Whether the istiod of `cluster` would read a `cacerts`, and there is none.
+bool lacks_cacerts(const ClusterObservation& cluster);
+
+/// Where the istiod of `cluster` keeps and publishes things: one that is hosted for others does so
+/// in a cluster that it manages. Null where none was observed.
+const profiles::Cluster* target_of_istiod(const profiles::Mesh& mesh,
+                                          const Observation& observation,
+                                          const profiles::Cluster& cluster);
+/// PEM of what the istiod of `cluster` has told workloads to trust.
+Observed<std::string> roots_published_by(const profiles::Mesh& mesh,
+                                         const Observation& observation,
+                                         const profiles::Cluster& cluster);
+/// PEM of the roots of `cluster`'s istiod: those of its CA, else, where that is not for this
+/// program to see, the published ones.
+Observed<std::string> roots_of_istiod(const profiles::Mesh& mesh,
+                                      const Observation& observation,
+                                      const profiles::Cluster& cluster);
 
 /// The clusters whose istiod signs the workloads of `cluster`: itself, or a remote's control
 /// planes.
@@ -53,12 +71,17 @@ std::vector<std::string> issuers_of(const profiles::Cluster& cluster);
 /// work.
 inline constexpr std::string_view kSecondOpinion = "botan";
 
+/// The judge in a `PairVerdict` where the CA of `from` is not seen, and only the roots that it
+/// publishes are: all of them have to be trusted, for nobody knows below which it signs. It always
+/// gives its reason.
+inline constexpr std::string_view kByRootsAlone = "published-roots";
+
 /// Does a workload of `to` accept one of `from`?
 struct PairVerdict {
   std::string from;  ///< presents its chain
   std::string to;    ///< judges it with its roots
   /// Of OpenSSL, `kSecondOpinion`, Go, BoringSSL and rustls-webpki, then by revocation lists
-  /// (`istio::kListsJudge`) where `to` has any.
+  /// (`istio::kListsJudge`) where `to` has any. Of `kByRootsAlone` in place of them all.
   std::vector<pki::Verdict> verdicts = {};
   std::string problem = {};  ///< why there are no verdicts: absent or unknown material
   bool is_unknown = false;
@@ -67,14 +90,16 @@ struct PairVerdict {
   bool accepted() const;
   /// The second opinion is no.
   bool is_doubted() const;
+  /// Nobody saw a certificate of `from`; how it was judged, or empty.
+  std::string judged_by_roots() const;
   /// Those who refuse and why, a line each.
   std::vector<std::string> refusals() const;
 };
 
-/// Would who believes in `trusting`'s roots, and its lists `crl` (PEM, often none), accept a
-/// workload of `presenting`? See `PairVerdict::verdicts`.
+/// Would who believes in `roots`, and the lists `crl` (PEM, often none), accept a workload of
+/// `presenting`? See `PairVerdict::verdicts`.
 std::vector<pki::Verdict> judge_pair(const istio::ParsedBundle& presenting,
-                                     const istio::ParsedBundle& trusting,
+                                     const std::vector<pki::Certificate>& roots,
                                      std::string_view crl,
                                      base::Instant at);
 

@@ -69,6 +69,20 @@ bool fails_closed(const Json& webhook) {
   return base::string_at(webhook, "failurePolicy", "Fail") == "Fail";
 }
 
+std::optional<NamedWebhook> webhook_named_in(std::string_view answer,
+                                             const WebhookKind& kind,
+                                             const std::vector<Json>& configurations) {
+  for (const Json& configuration : configurations) {
+    for (const Json& webhook : list_at(configuration, {"webhooks"})) {
+      const std::string name = base::string_at(webhook, "name");
+      if (name.empty() || answer.find("\"" + name + "\"") == std::string_view::npos) continue;
+      return NamedWebhook{
+          .kind = &kind, .configuration = name_of(configuration), .target = target_of(webhook)};
+    }
+  }
+  return std::nullopt;
+}
+
 std::string key_of_called(const WebhookTarget& target) {
   return fmt::format("{}/{}/{}", kCalledServices, target.namespace_name, target.service);
 }

@@ -5,6 +5,7 @@
 #include "profiles/installation.h"
 
 #include <array>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -50,6 +51,19 @@ bool is_istio_webhook(const base::Json& webhook);
 
 /// Whether what it is asked about is refused while nobody answers.
 bool fails_closed(const base::Json& webhook);
+
+/// A webhook that an API server names in its answer, and the configuration that holds it.
+struct NamedWebhook {
+  const WebhookKind* kind = nullptr;
+  std::string configuration = {};
+  WebhookTarget target = {};
+};
+
+/// The first webhook of `configurations` whose name stands in quotes in `answer`, as where it
+/// refused something or could not be called; whosever it is.
+std::optional<NamedWebhook> webhook_named_in(std::string_view answer,
+                                             const WebhookKind& kind,
+                                             const std::vector<base::Json>& configurations);
 
 /// Under which key of `Objects` it stands whether the Service that a webhook calls exists: one key
 /// a Service, so that one which nobody may read hides no other.

@@ -96,21 +96,62 @@ mesh::CacertsFacts cacerts_facts(const k8s::SecretObject& secret) {
   return facts;
 }
 
-Observed<mesh::IstiodFacts> observe_istiod(k8s::ApiClient& client, const std::string& name_space) {
-  k8s::ObjectRef deployments = k8s::deployment_ref(name_space, "");
-  auto found = client.list(deployments, {.label_selector = std::string(istio::kIstiodSelector)});
-  if (!found) return Observed<mesh::IstiodFacts>::unknown(std::move(found).error());
-  if (found->items.empty()) return Absent{};
+mesh::IstiodFacts istiod_facts(const std::vector<Json>& deployments) {
   mesh::IstiodFacts facts;
-  for (const Json& one : found->items) {
-    facts.deployments.push_back(base::string_at(base::at_path(one, {"metadata"}), "name"));
+  for (const Json& one : deployments) {
+    facts.deployments.push_back(mesh::name_of(one));
   }
   const Json& containers =
-      base::at_path(found->items.front(), {"spec", "template", "spec", "containers"});
-  if (containers.is_array() && !containers.empty()) {
-    facts.image = base::string_at(containers.front(), "image");
-  }
+      mesh::list_at(deployments.front(), {"spec", "template", "spec", "containers"});
+  if (!containers.empty()) facts.image = base::string_at(containers.front(), "image");
   return facts;
+}
+
+/// A pod that ends, or has ended, reads no CA any more.
+bool is_to_stay(const Json& pod) {
+  const std::string phase = base::string_at(base::at_path(pod, {"status"}), "phase");
+  return !base::at_path(pod, {"metadata"}).contains("deletionTimestamp") && phase != "Failed" &&
+         phase != "Succeeded";
+}
+
+/// Pods as well, for what is mounted in one may be decided by a webhook when it is made.
+Observed<mesh::CaVolume> observe_other_ca(k8s::ApiClient& client,
+                                          const std::string& name_space,
+                                          const std::vector<Json>& deployments) {
+  for (const Json& one : deployments) {
+    auto other = mesh::other_ca_in(base::at_path(one, {"spec", "template", "spec"}));
+    if (!other) continue;
+    other->workload = fmt::format("deployment '{}'", mesh::name_of(one));
+    return *std::move(other);
+  }
+  const auto pods = client.list(k8s::pods_ref(name_space),
+                                {.label_selector = std::string(istio::kIstiodSelector)});
+  if (!pods) return Observed<mesh::CaVolume>::unknown(pods.error());
+  for (const Json& pod : pods->items) {
+    auto other = mesh::other_ca_in(base::at_path(pod, {"spec"}));
+    if (!other || !is_to_stay(pod)) continue;
+    other->workload = fmt::format("pod '{}'", mesh::name_of(pod));
+    other->is_of_pod = true;
+    return *std::move(other);
+  }
+  return Absent{};
+}
+
+void observe_istiods(k8s::ApiClient& client,
+                     const std::string& name_space,
+                     mesh::ClusterObservation& seen) {
+  const auto found = client.list(k8s::deployment_ref(name_space, ""),
+                                 {.label_selector = std::string(istio::kIstiodSelector)});
+  if (!found) {
+    seen.istiod = Observed<mesh::IstiodFacts>::unknown(found.error());
+    seen.other_ca = Observed<mesh::CaVolume>::unknown(found.error());
+  } else if (found->items.empty()) {
+    seen.istiod = Absent{};
+    seen.other_ca = Absent{};
+  } else {
+    seen.istiod = istiod_facts(found->items);
+    seen.other_ca = observe_other_ca(client, name_space, found->items);
+  }
 }
 
 /// `trustDomain` of the mesh configuration, or Istio's default where it is left to that.
@@ -131,6 +172,7 @@ void nothing_known(mesh::ClusterObservation& seen, const Error& why) {
   seen.cacerts = Observed<mesh::CacertsFacts>::unknown(why);
   seen.twin = Observed<mesh::TwinFacts>::unknown(why);
   seen.istiod = Observed<mesh::IstiodFacts>::unknown(why);
+  seen.other_ca = Observed<mesh::CaVolume>::unknown(why);
   seen.workload_roots = Observed<std::string>::unknown(why);
   seen.trust_domain = Observed<std::string>::unknown(why);
 }
@@ -154,7 +196,7 @@ void look_inside(k8s::ApiClient& client,
         }
         return twin;
       });
-  seen.istiod = observe_istiod(client, name_space);
+  observe_istiods(client, name_space, seen);
   seen.workload_roots = fact_from<std::string>(
       client.get(k8s::config_map_ref(name_space, istio::kRootConfigMap)), [](const Json& object) {
         return base::string_at(base::at_path(object, {"data"}), istio::kRootCertFile);

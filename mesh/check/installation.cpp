@@ -3,6 +3,7 @@
 #include "istio/names.h"
 #include "mesh/installed.h"
 #include "mesh/known.h"
+#include "mesh/trust.h"
 #include "mesh/webhooks.h"
 #include "profiles/environment.h"
 #include "profiles/model.h"
@@ -28,7 +29,7 @@ void report_foreign(const CheckSubject& subject,
                     Answer& answer) {
   const std::string revision = installation.revision.empty() ? "default" : installation.revision;
   const ClusterObservation* seen = subject.observed(cluster);
-  const bool has_no_cacerts = seen != nullptr && seen->cacerts.is_absent() && cluster.runs_istiod();
+  const bool has_no_cacerts = seen != nullptr && lacks_cacerts(*seen) && cluster.runs_istiod();
   answer.findings.push_back(
       {.code = "foreign-control-plane",
        .severity = subject.purpose == Purpose::kChange ? Severity::kCritical : Severity::kWarning,

@@ -61,24 +61,6 @@ std::vector<pki::Certificate> roots_of_cacerts(const CheckSubject& subject) {
   return roots;
 }
 
-/// Where the istiod of `cluster` keeps and publishes things: one that is hosted for others does so
-/// in a cluster that it manages. Null where none was observed.
-const Cluster* target_of_istiod(const CheckSubject& subject, const Cluster& cluster) {
-  if (cluster.role != profiles::Role::kExternal) return &cluster;
-  const auto found = std::ranges::find_if(subject.mesh.clusters, [&](const Cluster& managed) {
-    const auto& managers = managed.control_plane;
-    return subject.observed(managed) != nullptr &&
-           std::ranges::find(managers, cluster.name) != managers.end();
-  });
-  return found == subject.mesh.clusters.end() ? nullptr : &*found;
-}
-
-/// What the istiod of `cluster` has told workloads to trust.
-Observed<std::string> roots_published_by(const CheckSubject& subject, const Cluster& cluster) {
-  const Cluster* target = target_of_istiod(subject, cluster);
-  return target == nullptr ? Observed<std::string>() : subject.observed(*target)->workload_roots;
-}
-
 /// Whether it looks like the CA that an istiod without `cacerts` makes: named after nothing but its
 /// trust domain.
 bool is_made_by_istiod(const CheckSubject& subject, const pki::Certificate& root) {
@@ -91,7 +73,8 @@ CaInUse ca_in_use(const CheckSubject& subject,
                   const std::vector<pki::Certificate>& brought) {
   const std::string place =
       fmt::format("ConfigMap '{}/{}'", subject.mesh.istio.system_namespace, istio::kRootConfigMap);
-  const Observed<std::string> published = roots_published_by(subject, cluster);
+  const Observed<std::string> published =
+      roots_published_by(subject.mesh, subject.observation, cluster);
   if (const Error* why = published.why_unknown()) {
     return {.evidence = fmt::format("the roots in {} are not known: {}", place, why->message)};
   }
@@ -115,15 +98,21 @@ CaInUse ca_in_use(const CheckSubject& subject,
   return {.evidence = holds + ", which no cacerts of the mesh brought", .is_other = true};
 }
 
-std::string how_to_restart(const CheckSubject& subject, const Cluster& cluster) {
+/// As kubectl takes it.
+std::string deployment_of(const CheckSubject& subject, const Cluster& cluster) {
   const IstiodFacts* istiod = subject.observed(cluster)->istiod.found(Unknown::kTold);
-  return fmt::format("'kubectl --context {} -n {} rollout restart deployment/{}'", cluster.context,
-                     subject.mesh.istio.system_namespace, istiod->deployments.front());
+  return "deployment/" + (istiod == nullptr ? istio::istiod_name(subject.mesh.istio.revision)
+                                            : istiod->deployments.front());
+}
+
+std::string how_to_restart(const CheckSubject& subject, const Cluster& cluster) {
+  return fmt::format("'kubectl --context {} -n {} rollout restart {}'", cluster.context,
+                     subject.mesh.istio.system_namespace, deployment_of(subject, cluster));
 }
 
 /// What is left of the CA that the istiod of `cluster` made for itself, once it has another.
 std::string how_to_delete_its_own(const CheckSubject& subject, const Cluster& cluster) {
-  const Cluster* target = target_of_istiod(subject, cluster);
+  const Cluster* target = target_of_istiod(subject.mesh, subject.observation, cluster);
   return fmt::format(
       "then 'kubectl --context {} -n {} delete secret {}': it holds the key of istiod's own CA, "
       "which the next istiod that starts without cacerts would take up again",
@@ -165,15 +154,16 @@ RootPlace place_of_root(const CheckSubject& subject) {
 
 constexpr std::string_view kWhereTheRootIs = " on the machine whose trust store holds that root";
 
-/// How a `cacerts` below the mesh's root comes into a cluster by hand: where, and then a command a
-/// hint.
-std::vector<std::string> how_to_make_cacerts(const CheckSubject& subject, const Cluster& cluster) {
+/// How a `cacerts` below the mesh's root comes into a cluster by hand: `what` that does, where, and
+/// then a command a hint.
+std::vector<std::string> how_to_make_cacerts(const CheckSubject& subject,
+                                             const Cluster& cluster,
+                                             std::string_view what) {
   const auto& trust = subject.mesh.trust;
   const RootPlace root = place_of_root(subject);
-  std::vector<std::string> hints{fmt::format(
-      "an istiod that started without cacerts is brought below the mesh's root by hand, in the "
-      "folder of '{}'{}:",
-      trust.store_place.file, root == RootPlace::kElsewhere ? kWhereTheRootIs : "")};
+  std::vector<std::string> hints{fmt::format("{} by hand, in the folder of '{}'{}:", what,
+                                             trust.store_place.file,
+                                             root == RootPlace::kElsewhere ? kWhereTheRootIs : "")};
   if (root == RootPlace::kNotMadeYet) {
     hints.push_back(fmt::format("'meshtrust ca create --store {} --subject \"{}\" --key {}'",
                                 trust.store, trust.root.subject.text(),
@@ -263,6 +253,51 @@ Finding finding_about(const CheckSubject& subject,
   return finding;
 }
 
+/// How an istiod that reads another CA comes to read the Secret again: which has to be there first,
+/// or else it makes a CA of its own.
+std::vector<std::string> how_to_mount_cacerts(const CheckSubject& subject,
+                                              const Cluster& cluster,
+                                              const CaVolume& other) {
+  constexpr std::string_view kGoal = "for a CA of this mesh's making, ";
+  std::vector<std::string> hints;
+  if (subject.observed(cluster)->cacerts.is_absent()) {
+    hints = how_to_make_cacerts(subject, cluster, fmt::format("{}first that Secret", kGoal));
+  }
+  if (other.is_of_pod) {
+    hints.push_back(fmt::format(
+        "its Deployment says otherwise: either the pod is from before that was changed, which {} "
+        "mends, or a webhook changes pods when they are made",
+        how_to_restart(subject, cluster)));
+  } else {
+    hints.push_back(fmt::format(
+        "{}have it mounted there again, as Istio's charts do ('secret: {{secretName: {}, "
+        "optional: true}}'), with 'kubectl --context {} -n {} edit {}' or where that comes from",
+        hints.empty() ? kGoal : "then ", istio::kCaSecret, cluster.context,
+        subject.mesh.istio.system_namespace, deployment_of(subject, cluster)));
+  }
+  if (workloads_trust_another_root(subject, cluster)) hints.emplace_back(kPriceOfAnotherRoot);
+  hints.emplace_back(
+      "or leave it to what mounts it: with 'trust: {mode: observed}' in the mesh file the trust of "
+      "the mesh is proved, and no CA of it is made here");
+  return hints;
+}
+
+/// `other` is read in place of `cacerts`.
+Finding finding_about(const CheckSubject& subject, const Cluster& cluster, const CaVolume& other) {
+  const bool is_change = subject.purpose == Purpose::kChange;
+  Finding finding{
+      .code = "ca-from-elsewhere",
+      .severity = is_change ? Severity::kCritical : Severity::kWarning,
+      .cluster = cluster.name,
+      .message = fmt::format(
+          "its istiod does not read {}: {}", name_of_secret(subject),
+          is_change ? "what is written there would not count"
+                    : "its CA was not seen, and is judged by the roots that it publishes"),
+      .evidence = {"it reads its CA from " + describe(other)}};
+  if (subject.is_managed()) finding.hints = how_to_mount_cacerts(subject, cluster, other);
+  return finding;
+}
+
 }  // namespace
 
 std::vector<std::string> how_to_change_its_root(const CheckSubject& subject,
@@ -273,7 +308,8 @@ std::vector<std::string> how_to_change_its_root(const CheckSubject& subject,
   const bool is_ours =
       cacerts != nullptr &&
       ownership_of(*cacerts, signer.name, subject.observation.store) == Ownership::kOurs;
-  if (!is_ours && !seen->cacerts.is_absent()) return {};
+  const bool is_read = seen->other_ca.found(Unknown::kTold) == nullptr;
+  if (!is_read || (!is_ours && !seen->cacerts.is_absent())) return {};
   std::vector<std::string> hints;
   if (is_ours) {
     hints.push_back(
@@ -281,7 +317,8 @@ std::vector<std::string> how_to_change_its_root(const CheckSubject& subject,
         "restarted: " +
         how_to_restart(subject, signer));
   } else {
-    hints = how_to_make_cacerts(subject, signer);
+    hints = how_to_make_cacerts(
+        subject, signer, "an istiod that started without cacerts is brought below the mesh's root");
     hints.push_back(how_to_restart(subject, signer));
   }
   hints.emplace_back("once it has published the mesh's root, 'meshtrust apply --only trust'");
@@ -290,6 +327,30 @@ std::vector<std::string> how_to_change_its_root(const CheckSubject& subject,
   }
   hints.emplace_back(kPriceOfAnotherRoot);
   return hints;
+}
+
+void check_cacerts_read(const CheckSubject& subject, Answer& answer) {
+  for (const Cluster& cluster : subject.mesh.clusters) {
+    const ClusterObservation* seen = subject.observed(cluster);
+    if (seen == nullptr || !cluster.runs_istiod()) continue;
+    const CaVolume* other = seen->other_ca.found(Unknown::kTold);
+    if (other != nullptr) answer.findings.push_back(finding_about(subject, cluster, *other));
+    // Where istiods themselves are unknown, that is told.
+    const Error* why = seen->other_ca.why_unknown();
+    if (why == nullptr || seen->server.is_unknown() || seen->istiod.is_unknown()) continue;
+    const Error unseen =
+        with_context(*why, fmt::format("whether its istiods read secret '{}/{}' is not known",
+                                       subject.mesh.istio.system_namespace, istio::kCaSecret));
+    if (subject.purpose == Purpose::kChange) {
+      answer.unknowns.push_back(with_context(unseen, cluster.name));
+      continue;
+    }
+    answer.findings.push_back({.code = "ca-place-unseen",
+                               .severity = Severity::kNote,
+                               .cluster = cluster.name,
+                               .message = unseen.message,
+                               .hints = unseen.hints});
+  }
 }
 
 void check_istiod_uses_cacerts(const CheckSubject& subject, Answer& answer) {
@@ -302,7 +363,7 @@ void check_istiod_uses_cacerts(const CheckSubject& subject, Answer& answer) {
       answer.unknowns.push_back(with_context(*why, cluster.name));
     }
     const IstiodFacts* istiod = seen->istiod.found(Unknown::kTold);
-    if (istiod == nullptr || !seen->cacerts.is_absent()) continue;
+    if (istiod == nullptr || !lacks_cacerts(*seen)) continue;
     // Then that is told, with the way out.
     if (workloads_trust_another_root(subject, cluster)) continue;
     if (!brought) brought = roots_of_cacerts(subject);

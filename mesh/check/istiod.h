@@ -9,6 +9,7 @@
 
 namespace meshtrust::mesh {
 
+void check_cacerts_read(const CheckSubject& subject, Answer& answer);
 void check_istiod_uses_cacerts(const CheckSubject& subject, Answer& answer);
 
 /// How the running istiod of `signer`, whose workloads trust another root than the mesh's, comes to

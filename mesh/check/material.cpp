@@ -106,6 +106,7 @@ void check_cacerts_ours(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr || !cluster.runs_istiod()) continue;
+    if (seen->other_ca.found(Unknown::kTold) != nullptr) continue;  // it is not read
     const Error* why = subject.purpose == Purpose::kChange ? seen->cacerts.why_unknown()
                                                            : material_of(*seen).why_unknown();
     if (why != nullptr && !seen->server.is_unknown()) {

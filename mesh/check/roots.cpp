@@ -29,7 +29,7 @@ bool is_any_cacerts_absent(const CheckSubject& subject) {
   return std::any_of(subject.mesh.clusters.begin(), subject.mesh.clusters.end(),
                      [&subject](const Cluster& cluster) {
                        const ClusterObservation* seen = subject.observed(cluster);
-                       return cluster.runs_istiod() && seen != nullptr && seen->cacerts.is_absent();
+                       return cluster.runs_istiod() && seen != nullptr && lacks_cacerts(*seen);
                      });
 }
 

@@ -162,12 +162,12 @@ void check_common_anchors(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
     if (seen == nullptr || !cluster.runs_istiod()) continue;
-    const Observed<Material> material = material_of(*seen);
-    const Material* found = material.found(Unknown::kTold);
+    const Observed<std::string> pem = roots_of_istiod(subject.mesh, subject.observation, cluster);
+    const std::string* found = pem.found(Unknown::kTold);
     const auto roots =
         found == nullptr
             ? base::Result<std::vector<pki::Certificate>>(base::fail(base::Code::kNotFound, "none"))
-            : pki::certificates_from_pem(found->certificates.root_cert);
+            : pki::certificates_from_pem(*found);
     if (!roots) continue;
     asked.push_back(cluster.name);
     for (const pki::Certificate& root : *roots) {

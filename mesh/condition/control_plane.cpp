@@ -29,10 +29,14 @@ Verdict judge_deployment(const Json& deployment) {
     const std::string type = base::string_at(condition, "type");
     const bool holds = base::string_at(condition, "status") == "True";
     available |= type == "Available" && holds;
-    // A condition that is as it should be explains nothing.
-    if (type == "ReplicaFailure" ? holds : !holds) {
-      evidence.push_back(fmt::format("{}: {}", type, base::string_at(condition, "message")));
+    const std::string message = base::string_at(condition, "message");
+    // Controllers leave the words of the first failure where they are.
+    if (type == "ReplicaFailure" && holds) {
+      evidence.push_back(fmt::format("{}, as it began: {}", type, message));
     }
+    // A condition that is as it should be explains nothing.
+    if (type != "ReplicaFailure" && !holds)
+      evidence.push_back(fmt::format("{}: {}", type, message));
   }
   if (number_at(status, "observedGeneration") < generation) {
     return no("its last change has not been taken up yet", std::move(evidence));

@@ -25,13 +25,15 @@ Observed<std::set<std::string>> roots_of_issuers(const Situation& situation) {
   for (const std::string& issuer : issuers_of(situation.cluster)) {
     const ClusterObservation* seen = situation.observation.find(issuer);
     if (seen == nullptr) continue;
-    const auto material = material_of(*seen);
-    if (const auto* why = material.why_unknown()) {
+    const profiles::Cluster* cluster = situation.mesh.find(issuer);
+    if (cluster == nullptr) continue;
+    const auto pem = roots_of_istiod(situation.mesh, situation.observation, *cluster);
+    if (const auto* why = pem.why_unknown()) {
       return Observed<std::set<std::string>>::unknown(with_context(*why, issuer));
     }
-    const Material* found = material.found(Unknown::kTold);
+    const std::string* found = pem.found(Unknown::kTold);
     if (found == nullptr) continue;
-    const auto certificates = pki::certificates_from_pem(found->certificates.root_cert);
+    const auto certificates = pki::certificates_from_pem(*found);
     if (!certificates) continue;
     for (const auto& certificate : *certificates) {
       roots.insert(certificate.fingerprint());
@@ -61,9 +63,8 @@ bool is_injector(const Json& configuration) {
   return name.starts_with("istio-sidecar-injector") || name.starts_with("istio-revision-tag-");
 }
 
-}  // namespace
-
-Verdict ask_trust_proved(const Situation& situation) {
+/// No where istiod would not load its CA, or it is not safe; nothing where all is well with it.
+std::optional<Verdict> judge_own_ca(const Situation& situation) {
   const ClusterObservation& seen = situation.seen();
   const auto material = material_of(seen);
   if (const auto* why = material.why_unknown()) return unknown(*why);
@@ -81,6 +82,14 @@ Verdict ask_trust_proved(const Situation& situation) {
     }
     return no(why_not(bundle), std::move(evidence));
   }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Verdict ask_trust_proved(const Situation& situation) {
+  const bool is_unseen = situation.seen().other_ca.found(Unknown::kTold) != nullptr;
+  if (auto verdict = is_unseen ? std::nullopt : judge_own_ca(situation)) return *std::move(verdict);
   std::size_t accepted = 0;
   for (const PairVerdict& pair : judge_pairs(situation.mesh, situation.observation, situation.at)) {
     const bool ours = pair.from == situation.cluster.name || pair.to == situation.cluster.name;
@@ -91,6 +100,7 @@ Verdict ask_trust_proved(const Situation& situation) {
     }
     ++accepted;
   }
+  if (accepted == 0 && is_unseen) return unknown(*material_of(situation.seen()).why_unknown());
   if (accepted == 0) return yes("istiod loads it, and it chains to the root");
   return yes(fmt::format("{} accepted", base::count_of(accepted, "pair")));
 }

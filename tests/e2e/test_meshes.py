@@ -475,6 +475,7 @@ class Inside(unittest.TestCase):
         self.meshtrust(0, "destroy", "--yes")
         self.expect_nothing_left(NAMES)
 
+<<<<<<< HEAD
     def test_access_that_broke_is_named_and_comes_back_as_its_finding_says(self):
         import mesh_checker
         import sabotage
@@ -543,6 +544,117 @@ class Inside(unittest.TestCase):
             ]
             words = ("patch", "mutatingwebhookconfiguration", name, "--type", "json", "-p", json.dumps(patch))
             self.kubectl(cluster, *words)
+=======
+    def volumes_of_istiod(self):
+        text = self.kubectl("cluster2", "-n", "istio-system", "get", "deployment", "istiod", "-o", "json")
+        return json.loads(text)["spec"]["template"]["spec"]["volumes"]
+
+    def mount_ca(self, **volume):
+        """Gives the istiod of cluster2 its CA from there, and waits until it runs with it."""
+        names = [one["name"] for one in self.volumes_of_istiod()]
+        path = f"/spec/template/spec/volumes/{names.index('cacerts')}"
+        patch = [{"op": "replace", "path": path, "value": {"name": "cacerts"} | volume}]
+        here = ("-n", "istio-system")
+        self.kubectl("cluster2", *here, "patch", "deployment", "istiod", "--type", "json", "-p", json.dumps(patch))
+        self.kubectl("cluster2", *here, "rollout", "status", "deployment/istiod", "--timeout=120s")
+
+    def test_a_ca_that_is_mounted_from_elsewhere_is_proved_by_its_root_and_left_alone(self):
+        self.write_mesh(mesh_file("network: network1", "network: network2"))
+        self.meshtrust(0, "apply", "--yes")
+        usual = next(one for one in self.volumes_of_istiod() if one["name"] == "cacerts")
+        del usual["name"]
+
+        # What a driver does, here by another Secret: the rig's istiod runs with it.
+        self.meshtrust(0, "ca", "issue", "cluster2", "--store", "shop.trust", "--out", "vault")
+        here = ("-n", "istio-system")
+        self.kubectl("cluster2", *here, "create", "secret", "generic", "vault-ca", f"--from-file={self.home / 'vault'}")
+        self.mount_ca(projected={"sources": [{"secret": {"name": "vault-ca"}}]})
+        self.kubectl("cluster2", *here, "delete", "secret", "cacerts")
+        self.kubectl("cluster2", *here, "delete", "configmap", "meshtrust-trust")
+        self.eventually(lambda done: self.tells_of_the_volume(done), "verify")
+
+        # Never for a cluster without a CA, and nothing is written that would not be read.
+        before = self.marks()
+        refused = self.meshtrust(4, "apply", "--yes")
+        self.assertIn("[ca-from-elsewhere]", refused.stderr)
+        self.assertEqual([], self.writes_since(before))
+
+        # The way out that the hints tell: the Secret first, then its mount.
+        self.follow([hint for hint in self.hints_of("ca-from-elsewhere") if " edit " not in hint])
+        self.mount_ca(**usual)
+        self.eventually(lambda done: done.returncode == 0, "apply", "--yes")
+        self.eventually(lambda done: NO_FAULT in done.stdout, "verify")
+        self.kubectl("cluster2", *here, "delete", "secret", "vault-ca")
+        self.goes_away(NAMES, "istio-system")
+
+    def tells_of_the_volume(self, done):
+        said = "projected volume 'cacerts' (secret 'vault-ca') of deployment 'istiod', mounted at /etc/cacerts"
+        proved = "2 of 2 ordered pairs accepted, 1 by OpenSSL and Botan, 1 by published roots alone"
+        return done.returncode == 3 and said in done.stderr and proved in done.stdout
+
+    def test_what_keeps_pods_from_being_created_is_told_and_ends_the_wait(self):
+        self.write_mesh(mesh_file("network: network1", "network: network2"))
+        self.meshtrust(0, "apply", "--only", "trust", "--yes")
+        quota = "{apiVersion: v1, kind: ResourceQuota, metadata: {name: none}, spec: {hard: {pods: '0'}}}"
+        self.create("cluster1", quota)
+        self.create("cluster2", json.dumps(self.policy_of_nobody()))
+        failed = self.meshtrust(5, "apply", "--yes")
+        told = re.sub(r"istiod-[0-9a-z]{8,10}\b", "istiod-SET", failed.stderr)
+        by_quota = (
+            'pods "istiod-SET-*" is forbidden: exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0'
+        )
+        by_webhook = (
+            'Internal error occurred: failed calling webhook "pods.policies.example": failed to call webhook: Post '
+            '"https://judge.policies.svc:443/?timeout=10s": service "judge" not found'
+        )
+        whose = (
+            "it is of validatingwebhookconfiguration 'policies', which calls service 'policies/judge', "
+            "which does not exist"
+        )
+        lines = told.splitlines()
+        for line in (
+            f"  waiting cluster1/istiod: no pod of istiod-SET is created: {by_quota}",
+            f"  waiting cluster2/istiod: no pod of istiod-SET is created: {by_webhook}; {whose}",
+        ):
+            self.assertEqual(1, lines.count(line), told)
+        for cluster, why in (("cluster1", by_quota), ("cluster2", by_webhook)):
+            self.assertIn(f"/istiod: in namespace istio-system no pod of istiod-SET is created: {why}", told)
+            self.assertIn(f"'kubectl --context {cluster} --namespace istio-system rollout restart deployment/", told)
+
+        # What the hint says: the cause is mended, and the same command goes on.
+        self.kubectl("cluster1", "-n", "istio-system", "delete", "resourcequota", "none")
+        self.kubectl("cluster2", "delete", "validatingwebhookconfiguration", "policies")
+        for name in NAMES:
+            self.kubectl(name, "-n", "istio-system", "rollout", "restart", "deployment/istiod")
+        self.assertIn(NO_FAULT, self.meshtrust(0, "apply", "--yes").stdout)
+        self.goes_away(NAMES, "istio-system")
+
+    def create(self, cluster, body, *words):
+        command = ["kubectl", "--context", cluster, "-n", "istio-system", "create", "-f", "-", *words]
+        subprocess.run(command, input=body, capture_output=True, text=True, check=True)
+
+    @staticmethod
+    def policy_of_nobody():
+        """Of a product that was taken away and left its webhook: no pod is created in istio-system."""
+        return {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": "policies"},
+            "webhooks": [
+                {
+                    "name": "pods.policies.example",
+                    "clientConfig": {"service": {"namespace": "policies", "name": "judge"}},
+                    "rules": [
+                        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+                    ],
+                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "istio-system"}},
+                    "failurePolicy": "Fail",
+                    "sideEffects": "None",
+                    "admissionReviewVersions": ["v1"],
+                }
+            ],
+        }
+>>>>>>> bb2767ea54a633829ae7dc49543206c424d078cf
 
     def delete_cacerts(self):
         self.kubectl("cluster1", "-n", "istio-system", "delete", "secret", "cacerts")

@@ -166,6 +166,72 @@ class ChangedAfterwards(MeshTest):
         self.assertIn("is being deleted, nothing can be created in it [namespace-terminating]", done.err)
 
 
+def make_istiod(cluster, namespace, **volume):
+    """Its Deployment, without pods; `volume` is what it reads its CA from."""
+    labels = {"app": "istiod"}
+    container = {
+        "name": "discovery",
+        "image": "istio/pilot:1.30.3",
+        "volumeMounts": [{"name": "cacerts", "mountPath": "/etc/cacerts"}],
+    }
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [container], "volumes": [{"name": "cacerts"} | volume]},
+    }
+    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
+    body = {"metadata": {"name": "istiod", "labels": labels}, "spec": spec}
+    cluster.create(f"/apis/apps/v1/namespaces/{namespace}/deployments", body)
+
+
+class CaFromElsewhere(MeshTest):
+    """An istiod whose CA is mounted by a driver, which no program sees from outside."""
+
+    CSI = {"driver": "secrets-store.csi.k8s.io", "readOnly": True}
+
+    def publish(self, cluster, root):
+        cluster.make_config_map(self.namespace, "istio-ca-root-cert", {"root-cert.pem": root})
+
+    def take_over(self):
+        """East's CA comes from a driver by now, below the same root."""
+        self.publish(self.east, self.live_files(self.east)["root-cert.pem"])
+        make_istiod(self.east, self.namespace, csi=self.CSI)
+        self.east.delete(self.path_of("secrets", "cacerts"))
+        self.east.delete(self.path_of("configmaps", "meshtrust-trust"))
+
+    def test_nothing_is_written_before_the_first_apply(self):
+        self.write_mesh()
+        self.east.make_namespace(self.namespace)
+        make_istiod(self.east, self.namespace, csi=self.CSI)
+        self.assert_apply_refused("ca_from_a_driver", 4)
+
+    def test_its_trust_is_told_by_what_it_publishes(self):
+        self.apply_all()
+        self.take_over()
+        with self.nothing_written():
+            done = self.expect(3, "verify", password=None)
+            self.assert_told("ca_from_a_driver_verify.out", done.out)
+            self.assert_told("ca_from_a_driver_verify", done.err)
+            self.assert_told("ca_from_a_driver_status.out", self.expect(3, "status", password=None).out)
+        self.assert_apply_refused("ca_from_a_driver_later", 4)
+
+    def test_it_is_left_to_the_driver_where_trust_is_observed(self):
+        self.apply_all()
+        self.take_over()
+        self.write_mesh(trust="{mode: observed}")
+        with self.nothing_written():
+            self.assertEqual(3, self.apply(password=None).code)
+            self.assert_told("ca_from_a_driver_observed", self.expect(3, "verify", password=None).err)
+
+    def test_another_root_below_it_is_refused(self):
+        self.apply_all()
+        self.publish(self.east, handmade.make_root("Root of a vault").certificate)
+        make_istiod(self.east, self.namespace, projected={"sources": [{"secret": {"name": "vault-ca"}}]})
+        done = self.expect(4, "verify", password=None)
+        self.assertIn("(secret 'vault-ca') of deployment 'istiod'", done.err)
+        self.assertIn("[live-root-differs]", done.err)
+        self.assertRegex(done.out, r"by published roots alone: 'O=Handmade,CN=Root of a vault' .* is not trusted there")
+
+
 class RunningIstiod(MeshTest):
     """An istiod that was started before it had a cacerts."""
 
@@ -173,15 +239,8 @@ class RunningIstiod(MeshTest):
         super().setUp()
         self.write_mesh()
         self.east.make_namespace(self.namespace)
-        labels = {"app": "istiod"}
-        template = {
-            "metadata": {"labels": labels},
-            "spec": {"containers": [{"name": "discovery", "image": "istio/pilot:1.30.3"}]},
-        }
-        spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
+        make_istiod(self.east, self.namespace, secret={"secretName": "cacerts", "optional": True})
         self.deployments = f"/apis/apps/v1/namespaces/{self.namespace}/deployments"
-        metadata = {"name": "istiod", "labels": labels}
-        self.east.create(self.deployments, {"metadata": metadata, "spec": spec})
 
     def test_it_is_said_plainly_and_the_istiod_is_left_alone(self):
         before = self.east.get(f"{self.deployments}/istiod")["metadata"]["generation"]

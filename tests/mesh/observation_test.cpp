@@ -40,6 +40,20 @@ TEST(ObservationJson, LosesNothingThatWasFound) {
   EXPECT_EQ(describe(plan(scene).answer), "");
 }
 
+TEST(ObservationJson, KeepsWhereAnIstiodHasItsCaFrom) {
+  Scene scene = full_scene();
+  scene.cluster("west").other_ca = csi_volume();
+  const auto read = observation_from_json(to_json(scene.observation)).value();
+  EXPECT_EQ(test::found_in(read.find("west")->other_ca), csi_volume());
+}
+
+TEST(ObservationJson, OfAnEarlierVersionDoesNotSayThatEveryIstiodReadsCacerts) {
+  Json json = to_json(full_scene().observation);
+  json["clusters"][0].erase("otherCA");
+  const auto read = observation_from_json(json).value();
+  EXPECT_TRUE(read.find("east")->other_ca.is_unknown());
+}
+
 TEST(ObservationJson, LosesNothingThatIsAbsentOrUnknown) {
   Scene scene = fresh_scene({"east"});
   ClusterObservation never_looked_at;
@@ -83,7 +97,7 @@ bool is_later(const std::string& pointer) {
          pointer.ends_with("/systemNamespace/found/root") ||
          pointer.ends_with("/systemNamespace/found/cluster") ||
          pointer.ends_with("/controlPlanesSetByOthers") || pointer.ends_with("/twin/found/root") ||
-         pointer.ends_with("/twin/found/mesh");
+         pointer.ends_with("/twin/found/mesh") || pointer.ends_with("/otherCA");
 }
 
 /// Where a key is not needed: it says something optional, or belongs to people's own data.

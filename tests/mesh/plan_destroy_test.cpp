@@ -415,7 +415,7 @@ void forget_live(ClusterObservation& seen, const base::Error& why) {
 /// is forgotten here.
 std::vector<Field> all_fields() {
   ClusterObservation whole;
-  [[maybe_unused]] auto& [name, context, server, system_namespace, cacerts, twin, istiod,
+  [[maybe_unused]] auto& [name, context, server, system_namespace, cacerts, twin, istiod, other_ca,
                           workload_roots, trust_domain, live] = whole;
   [[maybe_unused]] auto& [objects, remote_secrets, tokens, istiods, contents] = live;
   return {{"server", forget<&ClusterObservation::server>},
@@ -423,6 +423,7 @@ std::vector<Field> all_fields() {
           {"cacerts", forget<&ClusterObservation::cacerts>},
           {"twin", forget<&ClusterObservation::twin>},
           {"istiod", forget<&ClusterObservation::istiod>},
+          {"otherCA", forget<&ClusterObservation::other_ca>},
           {"workloadRoots", forget<&ClusterObservation::workload_roots>},
           {"trustDomain", forget<&ClusterObservation::trust_domain>},
           {"remoteSecrets", forget_live<&LiveMesh::remote_secrets>},

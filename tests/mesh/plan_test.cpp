@@ -130,6 +130,16 @@ TEST(PlanTrust, GoesOnWhereTrustOfOthersWorks) {
   EXPECT_THAT(describe(planned.answer), ::testing::HasSubstr("warning west [chain-order]: "));
 }
 
+TEST(PlanTrust, GoesOnWhereTrustOfOthersIsMountedByADriver) {
+  Scene scene = applied_scene({"east", "west"});
+  scene.mesh = shop({"east", "west"}, "mode: observed");
+  mount_ca(scene, "west");
+  const Planned planned = plan(scene);
+  EXPECT_FALSE(planned.is_refused());
+  EXPECT_THAT(describe(planned.answer),
+              ::testing::StartsWith("warning west [ca-from-elsewhere]: "));
+}
+
 TEST(PlanTrust, WarnsOfARunningIstiodAndGoesOn) {
   Scene scene = fresh_scene({"east"});
   scene.cluster("east").istiod = IstiodFacts{.deployments = {"istiod"}, .image = "pilot:1.30.3"};
@@ -153,6 +163,7 @@ const Refusal kRefusals[] = {
      [](Scene& s) { s.cluster("west") = applied(s.mesh, "west", "north"); }},
     {"unknown-issue-of-our-root",
      [](Scene& s) { s.cluster("west") = applied(s.mesh, "west", "west"); }},
+    {"ca-from-elsewhere", [](Scene& s) { mount_ca(s, "west"); }},
     {"network-differs",
      [](Scene& s) { s.cluster("west").system_namespace = NamespaceFacts{.network = "other"}; }},
     {"namespace-terminating",

@@ -68,6 +68,84 @@ TEST(PodTrouble, IsNoneWhereNothingIsSaid) {
   EXPECT_EQ(why_not_ready(running(0)), "Pending");
 }
 
+TEST(RestartedIn, IsAContainerOfAPodThatIsNotReadyWhetherItRunsOrNot) {
+  EXPECT_EQ(restarted_in(waiting("ContainerCreating")), std::nullopt);
+  EXPECT_EQ(restarted_in(ready(running(2))), std::nullopt);
+  EXPECT_EQ(describe(restarted_in(waiting("CrashLoopBackOff", 2)).value()),
+            "discovery: CrashLoopBackOff, restarted 2 times");
+  EXPECT_EQ(describe(restarted_in(running(1)).value()),
+            "discovery: running again, restarted 1 time");
+}
+
+/// A ReplicaSet that wants pods, and what is said of it; nothing for "".
+struct RefusalCase {
+  const char* replica_set;
+  const char* said;
+};
+
+const RefusalCase kRefusals[] = {
+    {R"({"spec": {"replicas": 1}})", ""},
+    {R"({"spec": {"replicas": 1}, "status": {"conditions":
+         [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+           "message": "exceeded\nquota"}]}})",
+     "no pod of istiod-5f7 is created, as it began: exceeded quota"},
+    {R"({"status": {"replicas": 0, "conditions":
+         [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+           "message": "denied"}]}})",
+     "no pod of istiod-5f7 is created, as it began: denied"},
+    {R"({"spec": {"replicas": 2}, "status": {"replicas": 1, "conditions":
+         [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+           "message": "denied"}]}})",
+     "not every pod of istiod-5f7 is created, as it began: denied"},
+    {R"({"spec": {"replicas": 0}, "status": {"conditions":
+         [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}]}})",
+     ""},
+    {R"({"spec": {"replicas": 1}, "status": {"conditions":
+         [{"type": "ReplicaFailure", "status": "False", "reason": "FailedCreate"}]}})",
+     ""},
+    {R"({"spec": {"replicas": 1}, "status": {"conditions":
+         [{"type": "ReplicaFailure", "status": "True", "reason": "FailedDelete"}]}})",
+     ""},
+};
+
+TEST(PodRefusal, IsWhatAReplicaSetSaysThatMayNotMakeItsPods) {
+  for (const RefusalCase& one : kRefusals) {
+    Json set = Json::parse(one.replica_set);
+    set["metadata"] = {{"name", "istiod-5f7"}, {"uid", "7"}};
+    const auto refusal = refusal_of(set);
+    EXPECT_EQ(refusal ? describe(*refusal) : "", one.said) << one.replica_set;
+  }
+}
+
+Json failed_attempt(const std::string& when, const std::string& message, const char* uid = "7") {
+  return {{"metadata", {{"name", "istiod-5f7.18"}}},
+          {"involvedObject", {{"kind", "ReplicaSet"}, {"uid", uid}}},
+          {"reason", "FailedCreate"},
+          {"message", message},
+          {"lastTimestamp", when},
+          {"count", 4}};
+}
+
+TEST(PodRefusal, IsToldInTheWordsOfTheNewestAttemptAndNotOfTheFirst) {
+  const Json set = Json::parse(
+      R"({"metadata": {"name": "istiod-5f7", "uid": "7"}, "spec": {"replicas": 1},
+          "status": {"conditions": [{"type": "ReplicaFailure", "status": "True",
+                                     "reason": "FailedCreate", "message": "at first"}]}})");
+  const std::vector<Json> events{
+      failed_attempt("2026-11-21T10:00:02Z",
+                     "(combined from similar events): Error creating: pods \"istiod-5f7-blw89\" is "
+                     "forbidden: exceeded quota"),
+      failed_attempt("2026-11-21T10:00:01Z", "Error creating: no such service account"),
+      failed_attempt("2026-11-21T10:00:09Z", "Error creating: of another", "8")};
+  const auto refusal = refusal_of(set, events);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(describe(*refusal),
+            "no pod of istiod-5f7 is created: pods \"istiod-5f7-*\" is forbidden: exceeded quota");
+  EXPECT_EQ(refusal->attempt, "istiod-5f7.18 2026-11-21T10:00:02Z 4");
+  EXPECT_EQ(describe(refusal_of(set, {events[2]}).value()),
+            "no pod of istiod-5f7 is created, as it began: at first");
+}
+
 TEST(PodPatience, EndsWithTheThirdRestart) {
   EXPECT_EQ(exhausted_by({waiting("CrashLoopBackOff", 1), running(2)}), "");
   EXPECT_EQ(exhausted_by({waiting("CrashLoopBackOff", 1), waiting("CrashLoopBackOff", 3)}),

@@ -54,6 +54,7 @@ ClusterObservation bare(const std::string& name) {
   seen.cacerts = Absent{};
   seen.twin = Absent{};
   seen.istiod = Absent{};
+  seen.other_ca = Absent{};
   seen.workload_roots = Absent{};
   seen.trust_domain = Absent{};
   return seen;
@@ -114,6 +115,31 @@ StoreFacts store(const std::vector<std::string>& clusters) {
 ClusterObservation& Scene::cluster(const std::string& name) {
   return *std::find_if(observation.clusters.begin(), observation.clusters.end(),
                        [&name](const auto& one) { return one.name == name; });
+}
+
+CaVolume csi_volume() {
+  return {.workload = "deployment 'istiod'",
+          .folder = "/etc/cacerts",
+          .volume = "cacerts",
+          .kind = "csi",
+          .source = "driver 'secrets-store.csi.k8s.io'"};
+}
+
+void lose_cacerts(Scene& scene, const std::string& name) {
+  scene.cluster(name).cacerts = Absent{};
+  scene.cluster(name).istiod =
+      IstiodFacts{.deployments = {"istiod"}, .image = "docker.io/istio/pilot:1.30.3"};
+}
+
+void mount_ca(Scene& scene, const std::string& name, const std::vector<std::string>& published) {
+  lose_cacerts(scene, name);
+  scene.cluster(name).twin = Absent{};
+  scene.cluster(name).other_ca = csi_volume();
+  std::string roots;
+  for (const std::string& root : published) {
+    roots += pem(root);
+  }
+  if (!roots.empty()) scene.cluster(name).workload_roots = roots;
 }
 
 Scene fresh_scene(const std::vector<std::string>& names) {

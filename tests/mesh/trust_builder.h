@@ -38,6 +38,9 @@ inline ClusterObservation applied(const profiles::Mesh& mesh, const std::string&
   return applied(mesh, name, name);
 }
 
+/// A volume of a CSI driver at /etc/cacerts of the Deployment istiod.
+CaVolume csi_volume();
+
 /// The store of shop: its root, and intermediates that arrived.
 StoreFacts store(const std::vector<std::string>& issued = {});
 IssuedFacts issued(const std::string& cluster, const std::string& state = "pushed");
@@ -53,6 +56,14 @@ struct Scene {
   ClusterObservation& cluster(const std::string& name);
   StoreFacts facts() const { return test::found_in(observation.store); }
 };
+
+/// Somebody deletes the CA of an istiod that runs.
+void lose_cacerts(Scene& scene, const std::string& name);
+/// Its istiod runs with a CA of somebody else's, from `csi_volume`, and has published the roots
+/// tests/data/trust/PUBLISHED.pem; none where there are no names.
+void mount_ca(Scene& scene,
+              const std::string& name,
+              const std::vector<std::string>& published = {"root"});
 
 /// Primaries without a store and with nothing in them.
 Scene fresh_scene(const std::vector<std::string>& names);

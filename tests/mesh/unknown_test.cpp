@@ -34,7 +34,7 @@ Field cluster_field(const char* name, Observed<T> ClusterObservation::*member) {
 /// added, so that none is forgotten here; what is live beyond trust has tests with `plan_mesh`.
 std::vector<Field> all_fields() {
   ClusterObservation whole;
-  [[maybe_unused]] auto& [name, context, server, system_namespace, cacerts, twin, istiod,
+  [[maybe_unused]] auto& [name, context, server, system_namespace, cacerts, twin, istiod, other_ca,
                           workload_roots, trust_domain, live] = whole;
   return {
       {"store",
@@ -46,6 +46,7 @@ std::vector<Field> all_fields() {
       cluster_field("cacerts", &ClusterObservation::cacerts),
       cluster_field("twin", &ClusterObservation::twin),
       cluster_field("istiod", &ClusterObservation::istiod),
+      cluster_field("otherCA", &ClusterObservation::other_ca),
       cluster_field("workloadRoots", &ClusterObservation::workload_roots),
       cluster_field("trustDomain", &ClusterObservation::trust_domain),
   };

@@ -37,9 +37,9 @@ std::string knowledge(const mesh::ClusterObservation& seen) {
   const auto letter = [](const auto& fact) {
     return fact.is_unknown() ? 'u' : fact.is_absent() ? 'a' : 'f';
   };
-  return {letter(seen.server),      letter(seen.system_namespace), letter(seen.cacerts),
-          letter(seen.twin),        letter(seen.istiod),           letter(seen.workload_roots),
-          letter(seen.trust_domain)};
+  return {letter(seen.server),         letter(seen.system_namespace), letter(seen.cacerts),
+          letter(seen.twin),           letter(seen.istiod),           letter(seen.other_ca),
+          letter(seen.workload_roots), letter(seen.trust_domain)};
 }
 
 class EveryRead : public ::testing::TestWithParam<Trouble> {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <mutex>
 #include <thread>
 
@@ -24,6 +25,23 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 const std::string kPods = kNamespacePath + "/pods/";
+const std::string kReplicaSets = "/apis/apps/v1/namespaces/istio-system/replicasets/istiod-";
+const std::string kWebhooks =
+    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/";
+
+/// An API server's words.
+const std::string kQuota =
+    "pods \"istiod-new-*\" is forbidden: exceeded quota: none, requested: pods=1, used: "
+    "pods=0, "
+    "limited: pods=0";
+const std::string kPodSecurity =
+    "pods \"istiod-new-*\" is forbidden: violates PodSecurity \"restricted:latest\": "
+    "allowPrivilegeEscalation != false";
+const std::string kDenied =
+    "admission webhook \"pods.policies.example\" denied the request: no pod without a team";
+const std::string kNotCalled =
+    "Internal error occurred: failed calling webhook \"pods.policies.example\": failed to call "
+    "webhook: Post \"https://judge.policies.svc:443/?timeout=10s\": service \"judge\" not found";
 
 class InstallWatchTest : public ::testing::Test {
  protected:
@@ -54,12 +72,38 @@ class InstallWatchTest : public ::testing::Test {
   }
   void put_replica_set(const std::string& hash, int revision) {
     mesh.server.put(
-        "east", "/apis/apps/v1/namespaces/istio-system/replicasets/istiod-" + hash,
+        "east", kReplicaSets + hash,
         {{"metadata",
           {{"name", "istiod-" + hash},
-           {"labels", {{"pod-template-hash", hash}}},
+           {"uid", "set-" + hash},
+           {"labels", of_istiod(hash)},
            {"annotations", {{"deployment.kubernetes.io/revision", std::to_string(revision)}}},
            {"ownerReferences", {{{"kind", "Deployment"}, {"uid", "istiod"}}}}}}});
+  }
+  /// As the controller notes it of a ReplicaSet that has `pods` of the two that it wants.
+  void refuse_pods(const std::string& hash, const std::string& answer, int pods = 0) {
+    Json set = *mesh.server.object("east", kReplicaSets + hash);
+    set["spec"] = {{"replicas", 2}};
+    set["status"] = {{"replicas", pods},
+                     {"conditions",
+                      {{{"type", "ReplicaFailure"},
+                        {"status", "True"},
+                        {"reason", "FailedCreate"},
+                        {"message", "what stood in the way at first"}}}}};
+    mesh.server.put("east", kReplicaSets + hash, set);
+    mesh.server.put("east", kNamespacePath + "/events/" + hash,
+                    {{"metadata", {{"name", hash}}},
+                     {"involvedObject", {{"kind", "ReplicaSet"}, {"uid", "set-" + hash}}},
+                     {"reason", "FailedCreate"},
+                     {"message", "Error creating: " + answer},
+                     {"lastTimestamp", "2026-11-21T10:00:00Z"},
+                     {"count", ++attempts}});
+  }
+  void put_webhook(const std::string& name, Json called) {
+    mesh.server.put(
+        "east", kWebhooks + "policies",
+        {{"metadata", {{"name", "policies"}}},
+         {"webhooks", {{{"name", name}, {"clientConfig", {{"service", std::move(called)}}}}}}});
   }
   /// Every request for a log is answered so.
   void answer_log(int status, const std::string& text) {
@@ -82,7 +126,9 @@ class InstallWatchTest : public ::testing::Test {
     installation.cluster = "east";
     installation.namespace_name = "istio-system";
     InstallWatch watch(**mesh.world().clusters.client("east"), installation, tell,
-                       {.interval = milliseconds(5), .patience_with_old = patience});
+                       {.interval = milliseconds(5),
+                        .patience_with_old = patience,
+                        .patience_with_refusals = patience});
     return watch.beside([&](const base::Cancellation& stop) -> base::Status {
       if (begins) begins();
       while (!stop.is_cancelled() && !mesh.cancellation.is_cancelled()) {
@@ -92,12 +138,26 @@ class InstallWatchTest : public ::testing::Test {
       return base::fail(Code::kCancelled, "interrupted");
     });
   }
+  /// So many times, since requests were last forgotten.
+  bool has_looked(int times) const {
+    const auto requests = mesh.server.requests("east");
+    return std::count_if(requests.begin(), requests.end(), [](const auto& request) {
+             return request.path == kNamespacePath + "/pods";
+           }) > times;
+  }
+  int logs_read() const {
+    const auto requests = mesh.server.requests("east");
+    return static_cast<int>(std::count_if(
+        requests.begin(), requests.end(),
+        [](const auto& request) { return request.path.find("/log") != std::string::npos; }));
+  }
   bool has_told() {
     const std::lock_guard guard(mutex);
     return !told.empty();
   }
 
   milliseconds patience{0};
+  int attempts = 0;
   MeshWorld mesh{{"east"}};
   std::mutex mutex;
   std::vector<std::string> told;
@@ -174,7 +234,134 @@ TEST_F(InstallWatchTest, LeavesAnInterruptionWhatItIs) {
 
 TEST_F(InstallWatchTest, LooksOnceWhileAnInstallerIsQuick) {
   EXPECT_TRUE(run([] { return true; }));
-  EXPECT_THAT(mesh.server.requests("east"), SizeIs(1));
+  EXPECT_THAT(mesh.server.requests("east"), SizeIs(2));
+}
+
+TEST_F(InstallWatchTest, TellsTheLastLineOfAContainerThatIsRestartedOnceForEachRestart) {
+  put_istiod(1);
+  answer_log(200, "starting\n\x1b[31mError: unknown flag: --nonsense\x1b[0m " +
+                      std::string(200, 'x') + "\n\n");
+  patience = std::chrono::hours(1);
+  EXPECT_TRUE(run([this] { return has_looked(4); }));
+  EXPECT_THAT(
+      told, ElementsAre("not ready: istiod-1 (discovery: CrashLoopBackOff, restarted 1 time; last "
+                        "words: ?[31mError: unknown flag: --nonsense?[0m " +
+                        std::string(79, 'x') + "...)"));
+  EXPECT_EQ(logs_read(), 1);
+}
+
+TEST_F(InstallWatchTest, ReadsAtMostTwoLogsALook) {
+  for (const char* name : {"istiod-1", "istiod-2", "istiod-3"}) {
+    put_pod(name, of_istiod("new"), 1);
+  }
+  patience = std::chrono::hours(1);
+  EXPECT_TRUE(run([this] { return has_told(); }));
+  EXPECT_THAT(logs_read(), ::testing::Le(4));
+}
+
+/// Why pods are refused, what is told of it while there is patience, and the end without.
+struct Refusal {
+  const char* name;
+  std::string answer;
+  Json called;  ///< by the webhook 'pods.policies.example'; null without one
+  std::string told;
+  std::vector<std::string> hints;
+};
+
+const std::string kAgain =
+    "once its cause is mended, 'kubectl --context east --namespace istio-system rollout restart "
+    "deployment/istiod' has Kubernetes try again at once, and 'meshtrust apply' goes on";
+const std::string kItsWebhook =
+    "it is of validatingwebhookconfiguration 'policies', which calls service 'policies/judge'";
+
+const Refusal kRefusals[] = {
+    {"a-quota", kQuota, nullptr, "", {kAgain}},
+    {"pod-security", kPodSecurity, nullptr, "", {kAgain}},
+    {"a-webhook-that-denies",
+     kDenied,
+     {{"namespace", "policies"}, {"name", "judge"}},
+     "; " + kItsWebhook,
+     {"of the webhook: " + kItsWebhook, kAgain}},
+    {"a-webhook-that-nobody-answers-for",
+     kNotCalled,
+     {{"namespace", "gone"}, {"name", "judge"}},
+     "; it is of validatingwebhookconfiguration 'policies', which calls service 'gone/judge', "
+     "which does not exist",
+     {"of the webhook: it is of validatingwebhookconfiguration 'policies', which calls service "
+      "'gone/judge', which does not exist",
+      kAgain}},
+    {"a-webhook-that-nobody-knows", kNotCalled, nullptr, "", {kAgain}},
+};
+
+TEST_F(InstallWatchTest, TellsWhatRefusesPodsInTheWordsOfTheApiServerAndOnce) {
+  mesh.server.put("east", "/api/v1/namespaces/policies/services/judge", Json::object());
+  patience = std::chrono::hours(1);
+  for (const Refusal& one : kRefusals) {
+    told.clear();
+    mesh.server.forget_requests();
+    mesh.server.remove("east", kWebhooks + "policies");
+    if (!one.called.is_null()) put_webhook("pods.policies.example", one.called);
+    refuse_pods("new", one.answer);
+    EXPECT_TRUE(run([this] { return has_looked(4); }));
+    EXPECT_THAT(told, ElementsAre("no pod of istiod-new is created: " + one.answer + one.told))
+        << one.name;
+  }
+}
+
+TEST_F(InstallWatchTest, EndsTheWaitForPodsThatAreNotCreated) {
+  mesh.server.put("east", "/api/v1/namespaces/policies/services/judge", Json::object());
+  for (const Refusal& one : kRefusals) {
+    mesh.server.remove("east", kWebhooks + "policies");
+    if (!one.called.is_null()) put_webhook("pods.policies.example", one.called);
+    put_replica_set("new", 10);
+    const auto ended = run({}, [&] { refuse_pods("new", one.answer); });
+    ASSERT_FALSE(ended) << one.name;
+    EXPECT_EQ(ended.error().code, Code::kInternal);
+    EXPECT_EQ(ended.error().message,
+              "in namespace istio-system no pod of istiod-new is created: " + one.answer);
+    EXPECT_EQ(ended.error().hints, one.hints) << one.name;
+  }
+}
+
+TEST_F(InstallWatchTest, EndsTheWaitForARefusalFromBeforeThatWasTriedAgain) {
+  refuse_pods("new", kQuota);
+  const auto ended = run({}, [this] { refuse_pods("new", kDenied); });
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().message,
+            "in namespace istio-system no pod of istiod-new is created: " + kDenied);
+}
+
+TEST_F(InstallWatchTest, SaysThatItTellsHowARefusalBeganWhereEventsMayNotBeListed) {
+  refuse_pods("new", kQuota);
+  mesh.server.deny("east", "list", "events");
+  EXPECT_TRUE(run([this] { return has_looked(2); }));
+  EXPECT_THAT(told, ElementsAre("no pod of istiod-new is created, as it began: what stood in the "
+                                "way at first"));
+}
+
+TEST_F(InstallWatchTest, EndsNothingForARefusalFromBefore) {
+  refuse_pods("new", kQuota);
+  EXPECT_TRUE(run([this] { return has_looked(4); }));
+  EXPECT_THAT(told, ElementsAre("no pod of istiod-new is created: " + kQuota));
+}
+
+TEST_F(InstallWatchTest, EndsNothingWhereSomePodsAreThere) {
+  EXPECT_TRUE(run([this] { return has_looked(4); }, [this] { refuse_pods("new", kQuota, 1); }));
+  EXPECT_THAT(told.back(), "not every pod of istiod-new is created: " + kQuota);
+}
+
+TEST_F(InstallWatchTest, LeavesRefusalsAloneThatAreOfNoConcern) {
+  refuse_pods("old", kQuota);
+  EXPECT_TRUE(run([this] { return has_looked(4); }));
+  EXPECT_THAT(told, IsEmpty());
+}
+
+TEST_F(InstallWatchTest, TellsRefusalsAndPodsTogether) {
+  put_pod("istiod-0", of_istiod("old"), 0, "ContainerCreating");
+  refuse_pods("new", kQuota);
+  EXPECT_TRUE(run([this] { return has_looked(4); }));
+  EXPECT_THAT(told, ElementsAre("no pod of istiod-new is created: " + kQuota +
+                                "; not ready: istiod-0 (discovery: ContainerCreating)"));
 }
 
 TEST_F(InstallWatchTest, LeavesAPodAloneThatTheInstallerIsAboutToReplace) {
