@@ -121,16 +121,27 @@ std::string traffic_text(const Proof& proof) {
       traffic.untried == 0 ? "" : fmt::format(", {} could not be tried", traffic.untried));
 }
 
+/// Whether something was seen that is not as it should be. What could not be seen is no fault.
+bool is_faulty(const Proof& proof) {
+  return has_severity(proof.answer.findings, mesh::Severity::kCritical) ||
+         std::ranges::any_of(proof.pairs, [](const mesh::PairVerdict& pair) {
+           return !pair.accepted() && !pair.is_unknown;
+         });
+}
+
 /// What is said of a mesh is said of what was looked at.
 std::string conclusion(const Proof& proof) {
-  if (!proof.holds()) return "the mesh is not what it should be";
+  if (!proof.holds()) {
+    return is_faulty(proof) ? "the mesh is not what it should be"
+                            : "not enough is known to say whether the mesh is what it should be";
+  }
   const bool is_warned = has_severity(proof.answer.findings, mesh::Severity::kWarning);
-  return fmt::format("{} found in {}{}{}; {}", is_warned ? "nothing broken" : "no fault",
-                     asked_istiods(proof) ? "trust, what is installed and what istiods see"
-                                          : "trust and what is installed",
-                     proof.clusters ? " of " + base::join(*proof.clusters, ", ") : "",
-                     asked_istiods(proof) ? "" : "; what istiods see was not asked",
-                     traffic_text(proof));
+  return fmt::format(
+      "{} found in {}{}{}; {}", is_warned ? "beside what is warned of, no fault" : "no fault",
+      asked_istiods(proof) ? "trust, what is installed and what istiods see"
+                           : "trust and what is installed",
+      proof.clusters ? " of " + base::join(*proof.clusters, ", ") : "",
+      asked_istiods(proof) ? "" : "; what istiods see was not asked", traffic_text(proof));
 }
 
 std::vector<std::string> names_in(const profiles::Mesh& mesh) {

@@ -162,8 +162,12 @@ Result<Reply> ApiClient::perform(Request request, Repeatable repeatable, std::st
 
 Error ApiClient::refusal(const Reply& reply, std::string_view action) const {
   if (reply.status != 401) return error_from_reply(reply, action);
+  is_refused_ = true;
   const ClientIdentity* identity = settings_.identity ? &*settings_.identity : nullptr;
   if (auto expired = expired_identity(settings_, identity, effects_.clock.now())) {
+    return with_context(*std::move(expired), action);
+  }
+  if (auto expired = expired_token(settings_, effects_.clock.now())) {
     return with_context(*std::move(expired), action);
   }
   return with_hint(error_from_reply(reply, action),

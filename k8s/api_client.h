@@ -17,6 +17,7 @@
 #include "k8s/secret_object.h"
 #include "k8s/tunnel.h"
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -212,6 +213,8 @@ class ApiClient {
   /// The proxy that every request goes through, of the kubeconfig or the environment, without a
   /// password; "" for none.
   std::string proxy() const;
+  /// Whether the server has said that it does not know who we are (401), as it will again.
+  bool is_refused() const { return is_refused_; }
 
   /// The object, or nothing. Nothing is said only when the API server itself said that this object
   /// or its namespace does not exist; a 404 of anything else is an error. Not for Secrets.
@@ -347,6 +350,9 @@ class ApiClient {
   base::Result<Reply> perform(Request request, Repeatable repeatable, std::string_view action);
   base::Error out_of_time() const;
   base::Error refusal(const Reply& reply, std::string_view action) const;
+  base::Error refused_apply(const ObjectRef& ref,
+                            const Reply& reply,
+                            std::string_view action) const;
   base::Result<std::optional<Reply>> fetch(const ObjectRef& ref, Request request, Call& call);
   base::Result<std::optional<base::Json>> get(const ObjectRef& ref, Call& call);
   base::Result<std::optional<SecretObject>> get_secret_as(const ObjectRef& ref,
@@ -409,6 +415,7 @@ class ApiClient {
   HttpClient http_;
   std::unique_ptr<Credentials> credentials_;
   std::unique_ptr<Pause> own_pause_;
+  mutable std::atomic<bool> is_refused_{false};
   std::mutex warnings_mutex_;
   std::vector<std::string> warnings_seen_;
 };

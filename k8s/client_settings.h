@@ -55,7 +55,8 @@ struct ClientSettings {
   std::string certificate_authority = {};  ///< PEM, the only roots; "" means the system's
   std::optional<ClientIdentity> identity = {};
   base::Secret token = {};
-  std::filesystem::path token_file = {};  ///< wins over `token` while it can be read
+  std::optional<base::Instant> token_expires = {};  ///< of `token`, by its own word
+  std::filesystem::path token_file = {};            ///< wins over `token` while it can be read
   std::string username = {};
   base::Secret password = {};
   std::optional<Impersonation> impersonation = {};

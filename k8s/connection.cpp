@@ -178,9 +178,11 @@ base::Failure<SendFailure> Connection::failed(int code,
                                               const base::Clock& clock) const {
   long os_error = 0;
   long connect_code = 0;
+  long verify_result = 0;
   curl_off_t connected_after = 0;
   curl_easy_getinfo(handles_->easy.get(), CURLINFO_HTTP_CONNECTCODE, &connect_code);
   curl_easy_getinfo(handles_->easy.get(), CURLINFO_OS_ERRNO, &os_error);
+  curl_easy_getinfo(handles_->easy.get(), CURLINFO_SSL_VERIFYRESULT, &verify_result);
   curl_easy_getinfo(handles_->easy.get(), CURLINFO_PRETRANSFER_TIME_T, &connected_after);
   return base::Failure<SendFailure>{explain_failure(
       {.curl_code = code,
@@ -191,6 +193,7 @@ base::Failure<SendFailure> Connection::failed(int code,
        .lost_the_look = transfer.lost_the_look,
        .connect_code = static_cast<int>(connect_code),
        .os_error = static_cast<int>(os_error),
+       .verify_result = verify_result,
        .words = transfer.words.data(),
        .limit_bytes = transfer.limit,
        .identity = identity_.get(),

@@ -2,6 +2,7 @@
 
 #include "base/encoding.h"
 #include "base/text.h"
+#include "k8s/bearer_token.h"
 #include "k8s/file_warnings.h"
 #include "k8s/kubeconfig.h"
 #include "k8s/proxy.h"
@@ -187,6 +188,7 @@ class SettingsBuilder {
     }
     if (!is_header_value(token)) add("'token' holds control characters");
     out_.token = Secret(token);
+    out_.token_expires = end_of_token(token);
     out_.token_file = user.origin.resolve(user.token_file);
     out_.username = user.username;
     out_.password = Secret(user.password);

@@ -90,13 +90,16 @@ Failure<SendFailure> RawConnection::failed(int curl_code) const {
   CURL* easy = handles_->easy.get();
   long os_error = 0;
   long connect_code = 0;
+  long verify_result = 0;
   curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect_code);
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
+  curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
   return {explain_failure({.curl_code = curl_code,
                            .cancelled = curl_code == kWasCancelled,
                            .was_connected = handles_->socket != CURL_SOCKET_BAD,
                            .connect_code = static_cast<int>(connect_code),
                            .os_error = static_cast<int>(os_error),
+                           .verify_result = verify_result,
                            .words = handles_->words.data(),
                            .identity = parts_.identity.get(),
                            .now = parts_.clock.now()},

@@ -4,6 +4,7 @@
 #include "k8s/proxy.h"
 
 #include <curl/curl.h>
+#include <openssl/x509_vfy.h>
 
 #include <cctype>
 #include <system_error>
@@ -154,8 +155,22 @@ class Explanation {
       error.hints.push_back("if the server is known by another name, set 'tls-server-name' of " +
                             settings_.describe_cluster());
     }
-    if (!other_name) error.hints.push_back(roots());
+    if (is_about_time()) {
+      error.hints.push_back(clock());
+    } else if (!other_name) {
+      error.hints.push_back(roots());
+    }
     return {.stage = Stage::kTls, .error = std::move(error)};
+  }
+
+  bool is_about_time() const {
+    return facts_.verify_result == X509_V_ERR_CERT_NOT_YET_VALID ||
+           facts_.verify_result == X509_V_ERR_CERT_HAS_EXPIRED;
+  }
+
+  /// Of a certificate that is over a client cannot tell which of the two clocks is wrong.
+  std::string clock() const {
+    return "is the clock of this machine right? It says " + base::format_rfc3339(facts_.now);
   }
 
   std::string roots() const {
@@ -260,17 +275,26 @@ class Explanation {
   const bool is_tls_proxy_;
 };
 
+Error expired(const std::string& what, base::Instant end, const ClientSettings& settings) {
+  return {
+      .code = Code::kInvalidInput,
+      .message = "the " + what + " of " + settings.describe_user() + " expired on " +
+                 base::format_date(end),
+      .hints = {"ask for new credentials of context '" + base::printable(settings.context) + "'"}};
+}
+
 }  // namespace
 
 std::optional<Error> expired_identity(const ClientSettings& settings,
                                       const ClientIdentity* identity,
                                       base::Instant now) {
   if (identity == nullptr || !identity->expires || *identity->expires >= now) return std::nullopt;
-  return Error{
-      .code = Code::kInvalidInput,
-      .message = "the client certificate of " + settings.describe_user() + " expired on " +
-                 base::format_date(*identity->expires),
-      .hints = {"ask for new credentials of context '" + base::printable(settings.context) + "'"}};
+  return expired("client certificate", *identity->expires, settings);
+}
+
+std::optional<Error> expired_token(const ClientSettings& settings, base::Instant now) {
+  if (!settings.token_expires || *settings.token_expires >= now) return std::nullopt;
+  return expired("token", *settings.token_expires, settings);
 }
 
 SendFailure explain_failure(const FailureFacts& facts,

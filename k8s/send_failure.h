@@ -18,6 +18,7 @@ struct FailureFacts {
   bool lost_the_look = false;   ///< a connection was needed anew after the look over the first
   int connect_code = 0;         ///< how an HTTP proxy answered to CONNECT; 0 before it did
   int os_error = 0;             ///< errno of connect, or 0
+  long verify_result = 0;       ///< OpenSSL's word on the other end's certificate (X509_V_...)
   std::string_view words = {};  ///< libcurl's own
   std::size_t limit_bytes = 0;
   const ClientIdentity* identity = nullptr;
@@ -34,5 +35,8 @@ SendFailure explain_failure(const FailureFacts& facts,
 std::optional<base::Error> expired_identity(const ClientSettings& settings,
                                             const ClientIdentity* identity,
                                             base::Instant now);
+
+/// The same of the token that stands in the kubeconfig.
+std::optional<base::Error> expired_token(const ClientSettings& settings, base::Instant now);
 
 }  // namespace meshtrust::k8s

@@ -2,6 +2,7 @@
 // it is not.
 
 #include "base/check.h"
+#include "base/text.h"
 #include "k8s/answer.h"
 #include "k8s/api_client.h"
 #include "k8s/status.h"
@@ -125,9 +126,27 @@ Result<Reply> ApiClient::patch(const ObjectRef& ref, Request request, DryRun dry
   MESHTRUST_TRY(Reply reply, perform(std::move(request), Repeatable::kYes, action, call));
   if (is_success(reply) || dry_run == DryRun::kYes) return reply;
   if (!reply.secret_body.empty()) disarm(reply);
-  Error error = refusal(reply, action);
+  Error error = refused_apply(ref, reply, action);
   if (leaves_open(reply)) error.hints.emplace_back(kOutcomeUnknown);
   return fail(std::move(error));
+}
+
+/// Two managers may agree on a field: put back by whoever changed it, it is in nobody's way.
+Error ApiClient::refused_apply(const ObjectRef& ref,
+                               const Reply& reply,
+                               std::string_view action) const {
+  Error error = refusal(reply, action);
+  const bool is_conflict =
+      reply.status == 409 && read_status(reply).has_cause("FieldManagerConflict");
+  // Nobody edits a CA key.
+  if (!is_conflict || ref.is_secret()) return error;
+  const std::string space = ref.namespace_name.empty() ? "" : " -n " + ref.namespace_name;
+  const std::string group = ref.group().empty() ? "" : "." + ref.group();
+  return with_hint(
+      std::move(error),
+      "a change by hand is put back by hand, as the plan shows it: 'kubectl --context " +
+          base::printable(settings_.context) + space + " edit " + ref.resource + group + " " +
+          ref.name + "'");
 }
 
 Result<Applied> ApiClient::apply(const ObjectRef& ref, const Json& object) {
@@ -158,7 +177,7 @@ Result<Rehearsed> ApiClient::rehearse(const ObjectRef& ref, const Json& object) 
   const bool not_supported =
       reply.status == 400 && reply.body.find("does not support dry run") != std::string::npos;
   if (not_supported) return Rehearsed::kNotSupported;
-  return fail(refusal(reply, action));
+  return fail(refused_apply(ref, reply, action));
 }
 
 /// What is known after a POST that did not end in success.

@@ -88,6 +88,13 @@ std::vector<ContentFacts> kept_by_others(const std::vector<ContentFacts>& conten
   return kept;
 }
 
+std::string how_to_list(const std::string& context, const std::string& namespace_name) {
+  return fmt::format(
+      "list what is left in it with 'kubectl --context {0} api-resources --verbs=list --namespaced "
+      "-o name | xargs -n 1 kubectl --context {0} -n {1} get --ignore-not-found --show-kind'",
+      context, namespace_name);
+}
+
 std::vector<std::string> described(const std::vector<ContentFacts>& objects) {
   std::vector<std::string> lines;
   for (const ContentFacts& object : objects) {

@@ -47,6 +47,9 @@ std::vector<ContentFacts> kept_by_others(const std::vector<ContentFacts>& conten
                                          std::string_view namespace_name,
                                          const Leaving& leaving);
 
+/// "list what is left in it with 'kubectl ...'": every kind that a namespace may hold.
+std::string how_to_list(const std::string& context, const std::string& namespace_name);
+
 /// "ConfigMap a", "Secret b", ... and, where there are more than twenty, "and 14 more".
 std::vector<std::string> described(const std::vector<ContentFacts>& objects);
 

@@ -21,10 +21,6 @@ bool has_istiod(const Installation& installation) {
          installation.kind != Installation::Kind::kConfig;
 }
 
-std::string values_config_map(const Installation& installation) {
-  return installation.revision.empty() ? "values" : "values-" + installation.revision;
-}
-
 std::string annotation(const Json& object, std::string_view key) {
   return base::string_at(base::at_path(object, {"metadata", "annotations"}), key);
 }
@@ -105,6 +101,7 @@ std::string part(std::string_view kind, std::string_view name) {
 constexpr std::string_view kServicePart = "service";
 /// Of it is the token by which other istiods read the cluster.
 constexpr std::string_view kAccountPart = "serviceaccount";
+constexpr std::string_view kDaemonSetPart = "daemonset";
 
 /// What validates for the default revision. For another that became the default one it is made
 /// together with its tag, and never alone.
@@ -125,6 +122,20 @@ bool is_made_again(const ControlPlaneWebhooks& webhooks, const Installation& ins
   return makes_tags && (!has_revision || installation.version.minor >= kTagsRevisions);
 }
 
+/// What an ambient mesh runs on every node.
+Objects::List node_agents_in(const std::string& space, const Objects& objects) {
+  const auto list = objects.list(kDaemonSets);
+  const auto* found = list.found(Unknown::kNothingFollows);
+  Objects::List agents;
+  for (const Json& one : found != nullptr ? *found : Objects::List()) {
+    if (is_node_agent(one) &&
+        base::string_at(base::at_path(one, {"metadata"}), "namespace") == space) {
+      agents.push_back(one);
+    }
+  }
+  return agents;
+}
+
 /// The parts that are there.
 std::vector<std::string> parts_of(const Installation& installation, const Objects& objects) {
   std::vector<std::string> parts;
@@ -135,6 +146,9 @@ std::vector<std::string> parts_of(const Installation& installation, const Object
       objects.find(kServiceAccounts, installation.namespace_name, istio::kReaderServiceAccount);
   if (reader.found(Unknown::kNothingFollows) != nullptr) {
     parts.push_back(part(kAccountPart, istio::kReaderServiceAccount));
+  }
+  for (const Json& agent : node_agents_in(installation.namespace_name, objects)) {
+    parts.push_back(part(kDaemonSetPart, name_of(agent)));
   }
   for (const ControlPlaneWebhooks& one : webhooks_for(installation, objects)) {
     if (is_made_again(one, installation)) parts.push_back(part(one.kind->word, one.name));
@@ -149,8 +163,10 @@ bool is_gone(std::string_view written, const Installation& installation, const O
   if (slash == std::string_view::npos) return false;
   const std::string_view kind = written.substr(0, slash);
   const std::string_view name = written.substr(slash + 1);
-  if (kind == kServicePart || kind == kAccountPart) {
-    const std::string_view resource = kind == kServicePart ? kServices : kServiceAccounts;
+  for (const auto& [word, resource] :
+       {std::pair(kServicePart, kServices), std::pair(kAccountPart, kServiceAccounts),
+        std::pair(kDaemonSetPart, kDaemonSets)}) {
+    if (kind != word) continue;
     return objects.find(resource, installation.namespace_name, name).is_absent();
   }
   return std::any_of(kWebhookKinds.begin(), kWebhookKinds.end(), [&](const WebhookKind& one) {
@@ -209,9 +225,18 @@ profiles::Object marked_object(const Installation& installation) {
           .name = istio::istiod_name(installation.revision)};
 }
 
-std::string installing_marker(const Installation& installation) {
-  return installation.revision.empty() ? "meshtrust-installing"
-                                       : "meshtrust-installing-" + installation.revision;
+std::array<std::string, 3> settings_maps(const std::string& revision) {
+  return {revision.empty() ? "values" : "values-" + revision, istio::mesh_config_map(revision),
+          istio::injector_config_map(revision)};
+}
+
+bool is_node_agent(const Json& daemon_set) {
+  const std::string name = name_of(daemon_set);
+  return name.starts_with("ztunnel") || name.starts_with("istio-cni");
+}
+
+std::string installing_marker(const std::string& revision) {
+  return revision.empty() ? "meshtrust-installing" : "meshtrust-installing-" + revision;
 }
 
 std::optional<std::string> fingerprint_of_live(const Installation& installation,
@@ -221,11 +246,12 @@ std::optional<std::string> fingerprint_of_live(const Installation& installation,
   const auto observed = objects.find(resource_of(marked), marked.namespace_name, marked.name);
   const Json* live = observed.found(Unknown::kTold);
   if (live == nullptr) return std::nullopt;
-  const auto values =
-      objects.find(kConfigMaps, installation.namespace_name, values_config_map(installation));
   Json facts = Json::object();
-  if (const Json* map = values.found(Unknown::kTold)) {
-    facts["values"] = base::at_path(*map, {"data"});
+  for (const std::string& name : settings_maps(installation.revision)) {
+    const auto settings = objects.find(kConfigMaps, installation.namespace_name, name);
+    if (const Json* map = settings.found(Unknown::kTold)) {
+      facts["settings"][name] = base::at_path(*map, {"data"});
+    }
   }
   facts["live"] = has_istiod(installation)
                       ? without_restarts(base::at_path(*live, {"spec", "template"}))
@@ -262,8 +288,8 @@ InstallState state_of(const OwnerJudge& owners,
     const Owner owner = owners.owner_of(marks, seen);
     return owner == Owner::kThisMesh || owner == Owner::kUndecided;
   };
-  const auto marker =
-      objects.find(kConfigMaps, installation.namespace_name, installing_marker(installation));
+  const auto marker = objects.find(kConfigMaps, installation.namespace_name,
+                                   installing_marker(installation.revision));
   const Json* begun = marker.found(Unknown::kTold);
   const bool is_begun = begun != nullptr && is_ours(marks_of(*begun));
   const InstallState unfinished{.kind = Kind::kUnfinished,

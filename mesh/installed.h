@@ -8,6 +8,7 @@
 #include "mesh/ownership.h"
 #include "profiles/installation.h"
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,12 +34,19 @@ inline constexpr const char* kRestartAnnotation = "kubectl.kubernetes.io/restart
 /// through which it reaches the control plane. Only kinds and names are set.
 profiles::Object marked_object(const profiles::Installation& installation);
 
+/// Whether a DaemonSet is one that an ambient mesh runs on every node: ztunnel, the CNI agent.
+bool is_node_agent(const base::Json& daemon_set);
+
 /// "meshtrust-installing[-R]": the ConfigMap that says, from before the installer starts until the
 /// mark is there, that the installation is ours.
-std::string installing_marker(const profiles::Installation& installation);
+std::string installing_marker(const std::string& revision);
+
+/// The names of the ConfigMaps by which a control plane and its injector go: the values that the
+/// installer was given, the mesh configuration, the injector's; remotes lack the last.
+std::array<std::string, 3> settings_maps(const std::string& revision);
 
 /// A hash over the live facts that nobody but the installer changes: of a control plane the pod
-/// template without restarts, of others what its Service points at; and the values it was given.
+/// template without restarts, of others what its Service points at; and its `settings_maps`.
 /// Nothing while one of them is unknown or absent.
 std::optional<std::string> fingerprint_of_live(const profiles::Installation& installation,
                                                const Objects& objects);

@@ -765,9 +765,12 @@ class DestroyPlanner {
     }
     if (cluster.role == Role::kExternal) plan_ingress_namespace(cluster, seen, needs);
     const NamespaceFacts* facts = known(cluster.name, seen.system_namespace);
-    if (facts == nullptr || facts->terminating) return;
-    if (with_others_trust_.contains(cluster.name)) return;
+    if (facts == nullptr || with_others_trust_.contains(cluster.name)) return;
     const bool is_made_by_us = facts->created_by_meshtrust && is_ours(marks_of(*facts), seen);
+    if (facts->terminating) {
+      if (is_made_by_us) await_namespace_gone(cluster, *facts, std::move(needs));
+      return;
+    }
     if (!is_made_by_us && options_.with_namespace) {
       note_that_it_stays(cluster, system_namespace(), "meshtrust did not create it");
     }
@@ -783,6 +786,17 @@ class DestroyPlanner {
           "the namespace itself stays", std::move(needs),
           ReleaseNamespace{.name = system_namespace(), .uid = facts->uid});
     }
+  }
+
+  /// Something in it may hold it for ever, and then nothing of this mesh can be made there again.
+  void await_namespace_gone(const Cluster& cluster, const NamespaceFacts& facts, Ids needs) {
+    add(cluster.name, "namespace-gone", "namespace " + system_namespace(),
+        "it is being deleted already", std::move(needs),
+        DeleteNamespace{
+            .object = core("Namespace", "namespaces", "", system_namespace(), facts.uid),
+            .of_others = {},
+            .leaving = {}},
+        {"- Namespace " + system_namespace()});
   }
 
   /// Somebody else's CA or control plane, with which no namespace is ever deleted; empty without.

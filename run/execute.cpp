@@ -173,7 +173,8 @@ class Execution {
   void wait_locked(std::size_t index, Error why, milliseconds wake) {
     Task& task = tasks_[index];
     const auto now = clock_.steady();
-    if (now + wake - *task.begun > options_.step_timeout) {
+    const auto end = *task.begun + options_.step_timeout;
+    if (now >= end) {
       why.message = fmt::format(
           "gave up after {}; last seen: {}",
           base::format_duration(std::chrono::duration_cast<base::Seconds>(options_.step_timeout)),
@@ -182,7 +183,7 @@ class Execution {
       return;
     }
     task.phase = Phase::kPending;
-    task.wake = now + wake;
+    task.wake = std::min(now + wake, end);  // whoever is told of a time gets a look at its end
     events_.waiting(plan_.steps[index], why.message);
   }
 

@@ -56,6 +56,8 @@ class InstallWatch {
   /// or when no pod is created, with those of the API server. A refusal from before the installer
   /// ends nothing until it was tried again. Nor do pods that cannot be listed.
   base::Status beside(const std::function<base::Status(const base::Cancellation& stop)>& installer);
+  /// Whether the error of `beside` holds the cause, and not only what an installer saw of it.
+  bool knows_why() const { return patience_.exhausted_by().has_value(); }
 
  private:
   /// What a container said before it was restarted for the last time that is known of.

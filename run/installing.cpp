@@ -24,7 +24,8 @@ using base::Json;
 using base::Status;
 
 k8s::ObjectRef marker_ref(const profiles::Installation& installation) {
-  return k8s::config_map_ref(installation.namespace_name, mesh::installing_marker(installation));
+  return k8s::config_map_ref(installation.namespace_name,
+                             mesh::installing_marker(installation.revision));
 }
 
 /// Says in the cluster that what the installer is about to make is ours.
@@ -48,8 +49,9 @@ Status mark_as_installed(const profiles::Mesh& mesh,
   const mesh::Objects objects =
       MeshObserver(mesh, cluster, client)
           .objects({mesh::kDeployments, mesh::kServices, mesh::kServiceAccounts,
-                    mesh::kEndpointSlices, mesh::kConfigMaps, mesh::kMutatingWebhooks,
-                    mesh::kValidatingWebhooks, mesh::kClusterRoles, mesh::kClusterRoleBindings});
+                    mesh::kEndpointSlices, mesh::kConfigMaps, mesh::kDaemonSets,
+                    mesh::kMutatingWebhooks, mesh::kValidatingWebhooks, mesh::kClusterRoles,
+                    mesh::kClusterRoleBindings});
   const profiles::Object marked = mesh::marked_object(installation);
   if (!mesh::fingerprint_of_live(installation, objects)) {
     return base::fail(Code::kConflict,
@@ -108,7 +110,9 @@ Outcome MeshSteps::install(const mesh::Step& step, const mesh::Install& wanted, 
       return istioctl_.install(installation, world_.clusters.tool_access(step.cluster), stop);
     });
     if (!installed) {
-      return Failed{.why = explained(step, installation, std::move(installed).error()),
+      Error error = std::move(installed).error();
+      return Failed{.why = watch.knows_why() ? std::move(error)
+                                             : explained(step, installation, std::move(error)),
                     .changed = true};
     }
   }

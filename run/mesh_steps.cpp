@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <iterator>
 
 namespace meshtrust::run {
 namespace {
@@ -198,10 +199,12 @@ Outcome MeshSteps::await(const mesh::Step& step, const mesh::Await& wanted) {
                         .hints = std::move(verdict->hints)}};
   }
   if (verdict->state != mesh::Verdict::State::kYes) {
+    std::vector<std::string> hints = std::move(verdict->evidence);
+    std::move(verdict->hints.begin(), verdict->hints.end(), std::back_inserter(hints));
     const bool watched = !condition.look.watched.empty();
     return NotYet{.why = std::move(verdict->why),
                   .wake = watched ? milliseconds{1} : condition.look.pause,
-                  .hints = std::move(verdict->hints)};
+                  .hints = std::move(hints)};
   }
   if (!wanted.gives.empty()) return give_address(step, wanted, *std::move(verdict));
   return Done{.changed = false, .detail = std::move(verdict->why)};

@@ -178,8 +178,9 @@ void nothing_known(mesh::ClusterObservation& seen, const Error& why) {
 }
 
 void look_inside(k8s::ApiClient& client,
-                 const std::string& name_space,
+                 const profiles::IstioProfile& istio,
                  mesh::ClusterObservation& seen) {
+  const std::string& name_space = istio.system_namespace;
   seen.system_namespace =
       fact_from<mesh::NamespaceFacts>(client.get(k8s::namespace_ref(name_space)), namespace_facts);
   seen.cacerts = fact_from<mesh::CacertsFacts>(
@@ -201,7 +202,8 @@ void look_inside(k8s::ApiClient& client,
       client.get(k8s::config_map_ref(name_space, istio::kRootConfigMap)), [](const Json& object) {
         return base::string_at(base::at_path(object, {"data"}), istio::kRootCertFile);
       });
-  auto mesh_config = client.get(k8s::config_map_ref(name_space, "istio"));
+  auto mesh_config =
+      client.get(k8s::config_map_ref(name_space, istio::mesh_config_map(istio.revision)));
   if (!mesh_config) {
     seen.trust_domain = Observed<std::string>::unknown(std::move(mesh_config).error());
   } else if (!mesh_config->has_value()) {
@@ -230,7 +232,7 @@ void look_around(const Looking& how,
                  const profiles::Cluster& cluster,
                  k8s::ApiClient& client,
                  mesh::ClusterObservation& seen) {
-  look_inside(client, how.mesh.istio.system_namespace, seen);
+  look_inside(client, how.mesh.istio, seen);
   if (how.level != mesh::Level::kTrust) {
     seen.live = MeshObserver(how.mesh, cluster, client).observe(how.level);
   }
@@ -276,9 +278,9 @@ ClusterSight observe_cluster(const Looking& how, const profiles::Cluster& cluste
   }
   const Asking asking(how.onlooker, cluster.name, (*client)->settings().server.text());
   seen.server = observe_server(**client);
-  // A server that does not answer is asked once, not eight times.
+  // A server that does not answer, or takes us for nobody, is asked once, not eight times.
   if (const Error* why = seen.server.why_unknown();
-      why != nullptr && why->code != base::Code::kPermission) {
+      why != nullptr && (why->code != base::Code::kPermission || (*client)->is_refused())) {
     const Error reason = *why;
     nothing_known(seen, reason);
   } else if (how.processes != nullptr) {

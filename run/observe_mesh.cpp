@@ -263,6 +263,16 @@ class Finder {
     }
   }
 
+  static void add_config_maps(const Kind& kind,
+                              const std::string& space,
+                              const std::string& revision,
+                              std::vector<k8s::ObjectRef>& refs) {
+    for (const std::string& name : mesh::settings_maps(revision)) {
+      refs.push_back(ref_to(kind, space, name));
+    }
+    refs.push_back(ref_to(kind, space, mesh::installing_marker(revision)));
+  }
+
   Observed<List> by_names(const Kind& kind) {
     std::vector<k8s::ObjectRef> refs;
     for (const std::string& space : spaces_) {
@@ -270,12 +280,9 @@ class Finder {
         refs.push_back(ref_to(kind, "", space));
         continue;
       }
+      add_config_maps(kind, space, mesh_.istio.revision, refs);
       const bool has_revision = !mesh_.istio.revision.empty();
-      for (const std::string name : {"values", "meshtrust-installing"}) {
-        refs.push_back(
-            ref_to(kind, space, has_revision ? name + "-" + mesh_.istio.revision : name));
-        if (has_revision && space != spaces_.front()) refs.push_back(ref_to(kind, space, name));
-      }
+      if (has_revision && space != spaces_.front()) add_config_maps(kind, space, {}, refs);
     }
     return named(refs);
   }

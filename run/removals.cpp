@@ -58,10 +58,7 @@ std::vector<std::string> how_to_let_go(const std::string& context,
   const std::string kubectl = fmt::format("kubectl --context {}", context);
   if (ref.resource == "namespaces") {
     return {"what has finalizers waits for the controllers that set them: does each still run?",
-            fmt::format("list what is left in it with '{0} api-resources --verbs=list "
-                        "--namespaced -o name | xargs -n 1 {0} -n {1} get --ignore-not-found "
-                        "--show-kind'",
-                        kubectl, ref.name)};
+            mesh::how_to_list(context, ref.name)};
   }
   const std::string in = ref.namespace_name.empty() ? "" : " -n " + ref.namespace_name;
   const std::string look =

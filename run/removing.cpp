@@ -383,8 +383,8 @@ Outcome MeshSteps::uninstall(const mesh::Step& step, const mesh::Uninstall& want
       refs.push_back(ref);
     }
   });
-  refs.push_back(
-      k8s::config_map_ref(installation.namespace_name, mesh::installing_marker(installation)));
+  refs.push_back(k8s::config_map_ref(installation.namespace_name,
+                                     mesh::installing_marker(installation.revision)));
   if (last) refs.push_back(*last);
   for (const k8s::ObjectRef& ref : refs) {
     if (!remove_installed(**client, ref, installation, removals)) break;

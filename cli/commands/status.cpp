@@ -13,6 +13,9 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
+#include <span>
+#include <string_view>
 
 namespace meshtrust::cli {
 namespace {
@@ -101,11 +104,11 @@ std::string trust_of(const std::string& cluster, const SeenMesh& seen, const Pro
   std::size_t accepted = 0;
   std::size_t all = 0;
   for (const mesh::PairVerdict& pair : proof.pairs) {
-    if (pair.from != cluster && pair.to != cluster) continue;
+    if (pair.is_unknown || (pair.from != cluster && pair.to != cluster)) continue;
     ++all;
     accepted += pair.accepted() ? 1 : 0;
   }
-  if (all == 0) return "unknown";  // a run is at work in every other cluster
+  if (all == 0) return "unknown";  // of the others, or of itself, nothing is known
   return fmt::format("{}/{} pairs", accepted, all);
 }
 
@@ -180,17 +183,29 @@ bool says_as_much(mesh::Beginning beginning, const mesh::Finding& finding) {
   return finding.code == "no-cacerts" && (is_bare || beginning == mesh::Beginning::kNamespace);
 }
 
+/// Findings about what `apply` makes where it lacks, and about what it puts back.
+constexpr std::array<std::string_view, 4> kMade{"no-cacerts", "cacerts-deleted", "missing",
+                                                "not-installed"};
+constexpr std::array<std::string_view, 4> kMended{"drifted", "unrecorded", "too-much",
+                                                  "installation-differs"};
+
+bool has_one_of(const Proof& proof, std::span<const std::string_view> codes) {
+  return std::ranges::any_of(proof.answer.findings, [codes](const mesh::Finding& finding) {
+    return std::ranges::find(codes, finding.code) != codes.end();
+  });
+}
+
 std::string next_command(const SeenMesh& seen, const Proof& proof, bool awaits) {
   if (is_anybody_at_work(seen)) return "'meshtrust status' when that run has ended";
-  const bool is_to_be_made = std::any_of(
-      proof.answer.findings.begin(), proof.answer.findings.end(), [](const mesh::Finding& finding) {
-        return finding.code == "no-cacerts" || finding.code == "cacerts-deleted" ||
-               finding.code == "missing";
-      });
-  const bool can_go_on = proof.holds() || (is_to_be_made && is_managed(seen));
-  if (awaits && can_go_on) return "'meshtrust plan', then 'meshtrust apply'";
+  const bool is_to_be_made = is_managed(seen) && has_one_of(proof, kMade);
+  const bool can_go_on = proof.holds() || is_to_be_made;
+  // Of a mesh that is installed more than trust may be what lacks.
+  const bool installs = awaits || !proof.conditions.empty();
+  if ((awaits && can_go_on) || is_to_be_made || has_one_of(proof, kMended)) {
+    return installs ? "'meshtrust plan', then 'meshtrust apply'"
+                    : "'meshtrust plan', then 'meshtrust apply --only trust'";
+  }
   if (proof.holds()) return "'meshtrust verify' shows the proof pair by pair";
-  if (can_go_on) return "'meshtrust plan', then 'meshtrust apply --only trust'";
   return "'meshtrust verify' says what is wrong and why";
 }
 

@@ -2,10 +2,12 @@
 
 #include "base/text.h"
 #include "istio/names.h"
+#include "mesh/contents.h"
 #include "profiles/trust_objects.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace meshtrust::mesh {
@@ -91,7 +93,8 @@ void check_namespace_usable(const CheckSubject& subject, Answer& answer) {
          .cluster = cluster.name,
          .message = fmt::format("the namespace '{}' is being deleted, nothing can be created in it",
                                 subject.mesh.istio.system_namespace),
-         .hints = {"wait until it is gone, then run the same command again"}});
+         .hints = {"wait until it is gone, then run the same command again",
+                   how_to_list(cluster.context, subject.mesh.istio.system_namespace)}});
   }
 }
 
@@ -116,6 +119,35 @@ void check_network_agrees(const CheckSubject& subject, Answer& answer) {
   }
 }
 
+namespace {
+
+/// Whether the mesh configuration of some cluster has the trust domain of the mesh file: then it is
+/// the others that went astray, and not the mesh file that was changed.
+bool is_trust_domain_live(const CheckSubject& subject) {
+  return std::ranges::any_of(subject.observation.clusters, [&](const ClusterObservation& seen) {
+    const std::string* live = seen.trust_domain.found(Unknown::kTold);
+    return live != nullptr && *live == subject.mesh.trust_domain;
+  });
+}
+
+std::string how_to_agree(const CheckSubject& subject,
+                         const Cluster& cluster,
+                         const std::string& live) {
+  if (!is_trust_domain_live(subject)) {
+    return fmt::format(
+        "write 'trustDomain: {}' in the mesh file: every workload identity and policy holds the "
+        "old one",
+        live);
+  }
+  return fmt::format(
+      "others have that of the mesh file: put it back with 'kubectl --context {} -n {} edit "
+      "configmap {}'",
+      cluster.context, subject.mesh.istio.system_namespace,
+      istio::mesh_config_map(subject.mesh.istio.revision));
+}
+
+}  // namespace
+
 void check_trust_domain_agrees(const CheckSubject& subject, Answer& answer) {
   const std::string& wanted = subject.mesh.trust_domain;
   const auto compare = [&](const Cluster& cluster, const std::string& live, std::string evidence) {
@@ -126,9 +158,7 @@ void check_trust_domain_agrees(const CheckSubject& subject, Answer& answer) {
          .message =
              fmt::format("the live trust domain is '{}', the mesh file says '{}'", live, wanted),
          .evidence = {std::move(evidence)},
-         .hints = {fmt::format("write 'trustDomain: {}' in the mesh file: every workload identity "
-                               "and policy holds the old one",
-                               live)},
+         .hints = {how_to_agree(subject, cluster, live)},
          .place = subject.mesh.trust_domain_place});
   };
   for (const Cluster& cluster : subject.mesh.clusters) {

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace meshtrust::mesh {
 namespace {
@@ -102,6 +104,22 @@ std::vector<std::string> how_to_replace_cacerts(const CheckSubject& subject,
           "the new one is there makes a CA of its own, which no other cluster trusts"};
 }
 
+namespace {
+
+/// Of an intermediate of ours that is over, or nearly; nothing where it is not, or nobody knows.
+std::vector<std::string> how_to_renew(const CheckSubject& subject, const Cluster& cluster) {
+  const CacertsFacts* cacerts = subject.observed(cluster)->cacerts.found(Unknown::kTold);
+  if (!subject.is_managed() || cacerts == nullptr ||
+      ownership_of(*cacerts, cluster.name, subject.observation.store) != Ownership::kOurs) {
+    return {};
+  }
+  const auto live = pki::certificates_from_pem(cacerts->certificates.ca_cert);
+  if (!live || live->front().facts().not_after - subject.at >= istio::kExpiryWarning) return {};
+  return how_to_replace_cacerts(subject, cluster);
+}
+
+}  // namespace
+
 void check_cacerts_ours(const CheckSubject& subject, Answer& answer) {
   for (const Cluster& cluster : subject.mesh.clusters) {
     const ClusterObservation* seen = subject.observed(cluster);
@@ -151,9 +169,13 @@ void check_cacerts_sound(const CheckSubject& subject, Answer& answer) {
         {.bundle = bundle,
          .key = cacerts == nullptr ? istio::KeyMatch::kNotLookedAt : cacerts->key,
          .at = subject.at});
+    std::vector<std::string> way_out = how_to_renew(subject, cluster);
     for (const istio::BundleProblem& problem : verdict.problems) {
       Finding finding = finding_about(problem, cluster.name);
       finding.evidence.push_back(fmt::format("istiod {}", istio::sentence_of(verdict.outcome)));
+      if (problem.code == "expired" || problem.code == "expires-soon") {
+        std::ranges::move(std::exchange(way_out, {}), std::back_inserter(finding.hints));
+      }
       answer.findings.push_back(std::move(finding));
     }
   }
@@ -181,7 +203,8 @@ void check_renewal_not_due(const CheckSubject& subject, Answer& answer) {
              "its intermediate expires {} ({}), inside the {} before expiry that the mesh file "
              "sets aside for renewal",
              base::format_relative(end, subject.at), base::format_date(end),
-             base::format_duration(subject.mesh.trust.intermediate.renew_before))});
+             base::format_duration(subject.mesh.trust.intermediate.renew_before)),
+         .hints = how_to_replace_cacerts(subject, cluster)});
   }
 }
 

@@ -109,7 +109,11 @@ std::optional<LiveRoots> roots_of_workloads(const CheckSubject& subject,
         {.code = "live-root-unreadable",
          .cluster = cluster.name,
          .message = fmt::format("the roots that its workloads trust ({}) cannot be read: {}", place,
-                                roots.error().message)});
+                                roots.error().message),
+         .hints = {fmt::format("is its istiod running? It writes the roots anew after 'kubectl "
+                               "--context {} -n {} delete configmap {}'",
+                               cluster.context, subject.mesh.istio.system_namespace,
+                               istio::kRootConfigMap)}});
     return std::nullopt;
   }
   return LiveRoots{.what = "its workloads trust",

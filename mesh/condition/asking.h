@@ -2,6 +2,8 @@
 
 #include "mesh/condition.h"
 
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,6 +38,12 @@ std::vector<std::string> cause_and_look(const Situation& situation,
 inline Verdict with_hints(Verdict verdict, std::vector<std::string> hints) {
   verdict.hints = std::move(hints);
   return verdict;
+}
+
+/// Of something that a plan makes.
+inline Verdict is_not_there(std::string_view kind, std::string_view space, std::string_view name) {
+  return with_hints(no(fmt::format("there is no {} {}/{}", kind, space, name)),
+                    {"'meshtrust apply' makes it"});
 }
 
 /// Whether the Deployment of that name has rolled out what it was last told.

@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "istio/names.h"
 #include "mesh/condition/asking.h"
+#include "mesh/installed.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -16,10 +17,19 @@ std::int64_t number_at(const Json& object, std::string_view key, std::int64_t fa
   const Json& value = base::at_path(object, {key});
   return value.is_number_integer() ? value.get<std::int64_t>() : fallback;
 }
+
+/// No autoscaler and no installer changes that: somebody did it, and has to undo it.
+Verdict scaled_to_nothing(const Situation& situation, const std::string& name) {
+  return with_hints(
+      no(fmt::format("deployment {}/{} is scaled to 0 replicas", situation.namespace_name, name)),
+      {fmt::format("nobody but a person brings it back: 'kubectl --context {} -n {} scale "
+                   "deployment/{} --replicas=1'",
+                   situation.cluster.context, situation.namespace_name, name)});
+}
+
 /// Whether a Deployment has rolled out what it was last told.
-Verdict judge_deployment(const Json& deployment) {
+Verdict judge_deployment(const Json& deployment, std::int64_t wanted) {
   const Json& status = base::at_path(deployment, {"status"});
-  const std::int64_t wanted = number_at(base::at_path(deployment, {"spec"}), "replicas", 1);
   const std::int64_t ready = number_at(status, "readyReplicas");
   const std::int64_t updated = number_at(status, "updatedReplicas");
   const std::int64_t generation = number_at(base::at_path(deployment, {"metadata"}), "generation");
@@ -42,7 +52,7 @@ Verdict judge_deployment(const Json& deployment) {
     return no("its last change has not been taken up yet", std::move(evidence));
   }
   if (!available || ready < 1 || ready < wanted || updated < wanted) {
-    return no(fmt::format("{} of {} are ready", ready,
+    return no(fmt::format("{} of {} ready", ready,
                           base::count_of(static_cast<std::size_t>(wanted), "replica")),
               std::move(evidence));
   }
@@ -55,10 +65,10 @@ Verdict ask_deployment(const Situation& situation, const std::string& name) {
   const auto found =
       situation.seen().live.objects.find(kDeployments, situation.namespace_name, name);
   if (const auto* why = found.why_unknown()) return unknown(*why);
-  if (found.is_absent()) {
-    return no(fmt::format("there is no deployment {}/{}", situation.namespace_name, name));
-  }
-  return judge_deployment(*found.found(Unknown::kTold));
+  if (found.is_absent()) return is_not_there("deployment", situation.namespace_name, name);
+  const Json& deployment = *found.found(Unknown::kTold);
+  const std::int64_t wanted = number_at(base::at_path(deployment, {"spec"}), "replicas", 1);
+  return wanted == 0 ? scaled_to_nothing(situation, name) : judge_deployment(deployment, wanted);
 }
 
 Verdict ask_control_plane_ready(const Situation& situation) {
@@ -73,7 +83,7 @@ Verdict ask_node_agents_ready(const Situation& situation) {
   const auto* agents = list.found(Unknown::kTold);
   for (const Json& agent : agents != nullptr ? *agents : Objects::List()) {
     const std::string name = name_of(agent);
-    if (!name.starts_with("ztunnel") && !name.starts_with("istio-cni")) continue;
+    if (!is_node_agent(agent)) continue;
     has_tunnel |= name.starts_with("ztunnel");
     const Json& status = base::at_path(agent, {"status"});
     const std::int64_t wanted = number_at(status, "desiredNumberScheduled");

@@ -47,11 +47,23 @@ bool has_external_address(const base::Json& node) {
   });
 }
 
+/// What gets an address, and tells it in its status.
+struct Addressee {
+  std::string_view resource = kServices;
+  std::string_view kind = "service";
+  std::string name = {};
+};
+
 Verdict address_known(const Situation& situation,
                       std::string_view condition_id,
                       const Observed<Address>& address,
-                      std::string_view what) {
+                      std::string_view what,
+                      const Addressee& of) {
   if (const auto* why = address.why_unknown()) return unknown(*why);
+  const Objects& objects = situation.seen().live.objects;
+  if (objects.find(of.resource, situation.namespace_name, of.name).is_absent()) {
+    return is_not_there(of.kind, situation.namespace_name, of.name);
+  }
   if (address.is_absent()) {
     return with_hints(no(fmt::format("{} has no address yet", what)),
                       without_address(situation, condition(condition_id)));
@@ -71,10 +83,15 @@ Verdict ask_ingress_up(const Situation& situation) {
 }
 
 Verdict ask_gateway_address_known(const Situation& situation) {
+  Addressee of{.name = istio::east_west_gateway_name(situation.revision)};
+  if (situation.mesh.istio.data_plane == profiles::DataPlane::kAmbient) {
+    of.resource = kApiGateways;
+    of.kind = "gateway";
+  }
   return address_known(
       situation, kGatewayAddressKnown,
       east_west_address(situation.mesh, situation.cluster, situation.seen().live.objects),
-      "its east-west gateway");
+      "its east-west gateway", of);
 }
 
 Verdict ask_gateway_nodes_known(const Situation& situation) {
@@ -104,7 +121,7 @@ Verdict ask_gateway_nodes_known(const Situation& situation) {
 Verdict ask_ingress_address_known(const Situation& situation) {
   return address_known(situation, kIngressAddressKnown,
                        hosting_address(situation.mesh, situation.seen().live.objects),
-                       "its ingress gateway");
+                       "its ingress gateway", {.name = std::string(kIngressGatewayName)});
 }
 
 }  // namespace meshtrust::mesh

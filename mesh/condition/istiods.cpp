@@ -48,8 +48,11 @@ std::string address_of(const profiles::Cluster& cluster, const Situation& situat
 
 Verdict no_istiod(const Situation& situation) {
   const Condition& ready = condition(kControlPlaneReady);
+  const Verdict control_plane = ask(ready, situation);
   return with_hints(no("no istiod is running"),
-                    cause_and_look(situation, ready.likely_cause, ready.next_command));
+                    control_plane.state == Verdict::State::kNo
+                        ? control_plane.hints
+                        : cause_and_look(situation, ready.likely_cause, ready.next_command));
 }
 
 std::vector<std::string> unknown_cluster(const Situation& situation) {

@@ -146,13 +146,22 @@ TEST(ConclusionOfAProof, NamesTheClustersToWhichItWasNarrowed) {
             R"(["east"])");
 }
 
+TEST(ConclusionOfAProof, CallsNothingBrokenThatCouldNotBeSeen) {
+  Proof proof = sound();
+  proof.answer.unknowns.push_back({.message = "east does not answer"});
+  proof.pairs.push_back({.from = "east", .to = "west", .problem = "unknown", .is_unknown = true});
+  EXPECT_EQ(end_of(proof).first,
+            "1 of 1 condition hold: not enough is known to say whether the mesh is what it should "
+            "be\n");
+}
+
 TEST(ConclusionOfAProof, PraisesNothingThatIsNotWhatItShouldBe) {
   Proof proof = sound();
   proof.answer.findings.push_back(
       {.code = "missing", .severity = mesh::Severity::kWarning, .cluster = "east", .message = {}});
   EXPECT_EQ(end_of(proof).first,
-            "1 of 1 condition hold: nothing broken found in trust, what is installed and what "
-            "istiods see; traffic was not tried\n");
+            "1 of 1 condition hold: beside what is warned of, no fault found in trust, what is "
+            "installed and what istiods see; traffic was not tried\n");
   proof.answer.findings.front().severity = mesh::Severity::kCritical;
   EXPECT_EQ(end_of(proof).first, "1 of 1 condition hold: the mesh is not what it should be\n");
 }

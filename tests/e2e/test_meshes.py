@@ -6,49 +6,20 @@ the one before has left empty, so that `destroy` is judged by what follows it. R
 inside of the namespace, where the clusters are; see tests/rig/README.md.
 """
 
-import itertools
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 import unittest
 from pathlib import Path
 
-from support import BINARY, PASSPHRASE, real
-
-from riglib.build import gateway_api_folder
+from meshes import BINARY, NAMES, ALL, NO_FAULT, GATEWAY_API, VERSION, InsideTest, mesh_file, run_inside
 
 HERE = Path(__file__).resolve()
-RIG = str(real.RIG_FOLDER / "rig")
-PROGRAMS = ("kubernetes", "kwok", "pilot-discovery", "istioctl")
-NAMES = ("cluster1", "cluster2")
-ALL = (*NAMES, "cluster3")
-INSIDE = "MESHTRUST_TEST_INSIDE"
-GATEWAY_API = "MESHTRUST_TEST_GATEWAY_API"
-VERSION = "1.31.0"
 # What a cluster without a mesh has of its own accord.
 OWN_CONFIG_MAPS = {"kube-root-ca.crt"}
-
-
-def mesh_file(cluster1, cluster2, istio="", third=None):
-    text = f"""\
-apiVersion: meshtrust/v1
-kind: Mesh
-metadata: {{name: shop}}
-spec:
-  trust:
-    store: shop.trust
-  istio: {{version: "{VERSION}"{istio}}}
-  clusters:
-  - {{name: cluster1, {cluster1}}}
-  - {{name: cluster2, {cluster2}}}
-"""
-    return text + (f"  - {{name: cluster3, {third}}}\n" if third else "")
 
 
 MODELS = {
@@ -107,7 +78,6 @@ spec:
   - {{name: cluster1, network: network1}}
 """
 
-NO_FAULT = "no fault found in trust, what is installed and what istiods see; traffic was not tried"
 WEBHOOKS = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
 # Remains of control planes, as people have them: kind, what is called, and the webhook's own name.
 ORPHANS = (
@@ -124,130 +94,10 @@ class Models(unittest.TestCase):
     """From outside: starts the clusters and runs `Inside` among them."""
 
     def test_every_model_comes_up_stays_quiet_and_goes(self):
-        real.skip_without_rig(*PROGRAMS)
-        shared = os.environ.get("MESHTRUST_RIG_STATE")
-        state = shared or tempfile.mkdtemp(prefix="meshtrust-models-")
-        rig = [RIG, "--state", state]
-        if not shared:
-            self.addCleanup(subprocess.run, [*rig, "down"], capture_output=True, check=False)
-        made = subprocess.run([*rig, "up", "--netns", *ALL], capture_output=True, text=True, check=False)
-        if made.returncode == 69 and os.environ.get("MESHTRUST_REQUIRE_RIG") != "1":
-            self.skipTest(made.stderr)
-        self.assertEqual(0, made.returncode, made.stderr)
-        # Looked for out here: inside of a namespace there is no network to fetch it by.
-        around = os.environ | {INSIDE: state, GATEWAY_API: str(gateway_api_folder())}
-        inside = subprocess.run([*rig, "exec", sys.executable, "-B", str(HERE), "-v", "Inside"], env=around, check=False)
-        self.assertEqual(0, inside.returncode)
+        run_inside(self, HERE)
 
 
-class Inside(unittest.TestCase):
-    """Within the namespace, with the program in a home of its own."""
-
-    maxDiff = None
-
-    def setUp(self):
-        if INSIDE not in os.environ:
-            self.skipTest("runs inside of a rig's namespace, by `Models`")
-        home = tempfile.TemporaryDirectory(prefix="meshtrust-models-home-")
-        self.addCleanup(home.cleanup)
-        self.home = Path(home.name)
-
-    def meshtrust(self, code, *words):
-        done = self.tried(BINARY, *words, "--progress", "plain")
-        self.assertEqual(code, done.returncode, f"{words}\n{done.stdout}{done.stderr}")
-        return done
-
-    def tried(self, *command):
-        return subprocess.run(
-            command,
-            cwd=self.home,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-
-    def eventually(self, is_enough, *words):
-        """The first answer of the program to `words` that is enough, within a minute."""
-        end = time.monotonic() + 60
-        while True:
-            done = self.tried(BINARY, *words, "--progress", "plain")
-            if is_enough(done):
-                return done
-            self.assertLess(time.monotonic(), end, f"{words}\n{done.stdout}{done.stderr}")
-            time.sleep(0.5)
-
-    def hints_of(self, finding):
-        """What `verify` says to do about it, once it finds it."""
-        code = f"[{finding}]\n"
-        told = self.eventually(lambda done: code in done.stderr, "verify").stderr.split(code, 1)[1]
-        belongs = ("meshtrust: seen: ", "meshtrust: hint: ")
-        lines = itertools.takewhile(lambda line: line.startswith(belongs), told.splitlines())
-        return [line for line in lines if line.startswith(belongs[1])]
-
-    def follow(self, hints):
-        """Every command in them, as a person types it."""
-        for command in re.findall(r"'((?:meshtrust|kubectl|rm) [^']*)'", "\n".join(hints)):
-            program, *words = shlex.split(command)
-            if program != "meshtrust":
-                done = self.tried(program, *words)
-                self.assertEqual(0, done.returncode, f"{command}\n{done.stderr}")
-            elif words[0] == "apply":
-                self.eventually(lambda done: done.returncode == 0, *words, "--yes")
-            elif words[0] == "destroy":
-                self.meshtrust(0, *words, "--yes")
-            else:
-                self.meshtrust(0, *words)
-
-    def environment(self):
-        return os.environ | {"HOME": str(self.home), "MESHTRUST_PASSWORD": PASSPHRASE, "XDG_STATE_HOME": ""}
-
-    def kubectl(self, cluster, *words):
-        done = subprocess.run(
-            ["kubectl", "--context", cluster, *words], capture_output=True, text=True, check=True
-        )
-        return done.stdout
-
-    def marks(self):
-        return {name: self.audit(name).stat().st_size for name in NAMES}
-
-    def audit(self, name):
-        rig = [RIG, "--state", os.environ[INSIDE], "audit", name]
-        return Path(subprocess.run(rig, capture_output=True, text=True, check=True).stdout.strip())
-
-    def writes_since(self, marks):
-        """By whomever a person's programs are: the installer as well as the program under test."""
-        found = []
-        for name, mark in marks.items():
-            with self.audit(name).open() as log:
-                log.seek(mark)
-                events = [json.loads(line) for line in log]
-            found += [
-                (name, event["verb"], event["requestURI"])
-                for event in events
-                if event["stage"] == "ResponseComplete"
-                and event["user"]["username"].endswith("-admin")
-                and event["verb"] not in {"get", "list", "watch"}
-                and not event["requestURI"].partition("?")[0].endswith("reviews")
-                and "/portforward" not in event["requestURI"]
-            ]
-        return found
-
-    def expect_nothing_left(self, names, namespace="istio-system"):
-        """By the independent judge."""
-        import mesh_checker
-        from riglib.blueprint import Blueprint, Member
-
-        mesh = Blueprint("any", namespace, tuple(Member(name, "primary", "network1") for name in names))
-        clusters = {name: mesh_checker.Cluster(name, name) for name in names}
-        self.assertEqual([], mesh_checker.Checker(mesh, clusters).gone())
-
-    def goes_away(self, names, namespace):
-        self.meshtrust(0, "destroy", "--yes")
-        self.expect_nothing_left(names, namespace)
-        self.assertIn("Nothing to do", self.meshtrust(0, "destroy", "--yes").stdout)
-
+class Inside(InsideTest):
     def install_gateway_api(self):
         """As the line does that is printed where it is missing; meshtrust installs no CRDs of others."""
         for name in NAMES:
@@ -281,9 +131,6 @@ class Inside(unittest.TestCase):
         self.assertIn("Nothing to do", self.meshtrust(0, "apply", "--yes").stdout)
         self.assertIn(NO_FAULT, self.meshtrust(0, "verify").stdout)
         self.goes_away(ALL, namespace_of(mix))
-
-    def write_mesh(self, text, *lines):
-        (self.home / "mesh.yaml").write_text(text + "".join(f"  - {{{line}}}\n" for line in lines))
 
     def apply_and_die_while_the_installer_runs(self):
         running = subprocess.Popen(

@@ -1,12 +1,14 @@
 #include "k8s/api_client.h"
 
 #include "base/encoding.h"
+#include "k8s/bearer_token.h"
 #include "tests/k8s/client_fixture.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <optional>
 #include <ostream>
 #include <thread>
 
@@ -431,6 +433,45 @@ TEST_F(ApiClientTest, ExplainsA401) {
                    .hints = {"the credentials are those of user 'east' in /home/me/kubeconfig"}}));
   EXPECT_EQ(server().requests("east").size(), 1U);
 }
+
+TEST_F(ApiClientTest, KnowsFromATokenThatItIsOver) {
+  options.token = "another";
+  auto with = settings();
+  with.token = Secret("wrong");
+  with.token_expires = base::Instant(base::Seconds(0));
+  const auto api = client(std::move(with));
+  EXPECT_FALSE(api->is_refused());
+  const auto found = api->get(kTwinRef);
+  ASSERT_FALSE(found);
+  EXPECT_TRUE(api->is_refused());
+  EXPECT_EQ(found.error(),
+            (Error{.code = Code::kInvalidInput,
+                   .message = "reading configmap 'istio-system/meshtrust-trust': the token of user "
+                              "'east' in /home/me/kubeconfig expired on 1970-01-01",
+                   .hints = {"ask for new credentials of context 'east'"}}));
+}
+
+struct Token {
+  const char* text;
+  std::optional<std::int64_t> end;
+};
+
+class EndOfTokenTest : public ::testing::TestWithParam<Token> {};
+
+TEST_P(EndOfTokenTest, IsWhatItSaysItself) {
+  const auto end = end_of_token(GetParam().text);
+  EXPECT_EQ(end ? std::optional(end->time_since_epoch().count()) : std::nullopt, GetParam().end);
+}
+
+// {"exp":1700000000}, {"exp":"soon"}
+INSTANTIATE_TEST_SUITE_P(Tokens,
+                         EndOfTokenTest,
+                         ::testing::Values(Token{"e30.eyJleHAiOjE3MDAwMDAwMDB9.c2ln", 1700000000},
+                                           Token{"e30.eyJleHAiOiJzb29uIn0.c2ln", std::nullopt},
+                                           Token{"e30.eyJleHAiOjE3MDAwMDAwMDB9", std::nullopt},
+                                           Token{"e30.!!!.c2ln", std::nullopt},
+                                           Token{"opaque", std::nullopt},
+                                           Token{"", std::nullopt}));
 
 TEST_F(ApiClientTest, SharesABoundedNumberOfConnections) {
   server().set_latency(std::chrono::milliseconds(5));

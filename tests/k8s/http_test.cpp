@@ -113,6 +113,8 @@ TEST_F(HttpTest, RefusesAnExpiredServerCertificate) {
   const auto failed = failure(settings());
   EXPECT_EQ(failed.error.message,
             "server certificate of SERVER is not trusted: certificate has expired");
+  EXPECT_THAT(failed.error.hints,
+              ElementsAre(::testing::StartsWith("is the clock of this machine right? It says ")));
 }
 
 struct Nameless {

@@ -214,6 +214,8 @@ const CheckCase kCases[] = {
      }},
     {"cacerts-sound", "nearly-over",
      [](Scene& s) { s.at = base::parse_rfc3339("2027-12-20T00:00:00Z").value(); }},
+    {"cacerts-sound", "over",
+     [](Scene& s) { s.at = base::parse_rfc3339("2029-12-20T00:00:00Z").value(); }},
     {"cacerts-sound", "absent-when-proving",
      [](Scene& s) {
        s.cluster("west").cacerts = Absent{};
@@ -221,6 +223,7 @@ const CheckCase kCases[] = {
      }},
     {"live-roots-agree", "another-root",
      [](Scene& s) { s.cluster("west").workload_roots = pem("other-root"); }},
+    {"live-roots-agree", "unreadable", [](Scene& s) { s.cluster("west").workload_roots = "lost"; }},
     {"live-roots-agree", "self-signed-after-its-cacerts-was-deleted",
      [](Scene& s) {
        lose_cacerts(s, "west");
@@ -374,6 +377,11 @@ const CheckCase kCases[] = {
     {"live-roots-agree", "forbidden", [](Scene& s) { forbid(s.cluster("west").workload_roots); }},
     {"trust-domain-agrees", "in-the-mesh-configuration",
      [](Scene& s) { s.cluster("west").trust_domain = std::string("old.example"); }},
+    {"trust-domain-agrees", "in-one-of-two-mesh-configurations",
+     [](Scene& s) {
+       s.cluster("east").trust_domain = s.mesh.trust_domain;
+       s.cluster("west").trust_domain = std::string("old.example");
+     }},
     {"trust-domain-agrees", "in-the-twin",
      [](Scene& s) { change_twin(s.cluster("west"), profiles::kTwinTrustDomain, "old.example"); }},
     {"trust-domain-agrees", "forbidden", [](Scene& s) { forbid(s.cluster("west").trust_domain); }},

@@ -49,12 +49,26 @@ TEST(ControlPlaneReady, CountsReplicasOfTheCurrentGeneration) {
   EXPECT_EQ(answer(kControlPlaneReady, scene, "east"),
             "no: there is no deployment istio-system/istiod");
   put(scene.cluster("east"), kDeployments, deployment("istio-system", "istiod", 2, 1));
-  EXPECT_EQ(answer(kControlPlaneReady, scene, "east"), "no: 1 of 2 replicas are ready");
+  EXPECT_EQ(answer(kControlPlaneReady, scene, "east"), "no: 1 of 2 replicas ready");
   Json stale = deployment("istio-system", "istiod");
   stale["metadata"]["generation"] = 3;
   put(scene.cluster("west"), kDeployments, stale);
   EXPECT_EQ(answer(kControlPlaneReady, scene, "west"),
             "no: its last change has not been taken up yet");
+}
+
+TEST(ControlPlaneReady, NamesTheCommandThatUndoesAScalingToNothing) {
+  Scene scene = fresh_example("two-networks");
+  put(scene.cluster("east"), kDeployments, deployment("istio-system", "istiod", 0, 0));
+  EXPECT_EQ(answer(kControlPlaneReady, scene, "east"),
+            "no: deployment istio-system/istiod is scaled to 0 replicas");
+  const auto hints = ElementsAre(
+      "nobody but a person brings it back: 'kubectl --context kind-east -n istio-system scale "
+      "deployment/istiod --replicas=1'");
+  EXPECT_THAT(ask_in(kControlPlaneReady, scene, "east").hints, hints);
+  scene.cluster("east").live.istiods = std::vector<IstiodView>();
+  EXPECT_EQ(answer(kClustersSynced, scene, "east"), "no: no istiod is running");
+  EXPECT_THAT(ask_in(kClustersSynced, scene, "east").hints, hints);
 }
 
 TEST(ControlPlaneReady, IsYesWhenAllReplicasAre) {
@@ -131,7 +145,13 @@ Json service(Json ingress) {
 TEST(GatewayAddress, IsAnAddressOrElseAName) {
   Scene scene = fresh_example("two-networks");
   EXPECT_EQ(answer(kGatewayAddressKnown, scene, "east"),
+            "no: there is no service istio-system/istio-eastwestgateway");
+  EXPECT_THAT(ask_in(kGatewayAddressKnown, scene, "east").hints,
+              ElementsAre("'meshtrust apply' makes it"));
+  put(scene.cluster("east"), kServices, service(Json::array()));
+  EXPECT_EQ(answer(kGatewayAddressKnown, scene, "east"),
             "no: its east-west gateway has no address yet");
+  scene = fresh_example("two-networks");
   put(scene.cluster("east"), kServices, service(Json::array({{{"hostname", "lb.example"}}})));
   EXPECT_EQ(answer(kGatewayAddressKnown, scene, "east"), "yes: lb.example");
   put(scene.cluster("west"), kServices,

@@ -544,6 +544,17 @@ TEST(Destroy, NeverDeletesANamespaceWithForeignTrust) {
   }
 }
 
+TEST(Destroy, WaitsForANamespaceThatIsBeingDeletedWhateverIsStillInIt) {
+  Scene scene = made_by_us({content("ConfigMap", "held")});
+  NamespaceFacts facts = test::found_in(scene.cluster("east").system_namespace);
+  facts.terminating = true;
+  scene.cluster("east").system_namespace = facts;
+  const Planned planned = destroy(scene);
+  EXPECT_EQ(describe(planned.answer), "");
+  EXPECT_THAT(ids(planned), ElementsAre("east/trust-gone", "east/namespace-gone"));
+  EXPECT_EQ(planned.plan.steps.back().reason, "it is being deleted already");
+}
+
 TEST(Destroy, NeverDeletesANamespaceThatMeshtrustDidNotMake) {
   Scene scene = made_by_us({});
   NamespaceFacts facts = test::found_in(scene.cluster("east").system_namespace);

@@ -183,6 +183,19 @@ TEST(PlanMesh, InstallsAgainWhatSomebodyChanged) {
             "somebody changed it after it was installed");
 }
 
+TEST(PlanMesh, InstallsAgainWhereSomebodyChangedWhatIstiodGoesBy) {
+  for (const char* name : {"values", "istio", "istio-sidecar-injector"}) {
+    Scene scene = fresh_example("two-networks");
+    install_east(scene);
+    put(scene.cluster("east"), kConfigMaps,
+        {{"metadata", {{"namespace", "istio-system"}, {"name", name}}},
+         {"data", {{"mesh", "trustDomain: other"}}}});
+    EXPECT_EQ(step_of(plan_whole(scene).plan, "east/istiod").reason,
+              "somebody changed it after it was installed")
+        << name;
+  }
+}
+
 TEST(PlanMesh, TakesARestartForNoChange) {
   Scene scene = fresh_example("two-networks");
   install_east(scene);
@@ -412,6 +425,7 @@ Scene installed_with_parts() {
   put(seen, kServices, {{"metadata", {{"namespace", "istio-system"}, {"name", "istiod"}}}});
   put(seen, kServiceAccounts,
       {{"metadata", {{"namespace", "istio-system"}, {"name", "istio-reader-service-account"}}}});
+  put(seen, kDaemonSets, {{"metadata", {{"namespace", "istio-system"}, {"name", "ztunnel"}}}});
   put(seen, kMutatingWebhooks, called("istio-revision-tag-default", "default"));
   put(seen, kMutatingWebhooks, called("istio-revision-tag-prod", "prod"));
   put(seen, kValidatingWebhooks, called("istiod-default-validator", "default"));
@@ -454,17 +468,18 @@ TEST(PlanMesh, PutsBackWhatTheInstallerMakesEveryTime) {
     std::string_view name;
     std::string why;
   };
-  const Part parts[] = {{kServices, "istiod", "of what was installed this is gone: service/istiod"},
-                        {kServiceAccounts, "istio-reader-service-account",
-                         "of what was installed this is gone: "
-                         "serviceaccount/istio-reader-service-account"},
-                        {kMutatingWebhooks, "istio-revision-tag-default",
-                         "of what was installed this is gone: "
-                         "mutatingwebhookconfiguration/istio-revision-tag-default"},
-                        {kValidatingWebhooks, "istiod-default-validator",
-                         "of what was installed this is gone: "
-                         "validatingwebhookconfiguration/istiod-default-validator"},
-                        {kMutatingWebhooks, "istio-revision-tag-prod", ""}};  // which a person made
+  const Part parts[] = {
+      {kServices, "istiod", "of what was installed this is gone: service/istiod"},
+      {kServiceAccounts, "istio-reader-service-account",
+       "of what was installed this is gone: serviceaccount/istio-reader-service-account"},
+      {kDaemonSets, "ztunnel", "of what was installed this is gone: daemonset/ztunnel"},
+      {kMutatingWebhooks, "istio-revision-tag-default",
+       "of what was installed this is gone: "
+       "mutatingwebhookconfiguration/istio-revision-tag-default"},
+      {kValidatingWebhooks, "istiod-default-validator",
+       "of what was installed this is gone: "
+       "validatingwebhookconfiguration/istiod-default-validator"},
+      {kMutatingWebhooks, "istio-revision-tag-prod", ""}};  // which a person made
   for (const Part& part : parts) {
     Scene scene = installed_with_parts();
     lose(scene.cluster("east"), part.resource, part.name);

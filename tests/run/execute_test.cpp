@@ -201,14 +201,25 @@ TEST_F(ExecuteTest, GivesUpInTheEndAndSaysWhatWasSeenLast) {
   const auto report =
       run(plan_of({step("east/a"), step("east/b", {"east/a"})}),
           [](const mesh::Step&) -> Outcome {
-            return NotYet{.why = "0 of 1 replicas are ready", .hints = {"look at its pods"}};
+            return NotYet{.why = "0 of 1 replica ready", .hints = {"look at its pods"}};
           },
           {.step_timeout = std::chrono::minutes(1)});
   EXPECT_EQ(states(report), "east/a failed, east/b left");
   const base::Error& why = report.steps.front().error;
   EXPECT_EQ(why.code, Code::kUnavailable);
-  EXPECT_EQ(why.message, "gave up after 1m; last seen: 0 of 1 replicas are ready");
+  EXPECT_EQ(why.message, "gave up after 1m; last seen: 0 of 1 replica ready");
   EXPECT_THAT(why.hints, ElementsAre("look at its pods"));
+}
+
+TEST_F(ExecuteTest, WaitsAsLongAsItSaysAndLooksOnceMoreThen) {
+  clock.jump_by(std::chrono::seconds(1));
+  const auto report = run(plan_of({step("east/a")}),
+                          [](const mesh::Step&) -> Outcome {
+                            return NotYet{.why = "no name", .wake = std::chrono::seconds(20)};
+                          },
+                          {.step_timeout = std::chrono::seconds(30)});
+  EXPECT_EQ(report.steps.front().error.message, "gave up after 30s; last seen: no name");
+  EXPECT_GE(report.steps.front().took, std::chrono::seconds(30));
 }
 
 TEST_F(ExecuteTest, GivesUpARetryWithTheCodeOfItsReason) {

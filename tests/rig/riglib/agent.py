@@ -16,6 +16,7 @@ from .watch import Watch
 
 TICK_SECONDS = 0.5
 WATCHED = {
+    "nodes": "/api/v1/nodes",
     "pods": "/api/v1/pods",
     "secrets": "/api/v1/secrets",
     "config_maps": "/api/v1/configmaps",
@@ -59,7 +60,7 @@ def run(configuration_file):
         try:
             kubelet.reconcile(objects["pods"].objects())
             services = objects["services"].objects()
-            balancer.reconcile(services)
+            balancer.reconcile(services, objects["nodes"].objects())
             if in_namespace:
                 forwarder.listen_on(_places(services) | kubelet.loopback_places())
         except OSError as error:

@@ -1,8 +1,14 @@
-"""Plays the load balancer of a cloud: gives each Service of that type an address."""
+"""Plays the load balancer of a cloud: gives each Service of that type an address.
+
+A cluster without a load balancer is one whose node is not to be behind any, by Kubernetes' own label:
+
+    kubectl label node node node.kubernetes.io/exclude-from-external-load-balancers=
+"""
 
 from .report import progress
 
 HOSTS = range(100, 250)
+EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
 
 
 class Balancer:
@@ -12,7 +18,9 @@ class Balancer:
         self._api = api
         self._network = network
 
-    def reconcile(self, services):
+    def reconcile(self, services, nodes):
+        if all(EXCLUDED in node["metadata"].get("labels", {}) for node in nodes):
+            return
         balanced = [one for one in services if one["spec"].get("type") == "LoadBalancer"]
         taken = {address for one in balanced for address in _given(one)}
         for service in balanced:

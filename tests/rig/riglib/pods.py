@@ -1,7 +1,8 @@
 """Plays the kubelet for the pods of istiod: each one becomes a process, fed from the pod's spec.
 
 A pod's root folder is the working directory of its process: istiod looks for all its files below
-`./etc` and `./var`. The process listens on the pod's own address, see `addresses.py`.
+`./etc` and `./var`. The process listens on the pod's own address, see `addresses.py`. Images are not
+looked at, but those of a registry below `.invalid`, where nobody ever answers, cannot be pulled.
 """
 
 import http.client
@@ -27,6 +28,7 @@ PORTS = {
     "httpsAddr": 15017,
 }
 LONGEST_BACKOFF_SECONDS = 20
+PULL_SECONDS = 2
 PROBE_SECONDS = 1
 PROBES_TO_FAIL = 3  # as the kubelet has it: one slow answer of a busy machine unmakes nobody ready
 SERVICE_ACCOUNT = "var/run/secrets/kubernetes.io/serviceaccount"
@@ -105,7 +107,7 @@ class _IstiodPod:
         is_complete = self._mount()
         if self._child is not None and self._child.poll() is not None:
             self._note_end()
-        if self._child is None and is_complete and time.monotonic() >= self._start_at:
+        if self._child is None and is_complete and self._has_image() and time.monotonic() >= self._start_at:
             self._start()
         self._tell_status(is_complete)
 
@@ -294,11 +296,14 @@ class _IstiodPod:
         state = {"waiting": {"reason": "ContainerCreating"}}
         if self._child is not None:
             state = {"running": {}}
+        elif not self._has_image():
+            turn = int(time.monotonic() / PULL_SECONDS) % 2  # tries, and rests before the next try
+            state = {"waiting": {"reason": ("ErrImagePull", "ImagePullBackOff")[turn]}}
         elif self._restarts > 0:
             state = {"waiting": {"reason": "CrashLoopBackOff"}}
         elif is_complete:
             return
-        told = (is_ready, self._restarts, next(iter(state)))
+        told = (is_ready, self._restarts, json.dumps(state))
         if told == self._told:
             return
         container = self._container()
@@ -341,6 +346,10 @@ class _IstiodPod:
             return True
         except (OSError, http.client.HTTPException):  # urllib's own errors are OSErrors
             return False
+
+    def _has_image(self):
+        registry = self._container()["image"].partition("/")[0]
+        return not registry.endswith(".invalid")
 
     def _container(self):
         return self._pod["spec"]["containers"][0]

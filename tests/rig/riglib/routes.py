@@ -62,9 +62,10 @@ class Routes:
 
 
 def addresses_of(service):
-    """Its cluster address and those of its load balancer."""
+    """Its cluster address, those of its load balancer, and those that somebody routes to its node."""
+    spec = service["spec"]
     given = service.get("status", {}).get("loadBalancer", {}).get("ingress") or []
-    found = [service["spec"].get("clusterIP"), *(one.get("ip") for one in given)]
+    found = [spec.get("clusterIP"), *(one.get("ip") for one in given), *spec.get("externalIPs", [])]
     return [one for one in found if one not in (None, "", "None")]
 
 
