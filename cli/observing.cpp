@@ -1,10 +1,12 @@
 #include "cli/observing.h"
 
+#include "base/text.h"
 #include "cli/progress.h"
 #include "run/namespace_contents.h"
 #include "run/observe.h"
 
 #include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +24,41 @@ void SnapshotOptions::declare(CLI::App& app) {
       ->option_text("FILE");
   declare_trust(app, trust);
   app.add_option("--at", at, "judge for this time (RFC 3339; default now)")->option_text("TIME");
+}
+
+void DepthOptions::declare_level(CLI::App& app,
+                                 const std::string& levels,
+                                 const std::string& help) {
+  app.add_option("--level", level_, help)
+      ->check(CLI::IsMember(base::split(levels, '|')))
+      ->option_text(levels);
+}
+
+void DepthOptions::declare_pods(CLI::App& app) {
+  app.add_option("--pods", pods_,
+                 fmt::format("most pods of each cluster that are asked what they present and "
+                             "trust (default {}; 0: none)",
+                             mesh::kUsualPods))
+      ->option_text("N");
+}
+
+base::Status DepthOptions::check(const SnapshotOptions& snapshot, mesh::Level usual) const {
+  if (is_given() && !snapshot.from.empty()) {
+    return base::fail(base::Code::kUsage,
+                      "--level and --pods are about live clusters: they do not go with --from");
+  }
+  if (pods_ && depth(usual).level != mesh::Level::kDeep) {
+    return base::fail(base::Code::kUsage, "--pods means nothing without --level deep");
+  }
+  return {};
+}
+
+run::Depth DepthOptions::depth(mesh::Level usual) const {
+  const mesh::Level level = level_ == "trust"  ? mesh::Level::kTrust
+                            : level_ == "mesh" ? mesh::Level::kMesh
+                            : level_ == "deep" ? mesh::Level::kDeep
+                                               : usual;
+  return {level, level == mesh::Level::kDeep ? pods_.value_or(mesh::kUsualPods) : 0};
 }
 
 mesh::Level level_for(const profiles::Mesh& mesh, mesh::Level wanted) {
@@ -78,14 +115,14 @@ void observe_contents(Session& session,
 
 namespace {
 
-run::Sight look(Session& session, const MeshContext& context, mesh::Level level, OtherRuns others) {
+run::Sight look(Session& session, const MeshContext& context, run::Depth depth, OtherRuns others) {
   const auto progress = make_progress(session);
   const run::Onlooker told = onlooker(*progress, context.mesh.clusters.size());
   run::Sight sight =
       others == OtherRuns::kLookedFor
           ? run::observe_between_runs(context.mesh, *context.world, session.around.process_table,
-                                      told, level)
-          : run::Sight{.observation = run::observe(context.mesh, *context.world, told, level),
+                                      told, depth)
+          : run::Sight{.observation = run::observe(context.mesh, *context.world, told, depth),
                        .runs = {}};
   progress->close();
   return sight;
@@ -93,8 +130,8 @@ run::Sight look(Session& session, const MeshContext& context, mesh::Level level,
 
 }  // namespace
 
-mesh::Observation observe_live(Session& session, const MeshContext& context, mesh::Level level) {
-  return look(session, context, level, OtherRuns::kIgnored).observation;
+mesh::Observation observe_live(Session& session, const MeshContext& context, run::Depth depth) {
+  return look(session, context, depth, OtherRuns::kIgnored).observation;
 }
 
 Result<base::Instant> time_or_now(const Session& session, const std::string& at) {
@@ -120,7 +157,7 @@ Result<mesh::Observation> read_snapshot(const Session& session, const std::strin
 
 Result<SeenMesh, Errors> observe_or_read(Session& session,
                                          const SnapshotOptions& options,
-                                         mesh::Level wanted,
+                                         run::Depth wanted,
                                          OtherRuns others) {
   const auto at = time_or_now(session, options.at);
   if (!at) return base::fail(Errors{at.error()});
@@ -129,7 +166,8 @@ Result<SeenMesh, Errors> observe_or_read(Session& session,
     if (!context) return base::fail(std::move(context).error());
     auto files = read_base_files(session, context->mesh);
     if (!files) return base::fail(Errors{files.error()});
-    run::Sight sight = look(session, *context, level_for(context->mesh, wanted), others);
+    wanted.level = level_for(context->mesh, wanted.level);
+    run::Sight sight = look(session, *context, wanted, others);
     return SeenMesh{.mesh = std::move(context->mesh),
                     .observation = std::move(sight.observation),
                     .at = *at,

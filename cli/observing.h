@@ -28,6 +28,25 @@ struct SnapshotOptions {
   void declare(CLI::App& app);
 };
 
+/// How much of live clusters is looked at: `--level` where a command has several, and `--pods`.
+class DepthOptions {
+ public:
+  /// `levels` as they are written between "|"; `help` says which is the default.
+  void declare_level(CLI::App& app, const std::string& levels, const std::string& help);
+  void declare_pods(CLI::App& app);
+
+  /// One of them was given.
+  bool is_given() const { return !level_.empty() || pods_.has_value(); }
+  /// kUsage where they contradict each other, or `snapshot` names a file.
+  base::Status check(const SnapshotOptions& snapshot, mesh::Level usual) const;
+  /// `usual` where nobody says.
+  run::Depth depth(mesh::Level usual) const;
+
+ private:
+  std::string level_;
+  std::optional<std::size_t> pods_;
+};
+
 /// Which level a mesh file without a version of Istio, of which nothing can be installed, is looked
 /// at: that of trust; any other at `wanted`.
 mesh::Level level_for(const profiles::Mesh& mesh, mesh::Level wanted);
@@ -51,7 +70,7 @@ enum class OtherRuns { kIgnored, kLookedFor };
 /// Looks at the live mesh, telling on the console how far it is.
 mesh::Observation observe_live(Session& session,
                                const MeshContext& context,
-                               mesh::Level level = mesh::Level::kTrust);
+                               run::Depth depth = mesh::Level::kTrust);
 
 /// Adds what is in the namespaces of the clusters that leave, likewise.
 void observe_contents(Session& session,
@@ -62,7 +81,7 @@ void observe_contents(Session& session,
 /// The live mesh, or the snapshot that `options` name (its age is said).
 base::Result<SeenMesh, base::Errors> observe_or_read(Session& session,
                                                      const SnapshotOptions& options,
-                                                     mesh::Level wanted = mesh::Level::kTrust,
+                                                     run::Depth wanted = mesh::Level::kTrust,
                                                      OtherRuns others = OtherRuns::kIgnored);
 
 /// The time in `--at`, or now.

@@ -2,6 +2,7 @@
 
 #include "base/encoding.h"
 #include "base/text.h"
+#include "cli/workloads_text.h"
 #include "mesh/begun.h"
 #include "mesh/drift.h"
 
@@ -129,19 +130,33 @@ bool is_faulty(const Proof& proof) {
          });
 }
 
+/// "trust, what is installed and what istiods see".
+std::string what_was_seen(const Proof& proof,
+                          const std::optional<mesh::WorkloadSummary>& workloads) {
+  std::vector<std::string> seen{"trust", "what is installed"};
+  if (asked_istiods(proof)) seen.emplace_back("what istiods see");
+  if (workloads && workloads->read != 0) {
+    seen.push_back(fmt::format("what {} of {} present", workloads->read,
+                               base::count_of(workloads->pods, "workload")));
+  }
+  const std::string last = std::move(seen.back());
+  seen.pop_back();
+  return base::join(seen, ", ") + " and " + last;
+}
+
 /// What is said of a mesh is said of what was looked at.
-std::string conclusion(const Proof& proof) {
+std::string conclusion(const Proof& proof, const std::optional<mesh::WorkloadSummary>& workloads) {
   if (!proof.holds()) {
     return is_faulty(proof) ? "the mesh is not what it should be"
                             : "not enough is known to say whether the mesh is what it should be";
   }
   const bool is_warned = has_severity(proof.answer.findings, mesh::Severity::kWarning);
   return fmt::format(
-      "{} found in {}{}{}; {}", is_warned ? "beside what is warned of, no fault" : "no fault",
-      asked_istiods(proof) ? "trust, what is installed and what istiods see"
-                           : "trust and what is installed",
+      "{} found in {}{}{}; {}{}", is_warned ? "beside what is warned of, no fault" : "no fault",
+      what_was_seen(proof, workloads),
       proof.clusters ? " of " + base::join(*proof.clusters, ", ") : "",
-      asked_istiods(proof) ? "" : "; what istiods see was not asked", traffic_text(proof));
+      asked_istiods(proof) ? "" : "; what istiods see was not asked", traffic_text(proof),
+      workloads && workloads->read == 0 ? "; what workloads present was not seen" : "");
 }
 
 std::vector<std::string> names_in(const profiles::Mesh& mesh) {
@@ -153,11 +168,14 @@ std::vector<std::string> names_in(const profiles::Mesh& mesh) {
   return names;
 }
 
-Json looked_at(const profiles::Mesh& mesh, const Proof& proof) {
+Json looked_at(const profiles::Mesh& mesh,
+               const Proof& proof,
+               const std::optional<mesh::WorkloadSummary>& workloads) {
   const Json clusters = proof.clusters.value_or(names_in(mesh));
   Json parts = {"trust"};
   if (!proof.conditions.empty()) parts.push_back("installation");
   if (asked_istiods(proof)) parts.push_back("istiods");
+  if (workloads && workloads->read != 0) parts.push_back("workloads");
   Json traffic = {{"tried", proof.traffic && proof.traffic->is_tried()}};
   if (proof.traffic) {
     traffic["ways"] = proof.traffic->ways;
@@ -258,9 +276,11 @@ std::string render_proof(const profiles::Mesh& mesh,
   const auto holding = std::count_if(
       proof.conditions.begin(), proof.conditions.end(),
       [](const Shown& one) { return one.verdict.state == mesh::Verdict::State::kYes; });
-  return fmt::format("{}\n\n{}\n{} of {} hold: {}\n", trust, render_conditions(proof.conditions),
+  const std::string workloads = render_workloads(mesh, observation, proof, at);
+  return fmt::format("{}\n\n{}\n{}{}{} of {} hold: {}\n", trust,
+                     render_conditions(proof.conditions), workloads, workloads.empty() ? "" : "\n",
                      holding, base::count_of(proof.conditions.size(), "condition"),
-                     conclusion(proof));
+                     conclusion(proof, workloads_of(mesh, observation, proof)));
 }
 
 Json pairs_to_json(std::span<const mesh::PairVerdict> pairs) {
@@ -290,11 +310,13 @@ Json proof_to_json(const profiles::Mesh& mesh,
                {"at", base::format_rfc3339(at)},
                {"observedAt", base::format_rfc3339(observation.at)},
                {"proved", proof.holds()},
-               {"lookedAt", looked_at(mesh, proof)},
+               {"lookedAt", looked_at(mesh, proof, workloads_of(mesh, observation, proof))},
                {"pairs", pairs_to_json(proof.pairs)},
                {"findings", Json::array()},
                {"unknown", Json::array()}};
   if (!proof.conditions.empty()) json["conditions"] = conditions_to_json(proof.conditions);
+  Json workloads = workloads_to_json(mesh, observation, proof);
+  if (!workloads.empty()) json["workloads"] = std::move(workloads);
   for (const mesh::Finding& finding : proof.answer.findings) {
     json["findings"].push_back(to_json(finding));
   }

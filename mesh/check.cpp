@@ -6,6 +6,7 @@
 #include "mesh/check/material.h"
 #include "mesh/check/ownership.h"
 #include "mesh/check/roots.h"
+#include "mesh/check/workloads.h"
 
 #include <array>
 
@@ -66,6 +67,16 @@ std::span<const Check> mesh_checks() {
             check_open_gateways},
       Check{"access-works", "does every remote secret do what its istiod needs of it?",
             check_access},
+      Check{"workloads-told", "did workloads tell what they present and trust?",
+            check_workloads_told},
+      Check{"workloads-renew", "are the certificates of workloads in force?",
+            check_workloads_renew},
+      Check{"workloads-moved", "are they of the CA that istiod is to sign with?",
+            check_workloads_moved},
+      Check{"workload-roots-agree", "do workloads trust what their cluster publishes?",
+            check_workload_roots},
+      Check{"workloads-accepted", "does every workload accept every other?",
+            check_workloads_accepted},
   };
   return kChecks;
 }

@@ -3,6 +3,7 @@
 #include "mesh/contents.h"
 #include "mesh/objects.h"
 #include "mesh/observed.h"
+#include "mesh/workloads.h"
 
 #include <optional>
 #include <string>
@@ -15,7 +16,7 @@ namespace meshtrust::mesh {
 enum class Level {
   kTrust,  ///< servers, namespaces, CAs
   kMesh,   ///< and everything that a mesh is made of
-  kDeep,   ///< and what istiods say of themselves, and whether tokens are good
+  kDeep,   ///< and what istiods and proxies say of themselves, and whether tokens are good
 };
 
 /// What came of using the kubeconfig in a remote secret as its istiod does, in so far as a person's
@@ -95,6 +96,8 @@ struct LiveMesh {
   Observed<std::vector<RemoteSecretFacts>> remote_secrets;
   Observed<std::vector<TokenSecretFacts>> tokens;
   Observed<std::vector<IstiodView>> istiods;  ///< looked at on level `kDeep`
+  /// What workloads present and trust, on level `kDeep` too; nothing where nobody asked.
+  std::optional<Observed<WorkloadFacts>> workloads;
   /// All that is in the namespaces that meshtrust made; looked at before they are deleted.
   Observed<std::vector<ContentFacts>> contents;
 };

@@ -137,16 +137,64 @@ void read(const Json& json, IstiodView& view) {
   read(field(json, "gateways"), view.gateways);
 }
 
+namespace {
+
+std::vector<pki::Certificate> certificates(const Json& object, const char* name) {
+  auto parsed = pki::certificates_from_pem(value<std::string>(object, name));
+  if (!parsed) throw Malformed{fmt::format("'{}': {}", name, parsed.error().message)};
+  return *std::move(parsed);
+}
+
+}  // namespace
+
+Json write(const istio::Credential& credential) {
+  return {{"chain", pki::to_pem(credential.chain)}, {"roots", pki::to_pem(credential.roots)}};
+}
+void read(const Json& json, istio::Credential& credential) {
+  credential = {.chain = certificates(json, "chain"), .roots = certificates(json, "roots")};
+}
+
+Json write(const WorkloadPod& pod) {
+  return {{"namespace", pod.namespace_name},
+          {"name", pod.name},
+          {"workload", pod.workload},
+          {"serviceAccount", pod.service_account},
+          {"created", base::format_rfc3339(pod.created)},
+          {"adminPort", pod.admin_port},
+          {"credentials", write(pod.credentials)},
+          {"readAt", base::format_rfc3339(pod.read_at)}};
+}
+void read(const Json& json, WorkloadPod& pod) {
+  pod = {.namespace_name = value<std::string>(json, "namespace"),
+         .name = value<std::string>(json, "name"),
+         .workload = value<std::string>(json, "workload"),
+         .service_account = value<std::string>(json, "serviceAccount"),
+         .created = instant(json, "created"),
+         .admin_port = value<std::uint16_t>(json, "adminPort"),
+         .read_at = instant(json, "readAt")};
+  read(field(json, "credentials"), pod.credentials);
+}
+
+Json write(const WorkloadFacts& facts) {
+  return {{"pods", facts.pods}, {"chosen", write(facts.chosen)}};
+}
+void read(const Json& json, WorkloadFacts& facts) {
+  facts.pods = value<std::size_t>(json, "pods");
+  read(field(json, "chosen"), facts.chosen);
+}
+
 Json write(const LiveMesh& live) {
   Json objects = Json::object();
   for (const auto& [resource, list] : live.objects.all()) {
     objects[resource] = write(list);
   }
-  return {{"objects", std::move(objects)},
-          {"remoteSecrets", write(live.remote_secrets)},
-          {"tokens", write(live.tokens)},
-          {"istiods", write(live.istiods)},
-          {"contents", write(live.contents)}};
+  Json json = {{"objects", std::move(objects)},
+               {"remoteSecrets", write(live.remote_secrets)},
+               {"tokens", write(live.tokens)},
+               {"istiods", write(live.istiods)},
+               {"contents", write(live.contents)}};
+  if (live.workloads) json["workloads"] = write(*live.workloads);
+  return json;
 }
 void read(const Json& json, LiveMesh& live) {
   const Json& objects = field(json, "objects");
@@ -160,6 +208,7 @@ void read(const Json& json, LiveMesh& live) {
   read(field(json, "tokens"), live.tokens);
   read(field(json, "istiods"), live.istiods);
   read(field(json, "contents"), live.contents);
+  if (json.contains("workloads")) read(json.at("workloads"), live.workloads.emplace());
 }
 
 }  // namespace meshtrust::mesh::snapshot

@@ -84,6 +84,26 @@ std::string without_made_up_names(std::string text, const std::string& replica_s
 
 }  // namespace
 
+const Json* named_in(const Json& list, std::string_view name) {
+  if (!list.is_array()) return nullptr;
+  const auto found = std::find_if(list.begin(), list.end(), [name](const Json& one) {
+    return base::string_at(one, "name") == name;
+  });
+  return found == list.end() ? nullptr : &*found;
+}
+
+const Json* proxy_container(const Json& pod) {
+  const Json& spec = base::at_path(pod, {"spec"});
+  if (const Json* one = named_in(base::at_path(spec, {"containers"}), kProxyContainer)) return one;
+  const Json* one = named_in(base::at_path(spec, {"initContainers"}), kProxyContainer);
+  return one != nullptr && base::string_at(*one, "restartPolicy") == "Always" ? one : nullptr;
+}
+
+std::string variable_of(const Json& container, std::string_view name) {
+  const Json* one = named_in(base::at_path(container, {"env"}), name);
+  return one == nullptr ? std::string() : base::string_at(*one, "value");
+}
+
 std::optional<PodTrouble> trouble_of(const Json& pod) {
   for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
     for (const Json& status : list_at(pod, {"status", list})) {

@@ -11,6 +11,17 @@
 
 namespace meshtrust::mesh {
 
+/// What the container of a sidecar, a gateway or a ztunnel is called.
+inline constexpr std::string_view kProxyContainer = "istio-proxy";
+
+/// The entry of a list (containers, variables, statuses) that has that name, or null.
+const base::Json* named_in(const base::Json& list, std::string_view name);
+/// The proxy of a pod, beside its other containers or among those that start before them and go
+/// on; null where it has none.
+const base::Json* proxy_container(const base::Json& pod);
+/// The value of an environment variable of a container; empty where there is none.
+std::string variable_of(const base::Json& container, std::string_view name);
+
 /// The reason of a container that has ended several times, while the kubelet rests.
 inline constexpr std::string_view kCrashLoop = "CrashLoopBackOff";
 

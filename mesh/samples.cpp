@@ -17,36 +17,13 @@ using base::Json;
 using profiles::DataPlane;
 using profiles::Role;
 
-constexpr std::string_view kProxyContainer = "istio-proxy";
-
-const Json* named(const Json& list, std::string_view name) {
-  if (!list.is_array()) return nullptr;
-  const auto found = std::find_if(list.begin(), list.end(), [name](const Json& one) {
-    return base::string_at(one, "name") == name;
-  });
-  return found == list.end() ? nullptr : &*found;
-}
-
-/// The proxy beside the containers, or among those that start before them and go on.
-const Json* proxy_container(const Json& pod) {
-  if (const Json* one = named(base::at_path(pod, {"spec", "containers"}), kProxyContainer)) {
-    return one;
-  }
-  const Json* one = named(base::at_path(pod, {"spec", "initContainers"}), kProxyContainer);
-  return one != nullptr && base::string_at(*one, "restartPolicy") == "Always" ? one : nullptr;
-}
-
 std::optional<SamplePod::Sidecar> sidecar_of(const Json& pod) {
   const Json* container = proxy_container(pod);
   if (container == nullptr) return std::nullopt;
-  const auto variable = [container](std::string_view name) {
-    const Json* one = named(base::at_path(*container, {"env"}), name);
-    return one == nullptr ? std::string() : base::string_at(*one, "value");
-  };
-  SamplePod::Sidecar sidecar{.cluster_id = variable("ISTIO_META_CLUSTER_ID"),
-                             .network = variable("ISTIO_META_NETWORK")};
+  SamplePod::Sidecar sidecar{.cluster_id = variable_of(*container, "ISTIO_META_CLUSTER_ID"),
+                             .network = variable_of(*container, "ISTIO_META_NETWORK")};
   for (const char* list : {"containerStatuses", "initContainerStatuses"}) {
-    const Json* status = named(base::at_path(pod, {"status", list}), kProxyContainer);
+    const Json* status = named_in(base::at_path(pod, {"status", list}), kProxyContainer);
     if (status == nullptr) continue;
     sidecar.is_running = base::at_path(*status, {"state", "running"}).is_object();
     sidecar.is_ready = status->value("ready", false);

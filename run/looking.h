@@ -2,11 +2,22 @@
 
 #include "mesh/observation.h"
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <utility>
 
 namespace meshtrust::run {
+
+/// How much is looked at.
+struct Depth {
+  // NOLINTNEXTLINE(google-explicit-constructor): a level is a depth at which no pod is asked
+  Depth(mesh::Level wanted, std::size_t pods = 0) : level(wanted), most_pods(pods) {}
+
+  mesh::Level level;
+  /// Of each cluster so many pods are asked what they present and trust; on level `kDeep` alone.
+  std::size_t most_pods;
+};
 
 /// Hears how far an observation is. Called from any thread; has to return soon.
 struct Onlooker {

@@ -8,6 +8,7 @@
 #include "mesh/objects.h"
 #include "mesh/ownership.h"
 #include "run/observe_mesh.h"
+#include "run/observe_workloads.h"
 #include "run/pool.h"
 #include "run/secret_facts.h"
 #include "run/writing.h"
@@ -217,7 +218,7 @@ void look_inside(k8s::ApiClient& client,
 struct Looking {
   const profiles::Mesh& mesh;
   const World& world;
-  mesh::Level level = mesh::Level::kTrust;
+  Depth depth = mesh::Level::kTrust;
   const Onlooker& onlooker;
   const base::ProcessTable* processes = nullptr;  ///< null where nobody asks for runs
 };
@@ -233,8 +234,12 @@ void look_around(const Looking& how,
                  k8s::ApiClient& client,
                  mesh::ClusterObservation& seen) {
   look_inside(client, how.mesh.istio, seen);
-  if (how.level != mesh::Level::kTrust) {
-    seen.live = MeshObserver(how.mesh, cluster, client).observe(how.level);
+  if (how.depth.level == mesh::Level::kTrust) return;
+  seen.live = MeshObserver(how.mesh, cluster, client).observe(how.depth.level);
+  // Beside a control plane that is hosted for others are workloads of another mesh.
+  if (how.depth.level == mesh::Level::kDeep && how.depth.most_pods != 0 &&
+      cluster.role != profiles::Role::kExternal) {
+    seen.live.workloads = find_workloads(how.mesh, client, how.depth.most_pods);
   }
 }
 
@@ -393,7 +398,7 @@ Sight look(const Looking& how) {
   });
   Sight sight{.observation = {.at = at,
                               .mesh = how.mesh.name,
-                              .level = how.level,
+                              .level = how.depth.level,
                               .store = {},
                               .clusters = {}},
               .runs = {}};
@@ -405,9 +410,10 @@ Sight look(const Looking& how) {
   // The store comes last: the ledger knows of a certificate before a cluster does, so whatever was
   // seen of our issue is in it, also while another run is at work.
   sight.observation.store = observe_store(how.world);
-  if (how.level == mesh::Level::kMesh) ask_istiods(how, sight.observation);
-  if (how.level == mesh::Level::kDeep) {
+  if (how.depth.level == mesh::Level::kMesh) ask_istiods(how, sight.observation);
+  if (how.depth.level == mesh::Level::kDeep) {
     try_remote_secrets(how.mesh, how.world, sight.observation, how.onlooker);
+    ask_workloads(how.world, sight.observation, how.onlooker);
   }
   return sight;
 }
@@ -417,18 +423,18 @@ Sight look(const Looking& how) {
 mesh::Observation observe(const profiles::Mesh& mesh,
                           const World& world,
                           const Onlooker& onlooker,
-                          mesh::Level level) {
-  return look({.mesh = mesh, .world = world, .level = level, .onlooker = onlooker}).observation;
+                          Depth depth) {
+  return look({.mesh = mesh, .world = world, .depth = depth, .onlooker = onlooker}).observation;
 }
 
 Sight observe_between_runs(const profiles::Mesh& mesh,
                            const World& world,
                            const base::ProcessTable& processes,
                            const Onlooker& onlooker,
-                           mesh::Level level) {
+                           Depth depth) {
   return look({.mesh = mesh,
                .world = world,
-               .level = level,
+               .depth = depth,
                .onlooker = onlooker,
                .processes = &processes});
 }

@@ -18,7 +18,7 @@ namespace meshtrust::run {
 mesh::Observation observe(const profiles::Mesh& mesh,
                           const World& world,
                           const Onlooker& onlooker = {},
-                          mesh::Level level = mesh::Level::kTrust);
+                          Depth depth = mesh::Level::kTrust);
 
 /// The run that is at work in a cluster: found, absent or unknown.
 struct AtWork {
@@ -39,7 +39,7 @@ Sight observe_between_runs(const profiles::Mesh& mesh,
                            const World& world,
                            const base::ProcessTable& processes,
                            const Onlooker& onlooker = {},
-                           mesh::Level level = mesh::Level::kTrust);
+                           Depth depth = mesh::Level::kTrust);
 
 /// Looks again at the trust of one cluster.
 mesh::ClusterObservation observe_trust(const profiles::Mesh& mesh,

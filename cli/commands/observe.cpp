@@ -4,7 +4,6 @@
 #include "cli/observing.h"
 
 #include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -48,20 +47,25 @@ void collect_unknowns(const mesh::ClusterObservation& cluster, base::Errors& err
 class ObserveCommand final : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("--level", level_,
-                   "trust, mesh (default, with a version of Istio) or deep: asks istiods too")
-        ->check(CLI::IsMember({"trust", "mesh", "deep"}))
-        ->option_text("trust|mesh|deep");
+    depth_.declare_level(app, "trust|mesh|deep",
+                         "trust, mesh (default, with a version of Istio) or deep: asks istiods and "
+                         "workloads too");
+    depth_.declare_pods(app);
     declare_trust(app, trust_);
   }
 
   int run(Session& session) override {
+    if (auto status = depth_.check({}, mesh::Level::kMesh); !status) {
+      session.console().show(status.error());
+      return kUsage;
+    }
     auto context = open_mesh(session, trust_);
     if (!context) {
       session.console().show(context.error());
       return exit_code_of(context.error());
     }
-    const mesh::Observation observation = observe_live(session, *context, level(context->mesh));
+    const mesh::Observation observation =
+        observe_live(session, *context, depth_.depth(level_for(context->mesh, mesh::Level::kMesh)));
     session.answer(to_json(observation), render_observation(observation));
     base::Errors errors;
     for (const auto& cluster : observation.clusters) {
@@ -75,13 +79,7 @@ class ObserveCommand final : public Command {
   }
 
  private:
-  mesh::Level level(const profiles::Mesh& mesh) const {
-    if (level_ == "trust") return mesh::Level::kTrust;
-    if (level_ == "deep") return mesh::Level::kDeep;
-    return level_ == "mesh" ? mesh::Level::kMesh : level_for(mesh, mesh::Level::kMesh);
-  }
-
-  std::string level_;
+  DepthOptions depth_;
   run::KubeconfigTrust trust_;
 };
 

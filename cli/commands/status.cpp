@@ -4,6 +4,7 @@
 #include "cli/exit_code.h"
 #include "cli/observing.h"
 #include "cli/proof.h"
+#include "cli/workloads_text.h"
 #include "mesh/begun.h"
 #include "mesh/plan.h"
 #include "profiles/model.h"
@@ -213,11 +214,19 @@ class StatusCommand final : public Command {
  public:
   void declare(CLI::App& app) override {
     app.add_option("CLUSTER", clusters_, "only these clusters")->option_text("[CLUSTER...]");
+    depth_.declare_level(app, "mesh|deep",
+                         "mesh (default), or deep: asks istiods and workloads too");
+    depth_.declare_pods(app);
     snapshot_.declare(app);
   }
 
   int run(Session& session) override {
-    auto seen = observe_or_read(session, snapshot_, mesh::Level::kMesh, OtherRuns::kLookedFor);
+    if (auto status = depth_.check(snapshot_, mesh::Level::kMesh); !status) {
+      session.console().show(status.error());
+      return kUsage;
+    }
+    auto seen = observe_or_read(session, snapshot_, depth_.depth(mesh::Level::kMesh),
+                                OtherRuns::kLookedFor);
     if (!seen) {
       session.console().show(seen.error());
       return exit_code_of(seen.error());
@@ -287,12 +296,15 @@ class StatusCommand final : public Command {
       if (!run.empty()) json["clusters"].back()["run"] = run;
       names += row.cluster + "\n";
     }
-    const std::string conditions =
-        proof.conditions.empty() ? "" : "\n" + render_conditions(proof.conditions);
-    session.answer(json, session.output == Output::kName ? names : table(rows) + conditions);
+    std::string text = table(rows);
+    if (!proof.conditions.empty()) text += "\n" + render_conditions(proof.conditions);
+    const std::string workloads = render_workloads(seen.mesh, seen.observation, proof, seen.at);
+    if (!workloads.empty()) text += "\n" + workloads;
+    session.answer(json, session.output == Output::kName ? names : text);
   }
 
   std::vector<std::string> clusters_;
+  DepthOptions depth_;
   SnapshotOptions snapshot_;
 };
 
@@ -307,10 +319,18 @@ CommandEntry status_command() {
           "Reads the live clusters, or a saved observation, and changes nothing. Where the "
           "secret cacerts may not be read, its public twin is read instead. A cluster that another "
           "run is changing is not judged: the holder of its Lease is named, and the exit code is "
-          "7. Ends with the next command.",
+          "7. Ends with the next command.\n"
+          "With --level deep istiods are asked what they see, and proxies (sidecars, gateways, "
+          "ztunnels) which certificate they present and whom they trust, through their admin "
+          "interface; no key is read. A line a cluster says how many told, until when the last of "
+          "their certificates lasts, who signed them and whom they trust; workloads that still "
+          "present an earlier CA, whose certificate is over, that trust other roots than their "
+          "cluster publishes or that another workload refuses are findings. That takes the rights "
+          "of the ClusterRole meshtrust-workload-viewer in docs/rbac.yaml.",
       .examples = {{"How is the mesh?", "meshtrust status"},
                    {"How will it be at New Year?", "meshtrust status --at 2027-01-01T00:00:00Z"},
-                   {"For a dashboard", "meshtrust status -o json"}},
+                   {"What do workloads present and trust, for a dashboard?",
+                    "meshtrust status --level deep -o json"}},
       .files = {"mesh.yaml     which clusters", "<name>.trust  the trust store, read only"},
       .make = make_command<StatusCommand>};
 }

@@ -31,6 +31,7 @@ class VerifyCommand final : public Command {
                    "the namespace that is made for them (default sample)")
         ->needs(samples)
         ->option_text("NAMESPACE");
+    depth_.declare_pods(app);
     snapshot_.declare(app);
   }
 
@@ -64,6 +65,11 @@ class VerifyCommand final : public Command {
                         "name the folder of a bundle with --bundle, or its files with --ca-cert, "
                         "--ca-key, --cert-chain and --root-cert");
     }
+    if (depth_.is_given() && (chain_.is_asked() || bundle_.is_asked())) {
+      return base::fail(Code::kUsage,
+                        "--pods is about live clusters: it goes with neither --bundle nor --chain");
+    }
+    MESHTRUST_TRY_DO(depth_.check(snapshot_, mesh::Level::kDeep));
     if (!samples_) return {};
     if (chain_.is_asked() || bundle_.is_asked() || !snapshot_.from.empty()) {
       return base::fail(Code::kUsage,
@@ -80,7 +86,7 @@ class VerifyCommand final : public Command {
   }
 
   int verify_mesh(Session& session) {
-    auto seen = observe_or_read(session, snapshot_, mesh::Level::kDeep);
+    auto seen = observe_or_read(session, snapshot_, depth_.depth(mesh::Level::kDeep));
     if (!seen) {
       session.console().show(seen.error());
       return exit_code_of(seen.error());
@@ -143,6 +149,7 @@ class VerifyCommand final : public Command {
   VerifyChain chain_;
   std::string sample_namespace_{profiles::kSampleNamespace};
   bool samples_ = false;
+  DepthOptions depth_;
   SnapshotOptions snapshot_;
 };
 
@@ -168,6 +175,9 @@ CommandEntry verify_command() {
           "namespace of that name that is not of such "
           "a run is never touched. Where pods cannot run it says so: traffic not proved here. "
           "--timeout bounds the wait for pods.\n"
+          "Proxies of workloads are asked which certificate they present and whom they trust "
+          "(--pods; see 'meshtrust status --help'), and every one is judged by what every other "
+          "trusts. Without the right to ask them a note says so.\n"
           "It ends with what it looked at and with whether traffic was tried, in JSON under "
           "lookedAt; what apply would mend is a finding, here and in status.\n"
           "With --bundle it judges the files of a folder and answers three questions: whether one "

@@ -50,14 +50,25 @@ std::vector<Verdict> all_refuse(const std::string& reason) {
   return verdicts;
 }
 
-Verdict judge_both_roles(ChainQuestion& asked, const Rules& rules) {
+/// What `ask` says of the question in both roles.
+template <class Ask>
+Verdict judge_both_roles(ChainQuestion& asked, std::string_view judge, Ask ask) {
   for (const Purpose purpose : {Purpose::kServer, Purpose::kClient}) {
     asked.purpose = purpose;
-    ChainVerdict said = judge_by_rules(asked, rules);
+    ChainVerdict said = ask(asked);
     if (said.accepted) continue;
-    return {.judge = std::string(rules.name), .accepted = false, .reason = std::move(said.reason)};
+    return {.judge = std::string(judge), .accepted = false, .reason = std::move(said.reason)};
   }
-  return {.judge = std::string(rules.name), .accepted = true, .reason = {}};
+  return {.judge = std::string(judge), .accepted = true, .reason = {}};
+}
+
+/// Adds what the models of a mesh say.
+void judge_by_models(ChainQuestion& asked, std::vector<Verdict>& verdicts) {
+  for (const Rules* rules : rules_of_a_mesh()) {
+    verdicts.push_back(judge_both_roles(asked, rules->name, [rules](const ChainQuestion& question) {
+      return judge_by_rules(question, *rules);
+    }));
+  }
 }
 
 }  // namespace
@@ -87,9 +98,14 @@ std::vector<Verdict> judge_imagined_workload(const WorkloadQuestion& question) {
   ChainQuestion asked = as_question(trust);
   asked.leaf_signer = PathCertificate::from(question.authority).facts().key.info;
   std::vector<Verdict> verdicts{judge_imagined_with_openssl(trust, question.authority)};
-  for (const Rules* rules : rules_of_a_mesh()) {
-    verdicts.push_back(judge_both_roles(asked, *rules));
-  }
+  judge_by_models(asked, verdicts);
+  return verdicts;
+}
+
+std::vector<Verdict> judge_presented_workload(const TrustQuestion& question) {
+  ChainQuestion asked = as_question(question);
+  std::vector<Verdict> verdicts{judge_both_roles(asked, "openssl", &ask_openssl)};
+  judge_by_models(asked, verdicts);
   return verdicts;
 }
 

@@ -30,4 +30,8 @@ struct WorkloadQuestion {
 /// judged is everything above it. One verdict each, in this order.
 std::vector<Verdict> judge_imagined_workload(const WorkloadQuestion& question);
 
+/// The same of a workload that is there: its own certificate is the first of the chain, and its
+/// signature and names are judged as well.
+std::vector<Verdict> judge_presented_workload(const TrustQuestion& question);
+
 }  // namespace meshtrust::pki

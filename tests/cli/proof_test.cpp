@@ -128,6 +128,44 @@ TEST(ConclusionOfAProof, SaysThatIstiodsWereNotAsked) {
   EXPECT_EQ(parts, R"(["trust","installation"])");
 }
 
+/// An observation of two clusters of which so many pods told, one was silent and one not asked.
+mesh::Observation told(std::size_t read) {
+  mesh::WorkloadFacts facts{.pods = read + 2, .chosen = {}};
+  for (std::size_t i = 0; i <= read; ++i) {
+    mesh::WorkloadPod& pod = facts.chosen.emplace_back();
+    if (i < read) pod.credentials = std::vector<istio::Credential>{};
+  }
+  mesh::Observation seen;
+  seen.clusters.resize(2);
+  seen.clusters[0].name = "east";
+  seen.clusters[0].live.workloads = mesh::Observed<mesh::WorkloadFacts>(facts);
+  seen.clusters[1].name = "west";
+  seen.clusters[1].live.workloads = mesh::Observed<mesh::WorkloadFacts>::unknown(
+      {.code = base::Code::kPermission, .message = "not permitted"});
+  return seen;
+}
+
+TEST(ConclusionOfAProof, SaysOfHowManyWorkloadsItSpeaks) {
+  const profiles::Mesh mesh = two_clusters();
+  const Proof proof = sound();
+  const auto last_line = [&](const mesh::Observation& seen) {
+    const std::string text = render_proof(mesh, seen, proof, {});
+    return text.substr(text.rfind('\n', text.size() - 2) + 1);
+  };
+  EXPECT_EQ(last_line(told(3)),
+            "1 of 1 condition hold: no fault found in trust, what is installed, what istiods see "
+            "and what 3 of 5 workloads present; traffic was not tried\n");
+  EXPECT_EQ(last_line(told(0)), "1 of 1 condition hold: " + kAll +
+                                    "; traffic was not tried; what workloads present was not "
+                                    "seen\n");
+  const base::Json json = proof_to_json(mesh, told(3), proof, {});
+  EXPECT_EQ(json["lookedAt"]["parts"].dump(), R"(["trust","installation","istiods","workloads"])");
+  EXPECT_EQ(json["workloads"].dump(),
+            R"([{"cluster":"east","issuers":[],"lookedAt":3,"pods":5,"roots":[],"unread":1},)"
+            R"({"cluster":"west","unknown":"not permitted"}])");
+  EXPECT_FALSE(proof_to_json(mesh, {}, proof, {}).contains("workloads"));
+}
+
 TEST(ConclusionOfAProof, SaysOfTrustAloneWhatWillBe) {
   Proof proof = sound();
   proof.conditions.clear();

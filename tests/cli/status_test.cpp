@@ -3,7 +3,10 @@
 
 #include "tests/cli/program_fixture.h"
 #include "tests/support/fake_api_server.h"
+#include "tests/support/fake_tunnel.h"
+#include "tests/support/golden.h"
 
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -93,6 +96,48 @@ TEST_F(StatusTest, OfTrustWithoutAMeshSaysThatNothingIsInstalled) {
             "meshtrust: east: its trust is in place, and nothing is installed yet\n"
             "meshtrust: west: its namespace is there, and nothing is installed yet\n"
             "meshtrust: next: 'meshtrust plan', then 'meshtrust apply'\n");
+}
+
+TEST_F(StatusTest, OnLevelDeepIsALineAClusterOfWhatWorkloadsPresentAndTrust) {
+  std::signal(SIGPIPE, SIG_IGN);
+  apply_trust();
+  for (const char* name : {"web-1", "web-2", "web-3"}) {
+    server.put("east", std::string("/api/v1/namespaces/shop/pods/") + name,
+               {{"metadata", {{"labels", {{"service.istio.io/canonical-name", "web"}}}}},
+                {"spec", {{"containers", {{{"name", "istio-proxy"}}}}}}});
+  }
+  server.deny("west", "list", "pods");
+  server.on_upgrade([](const auto& request, auto& stream) {
+    test::FakeTunnel tunnel(request, stream);
+    tunnel.begin();
+    (void)tunnel.next_data();
+    const std::string body = test::content_of(test::test_file("data/workloads/sidecar.json"));
+    tunnel.say('\0', "HTTP/1.1 200 OK\r\ncontent-length: " + std::to_string(body.size()) +
+                         "\r\n\r\n" + body);
+    tunnel.say_goodbye();
+  });
+  EXPECT_EQ(status({"--level", "deep", "--pods", "2"}), kDone) << err.str();
+  const std::string shown = out.str();
+  test::expect_golden("golden/cli/status-workloads.txt", shown.substr(shown.find("\n\n") + 2));
+  EXPECT_EQ(status({"--level", "deep", "--pods", "0"}), kDone);
+  EXPECT_EQ(out.str().find("WORKLOADS"), std::string::npos);
+  EXPECT_EQ(status(), kDone);
+  EXPECT_EQ(out.str().find("WORKLOADS"), std::string::npos);
+}
+
+TEST_F(StatusTest, RefusesALevelWhereItMeansNothing) {
+  EXPECT_EQ(status({"--pods", "2"}), kUsage);
+  EXPECT_EQ(said(), "meshtrust: error: --pods means nothing without --level deep\n");
+  EXPECT_EQ(status({"--level", "deep", "--from", "seen.json"}), kUsage);
+  EXPECT_EQ(said(),
+            "meshtrust: error: --level and --pods are about live clusters: they do not go with "
+            "--from\n");
+  EXPECT_EQ(run({"observe", "-f", path("mesh.yaml"), "--level", "mesh", "--pods", "2"}), kUsage);
+  EXPECT_EQ(said(), "meshtrust: error: --pods means nothing without --level deep\n");
+  EXPECT_EQ(run({"verify", "--bundle", "east", "--pods", "2"}), kUsage);
+  EXPECT_EQ(said(),
+            "meshtrust: error: --pods is about live clusters: it goes with neither --bundle nor "
+            "--chain\n");
 }
 
 TEST_F(StatusTest, DuringARunEverywhereJudgesNothing) {

@@ -417,7 +417,7 @@ std::vector<Field> all_fields() {
   ClusterObservation whole;
   [[maybe_unused]] auto& [name, context, server, system_namespace, cacerts, twin, istiod, other_ca,
                           workload_roots, trust_domain, live] = whole;
-  [[maybe_unused]] auto& [objects, remote_secrets, tokens, istiods, contents] = live;
+  [[maybe_unused]] auto& [objects, remote_secrets, tokens, istiods, workloads, contents] = live;
   return {{"server", forget<&ClusterObservation::server>},
           {"systemNamespace", forget<&ClusterObservation::system_namespace>},
           {"cacerts", forget<&ClusterObservation::cacerts>},

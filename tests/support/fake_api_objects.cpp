@@ -125,6 +125,10 @@ bool matches(const Json& object, std::string_view selector) {
   for (const std::string& term : base::split(selector, ',')) {
     const std::size_t equals = term.find('=');
     const std::string key = term.substr(0, equals);
+    if (key.starts_with('!')) {
+      if (labels.is_object() && labels.contains(key.substr(1))) return false;
+      continue;
+    }
     if (!labels.is_object() || !labels.contains(key)) return false;
     if (equals == std::string::npos) continue;
     if (labels[key] != term.substr(term.find_last_of('=') + 1)) return false;
