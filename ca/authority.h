@@ -1,62 +1,29 @@
 #pragma once
 
 #include "base/result.h"
-#include "base/secret.h"
 #include "base/time.h"
-#include "ca/key_protection.h"
+#include "ca/roots.h"
 #include "ca/store.h"
+#include "ledger/chain.h"
 #include "pki/certificate.h"
 #include "pki/key.h"
-#include "pki/name.h"
 #include "pki/request.h"
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace meshtrust::ca {
 
-struct RootRequest {
-  pki::DistinguishedName subject;
-  pki::KeyAlgorithm key = pki::KeyAlgorithm::kEcdsaP256;
-  base::Seconds lifetime = base::days(3650);
-};
-
-/// A root together with its key, as it was read back from disk.
-struct MintedRoot {
-  Root root;
-  std::unique_ptr<pki::Signer> signer;
-};
-
-/// Mints the root of `store`: valid from an hour ago until `request.lifetime` from now, its subject
-/// as requested plus an organizational unit that names the generation ("root 2026-11-21 7f3a9c01").
-///
-/// Order: certificate and encrypted key are made and judged in memory; the plan is recorded; the
-/// key file is written, read back and opened; certificate and record follow in one transaction.
-/// Killed before that last step there is no root, and the next call discards the planned key.
-///
-/// kConflict when there is a root already, kInvalidInput for a bad request or an empty passphrase,
-/// kRefused when the certificate breaks a rule.
-base::Result<MintedRoot> mint_root(TrustStore& store,
-                                   const StoreLock& lock,
-                                   const RootRequest& request,
-                                   const KeyProtection& protection,
-                                   const Who& who);
-
-/// The root of `store`; kNotFound where there is none yet.
-base::Result<Root> root_of(const TrustStore& store);
-
-/// The key of the store's root; `passphrase` is not looked at when the key is in clear text.
-/// kInvalidInput for a wrong passphrase, kCorrupt when the key file no longer holds the key that
-/// belongs to the certificate, kNotFound when there is no root.
-base::Result<std::unique_ptr<pki::Signer>> unlock_root(const TrustStore& store,
-                                                       const base::Secret& passphrase);
-
 struct IntermediateRequest {
   std::string cluster;  ///< DNS-1123 label
   pki::KeyAlgorithm key = pki::KeyAlgorithm::kEcdsaP256;
   base::Seconds lifetime = base::days(730);
+  /// Fingerprint of the root to mint it below; empty for the current one.
+  std::string root = {};
+  /// Fingerprint of the root that its cluster's peers trust, where that is another: its chain then
+  /// leads there, over a bridge. Empty for the root itself.
+  std::string anchor = {};
 };
 
 /// An intermediate and everything that its cluster needs beside it. Owns the only copy of the key.
@@ -67,20 +34,21 @@ struct Intermediate {
   std::vector<pki::Certificate> roots;  ///< what to trust
 };
 
-/// Mints the intermediate of `request.cluster` under the store's root, valid from an hour ago (but
-/// not from before its root) until `request.lifetime` from now. Its subject is the root's, with the
-/// generation ("intermediate 2026-11-21 7f3a9c01") as organizational unit and the cluster as
-/// common name. That it was minted is on disk for good before this returns; the key never is.
-/// Several threads may mint at once.
+/// Mints the intermediate of `request.cluster` under a root of the store, whose key `root_key` is,
+/// valid from an hour ago (but not from before its root) until `request.lifetime` from now. Its
+/// subject is the root's, with the generation ("intermediate 2026-11-21 7f3a9c01") as
+/// organizational unit and the cluster as common name. That it was minted is on disk for good
+/// before this returns; the key never is. Several threads may mint at once.
 ///
 /// kRefused when it would outlive the root (saying what is possible; nothing is ever shortened),
-/// the root is not valid now, or the certificate breaks a rule; kInvalidInput for a bad request;
-/// kNotFound without a root.
+/// the root is not valid now or retired, the certificate breaks a rule, or the chain to
+/// `request.anchor` would not hold; kInvalidInput for a bad request; kNotFound without a root, or
+/// without any chain to that anchor.
 base::Result<Intermediate> mint_intermediate(TrustStore& store,
                                              const StoreLock& lock,
                                              const pki::Signer& root_key,
                                              const IntermediateRequest& request,
-                                             const Who& who);
+                                             const ledger::Who& who);
 
 /// What somebody who has a key of his own wants signed.
 struct SigningRequest {
@@ -109,6 +77,12 @@ base::Result<SignedRequest> sign_request(TrustStore& store,
                                          const StoreLock& lock,
                                          const pki::Signer& root_key,
                                          const SigningRequest& wanted,
-                                         const Who& who);
+                                         const ledger::Who& who);
+
+/// What leads from `authority`, a CA that `store` issued, to what those trust who trust `root`, at
+/// this moment. Errors as `ledger::find_chain`.
+base::Result<ledger::Chain> chain_to(const TrustStore& store,
+                                     const pki::Certificate& authority,
+                                     const Root& root);
 
 }  // namespace meshtrust::ca

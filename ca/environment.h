@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/random.h"
+#include "ca/custody/file_custody.h"
+#include "ca/storage/sqlite_storage.h"
 
 #include <functional>
 #include <string>
@@ -22,6 +24,9 @@ struct Environment {
   std::function<void(const std::string&)> tell = {};
   /// Ends what takes long here, which is the derivation of a key from a passphrase; may be null.
   const base::Cancellation* cancellation = nullptr;
+  /// Where the ledger of a store lies, and who has the keys of its roots.
+  MakeStorage storage = sqlite_storage;
+  MakeCustody custody = file_custody;
 };
 
 }  // namespace meshtrust::ca

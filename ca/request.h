@@ -21,7 +21,7 @@ base::Result<pki::CertificateRequest> open_request(TrustStore& store,
                                                    const StoreLock& lock,
                                                    const IntermediateRequest& wanted,
                                                    const KeyProtection& protection,
-                                                   const Who& who);
+                                                   const ledger::Who& who);
 
 /// Gives the passphrase of a waiting key; called only for one that is encrypted.
 using AskPassphrase = std::function<base::Result<base::Secret>()>;
@@ -29,18 +29,18 @@ using AskPassphrase = std::function<base::Result<base::Secret>()>;
 /// The request for a key that waits already, as `open_request` made it but for its signature. Its
 /// errors are those of `import_signed`.
 base::Result<pki::CertificateRequest> repeat_request(const TrustStore& store,
-                                                     const PendingRequest& request,
+                                                     const ledger::PendingRequest& request,
                                                      const AskPassphrase& ask);
 
 /// Whether the key of an open request is where it waits. A run that was killed between planning the
 /// request and writing the key leaves none.
-base::Result<bool> key_is_there(const TrustStore& store, const PendingRequest& request);
+base::Result<bool> key_is_there(const TrustStore& store, const ledger::PendingRequest& request);
 
 /// Forgets an open request and its key.
 base::Status close_request(TrustStore& store,
                            const StoreLock& lock,
-                           const PendingRequest& request,
-                           const Who& who);
+                           const ledger::PendingRequest& request,
+                           const ledger::Who& who);
 
 /// A request for the root's own key and name, for another organisation's CA to certify: the key
 /// stays where it is. It asks for CA:TRUE, keyCertSign and cRLSign, and for the identifier that the
@@ -48,6 +48,9 @@ base::Status close_request(TrustStore& store,
 /// kNotFound without a root.
 base::Result<pki::CertificateRequest> request_for_root(const TrustStore& store,
                                                        const pki::Signer& root_key);
+
+/// Whether one of `papers` belongs to a key that waits here.
+bool is_answer_to_request(const TrustStore& store, std::span<const pki::Certificate> papers);
 
 /// Whether `papers` are about the root: one is its key certified by somebody else, and none belongs
 /// to a key that waits.
@@ -80,14 +83,14 @@ base::Result<Root> subordinate_root(TrustStore& store,
                                     std::span<const pki::Certificate> papers,
                                     base::Instant at,
                                     const pki::Signer& root_key,
-                                    const Who& who);
+                                    const ledger::Who& who);
 
 /// What somebody elsewhere has signed for a key that waits here.
 struct Signed {
   pki::Certificate certificate;
   std::vector<pki::Certificate> chain;  ///< `certificate`, then what lies between it and the root
   std::vector<pki::Certificate> roots;
-  PendingRequest request;
+  ledger::PendingRequest request;
 };
 
 /// Finds the paper whose key waits. `papers` holds the certificate, what is between it and the

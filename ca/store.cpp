@@ -1,18 +1,16 @@
 #include "ca/store.h"
 
 #include "base/text.h"
-#include "ca/custody.h"
-#include "ca/database.h"
 #include "ca/folder.h"
 #include "ca/folder_lock.h"
+#include "ca/store_state.h"
 #include "ca/subject.h"
+#include "ledger/codec.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <mutex>
-#include <span>
 #include <utility>
 
 namespace meshtrust::ca {
@@ -27,45 +25,10 @@ using base::Status;
 /// What a store may write into its own `.gitignore`: everything in it is ignored.
 constexpr std::string_view kIgnoreAll = "*\n";
 
-/// What the files of a store say, read together.
-struct Content {
-  Ledger ledger;
-  std::vector<Root> roots;
-};
-
 constexpr std::chrono::seconds kSilence(1);
 
-/// Names of events, each once, in the order of `actions`.
-std::vector<std::string> names_of(std::span<const Action> actions) {
-  std::vector<std::string> names;
-  for (const Action& action : actions) {
-    std::string name(name_of(action.event));
-    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
-  }
-  return names;
-}
-
-std::vector<std::string> unsigned_events(const Ledger& ledger) {
-  return names_of(
-      std::span(ledger.actions()).subspan(static_cast<std::size_t>(ledger.signed_lines())));
-}
-
-/// What others have added without the key is believed more from now on than until now, so whoever
-/// holds the key hears of it. `ledger` is as it was before the line that is signed.
-void tell_what_is_signed(const Environment& environment, const Ledger& ledger) {
-  const auto lines = static_cast<std::int64_t>(ledger.actions().size());
-  const bool has_root = !ledger.entries().empty();
-  if (!environment.tell || !has_root || ledger.signed_lines() == lines) return;
-  environment.tell(
-      ledger.signed_lines() == 0
-          ? fmt::format("the ledger, which no key had signed, is signed by the root's from now on")
-          : fmt::format("the root's key now also signs what was recorded without it since line {}: "
-                        "{}",
-                        ledger.signed_lines(), base::join(unsigned_events(ledger), ", ")));
-}
-
 /// Says once what takes so long.
-Pulse tell_when_slow(const Environment& environment, const Layout& layout) {
+ledger::Pulse tell_when_slow(const Environment& environment, const Layout& layout) {
   if (!environment.tell) return {};
   return [&environment, folder = layout.folder.string(), is_told = false,
           begin = environment.clock.steady()]() mutable {
@@ -82,38 +45,25 @@ Failure<base::Error> no_store(const Layout& layout) {
               fmt::format("'meshtrust ca create --store {}' makes one", layout.folder.string()));
 }
 
-/// The roots of the ledger with their key files, each of which must be there.
-Result<std::vector<Root>> find_roots(base::Files& files,
-                                     const Layout& layout,
-                                     const Ledger& ledger) {
-  std::vector<Root> roots;
-  for (const LedgerEntry& entry : ledger.entries()) {
-    if (entry.kind != AuthorityKind::kRoot) continue;
-    Root root{.certificate = entry.certificate,
-              .id = key_name(entry.certificate),
-              .declared_subject = without_generation(entry.certificate.facts().subject),
-              .minted_at = entry.minted_at,
-              .key_file = layout.key(key_name(entry.certificate)),
-              .above = entry.above};
-    MESHTRUST_TRY(const KeyForm form, look_at_key(files, root.key_file));
-    root.key_is_encrypted = form == KeyForm::kEncrypted;
-    roots.push_back(std::move(root));
-  }
-  return roots;
+/// Whether the key of `root` may be gone: it was destroyed, or out of reach when another root was
+/// made to follow.
+bool may_be_without_key(const ledger::Root& root, const std::vector<ledger::Root>& roots) {
+  return root.key_is_destroyed || std::ranges::any_of(roots, [&root](const ledger::Root& one) {
+           return one.after == root.fingerprint() && one.voucher == ledger::Voucher::kOutside;
+         });
 }
 
 /// A key that the ledger knows nothing of may be a root's whose record was lost, for instance with
 /// an older copy of the database. It is neither used nor removed.
-Status check_no_foreign_keys(base::Files& files,
-                             const Layout& layout,
-                             const Ledger& ledger,
-                             const std::vector<Root>& roots) {
-  MESHTRUST_TRY(const std::vector<std::string> names, key_files(files, layout));
+Status check_no_foreign_keys(Custody& custody, const Layout& layout, const ledger::Ledger& ledger) {
+  MESHTRUST_TRY(const std::vector<std::string> names, custody.names());
   const auto& planned = ledger.planned_keys();
+  const auto roots = ledger.hierarchy().roots();
   for (const std::string& name : names) {
-    const bool is_known = std::count(planned.begin(), planned.end(), name) != 0 ||
-                          std::any_of(roots.begin(), roots.end(),
-                                      [&name](const Root& root) { return root.id == name; });
+    const bool is_known = std::ranges::find(planned, name) != planned.end() ||
+                          std::ranges::any_of(roots, [&name](const ledger::Root& root) {
+                            return ledger::key_name(root.certificate) == name;
+                          });
     if (is_known) continue;
     return fail(Code::kCorrupt,
                 fmt::format("root key '{}' is not in the ledger: the database may be an older copy",
@@ -123,10 +73,20 @@ Status check_no_foreign_keys(base::Files& files,
   return {};
 }
 
-Result<Content> read_content(const Environment& environment, const Layout& layout) {
+/// A run that was to destroy a key may have been killed behind its record.
+Status finish_destruction(Custody& custody, const std::vector<Root>& roots) {
+  for (const Root& root : roots) {
+    if (root.key_is_destroyed) MESHTRUST_TRY_DO(custody.remove(root.id));
+  }
+  return {};
+}
+
+Result<StoreContent> read_content(const Environment& environment,
+                                  const Layout& layout,
+                                  const ledger::VouchedRoots& vouched) {
   base::Files& files = environment.files;
-  const Pulse pulse = tell_when_slow(environment, layout);
-  auto rows = Database::read(layout.database(), pulse);
+  const ledger::Pulse pulse = tell_when_slow(environment, layout);
+  auto rows = environment.storage(layout.database())->read(pulse);
   if (!rows && rows.error().code == Code::kNotFound) {
     MESHTRUST_TRY(const bool is_unfinished, is_being_created(files, layout));
     if (is_unfinished) return no_store(layout);
@@ -136,14 +96,15 @@ Result<Content> read_content(const Environment& environment, const Layout& layou
                 "restore the whole store folder from a backup");
   }
   if (!rows) return fail(std::move(rows).error());
-  auto ledger = Ledger::assemble(*std::move(rows), pulse);
+  auto ledger = ledger::Ledger::assemble(*std::move(rows), vouched, pulse);
   if (!ledger) {
     return fail(base::with_context(std::move(ledger).error(),
                                    fmt::format("trust store '{}'", layout.folder.string())));
   }
-  MESHTRUST_TRY(std::vector<Root> roots, find_roots(files, layout, *ledger));
-  MESHTRUST_TRY_DO(check_no_foreign_keys(files, layout, *ledger, roots));
-  return Content{.ledger = *std::move(ledger), .roots = std::move(roots)};
+  const auto custody = environment.custody(environment, layout.folder);
+  MESHTRUST_TRY(std::vector<Root> roots, find_roots(*custody, *ledger));
+  MESHTRUST_TRY_DO(check_no_foreign_keys(*custody, layout, *ledger));
+  return StoreContent{.ledger = *std::move(ledger), .roots = std::move(roots)};
 }
 
 Failure<base::Error> foreign(const Layout& layout) {
@@ -191,7 +152,7 @@ Status put_if_absent(base::Files& files,
 Result<bool> has_ledger(const Environment& environment, const Layout& layout) {
   MESHTRUST_TRY(const FolderState found, look_at_folder(environment.files, layout));
   if (found != FolderState::kStore) return false;
-  const auto content = read_content(environment, layout);
+  const auto content = read_content(environment, layout, {});
   if (content) return true;
   if (content.error().code == Code::kNotFound) return false;
   return fail(content.error());
@@ -199,27 +160,40 @@ Result<bool> has_ledger(const Environment& environment, const Layout& layout) {
 
 }  // namespace
 
-struct TrustStore::State {
-  Environment environment;
-  Layout layout;
-  mutable std::mutex mutex;  // guards what follows; one writer's threads share a store
-  Content content;
-};
+Result<std::vector<Root>> find_roots(Custody& custody, const ledger::Ledger& ledger) {
+  MESHTRUST_TRY(const std::vector<std::string> keys, custody.names());
+  const std::vector<ledger::Root> found = ledger.hierarchy().roots();
+  std::vector<Root> roots;
+  roots.reserve(found.size());
+  for (const ledger::Root& one : found) {
+    Root root{one};
+    root.id = ledger::key_name(root.certificate);
+    root.declared_subject = without_generation(root.certificate.facts().subject);
+    const bool is_kept = std::ranges::find(keys, root.id) != keys.end();
+    if (is_kept ? !root.key_is_destroyed : !may_be_without_key(one, found)) {
+      MESHTRUST_TRY(const KeyPlace place, custody.look(root.id));
+      root.key_file = place.file;
+      root.key_is_encrypted = place.is_encrypted;
+    }
+    roots.push_back(std::move(root));
+  }
+  return roots;
+}
 
 StoreLock::StoreLock(std::unique_ptr<base::FileLock> lock,
                      std::unique_ptr<FolderLock> folder,
-                     std::unique_ptr<Database> database)
-    : lock_(std::move(lock)), folder_(std::move(folder)), database_(std::move(database)) {}
+                     std::unique_ptr<StorageWriter> writer)
+    : lock_(std::move(lock)), folder_(std::move(folder)), writer_(std::move(writer)) {}
 StoreLock::StoreLock(StoreLock&&) noexcept = default;
 StoreLock& StoreLock::operator=(StoreLock&& other) noexcept {
-  database_ = std::move(other.database_);
+  writer_ = std::move(other.writer_);
   lock_ = std::move(other.lock_);
   folder_ = std::move(other.folder_);
   return *this;
 }
 StoreLock::~StoreLock() {
   // The folder last, as it was taken first: whoever has that finds nobody else's words in the file.
-  database_.reset();
+  writer_.reset();
   lock_.reset();
   folder_.reset();
 }
@@ -230,26 +204,33 @@ TrustStore& TrustStore::operator=(TrustStore&&) noexcept = default;
 TrustStore::~TrustStore() = default;
 
 Result<TrustStore> TrustStore::open(const Environment& environment,
-                                    const std::filesystem::path& path) {
+                                    const std::filesystem::path& path,
+                                    const ledger::VouchedRoots& vouched) {
   const Layout layout(path);
   MESHTRUST_TRY(const FolderState found, look_at_folder(environment.files, layout));
   if (found == FolderState::kForeign) return foreign(layout);
   if (found != FolderState::kStore) return no_store(layout);
-  return load(environment, path);
+  return load(environment, path, vouched);
 }
 
 Result<TrustStore> TrustStore::load(const Environment& environment,
-                                    const std::filesystem::path& path) {
+                                    const std::filesystem::path& path,
+                                    const ledger::VouchedRoots& vouched) {
   const Layout layout(path);
-  MESHTRUST_TRY(Content content, read_content(environment, layout));
+  MESHTRUST_TRY(StoreContent content, read_content(environment, layout, vouched));
   // State holds a mutex, so it is built where it stays.
-  return TrustStore(std::unique_ptr<State>(new State{
-      .environment = environment, .layout = layout, .mutex = {}, .content = std::move(content)}));
+  return TrustStore(
+      std::unique_ptr<State>(new State{.environment = environment,
+                                       .layout = layout,
+                                       .custody = environment.custody(environment, layout.folder),
+                                       .mutex = {},
+                                       .vouched = vouched,
+                                       .content = std::move(content)}));
 }
 
 Result<TrustStore> TrustStore::create(const Environment& environment,
                                       const std::filesystem::path& path,
-                                      const Who& who) {
+                                      const ledger::Who& who) {
   base::Files& files = environment.files;
   const Layout layout(path);
   MESHTRUST_TRY(const std::string doubt, check_untracked(files, layout));
@@ -272,12 +253,14 @@ Result<TrustStore> TrustStore::create(const Environment& environment,
     MESHTRUST_TRY(exists, has_ledger(environment, layout));
     if (!exists) {
       MESHTRUST_TRY_DO(put_if_absent(files, layout.database(), {}));
-      const Action first{
-          .sequence = 1, .at = environment.clock.now(), .who = who, .event = Event::kStoreCreated};
-      MESHTRUST_TRY_DO(Database::initialise(layout.database(), first));
+      ledger::Line first = ledger::line_of(ledger::StoreCreated{});
+      first.sequence = 1;
+      first.at = environment.clock.now();
+      first.who = who;
+      MESHTRUST_TRY_DO(environment.storage(layout.database())->initialise(first));
     }
     MESHTRUST_TRY_DO(end_creation(files, layout));
-    if (!exists) return load(environment, path);
+    if (!exists) return load(environment, path, {});
   }
   return fail(Code::kConflict, fmt::format("'{}' is a trust store already", path.string()),
               fmt::format("'meshtrust ca show --store {}' shows what is in it", path.string()));
@@ -291,60 +274,70 @@ const Environment& TrustStore::environment() const {
   return state_->environment;
 }
 
+Custody& TrustStore::custody() const {
+  return *state_->custody;
+}
+
+std::unique_lock<std::mutex> TrustStore::hold() const {
+  return std::unique_lock(state_->mutex);
+}
+
+const ledger::Ledger& TrustStore::ledger_held() const {
+  return state_->content.ledger;
+}
+
 std::optional<Root> TrustStore::root() const {
-  const std::lock_guard guard(state_->mutex);
+  const auto guard = hold();
   const auto& roots = state_->content.roots;
-  if (roots.empty()) return std::nullopt;
-  return roots.back();
-}
-
-std::vector<Root> TrustStore::roots() const {
-  const std::lock_guard guard(state_->mutex);
-  return state_->content.roots;
-}
-
-std::vector<LedgerEntry> TrustStore::issued() const {
-  const std::lock_guard guard(state_->mutex);
-  return state_->content.ledger.entries();
-}
-
-std::optional<LedgerEntry> TrustStore::find(std::string_view fingerprint) const {
-  const std::lock_guard guard(state_->mutex);
-  const LedgerEntry* found = state_->content.ledger.find(fingerprint);
-  if (found == nullptr) return std::nullopt;
+  const auto found = std::ranges::find(roots, ledger::RootState::kCurrent, &Root::state);
+  if (found == roots.end()) return std::nullopt;
   return *found;
 }
 
-std::vector<LedgerEntry> TrustStore::undelivered() const {
-  std::vector<LedgerEntry> entries = issued();
-  std::erase_if(entries, [](const LedgerEntry& entry) {
-    return entry.kind == AuthorityKind::kRoot || entry.state == Delivery::kPushed ||
-           entry.state == Delivery::kAbandoned;
+std::optional<Root> TrustStore::root(std::string_view fingerprint) const {
+  const auto guard = hold();
+  const auto& roots = state_->content.roots;
+  const auto found = std::ranges::find(roots, fingerprint, &Root::fingerprint);
+  if (found == roots.end()) return std::nullopt;
+  return *found;
+}
+
+std::vector<Root> TrustStore::roots() const {
+  const auto guard = hold();
+  return state_->content.roots;
+}
+
+std::vector<ledger::Authority> TrustStore::issued() const {
+  return ask([](const ledger::Ledger& ledger) { return ledger.hierarchy().authorities(); });
+}
+
+std::optional<ledger::Authority> TrustStore::find(std::string_view fingerprint) const {
+  return ask([&](const ledger::Ledger& ledger) -> std::optional<ledger::Authority> {
+    const ledger::Authority* found = ledger.hierarchy().find(fingerprint);
+    if (found == nullptr) return std::nullopt;
+    return *found;
+  });
+}
+
+std::vector<ledger::Authority> TrustStore::undelivered() const {
+  std::vector<ledger::Authority> entries = issued();
+  std::erase_if(entries, [](const ledger::Authority& entry) {
+    return entry.kind != ledger::AuthorityKind::kIntermediate ||
+           entry.state == ledger::Delivery::kPushed || entry.state == ledger::Delivery::kAbandoned;
   });
   return entries;
 }
 
-std::vector<PendingRequest> TrustStore::requests() const {
-  const std::lock_guard guard(state_->mutex);
-  return state_->content.ledger.requests();
+std::vector<ledger::PendingRequest> TrustStore::requests() const {
+  return ask([](const ledger::Ledger& ledger) { return ledger.requests(); });
 }
 
-std::vector<Action> TrustStore::log() const {
-  const std::lock_guard guard(state_->mutex);
-  return state_->content.ledger.actions();
-}
-
-Coverage TrustStore::coverage() const {
-  const std::lock_guard guard(state_->mutex);
-  const Ledger& ledger = state_->content.ledger;
-  return Coverage{.lines = static_cast<std::int64_t>(ledger.actions().size()),
-                  .signed_lines = ledger.signed_lines(),
-                  .since = unsigned_events(ledger)};
+std::vector<ledger::Record> TrustStore::log() const {
+  return ask([](const ledger::Ledger& ledger) { return ledger.records(); });
 }
 
 std::vector<std::string> TrustStore::planned_keys() const {
-  const std::lock_guard guard(state_->mutex);
-  return state_->content.ledger.planned_keys();
+  return ask([](const ledger::Ledger& ledger) { return ledger.planned_keys(); });
 }
 
 Result<StoreLock> TrustStore::lock(std::string_view holder) {
@@ -360,85 +353,17 @@ Result<StoreLock> TrustStore::lock(std::string_view holder) {
   MESHTRUST_TRY_DO(sweep(files, layout));
   MESHTRUST_TRY(found, look_at_folder(files, layout));
   if (found != FolderState::kStore) return no_store(layout);
-  MESHTRUST_TRY(Content content, read_content(environment, layout));
+  MESHTRUST_TRY(StoreContent content, read_content(environment, layout, state_->vouched));
+  MESHTRUST_TRY_DO(finish_destruction(*state_->custody, content.roots));
   MESHTRUST_TRY_DO(end_creation(files, layout));
-  MESHTRUST_TRY(Database database, Database::open_to_write(layout.database()));
+  MESHTRUST_TRY(auto writer, environment.storage(layout.database())->open_to_write());
   const std::lock_guard guard(state_->mutex);
   state_->content = std::move(content);
   return StoreLock(std::move(file_lock), std::make_unique<FolderLock>(std::move(folder_lock)),
-                   std::make_unique<Database>(std::move(database)));
+                   std::move(writer));
 }
 
-Status TrustStore::record(const StoreLock& lock,
-                          std::string_view fingerprint,
-                          Event event,
-                          const Who& who,
-                          std::string_view detail,
-                          const pki::Signer* root_key) {
-  MESHTRUST_CHECK(event == Event::kPushing || event == Event::kPushed ||
-                  event == Event::kAbandoned);
-  const auto entry = find(fingerprint);
-  if (entry && name_of(entry->state) == name_of(event)) {
-    return root_key == nullptr ? Status() : sign(lock, *root_key);
-  }
-  return append(lock,
-                Action{.who = who,
-                       .event = event,
-                       .fingerprint = std::string(fingerprint),
-                       .cluster = entry ? entry->cluster : std::string(),
-                       .detail = std::string(detail)},
-                nullptr, root_key);
-}
-
-Status TrustStore::append(const StoreLock& lock,
-                          Action action,
-                          const pki::Certificate* certificate,
-                          const pki::Signer* root_key) {
-  const std::lock_guard guard(state_->mutex);
-  Ledger& ledger = state_->content.ledger;
-  action.sequence = static_cast<std::int64_t>(ledger.actions().size()) + 1;
-  action.at = state_->environment.clock.now();
-  MESHTRUST_TRY_DO(ledger.may_append(action, certificate));
-  const std::string digest = chain_digest(ledger.head(), action);
-  std::optional<SignedHead> head;
-  if (root_key != nullptr) {
-    // The root signs its own minting.
-    const auto& roots = state_->content.roots;
-    MESHTRUST_CHECK(!roots.empty() || action.event == Event::kRootMinted);
-    MESHTRUST_TRY(head, sign_head(roots.empty() ? *certificate : roots.back().certificate,
-                                  *root_key, action.sequence, digest));
-  } else if (needs_root_key(action.event)) {
-    return fail(Code::kRefused, fmt::format("'{}' is recorded only with the root's key open, which "
-                                            "signs the record",
-                                            name_of(action.event)));
-  }
-  MESHTRUST_TRY_DO(lock.database_->append(action, digest, certificate, head ? &*head : nullptr));
-  if (head) tell_what_is_signed(state_->environment, ledger);
-  const bool is_about_roots =
-      action.event == Event::kRootMinted || action.event == Event::kSubordinated;
-  ledger.append(std::move(action), certificate);
-  if (head) ledger.note_signed();
-  if (!is_about_roots) return {};
-  MESHTRUST_TRY(state_->content.roots,
-                find_roots(state_->environment.files, state_->layout, ledger));
-  return {};
-}
-
-Status TrustStore::sign(const StoreLock& lock, const pki::Signer& root_key) {
-  const std::lock_guard guard(state_->mutex);
-  Ledger& ledger = state_->content.ledger;
-  const auto lines = static_cast<std::int64_t>(ledger.actions().size());
-  if (ledger.signed_lines() == lines) return {};
-  MESHTRUST_CHECK(!state_->content.roots.empty());
-  MESHTRUST_TRY(const SignedHead head, sign_head(state_->content.roots.back().certificate, root_key,
-                                                 lines, ledger.head()));
-  MESHTRUST_TRY_DO(lock.database_->sign(head));
-  tell_what_is_signed(state_->environment, ledger);
-  ledger.note_signed();
-  return {};
-}
-
-std::string describe_holder(const Who& who, long pid, base::Instant since) {
+std::string describe_holder(const ledger::Who& who, long pid, base::Instant since) {
   return fmt::format("pid {} of {}@{} since {}: {}", pid, who.user, who.host,
                      base::format_rfc3339(since), who.command);
 }

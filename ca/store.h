@@ -2,13 +2,15 @@
 
 #include "base/result.h"
 #include "ca/environment.h"
-#include "ca/ledger.h"
+#include "ca/root_keys.h"
+#include "ledger/ledger.h"
 #include "pki/certificate.h"
 #include "pki/key.h"
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,31 +18,16 @@
 
 namespace meshtrust::ca {
 
-class Database;
 class FolderLock;
 
-/// A root of this store.
-struct Root {
-  pki::Certificate certificate;
-  std::string id;  ///< the first 16 hex digits of its key's id; names its key file
+/// A root of this store, and where its key is.
+struct Root : ledger::Root {
+  std::string id = {};  ///< the first 16 hex digits of its key's id; names its key
   /// The subject as it was asked for, without the generation that minting put into it. This is
   /// what a mesh file's `trust.root.subject` is compared with.
-  std::string declared_subject;
-  base::Instant minted_at;
-  std::filesystem::path key_file;
-  bool key_is_encrypted = true;  ///< false: no passphrase is needed (nor wanted)
-  /// What stands above a root that another organisation's CA has certified, see `LedgerEntry`.
-  std::vector<pki::Certificate> above = {};
-
-  /// The certificate that intermediates name as their issuer.
-  const pki::Certificate& issuer() const { return above.empty() ? certificate : above.front(); }
-  /// What a chain holds between an intermediate and the anchor.
-  std::vector<pki::Certificate> between() const {
-    return above.empty() ? above : std::vector(above.begin(), above.end() - 1);
-  }
-  /// What to trust.
-  const pki::Certificate& anchor() const { return above.empty() ? certificate : above.back(); }
-  const std::string& fingerprint() const { return certificate.fingerprint(); }
+  std::string declared_subject = {};
+  std::filesystem::path key_file = {};  ///< empty where it is gone and may be
+  bool key_is_encrypted = true;         ///< false: no passphrase is needed (nor wanted)
 };
 
 /// The right to write to a store. One holder at a time over all processes; let go of when this
@@ -57,12 +44,12 @@ class StoreLock {
   friend class TrustStore;
   StoreLock(std::unique_ptr<base::FileLock> lock,
             std::unique_ptr<FolderLock> folder,
-            std::unique_ptr<Database> database);
+            std::unique_ptr<StorageWriter> writer);
 
-  // The database closes before the locks are let go of.
+  // The storage closes before the locks are let go of.
   std::unique_ptr<base::FileLock> lock_;
   std::unique_ptr<FolderLock> folder_;
-  std::unique_ptr<Database> database_;
+  std::unique_ptr<StorageWriter> writer_;
 };
 
 /// How far a ledger is vouched for.
@@ -80,9 +67,9 @@ struct Coverage {
 ///
 /// Whoever can write to the folder cannot make it say what he wants: each line that is added while
 /// the root's key is open is signed with it, together with all before, and what stands behind the
-/// last signature is only believed if it needs no key (see `Ledger::assemble`). What he can do is
-/// put an older copy of the whole in place, or another store with a root of his own, and take away
-/// or add lines behind the last signature: deliveries, revocations.
+/// last signature is only believed if it needs no key (see `ledger::Ledger::assemble`). What he can
+/// do is put an older copy of the whole in place, or another store with a root of his own, and take
+/// away or add lines behind the last signature: deliveries, revocations.
 ///
 /// Opening reads all of it, which takes a second for some twenty thousand certificates; what takes
 /// longer is told by `Environment::tell`.
@@ -95,9 +82,11 @@ class TrustStore {
   /// Opens the store at `path` for reading. kNotFound when there certainly is none: no folder where
   /// one could be, an empty one, or one whose creation was interrupted; `create` is next in each of
   /// these cases. A store of which something is lost or cannot be read is another error, and so is
-  /// a folder with something else in it (kRefused).
+  /// a folder with something else in it (kRefused). `vouched` are roots that the caller knows from
+  /// elsewhere: kRefused when another stands there that nothing in the ledger vouches for.
   static base::Result<TrustStore> open(const Environment& environment,
-                                       const std::filesystem::path& path);
+                                       const std::filesystem::path& path,
+                                       const ledger::VouchedRoots& vouched = {});
 
   /// Creates a store (the folder above it must exist), or finishes a creation that was interrupted.
   /// kConflict when there is one already, kRefused for a folder that holds anything else, for a
@@ -105,7 +94,7 @@ class TrustStore {
   /// another run creates it.
   static base::Result<TrustStore> create(const Environment& environment,
                                          const std::filesystem::path& path,
-                                         const Who& who);
+                                         const ledger::Who& who);
 
   TrustStore(TrustStore&&) noexcept;
   TrustStore& operator=(TrustStore&&) noexcept;
@@ -116,23 +105,31 @@ class TrustStore {
   const std::filesystem::path& path() const;
   const Environment& environment() const;
 
-  /// The root that signs: the one minted last. None before `mint_root`.
+  /// The root that signs: the current one. None before `mint_root`.
   std::optional<Root> root() const;
-  /// All roots, oldest first.
+  /// The root of this fingerprint.
+  std::optional<Root> root(std::string_view fingerprint) const;
+  /// All roots, oldest first, retired ones too.
   std::vector<Root> roots() const;
   /// Everything issued, oldest first, roots included.
-  std::vector<LedgerEntry> issued() const;
+  std::vector<ledger::Authority> issued() const;
   /// What was issued under this fingerprint (SHA-256, lower-case hex). That, and no label, is what
   /// makes a live certificate ours.
-  std::optional<LedgerEntry> find(std::string_view fingerprint) const;
+  std::optional<ledger::Authority> find(std::string_view fingerprint) const;
   /// Intermediates that were minted and are not known to have arrived.
-  std::vector<LedgerEntry> undelivered() const;
+  std::vector<ledger::Authority> undelivered() const;
   /// Keys that wait for a certificate from elsewhere, oldest first.
-  std::vector<PendingRequest> requests() const;
+  std::vector<ledger::PendingRequest> requests() const;
   /// Everything done, oldest first.
-  std::vector<Action> log() const;
+  std::vector<ledger::Record> log() const;
   /// How much of that is signed.
   Coverage coverage() const;
+  /// What `question` says of the ledger, which nobody adds to meanwhile.
+  template <class Question>
+  auto ask(Question question) const {
+    const std::unique_lock<std::mutex> guard = hold();
+    return question(ledger_held());
+  }
 
   /// Takes the lock, sweeps up what killed runs left (temporary files, half-done writes), and reads
   /// everything again. `holder` is what others are shown: see `describe_holder`. kLocked, naming
@@ -141,43 +138,47 @@ class TrustStore {
   /// revocation must not wait for Git.
   base::Result<StoreLock> lock(std::string_view holder);
 
-  /// Records what became of a certificate: kPushing, kPushed or kAbandoned.
-  /// On disk for good when it returns, and signed where `root_key` is there. Recording the same
-  /// again is nothing new and adds no line.
+  /// Records what became of a certificate: `ledger::Pushing`, `Pushed` or `Abandoned`, whose
+  /// cluster is filled in here.
+  /// On disk for good when it returns, and signed where `keys` are there. Recording the same again
+  /// is nothing new and adds no line.
   /// kNotFound when this ledger did not issue it, kConflict when it is a root, or was pushed or
   /// abandoned before and is to be pushed again (its key is gone).
   base::Status record(const StoreLock& lock,
-                      std::string_view fingerprint,
-                      Event event,
-                      const Who& who,
-                      std::string_view detail = {},
-                      const pki::Signer* root_key = nullptr);
+                      ledger::Event event,
+                      const ledger::Who& who,
+                      const RootKeys& keys = {});
 
   /// Signs the ledger as it is, where its last lines are not signed yet: what a run does that has
   /// the key open and nothing to record. There is a root. kRefused for another's key.
   base::Status sign(const StoreLock& lock, const pki::Signer& root_key);
 
-  /// For this room: adds one line, the certificate that it mints, and, with `root_key`, the
-  /// signature over the ledger up to it, in one transaction: killed, all of it is there or nothing.
-  /// Sequence number and time are filled in here. kRefused without the key for what is never done
-  /// without it (`needs_root_key`).
+  /// For this room: adds one line, the certificate that it mints, and, with `keys`, the signature
+  /// of each over the ledger up to it, in one transaction: killed, all of it is there or nothing.
+  /// kRefused without the keys for what is never done without them (`Hierarchy::keys_needed`), and
+  /// for one that is no root's of this ledger, or a retired one's.
   base::Status append(const StoreLock& lock,
-                      Action action,
-                      const pki::Certificate* certificate = nullptr,
-                      const pki::Signer* root_key = nullptr);
-  /// For `mint_root` only: ids of keys that were planned and never became a root.
+                      const ledger::Who& who,
+                      ledger::Event event,
+                      const RootKeys& keys = {});
+  /// For `mint_root` only: names of keys that were planned and never became a root.
   std::vector<std::string> planned_keys() const;
+  /// For this room: who has the keys.
+  Custody& custody() const;
 
  private:
   struct State;
   explicit TrustStore(std::unique_ptr<State> state);
   static base::Result<TrustStore> load(const Environment& environment,
-                                       const std::filesystem::path& path);
+                                       const std::filesystem::path& path,
+                                       const ledger::VouchedRoots& vouched);
+  std::unique_lock<std::mutex> hold() const;
+  const ledger::Ledger& ledger_held() const;
 
   std::unique_ptr<State> state_;
 };
 
 /// "pid 4242 of alice@laptop since 2026-11-21T10:00:00Z: meshtrust apply".
-std::string describe_holder(const Who& who, long pid, base::Instant since);
+std::string describe_holder(const ledger::Who& who, long pid, base::Instant since);
 
 }  // namespace meshtrust::ca

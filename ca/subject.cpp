@@ -28,7 +28,8 @@ bool has_form(std::string_view text, std::string_view pattern) {
 bool is_generation(const pki::NameAttribute& attribute) {
   if (attribute.type != "OU") return false;
   const std::string_view value = attribute.value;
-  for (const AuthorityKind kind : {AuthorityKind::kRoot, AuthorityKind::kIntermediate}) {
+  for (const ledger::AuthorityKind kind :
+       {ledger::AuthorityKind::kRoot, ledger::AuthorityKind::kIntermediate}) {
     const std::string start = fmt::format("{} ", name_of(kind));
     if (value.starts_with(start) && has_form(value.substr(start.size()), "dddd-dd-dd xxxxxxxx")) {
       return true;
@@ -39,7 +40,7 @@ bool is_generation(const pki::NameAttribute& attribute) {
 
 }  // namespace
 
-std::string generation(AuthorityKind kind, base::Instant at, base::Random& random) {
+std::string generation(ledger::AuthorityKind kind, base::Instant at, base::Random& random) {
   return fmt::format("{} {} {}", name_of(kind), base::format_date(at),
                      base::to_hex(random.bytes(kRandomBytes)));
 }

@@ -2,7 +2,7 @@
 
 #include "base/random.h"
 #include "base/time.h"
-#include "ca/ledger.h"
+#include "ledger/authority.h"
 #include "pki/name.h"
 
 #include <string>
@@ -12,7 +12,7 @@ namespace meshtrust::ca {
 
 /// The organizational unit that tells one generation from every other: "root 2026-11-21 7f3a9c01".
 /// A date and random bits instead of a counter, so that an old copy of a store repeats none.
-std::string generation(AuthorityKind kind, base::Instant at, base::Random& random);
+std::string generation(ledger::AuthorityKind kind, base::Instant at, base::Random& random);
 
 /// `wanted` with `unit` as an organizational unit, before its first common name or else at the end.
 pki::DistinguishedName with_unit(pki::DistinguishedName wanted, std::string unit);

@@ -44,7 +44,7 @@ std::string describe_store(const MeshContext& context, const ca::TrustStore* sto
 run::LockHolder holder_of(const Session& session,
                           const MeshContext& context,
                           const ca::TrustStore* store) {
-  const ca::Who& who = context.world->who;
+  const ledger::Who& who = context.world->who;
   return {.identity = fmt::format("{}@{}, pid {}, '{}', mesh {}, {}", who.user, who.host,
                                   session.around.process_id, who.command, context.mesh.name,
                                   describe_store(context, store)),
@@ -70,12 +70,10 @@ base::Status note_broken(const MeshContext& context,
                          const std::string& reason) {
   for (const run::BrokenLock& broken : held.leases->broken()) {
     if (store == nullptr) continue;
-    ca::Who who = context.world->who;
+    ledger::Who who = context.world->who;
     who.reason = reason;
-    MESHTRUST_TRY_DO(store->append(*held.store, {.who = who,
-                                                 .event = ca::Event::kLockBroken,
-                                                 .cluster = broken.cluster,
-                                                 .detail = broken.holder}));
+    MESHTRUST_TRY_DO(store->append(
+        *held.store, who, ledger::LockBroken{.cluster = broken.cluster, .holder = broken.holder}));
   }
   return {};
 }

@@ -8,9 +8,9 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "ca/environment.h"
-#include "ca/ledger.h"
 #include "cli/console.h"
 #include "cli/terminal.h"
+#include "ledger/line.h"
 #include "run/tls_endpoint.h"
 
 #include <chrono>
@@ -75,7 +75,7 @@ struct Session {
             .tell = [&console = around.console](const std::string& words) { console.say(words); },
             .cancellation = &around.cancellation};
   }
-  ca::Who who() const {
+  ledger::Who who() const {
     return {.user = around.user, .host = around.host, .command = command, .reason = options.reason};
   }
 

@@ -6,6 +6,7 @@
 #include "pki/key_text.h"
 #include "pki/openssl_error.h"
 #include "pki/openssl_name.h"
+#include "pki/openssl_values.h"
 #include "pki/rehearsal.h"
 
 namespace meshtrust::pki {
@@ -35,17 +36,23 @@ base::Status set_serial(X509* x509, base::Random& random) {
   return {};
 }
 
+/// The subject of `certificate` as it stands there: OpenSSL keeps the bytes of a name that it has
+/// read, and writes those.
+X509Name subject_of(const Certificate& certificate) {
+  const base::Bytes& der = certificate.facts().subject_der;
+  const unsigned char* next = der.data();
+  return X509Name(d2i_X509_NAME(nullptr, &next, static_cast<long>(der.size())));
+}
+
+base::Result<X509Name> subject_of(const CaContent& content) {
+  if (content.twin == nullptr) return encode(content.wanted.subject);
+  return subject_of(*content.twin);
+}
+
 base::Status set_names(X509* x509, const CaContent& content) {
-  MESHTRUST_TRY(X509Name subject, encode(content.wanted.subject));
-  X509Name issuer;
-  if (content.issuer != nullptr) {
-    // OpenSSL keeps the bytes of a name that it has read, and writes those.
-    const base::Bytes& der = content.issuer->facts().subject_der;
-    const unsigned char* next = der.data();
-    issuer.reset(d2i_X509_NAME(nullptr, &next, static_cast<long>(der.size())));
-  } else {
-    issuer.reset(X509_NAME_dup(subject.get()));
-  }
+  MESHTRUST_TRY(const X509Name subject, subject_of(content));
+  const X509Name issuer = content.issuer != nullptr ? subject_of(*content.issuer)
+                                                    : X509Name(X509_NAME_dup(subject.get()));
   if (!issuer || X509_set_subject_name(x509, subject.get()) != 1 ||
       X509_set_issuer_name(x509, issuer.get()) != 1) {
     return fail(cannot_encode("names"));
@@ -111,9 +118,13 @@ base::Bytes key_identifier(const X509* x509) {
 /// A root gets no AKI, which RFC 5280 4.2.1.1 allows: it would only repeat the SKI beside it. The
 /// form with issuer and serial is never used, as it would tie a child to one of several
 /// certificates of the same CA.
-base::Status add_key_ids(X509* x509, const Certificate* issuer) {
-  MESHTRUST_TRY_DO(
-      add_extension(x509, NID_subject_key_identifier, false, octets(key_identifier(x509))));
+base::Status add_key_ids(X509* x509, const Certificate* issuer, const Certificate* twin) {
+  base::Bytes own = key_identifier(x509);
+  // What is below a cross-certificate names its issuer as the first certificate of that key does.
+  if (twin != nullptr && twin->facts().subject_key_id) {
+    MESHTRUST_TRY(own, base::from_hex(*twin->facts().subject_key_id));
+  }
+  MESHTRUST_TRY_DO(add_extension(x509, NID_subject_key_identifier, false, octets(own)));
   if (issuer == nullptr) return {};
   if (!issuer->facts().subject_key_id) {
     return fail(Code::kRefused,
@@ -167,12 +178,19 @@ base::Result<Certificate> make_rehearsal(const CaContent& content,
   MESHTRUST_TRY_DO(set_serial(x509.get(), random));
   MESHTRUST_TRY_DO(set_names(x509.get(), content));
   MESHTRUST_TRY_DO(set_validity(x509.get(), content.wanted));
-  MESHTRUST_TRY_DO(set_public_key(x509.get(), content.public_key));
+  MESHTRUST_TRY_DO(set_public_key(
+      x509.get(), content.twin != nullptr ? public_key_in(*content.twin) : content.public_key));
   MESHTRUST_TRY_DO(add_basic_constraints(x509.get(), content.path_length));
   MESHTRUST_TRY_DO(add_key_usage(x509.get()));
-  MESHTRUST_TRY_DO(add_key_ids(x509.get(), content.issuer));
+  MESHTRUST_TRY_DO(add_key_ids(x509.get(), content.issuer, content.twin));
   MESHTRUST_TRY_DO(sign_worthlessly(x509.get(), signer_algorithm));
   return Certificate::from_der(to_der(i2d_X509, static_cast<const X509*>(x509.get())));
+}
+
+base::Bytes public_key_in(const Certificate& certificate) {
+  EVP_PKEY* const key = X509_get0_pubkey(x509_of(certificate));
+  if (key == nullptr) return {};
+  return to_der(i2d_PUBKEY, static_cast<const EVP_PKEY*>(key));
 }
 
 base::ByteView tbs_of(const Certificate& certificate) {

@@ -25,6 +25,9 @@ struct CaContent {
   base::Bytes public_key;               ///< SubjectPublicKeyInfo, DER
   std::optional<int> path_length;       ///< absent: no limit
   const Certificate* issuer = nullptr;  ///< null: self-signed
+  /// Of a cross-certificate the one whose subject (its bytes, instead of `wanted.subject`), key
+  /// (instead of `public_key`) and key identifier are repeated; else null.
+  const Certificate* twin = nullptr;
 };
 
 /// The certificate of `content` signed by a worthless key of the kind of `signer_algorithm`: its
@@ -33,6 +36,9 @@ struct CaContent {
 base::Result<Certificate> make_rehearsal(const CaContent& content,
                                          KeyAlgorithm signer_algorithm,
                                          base::Random& random);
+
+/// The SubjectPublicKeyInfo (DER) of `certificate`; empty where OpenSSL does not know the key.
+base::Bytes public_key_in(const Certificate& certificate);
 
 /// The TBSCertificate inside `certificate`, header included (RFC 5280 4.1).
 base::ByteView tbs_of(const Certificate& certificate);

@@ -103,7 +103,8 @@ base::Result<bool> is_for_key(const Certificate& certificate, const base::Secret
 }
 
 bool signs_for(const Certificate& certificate, const base::Secret& pem) {
-  constexpr std::string_view kMessage = "meshtrust tries a key v1\n";  // no DER: see ca/signed_head
+  constexpr std::string_view kMessage =
+      "meshtrust tries a key v1\n";  // no DER: see ledger/signed_head
   const auto fits = is_for_key(certificate, pem);
   if (!fits || !*fits) return false;
   const auto key = PrivateKey::from_pem(pem);

@@ -5,6 +5,7 @@
 #include "pki/verify.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace meshtrust::pki {
 namespace {
@@ -14,9 +15,11 @@ using base::fail;
 
 /// Everything that is wrong with the rehearsal as one refusal; warnings count, as there is no
 /// reason to mint something that deserves one; notes do not.
-base::Status refuse_findings(const LintSubject& rehearsal) {
+base::Status refuse_findings(const LintSubject& rehearsal, std::string_view waived = {}) {
   std::vector<LintFinding> findings = lint(rehearsal);
-  std::erase_if(findings, [](const auto& each) { return each.severity == Severity::kNote; });
+  std::erase_if(findings, [waived](const auto& each) {
+    return each.severity == Severity::kNote || each.rule == waived;
+  });
   if (findings.empty()) return {};
   std::string message =
       "the certificate of '" + rehearsal.certificate.facts().subject + "' would break a rule";
@@ -25,6 +28,11 @@ base::Status refuse_findings(const LintSubject& rehearsal) {
                finding.rule + ", " + finding.source + ")";
   }
   return fail(Code::kRefused, std::move(message));
+}
+
+base::Status check_is_key_of(const Certificate& issuer, const Signer& key) {
+  if (key_id(key.public_key()) == issuer.facts().key_id) return {};
+  return fail(Code::kRefused, "the signing key is not the key of '" + issuer.facts().subject + "'");
 }
 
 /// Botan's independent word, at the first second of validity (the lint has nested it in the
@@ -78,10 +86,7 @@ base::Result<Certificate> issue_intermediate(const CaTemplate& wanted,
                                              const Certificate& issuer,
                                              const Signer& issuer_key,
                                              base::Random& random) {
-  if (key_id(issuer_key.public_key()) != issuer.facts().key_id) {
-    return fail(Code::kRefused,
-                "the signing key is not the key of '" + issuer.facts().subject + "'");
-  }
+  MESHTRUST_TRY_DO(check_is_key_of(issuer, issuer_key));
   const CaContent content{.wanted = wanted,
                           .public_key = {public_key.begin(), public_key.end()},
                           .path_length = 0,
@@ -90,6 +95,28 @@ base::Result<Certificate> issue_intermediate(const CaTemplate& wanted,
                 make_rehearsal(content, issuer_key.algorithm(), random));
   MESHTRUST_TRY_DO(refuse_findings(
       {.certificate = rehearsal, .role = LintRole::kIntermediate, .issuer = &issuer}));
+  return sign_and_verify(rehearsal, &issuer, issuer_key);
+}
+
+base::Result<Certificate> issue_bridge(const Validity& wanted,
+                                       const Certificate& subject,
+                                       const Certificate& issuer,
+                                       const Signer& issuer_key,
+                                       base::Random& random) {
+  MESHTRUST_TRY_DO(check_is_key_of(issuer, issuer_key));
+  const CaContent content{
+      .wanted = {.subject = {}, .not_before = wanted.not_before, .not_after = wanted.not_after},
+      .public_key = {},
+      .path_length = std::nullopt,
+      .issuer = &issuer,
+      .twin = &subject};
+  MESHTRUST_TRY(const Certificate rehearsal,
+                make_rehearsal(content, issuer_key.algorithm(), random));
+  // It is judged as what it is to those who trust `issuer`, an intermediate CA; but that of
+  // clusters are below this one.
+  MESHTRUST_TRY_DO(refuse_findings(
+      {.certificate = rehearsal, .role = LintRole::kIntermediate, .issuer = &issuer},
+      "intermediate-path-length"));
   return sign_and_verify(rehearsal, &issuer, issuer_key);
 }
 

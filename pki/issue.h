@@ -42,4 +42,20 @@ base::Result<Certificate> issue_intermediate(const CaTemplate& wanted,
                                              const Signer& issuer_key,
                                              base::Random& random);
 
+/// When a cross-certificate is to be valid.
+struct Validity {
+  base::Instant not_before;
+  base::Instant not_after;
+};
+
+/// A cross-certificate (RFC 5280 3.2): name, key and key identifier of `subject`, a root, as they
+/// stand in it, issued by `issuer`, so that whoever trusts `issuer` accepts what is below
+/// `subject`. Without a path length, like the root: other CAs are below it. kRefused as for
+/// `issue_intermediate`.
+base::Result<Certificate> issue_bridge(const Validity& wanted,
+                                       const Certificate& subject,
+                                       const Certificate& issuer,
+                                       const Signer& issuer_key,
+                                       base::Random& random);
+
 }  // namespace meshtrust::pki

@@ -304,18 +304,18 @@ std::vector<std::string> lists_made(const ca::TrustStore& store) {
     roots.insert(root.certificate.fingerprint());
   }
   std::vector<std::string> made;
-  for (const ca::Action& action : store.log()) {
-    if (action.event != ca::Event::kListMade || !roots.contains(action.fingerprint)) continue;
-    const auto der = base::from_base64(action.detail);
-    if (der) made.push_back(base::to_hex(base::sha256(*der)));
+  for (const ledger::Record& record : store.log()) {
+    const auto* crl = std::get_if<ledger::CrlMade>(&record.event);
+    if (crl == nullptr || !roots.contains(crl->fingerprint)) continue;
+    made.push_back(base::to_hex(base::sha256(crl->crl)));
   }
   return made;
 }
 
 /// What stands above the root, and what stood there when something was issued.
-std::vector<pki::Certificate> ever_above(const std::vector<ca::LedgerEntry>& issued) {
+std::vector<pki::Certificate> ever_above(const std::vector<ledger::Authority>& issued) {
   std::vector<pki::Certificate> found;
-  for (const ca::LedgerEntry& entry : issued) {
+  for (const ledger::Authority& entry : issued) {
     for (const pki::Certificate& one : entry.above) {
       if (std::find(found.begin(), found.end(), one) == found.end()) found.push_back(one);
     }
@@ -351,22 +351,22 @@ mesh::StoreFacts facts_of(const ca::TrustStore& store) {
     facts.roots.push_back(root.certificate.pem());
   }
   // A ledger whose lists no longer parse says so when one is to be used.
-  if (const auto lists = ca::newest_lists(store)) facts.lists = pki::to_pem(lists->lists);
-  if (const auto lacking = ca::lacking_a_list(store)) {
+  if (const auto lists = ca::newest_crls(store)) facts.lists = pki::to_pem(lists->crls);
+  if (const auto lacking = ca::lacking_a_crl(store)) {
     for (const pki::Certificate& one : *lacking) {
       facts.without_list.push_back(one.facts().subject);
     }
   }
   facts.lists_made = lists_made(store);
-  const std::vector<ca::LedgerEntry> issued = store.issued();
+  const std::vector<ledger::Authority> issued = store.issued();
   facts.ever_above = pki::to_pem(ever_above(issued));
-  for (const ca::LedgerEntry& entry : issued) {
+  for (const ledger::Authority& entry : issued) {
     facts.issued.push_back({.fingerprint = entry.fingerprint(),
-                            .is_root = entry.kind == ca::AuthorityKind::kRoot,
+                            .is_root = entry.kind == ledger::AuthorityKind::kRoot,
                             .cluster = entry.cluster,
                             .issuer = entry.issuer,
                             .serial = entry.certificate.facts().serial,
-                            .state = std::string(ca::name_of(entry.state)),
+                            .state = std::string(ledger::name_of(entry.state)),
                             .revoked = entry.revoked.has_value(),
                             .not_after = entry.certificate.facts().not_after});
   }

@@ -129,8 +129,7 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
   content.data = pointers_to(files);
 
   // Intent, push, pushed: whatever instant the process dies at, the ledger knows of the key.
-  if (auto status =
-          store_.record(lock_, fingerprint, ca::Event::kPushing, world_.who, {}, root_key_.get());
+  if (auto status = store_.record(lock_, ledger::Pushing{fingerprint}, world_.who, root_key_.get());
       !status) {
     return Failed{std::move(status).error()};
   }
@@ -142,8 +141,7 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
   if (auto status = read_back(**client, ref, content.data); !status) {
     return Failed{.why = std::move(status).error(), .changed = true};
   }
-  if (auto status =
-          store_.record(lock_, fingerprint, ca::Event::kPushed, world_.who, {}, root_key_.get());
+  if (auto status = store_.record(lock_, ledger::Pushed{fingerprint}, world_.who, root_key_.get());
       !status) {
     return Failed{.why = std::move(status).error(), .changed = true};
   }
@@ -157,20 +155,21 @@ Outcome TrustSteps::push(const mesh::Step& step, const mesh::PushTrust& wanted) 
 
 Outcome TrustSteps::make_lists(const mesh::MakeLists& wanted) {
   MESHTRUST_CHECK(root_key_ != nullptr);
-  const auto set = ca::make_lists(store_, lock_, *root_key_,
-                                  {.lifetime = wanted.lifetime, .supplied = {}}, world_.who);
+  const auto set = ca::make_crls(store_, lock_, *root_key_,
+                                 {.lifetime = wanted.lifetime, .supplied = {}}, world_.who);
   if (!set) return Failed{set.error()};
   return Done{.changed = true,
-              .detail = "until " + base::format_date(*set->lists.front().facts().next_update)};
+              .detail = "until " + base::format_date(*set->crls.front().facts().next_update)};
 }
 
 Outcome TrustSteps::push_lists(const mesh::Step& step, const mesh::PushLists& wanted) {
   const auto client = client_of(step);
   if (!client) return Failed{client.error()};
   const base::Instant now = world_.environment.clock.now();
-  const auto set = ca::newest_lists(store_);
+  const auto set = ca::newest_crls(store_);
   if (!set) return Failed{set.error()};
-  if (auto status = ca::refuse_gaps(*set, now); !status) return Failed{std::move(status).error()};
+  if (auto status = ledger::refuse_gaps(*set, now); !status)
+    return Failed{std::move(status).error()};
 
   const k8s::ObjectRef ref = k8s::secret_ref(wanted.namespace_name, istio::kCaSecret);
   const auto live = (*client)->get_secret(ref);
@@ -184,7 +183,7 @@ Outcome TrustSteps::push_lists(const mesh::Step& step, const mesh::PushLists& wa
   if (auto status = refuse_unless_ours(step, certificates); !status) {
     return Failed{std::move(status).error()};
   }
-  certificates.ca_crl = pki::to_pem(set->lists);
+  certificates.ca_crl = pki::to_pem(set->crls);
   // A revoked CA is meant to be refused by its peers; what istiod itself stumbles over is not.
   const auto verdict = istio::judge_bundle({.bundle = certificates, .at = now});
   if (verdict.outcome != istio::LoadOutcome::kLoads) {
@@ -210,7 +209,7 @@ Outcome TrustSteps::push_lists(const mesh::Step& step, const mesh::PushLists& wa
     const std::lock_guard guard(mutex_);
     pushed_[step.id] = certificates;
   }
-  return Done{.changed = true, .detail = base::count_of(set->lists.size(), "list")};
+  return Done{.changed = true, .detail = base::count_of(set->crls.size(), "list")};
 }
 
 Outcome TrustSteps::publish(const mesh::Step& step, const mesh::PublishTwin& wanted) {
@@ -225,8 +224,10 @@ Outcome TrustSteps::publish(const mesh::Step& step, const mesh::PublishTwin& wan
 }
 
 Outcome TrustSteps::record_arrival(const mesh::RecordArrival& wanted) {
-  auto status = store_.record(lock_, wanted.fingerprint, ca::Event::kPushed, world_.who,
-                              "seen in the cluster by a later run", root_key_.get());
+  auto status = store_.record(lock_,
+                              ledger::Pushed{.fingerprint = wanted.fingerprint,
+                                             .note = "seen in the cluster by a later run"},
+                              world_.who, root_key_.get());
   if (!status) return Failed{std::move(status).error()};
   return Done{};
 }

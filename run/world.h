@@ -1,7 +1,7 @@
 #pragma once
 
 #include "ca/environment.h"
-#include "ca/ledger.h"
+#include "ledger/line.h"
 #include "run/clusters.h"
 
 #include <filesystem>
@@ -14,7 +14,7 @@ struct World {
   ca::Environment environment;
   const base::Cancellation& cancellation;
   std::filesystem::path store;  ///< path of the trust store
-  ca::Who who;                  ///< on whose behalf the ledger is written
+  ledger::Who who;              ///< on whose behalf the ledger is written
   std::size_t jobs = 16;        ///< clusters worked on at the same time
 };
 

@@ -10,7 +10,6 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "ca/authority.h"
-#include "ca/database.h"
 #include "ca/revocation.h"
 #include "pki/rehearsal.h"
 #include "run/observe.h"
@@ -24,7 +23,7 @@
 namespace meshtrust {
 namespace {
 
-const ca::Who benchmark{.user = "bench", .host = "bench", .command = "store_bench"};
+const ledger::Who benchmark{.user = "bench", .host = "bench", .command = "store_bench"};
 
 constexpr int kInUse = 1000;
 
@@ -66,26 +65,21 @@ void make(const ca::Environment& environment, const std::string& path, int inter
       ca::KeyProtection::none(), benchmark);
   const auto first =
       ca::mint_intermediate(store, lock, *root->signer, {.cluster = "c0"}, benchmark).value();
-  const std::string list = store.find(first.certificate.fingerprint())->newest_list;
+  const base::Bytes crl = store.find(first.certificate.fingerprint())->newest_crl;
   Mint mint(*root->signer, first.certificate);
   for (int i = 1; i < intermediates; ++i) {
     const pki::Certificate one = mint.next();
     const std::string cluster = "c" + std::to_string(i);
     const bool is_last = i + 1 == intermediates;
     store
-        .append(lock,
-                {.who = benchmark,
-                 .event = ca::Event::kIntermediateMinted,
-                 .fingerprint = one.fingerprint(),
-                 .cluster = cluster,
-                 .detail = list},
-                &one, root->signer.get())
+        .append(lock, benchmark,
+                ledger::IntermediateMinted{.certificate = one, .cluster = cluster, .crl = crl},
+                root->signer.get())
         .value();
-    store
-        .record(lock, one.fingerprint(),
-                i + kInUse < intermediates ? ca::Event::kAbandoned : ca::Event::kPushed, benchmark,
-                {}, is_last ? root->signer.get() : nullptr)
-        .value();
+    const ledger::Event end = i + kInUse < intermediates
+                                  ? ledger::Event(ledger::Abandoned{one.fingerprint()})
+                                  : ledger::Event(ledger::Pushed{one.fingerprint()});
+    store.record(lock, end, benchmark, is_last ? root->signer.get() : nullptr).value();
   }
 }
 
@@ -105,10 +99,10 @@ int time_all(const std::string& path, int intermediates) {
                                     [](const std::string& words) { std::cerr << words << "\n"; }};
   time("make", [&] { make({files, clock, random}, path, intermediates); });
   std::optional<ca::TrustStore> store;
-  time("read-rows", [&] { (void)ca::Database::read(std::string(path) + "/store.db").value(); });
+  time("read-rows", [&] { (void)ca::sqlite_storage(path + "/store.db")->read({}).value(); });
   time("open", [&] { store.emplace(ca::TrustStore::open(environment, path).value()); });
   time("issued", [&] { (void)store->issued(); });
-  time("newest-lists", [&] { (void)ca::newest_lists(*store).value(); });
+  time("newest-lists", [&] { (void)ca::newest_crls(*store).value(); });
   time("observed-for-a-plan", [&] { (void)run::facts_of(*store); });
   std::optional<ca::StoreLock> lock;
   time("lock", [&] { lock.emplace(store->lock("bench").value()); });
@@ -117,7 +111,7 @@ int time_all(const std::string& path, int intermediates) {
     (void)ca::mint_intermediate(*store, *lock, *key, {.cluster = "last"}, benchmark).value();
   });
   time("make-lists", [&] {
-    const auto made = ca::make_lists(*store, *lock, *key, {}, benchmark);
+    const auto made = ca::make_crls(*store, *lock, *key, {}, benchmark);
     if (!made) std::cerr << made.error().message.substr(0, 200) << "\n";
   });
   return 0;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "base/result.h"
-#include "ca/ledger.h"
 #include "ca/store.h"
 #include "cli/exit_code.h"
 #include "cli/passphrase.h"

@@ -44,7 +44,7 @@ class CaCrl final : public Command {
 
  private:
   Status make(Session& session) {
-    ca::ListRequest request;
+    ca::CrlRequest request;
     MESHTRUST_TRY(request.lifetime, parse_lifetime(lifetime_));
     for (const std::string& file : with_) {
       MESHTRUST_TRY(const std::string pem, session.around.files.read(file, 1U << 20U));
@@ -60,9 +60,9 @@ class CaCrl final : public Command {
     MESHTRUST_TRY(StoreWithRoot opened, open_store_with_root(session, store_));
     MESHTRUST_TRY(const auto signer, open_root_key(session, opened, passphrase_));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, opened.store));
-    MESHTRUST_TRY(const ca::ListSet set,
-                  ca::make_lists(opened.store, lock, *signer, request, session.who()));
-    const std::string pem = pki::to_pem(set.lists);
+    MESHTRUST_TRY(const ledger::CrlSet set,
+                  ca::make_crls(opened.store, lock, *signer, request, session.who()));
+    const std::string pem = pki::to_pem(set.crls);
     if (!out_.empty()) {
       MESHTRUST_TRY_DO(session.around.files.write(file(), pem, base::Access::kPublic,
                                                   base::Overwrite::kReplace));
@@ -101,20 +101,20 @@ class CaCrl final : public Command {
         "name another folder with --out");
   }
 
-  void tell(const Session& session, const ca::ListSet& set, const std::string& pem) const {
-    const auto& own = set.lists.front().facts();
+  void tell(const Session& session, const ledger::CrlSet& set, const std::string& pem) const {
+    const auto& own = set.crls.front().facts();
     const auto& first = set.first_to_end().facts();
     Json json = {{"apiVersion", "meshtrust/v1"},
                  {"kind", "RevocationListSet"},
                  {"number", *own.number},
                  {"nextUpdate", base::format_rfc3339(*first.next_update)},
                  {"revoked", own.revoked.size()},
-                 {"lists", set.lists.size()},
+                 {"lists", set.crls.size()},
                  {"file", out_.empty() ? "" : file().string()}};
     const std::string text = fmt::format(
         "file:     {}\nlists:    {}, one of every CA that the mesh may use\nrevoked:  {}\n"
         "number:   {}\nrefresh:  before {}\n",
-        file().string(), set.lists.size(), base::count_of(own.revoked.size(), "certificate"),
+        file().string(), set.crls.size(), base::count_of(own.revoked.size(), "certificate"),
         *own.number, expiry_text(*first.next_update, session.now()));
     if (out_.empty() && session.output == Output::kText) {
       session.console().print(pem);

@@ -116,7 +116,7 @@ class CaIssue final : public Command {
   }
 
   /// What a killed run has minted is what this one was told to mint, and still good.
-  Status check_is_wanted(const ca::LedgerEntry& entry) const {
+  Status check_is_wanted(const ledger::Authority& entry) const {
     const auto& facts = entry.certificate.facts();
     const auto other = [this](const std::string& what) {
       return base::fail(
@@ -161,7 +161,7 @@ class CaIssue final : public Command {
       const auto found = pki::certificates_from_pem(pem ? *pem : std::string());
       if (!found) return std::nullopt;
       const auto entry = store.find(found->front().fingerprint());
-      if (!entry || entry->cluster != cluster_ || entry->state != ca::Delivery::kMinted) {
+      if (!entry || entry->cluster != cluster_ || entry->state != ledger::Delivery::kMinted) {
         return std::nullopt;
       }
       left.certificate = found->front();
@@ -191,8 +191,9 @@ class CaIssue final : public Command {
                 const ca::StoreLock& lock,
                 const pki::Certificate& certificate,
                 const pki::Signer* signer) const {
-    MESHTRUST_TRY_DO(store.record(lock, certificate.fingerprint(), ca::Event::kPushed,
-                                  session.who(), std::string(ca::kWrittenTo) + out_, signer));
+    MESHTRUST_TRY_DO(store.record(
+        lock, ledger::Pushed{.fingerprint = certificate.fingerprint(), .written_to = out_},
+        session.who(), signer));
     tell(session, certificate);
     return {};
   }

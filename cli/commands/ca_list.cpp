@@ -14,16 +14,16 @@ using base::Json;
 using base::Status;
 
 /// How far it got, or that it may go nowhere any more.
-std::string state_of(const ca::LedgerEntry& entry) {
-  if (!entry.revoked) return std::string(ca::name_of(entry.state));
+std::string state_of(const ledger::Authority& entry) {
+  if (!entry.revoked) return std::string(ledger::name_of(entry.state));
   const std::string why = entry.revoked->reason.empty() ? "" : ", " + entry.revoked->reason;
   return fmt::format("revoked {}{}", base::format_date(entry.revoked->at), why);
 }
 
-Json describe(const ca::LedgerEntry& entry) {
+Json describe(const ledger::Authority& entry) {
   const auto& facts = entry.certificate.facts();
   Json json = {{"fingerprint", entry.fingerprint()},
-               {"kind", ca::name_of(entry.kind)},
+               {"kind", ledger::name_of(entry.kind)},
                {"cluster", entry.cluster},
                {"subject", facts.subject},
                {"serial", facts.serial},
@@ -32,16 +32,16 @@ Json describe(const ca::LedgerEntry& entry) {
                {"notBefore", base::format_rfc3339(facts.not_before)},
                {"notAfter", base::format_rfc3339(facts.not_after)},
                {"mintedAt", base::format_rfc3339(entry.minted_at)},
-               {"state", entry.revoked ? "revoked" : ca::name_of(entry.state)}};
+               {"state", entry.revoked ? "revoked" : ledger::name_of(entry.state)}};
   if (entry.revoked) {
-    json["delivery"] = ca::name_of(entry.state);
+    json["delivery"] = ledger::name_of(entry.state);
     json["revokedAt"] = base::format_rfc3339(entry.revoked->at);
     json["reason"] = entry.revoked->reason;
   }
   return json;
 }
 
-Json describe(const ca::PendingRequest& request) {
+Json describe(const ledger::PendingRequest& request) {
   return {{"cluster", request.cluster},
           {"key", request.key_name},
           {"since", base::format_rfc3339(request.since)}};
@@ -64,17 +64,17 @@ class CaList final : public Command {
                  {"requests", Json::array()},
                  {"ledger", to_json(store.coverage())}};
     std::string names;
-    for (const ca::LedgerEntry& entry : store.issued()) {
-      const bool is_root = entry.kind == ca::AuthorityKind::kRoot;
+    for (const ledger::Authority& entry : store.issued()) {
+      const bool is_root = entry.kind == ledger::AuthorityKind::kRoot;
       const auto& facts = entry.certificate.facts();
-      rows.push_back({std::string(ca::name_of(entry.kind)), is_root ? "-" : entry.cluster,
+      rows.push_back({std::string(ledger::name_of(entry.kind)), is_root ? "-" : entry.cluster,
                       base::group_hex(entry.fingerprint().substr(0, 16)), facts.key_type,
                       expiry_text(facts.not_after, session.now()),
                       is_root ? "-" : state_of(entry)});
       json["items"].push_back(describe(entry));
       names += entry.fingerprint() + "\n";
     }
-    for (const ca::PendingRequest& request : store.requests()) {
+    for (const ledger::PendingRequest& request : store.requests()) {
       rows.push_back({"request", request.cluster, "-", "-", "-",
                       "waits since " + base::format_date(request.since)});
       json["requests"].push_back(describe(request));

@@ -17,7 +17,7 @@ namespace {
 using base::Code;
 using base::Result;
 using base::Status;
-using ca::key_name;
+using ledger::key_name;
 
 constexpr std::size_t kLargestRequest = 1U << 20U;
 
@@ -96,7 +96,7 @@ class CaRequest final : public Command {
     const auto content = session.around.files.read(out_, kLargestRequest);
     if (!content) return std::nullopt;
     auto request = pki::CertificateRequest::from_pem(*content);
-    if (!request || ca::key_name(request->facts().key_id) != key_name) return std::nullopt;
+    if (!request || ledger::key_name(request->facts().key_id) != key_name) return std::nullopt;
     return *std::move(request);
   }
 
@@ -139,7 +139,7 @@ class CaRequest final : public Command {
 
   /// The open request of the cluster whose key waits, if there is one, or even a store. A request
   /// without its key is one that nobody can use: it is closed when the next is made.
-  Result<std::optional<ca::PendingRequest>> find_open(const Session& session) const {
+  Result<std::optional<ledger::PendingRequest>> find_open(const Session& session) const {
     const auto store = ca::TrustStore::open(session.environment(), store_);
     if (!store && store.error().code != Code::kNotFound) return base::fail(store.error());
     auto found = store ? find_open_in(*store) : std::nullopt;
@@ -148,8 +148,8 @@ class CaRequest final : public Command {
     return waits ? found : std::nullopt;
   }
 
-  std::optional<ca::PendingRequest> find_open_in(const ca::TrustStore& store) const {
-    for (const ca::PendingRequest& each : store.requests()) {
+  std::optional<ledger::PendingRequest> find_open_in(const ca::TrustStore& store) const {
+    for (const ledger::PendingRequest& each : store.requests()) {
       if (each.cluster == cluster_) return each;
     }
     return std::nullopt;
@@ -185,7 +185,7 @@ class CaRequest final : public Command {
   }
 
   Result<pki::CertificateRequest> ask_again(Session& session,
-                                            const ca::PendingRequest& waiting) const {
+                                            const ledger::PendingRequest& waiting) const {
     MESHTRUST_TRY(const ca::TrustStore store, open_store(session, store_));
     const auto ask = [&] { return find_passphrase_of(session, passphrase_, "the waiting key"); };
     MESHTRUST_TRY(pki::CertificateRequest made, ca::repeat_request(store, waiting, ask));
@@ -238,9 +238,9 @@ class CaRequest final : public Command {
   /// A run that was killed behind its last write is done when it is run again.
   Result<GivenUp> none_is_open(const ca::TrustStore& store) const {
     std::optional<base::Instant> closed;
-    for (const ca::Action& action : store.log()) {
-      const bool is_it = action.event == ca::Event::kRequestClosed && action.cluster == cluster_;
-      if (is_it) closed = action.at;
+    for (const ledger::Record& record : store.log()) {
+      const auto* request = std::get_if<ledger::RequestClosed>(&record.event);
+      if (request != nullptr && request->cluster == cluster_) closed = record.at;
     }
     if (closed) {
       return GivenUp{.told = fmt::format("no key of '{}' waits here: its request was closed on {}",

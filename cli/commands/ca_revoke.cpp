@@ -36,15 +36,16 @@ class CaRevoke final : public Command {
   Status act(const Session& session) {
     MESHTRUST_TRY(ca::TrustStore store, open_store(session, store_));
     MESHTRUST_TRY(const ca::StoreLock lock, lock_store(session, store));
-    MESHTRUST_TRY(const ca::LedgerEntry entry,
-                  ca::find_issued(store, what_, undo_ ? ca::Wanted::kRevoked : ca::Wanted::kInUse));
-    if (entry.kind == ca::AuthorityKind::kRoot) {
+    MESHTRUST_TRY(
+        const ledger::Authority entry,
+        ca::find_issued(store, what_, undo_ ? ledger::Wanted::kRevoked : ledger::Wanted::kInUse));
+    if (entry.kind == ledger::AuthorityKind::kRoot) {
       return base::fail(Code::kRefused,
                         fmt::format("'{}' is a root, and nobody looks roots up on a list",
                                     entry.certificate.facts().subject),
                         "trust in a root ends by taking it out of root-cert.pem everywhere");
     }
-    if (!undo_) MESHTRUST_TRY_DO(refuse_outage(session, store, entry));
+    if (!undo_) MESHTRUST_TRY_DO(refuse_outage(store, entry));
     if (unused_) return abandon(session, store, lock, entry);
     return revoke(session, store, lock, entry);
   }
@@ -52,18 +53,17 @@ class CaRevoke final : public Command {
   Status revoke(const Session& session,
                 ca::TrustStore& store,
                 const ca::StoreLock& lock,
-                const ca::LedgerEntry& entry) const {
+                const ledger::Authority& entry) const {
     const bool is_done = undo_ != entry.revoked.has_value();
     const std::string reason = undo_     ? ""
                                : is_done ? entry.revoked->reason
                                          : listed_reason(session);
     if (!is_done) {
-      MESHTRUST_TRY_DO(store.append(
-          lock, ca::Action{.who = session.who(),
-                           .event = undo_ ? ca::Event::kUnrevoked : ca::Event::kRevoked,
-                           .fingerprint = entry.fingerprint(),
-                           .cluster = entry.cluster,
-                           .detail = reason}));
+      const std::string& fingerprint = entry.fingerprint();
+      const ledger::Event event =
+          undo_ ? ledger::Event(ledger::Unrevoked{fingerprint, entry.cluster})
+                : ledger::Event(ledger::Revoked{fingerprint, entry.cluster, reason});
+      MESHTRUST_TRY_DO(store.append(lock, session.who(), event));
     }
     tell(session, entry, reason, is_done);
     return {};
@@ -72,8 +72,8 @@ class CaRevoke final : public Command {
   Status abandon(const Session& session,
                  ca::TrustStore& store,
                  const ca::StoreLock& lock,
-                 const ca::LedgerEntry& entry) const {
-    MESHTRUST_TRY_DO(store.record(lock, entry.fingerprint(), ca::Event::kAbandoned, session.who()));
+                 const ledger::Authority& entry) const {
+    MESHTRUST_TRY_DO(store.record(lock, ledger::Abandoned{entry.fingerprint()}, session.who()));
     const auto& facts = entry.certificate.facts();
     session.answer({{"apiVersion", "meshtrust/v1"},
                     {"kind", "Abandonment"},
@@ -97,10 +97,8 @@ class CaRevoke final : public Command {
     return found == known.end() ? std::string() : *found;
   }
 
-  Status refuse_outage(const Session& session,
-                       const ca::TrustStore& store,
-                       const ca::LedgerEntry& entry) const {
-    if (force_ || entry.revoked || !ca::is_last_of_its_cluster(store, entry, session.now())) {
+  Status refuse_outage(const ca::TrustStore& store, const ledger::Authority& entry) const {
+    if (force_ || entry.revoked || !ca::is_last_of_its_cluster(store, entry)) {
       return {};
     }
     return base::fail(
@@ -113,7 +111,7 @@ class CaRevoke final : public Command {
   }
 
   void tell(const Session& session,
-            const ca::LedgerEntry& entry,
+            const ledger::Authority& entry,
             const std::string& reason,
             bool was_done) const {
     const auto& facts = entry.certificate.facts();

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <optional>
 
 namespace meshtrust::cli {
@@ -40,7 +41,9 @@ class CaShow final : public Command {
   Status show(const Session& session, const ca::TrustStore& store, const ca::Root& root) const {
     MESHTRUST_TRY(const auto list, newest_list_of(store, root));
     const auto& facts = root.certificate.facts();
-    const std::size_t intermediates = store.issued().size() - store.roots().size();
+    const auto issued = store.issued();
+    const auto intermediates = static_cast<std::size_t>(
+        std::ranges::count(issued, ledger::AuthorityKind::kIntermediate, &ledger::Authority::kind));
     base::Json json = {{"apiVersion", "meshtrust/v1"},
                        {"kind", "CertificateAuthority"},
                        {"store", store_},
@@ -82,9 +85,8 @@ class CaShow final : public Command {
   static base::Result<std::optional<pki::RevocationList>> newest_list_of(
       const ca::TrustStore& store, const ca::Root& root) {
     const auto entry = store.find(root.fingerprint());
-    if (!entry || entry->newest_list.empty()) return std::optional<pki::RevocationList>();
-    MESHTRUST_TRY(const base::Bytes der, base::from_base64(entry->newest_list));
-    MESHTRUST_TRY(pki::RevocationList list, pki::RevocationList::from_der(der));
+    if (!entry || entry->newest_crl.empty()) return std::optional<pki::RevocationList>();
+    MESHTRUST_TRY(pki::RevocationList list, pki::RevocationList::from_der(entry->newest_crl));
     return std::optional(std::move(list));
   }
 

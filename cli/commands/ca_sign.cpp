@@ -63,9 +63,9 @@ class CaSign final : public Command {
     if (written != pem) {
       MESHTRUST_TRY_DO(files.write(out_, pem, base::Access::kPublic, base::Overwrite::kNever));
     }
-    MESHTRUST_TRY_DO(opened.store.record(lock, done.certificate.fingerprint(), ca::Event::kPushed,
-                                         session.who(), std::string(ca::kWrittenTo) + out_,
-                                         signer.get()));
+    MESHTRUST_TRY_DO(opened.store.record(
+        lock, ledger::Pushed{.fingerprint = done.certificate.fingerprint(), .written_to = out_},
+        session.who(), signer.get()));
     tell(session, done);
     return {};
   }

@@ -18,7 +18,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing::StartsWith;
 
-class AuthorityTest : public StoreTest {
+class AuthorityTest : public AnyStoreTest {
  protected:
   AuthorityTest() : store(create()), held(lock(store)) {}
 
@@ -27,8 +27,8 @@ class AuthorityTest : public StoreTest {
   }
   std::vector<std::string> events() {
     std::vector<std::string> names;
-    for (const Action& action : store.log()) {
-      names.emplace_back(name_of(action.event));
+    for (const ledger::Record& record : store.log()) {
+      names.emplace_back(name_of(record.event));
     }
     return names;
   }
@@ -37,7 +37,7 @@ class AuthorityTest : public StoreTest {
   StoreLock held;
 };
 
-TEST_F(AuthorityTest, TheRootKeyIsOnDiskEncryptedAndOpensAgain) {
+TEST_P(AuthorityTest, TheRootKeyIsOnDiskEncryptedAndOpensAgain) {
   const base::Secret words("correct horse");
   const auto minted =
       mint_root(store, held, shop_root(), KeyProtection::passphrase(words, 1), kAlice).value();
@@ -60,7 +60,7 @@ TEST_F(AuthorityTest, TheRootKeyIsOnDiskEncryptedAndOpensAgain) {
   EXPECT_EQ(damaged.error().code, Code::kCorrupt);
 }
 
-TEST_F(AuthorityTest, TheRootSaysWhatWasAskedForAndItsGeneration) {
+TEST_P(AuthorityTest, TheRootSaysWhatWasAskedForAndItsGeneration) {
   const auto minted = mint_clear_root(store, held);
   const auto& facts = minted.root.certificate.facts();
   EXPECT_EQ(facts.subject, "O=Shop,OU=root 2026-11-21 00010203,CN=Shop Mesh Root");
@@ -71,7 +71,7 @@ TEST_F(AuthorityTest, TheRootSaysWhatWasAskedForAndItsGeneration) {
   EXPECT_THAT(events(), ElementsAre("store-created", "key-planned", "root-minted"));
 }
 
-TEST_F(AuthorityTest, ASecondRootIsNotMinted) {
+TEST_P(AuthorityTest, ASecondRootIsNotMinted) {
   mint_clear_root(store, held);
   const auto again = mint_root(store, held, shop_root(), KeyProtection::none(), kAlice);
   ASSERT_FALSE(again);
@@ -79,7 +79,7 @@ TEST_F(AuthorityTest, ASecondRootIsNotMinted) {
   EXPECT_THAT(store.roots(), SizeIs(1));
 }
 
-TEST_F(AuthorityTest, BadRequestsForARootLeaveNothingBehind) {
+TEST_P(AuthorityTest, BadRequestsForARootLeaveNothingBehind) {
   const base::Secret empty;
   RootRequest nameless = shop_root();
   nameless.subject = {};
@@ -98,20 +98,18 @@ TEST_F(AuthorityTest, BadRequestsForARootLeaveNothingBehind) {
 
 /// Killed after the plan was recorded, before or after its key was written: there is no root, and
 /// the next run mints one and only one.
-TEST_F(AuthorityTest, APlannedKeyThatBecameNoRootIsDiscarded) {
+TEST_P(AuthorityTest, APlannedKeyThatBecameNoRootIsDiscarded) {
   const std::string name = "0123456789abcdef";
   const fs::path orphan = path / ("root-" + name + ".key.pem");
   for (const bool was_written : {false, true}) {
-    ASSERT_TRUE(
-        store.append(held, Action{.who = kAlice, .event = Event::kKeyPlanned, .detail = name}));
+    ASSERT_TRUE(store.append(held, kAlice, ledger::KeyPlanned{name}));
     if (was_written) put(orphan, "an encrypted key");
     EXPECT_FALSE(open().root().has_value());
     const auto rejected =
         mint_root(store, held, RootRequest{.subject = {}}, KeyProtection::none(), kAlice);
     EXPECT_FALSE(rejected);
     if (was_written) break;
-    ASSERT_TRUE(
-        store.append(held, Action{.who = kAlice, .event = Event::kKeyDiscarded, .detail = name}));
+    ASSERT_TRUE(store.append(held, kAlice, ledger::KeyDiscarded{name}));
   }
   mint_clear_root(store, held);
   EXPECT_FALSE(fs::exists(orphan));
@@ -120,7 +118,7 @@ TEST_F(AuthorityTest, APlannedKeyThatBecameNoRootIsDiscarded) {
                                     "key-discarded", "key-planned", "root-minted"));
 }
 
-TEST_F(AuthorityTest, AnIntermediateIsWhatItsClusterNeeds) {
+TEST_P(AuthorityTest, AnIntermediateIsWhatItsClusterNeeds) {
   const auto root = mint_clear_root(store, held);
   const auto east = mint(root, {.cluster = "east"}).value();
   const auto& facts = east.certificate.facts();
@@ -138,7 +136,7 @@ TEST_F(AuthorityTest, AnIntermediateIsWhatItsClusterNeeds) {
       pki::all_accept(pki::judge({.chain = east.chain, .roots = east.roots, .at = clock.now()})));
 }
 
-TEST_F(AuthorityTest, EveryKindOfKeyCanBeMinted) {
+TEST_P(AuthorityTest, EveryKindOfKeyCanBeMinted) {
   const auto root = mint_clear_root(store, held);
   for (const pki::KeyAlgorithm algorithm : pki::all_key_algorithms()) {
     const auto minted = mint(root, {.cluster = "east", .key = algorithm});
@@ -147,22 +145,23 @@ TEST_F(AuthorityTest, EveryKindOfKeyCanBeMinted) {
   }
 }
 
-TEST_F(AuthorityTest, TheIntentIsOnDiskAndTheKeyIsNot) {
+TEST_P(AuthorityTest, TheIntentIsOnDiskAndTheKeyIsNot) {
   const auto root = mint_clear_root(store, held);
   const auto east = mint(root, {.cluster = "east"}).value();
   const TrustStore observer = open();
   ASSERT_THAT(observer.undelivered(), SizeIs(1));
-  const LedgerEntry entry = observer.undelivered()[0];
+  const ledger::Authority entry = observer.undelivered()[0];
   EXPECT_EQ(entry.fingerprint(), east.certificate.fingerprint());
   EXPECT_EQ(entry.cluster, "east");
   EXPECT_EQ(entry.issuer, root.root.fingerprint());
-  EXPECT_EQ(entry.state, Delivery::kMinted);
-  EXPECT_THAT(files.list(path).value(),
-              ElementsAre(".gitignore", "lock", "root-" + root.root.id + ".key.pem", "store.db",
-                          "store.db-journal"));
+  EXPECT_EQ(entry.state, ledger::Delivery::kMinted);
+  std::vector<std::string> names = files.list(path).value();
+  std::erase(names, "store.db-journal");
+  EXPECT_THAT(names,
+              ElementsAre(".gitignore", "lock", "root-" + root.root.id + ".key.pem", "store.db"));
 }
 
-TEST_F(AuthorityTest, SubjectsDifferByClusterAndByGeneration) {
+TEST_P(AuthorityTest, SubjectsDifferByClusterAndByGeneration) {
   const auto root = mint_clear_root(store, held);
   const std::string longest(63, 'a');
   std::set<std::string> subjects;
@@ -174,7 +173,7 @@ TEST_F(AuthorityTest, SubjectsDifferByClusterAndByGeneration) {
   EXPECT_THAT(subjects, SizeIs(4));
 }
 
-TEST_F(AuthorityTest, AnIntermediateThatWouldOutliveItsRootIsRefusedAndNotShortened) {
+TEST_P(AuthorityTest, AnIntermediateThatWouldOutliveItsRootIsRefusedAndNotShortened) {
   const auto root = mint_clear_root(store, held);
   const auto refused = mint(root, {.cluster = "east", .lifetime = base::days(9999)});
   ASSERT_FALSE(refused);
@@ -186,7 +185,7 @@ TEST_F(AuthorityTest, AnIntermediateThatWouldOutliveItsRootIsRefusedAndNotShorte
   EXPECT_TRUE(mint(root, {.cluster = "east", .lifetime = base::days(3650)}));
 }
 
-TEST_F(AuthorityTest, AnExpiredRootSignsNothing) {
+TEST_P(AuthorityTest, AnExpiredRootSignsNothing) {
   const auto root = mint_clear_root(store, held);
   clock.time += base::days(3650);
   const auto refused = mint(root, {.cluster = "east"});
@@ -194,14 +193,14 @@ TEST_F(AuthorityTest, AnExpiredRootSignsNothing) {
   EXPECT_EQ(refused.error().code, Code::kRefused);
 }
 
-TEST_F(AuthorityTest, ANameThatIsNoClusterIsRefused) {
+TEST_P(AuthorityTest, ANameThatIsNoClusterIsRefused) {
   const auto root = mint_clear_root(store, held);
   for (const std::string name : {"", "East", "a.b", "../x"}) {
     EXPECT_EQ(mint(root, {.cluster = name}).error().code, Code::kInvalidInput) << name;
   }
 }
 
-TEST_F(AuthorityTest, AnotherKeyThanTheRootsSignsNothing) {
+TEST_P(AuthorityTest, AnotherKeyThanTheRootsSignsNothing) {
   const auto root = mint_clear_root(store, held);
   const auto stranger = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value();
   const auto refused = mint_intermediate(store, held, stranger, {.cluster = "east"}, kAlice);
@@ -210,33 +209,36 @@ TEST_F(AuthorityTest, AnotherKeyThanTheRootsSignsNothing) {
   EXPECT_THAT(store.undelivered(), IsEmpty());
 }
 
-TEST_F(AuthorityTest, DeliveryIsRecordedStepByStep) {
+TEST_P(AuthorityTest, DeliveryIsRecordedStepByStep) {
   const auto root = mint_clear_root(store, held);
   const auto east = mint(root, {.cluster = "east"}).value();
   const std::string& id = east.certificate.fingerprint();
-  ASSERT_TRUE(store.record(held, id, Event::kPushing, kAlice));
-  EXPECT_EQ(open().find(id)->state, Delivery::kPushing);
+  ASSERT_TRUE(store.record(held, ledger::Pushing{id}, kAlice));
+  EXPECT_EQ(open().find(id)->state, ledger::Delivery::kPushing);
   EXPECT_THAT(open().undelivered(), SizeIs(1));
-  ASSERT_TRUE(store.record(held, id, Event::kPushed, kAlice, "istio-system/cacerts"));
-  EXPECT_EQ(open().find(id)->state, Delivery::kPushed);
+  ASSERT_TRUE(store.record(held, ledger::Pushed{.fingerprint = id, .note = "istio-system/cacerts"},
+                           kAlice));
+  EXPECT_EQ(open().find(id)->state, ledger::Delivery::kPushed);
   EXPECT_THAT(open().undelivered(), IsEmpty());
-  EXPECT_EQ(open().log().back().detail, "istio-system/cacerts");
-  EXPECT_EQ(open().log().back().cluster, "east");
+  const ledger::Event last = open().log().back().event;
+  EXPECT_EQ(std::get<ledger::Pushed>(last).note, "istio-system/cacerts");
+  EXPECT_EQ(std::get<ledger::Pushed>(last).cluster, "east");
 
   const std::size_t lines = store.log().size();
-  EXPECT_TRUE(store.record(held, id, Event::kPushed, kAlice));
+  EXPECT_TRUE(store.record(held, ledger::Pushed{id}, kAlice));
   EXPECT_EQ(store.log().size(), lines) << "recording the same again writes nothing";
-  EXPECT_EQ(store.record(held, id, Event::kPushing, kAlice).error().code, Code::kConflict);
-  EXPECT_EQ(store.record(held, root.root.fingerprint(), Event::kPushed, kAlice).error().code,
+  EXPECT_EQ(store.record(held, ledger::Pushing{id}, kAlice).error().code, Code::kConflict);
+  EXPECT_EQ(store.record(held, ledger::Pushed{root.root.fingerprint()}, kAlice).error().code,
             Code::kConflict);
-  EXPECT_EQ(store.record(held, std::string(64, '0'), Event::kPushed, kAlice).error().code,
+  EXPECT_EQ(store.record(held, ledger::Pushed{std::string(64, '0')}, kAlice).error().code,
             Code::kNotFound);
 }
 
-TEST_F(AuthorityTest, SeveralThreadsMayMintAtOnce) {
+TEST_P(AuthorityTest, SeveralThreadsMayMintAtOnce) {
   const auto root = mint_clear_root(store, held);
   base::SystemRandom system_random;
-  const Environment shared{files, clock, system_random};
+  const Environment shared{
+      .files = files, .clock = clock, .random = system_random, .storage = environment.storage};
   TrustStore busy = [&] {
     { const StoreLock gone = std::move(held); }
     return TrustStore::open(shared, path).value();
@@ -249,7 +251,7 @@ TEST_F(AuthorityTest, SeveralThreadsMayMintAtOnce) {
                                             {.cluster = "c" + std::to_string(i)}, kAlice);
       EXPECT_TRUE(minted);
       EXPECT_TRUE(
-          busy.record(busy_lock, minted->certificate.fingerprint(), Event::kPushed, kAlice));
+          busy.record(busy_lock, ledger::Pushed{minted->certificate.fingerprint()}, kAlice));
     });
   }
   for (std::thread& worker : workers) {
@@ -258,6 +260,11 @@ TEST_F(AuthorityTest, SeveralThreadsMayMintAtOnce) {
   EXPECT_THAT(open().issued(), SizeIs(9));
   EXPECT_THAT(open().undelivered(), IsEmpty());
 }
+
+INSTANTIATE_TEST_SUITE_P(Stores,
+                         AuthorityTest,
+                         testing::Values(Backend::kOnDisk, Backend::kLedgerInMemory),
+                         name_of_backend);
 
 }  // namespace
 }  // namespace meshtrust::ca

@@ -15,7 +15,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 /// Two stores: where the root is, and a site that has none.
-class RequestTest : public StoreTest {
+class RequestTest : public AnyStoreTest {
  protected:
   RequestTest()
       : centre(create()),
@@ -62,7 +62,7 @@ class RequestTest : public StoreTest {
   StoreLock site_lock;
 };
 
-TEST_F(RequestTest, TheKeyStaysAndTheCertificateComesBack) {
+TEST_P(RequestTest, TheKeyStaysAndTheCertificateComesBack) {
   const auto request = open_one();
   EXPECT_THAT(request.facts().extensions,
               ElementsAre("basicConstraints", "keyUsage", "subjectKeyIdentifier"));
@@ -89,7 +89,7 @@ TEST_F(RequestTest, TheKeyStaysAndTheCertificateComesBack) {
   EXPECT_THAT(site.requests(), IsEmpty());
 }
 
-TEST_F(RequestTest, TheWaitingKeyIsEncrypted) {
+TEST_P(RequestTest, TheWaitingKeyIsEncrypted) {
   const base::Secret words("correct horse");
   const auto made = open_request(site, site_lock, {.cluster = "east"},
                                  KeyProtection::passphrase(words, 1), kAlice);
@@ -107,7 +107,7 @@ TEST_F(RequestTest, TheWaitingKeyIsEncrypted) {
               test::FailsWith(Code::kCorrupt, HasSubstr("waiting key '")));
 }
 
-TEST_F(RequestTest, AnOpenRequestCanBeWrittenAgainAsLongAsItsKeyIsThere) {
+TEST_P(RequestTest, AnOpenRequestCanBeWrittenAgainAsLongAsItsKeyIsThere) {
   const auto request = open_one();
   const auto again = repeat_request(site, site.requests().front(), saying(""));
   ASSERT_THAT(again, test::Succeeds());
@@ -120,7 +120,7 @@ TEST_F(RequestTest, AnOpenRequestCanBeWrittenAgainAsLongAsItsKeyIsThere) {
               HasSubstr("or give the request up: 'meshtrust ca request east --store "));
 }
 
-TEST_F(RequestTest, OneRequestOfAClusterIsOpenAtATime) {
+TEST_P(RequestTest, OneRequestOfAClusterIsOpenAtATime) {
   open_one();
   EXPECT_THAT(
       open_request(site, site_lock, {.cluster = "east"}, KeyProtection::none(), kAlice),
@@ -129,7 +129,7 @@ TEST_F(RequestTest, OneRequestOfAClusterIsOpenAtATime) {
   open_one();
 }
 
-TEST_F(RequestTest, TheSignerGivesTheSameCertificateAgainWhileItIsInForce) {
+TEST_P(RequestTest, TheSignerGivesTheSameCertificateAgainWhileItIsInForce) {
   const auto request = open_one();
   const auto first = sign(request);
   ASSERT_THAT(first, test::Succeeds());
@@ -142,15 +142,14 @@ TEST_F(RequestTest, TheSignerGivesTheSameCertificateAgainWhileItIsInForce) {
   EXPECT_EQ(second->roots, first->roots);
   EXPECT_EQ(second->signed_before, clock.time - base::days(1));
   EXPECT_THAT(centre.issued(), SizeIs(2));
-  ASSERT_THAT(centre.append(centre_lock, {.who = kAlice,
-                                          .event = Event::kRevoked,
-                                          .fingerprint = first->certificate.fingerprint(),
-                                          .cluster = "east"}),
+  ASSERT_THAT(centre.append(centre_lock, kAlice,
+                            ledger::Revoked{.fingerprint = first->certificate.fingerprint(),
+                                            .cluster = "east"}),
               test::Succeeds());
   EXPECT_THAT(sign(request), test::FailsWith(Code::kRefused, HasSubstr("is that of ")));
 }
 
-TEST_F(RequestTest, TheSignerRefusesAKeyOfAnotherClusterAndARequestThatIsNotSignedByItsKey) {
+TEST_P(RequestTest, TheSignerRefusesAKeyOfAnotherClusterAndARequestThatIsNotSignedByItsKey) {
   const auto request = open_one();
   ASSERT_THAT(sign(request), test::Succeeds());
   EXPECT_THAT(sign_request(centre, centre_lock, *root.signer,
@@ -166,7 +165,7 @@ TEST_F(RequestTest, TheSignerRefusesAKeyOfAnotherClusterAndARequestThatIsNotSign
               test::FailsWith(Code::kRefused, HasSubstr("is not signed by the key")));
 }
 
-TEST_F(RequestTest, AnImportNeedsTheKeyAndTheWayToTheRoot) {
+TEST_P(RequestTest, AnImportNeedsTheKeyAndTheWayToTheRoot) {
   const auto done = sign(open_one());
   EXPECT_THAT(find_signed(site, std::vector{root.root.certificate}, clock.time),
               test::FailsWith(Code::kNotFound, HasSubstr("none of these certificates")));
@@ -174,7 +173,7 @@ TEST_F(RequestTest, AnImportNeedsTheKeyAndTheWayToTheRoot) {
               test::FailsWith(Code::kRefused, HasSubstr("is not among the certificates given")));
 }
 
-TEST_F(RequestTest, TheRootCanStandBelowAnotherOnlyWithRoomForClusters) {
+TEST_P(RequestTest, TheRootCanStandBelowAnotherOnlyWithRoomForClusters) {
   const auto request = request_for_root(centre, *root.signer);
   ASSERT_TRUE(request);
   EXPECT_EQ(request->facts().subject, root.root.certificate.facts().subject);
@@ -205,13 +204,18 @@ TEST_F(RequestTest, TheRootCanStandBelowAnotherOnlyWithRoomForClusters) {
       test::FailsWith(Code::kNotFound, HasSubstr("none of these")));
 }
 
-TEST_F(RequestTest, WhatWaitsIsKnownAfterTheStoreIsOpenedAgain) {
+TEST_P(RequestTest, WhatWaitsIsKnownAfterTheStoreIsOpenedAgain) {
   open_one();
   const auto again = TrustStore::open(environment, folder / "site.trust");
   ASSERT_TRUE(again);
   ASSERT_THAT(again->requests(), SizeIs(1));
   EXPECT_EQ(again->requests()[0].cluster, "east");
 }
+
+INSTANTIATE_TEST_SUITE_P(Stores,
+                         RequestTest,
+                         testing::Values(Backend::kOnDisk, Backend::kLedgerInMemory),
+                         name_of_backend);
 
 }  // namespace
 }  // namespace meshtrust::ca

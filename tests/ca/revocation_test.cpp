@@ -1,6 +1,6 @@
 #include "ca/revocation.h"
 
-#include "ca/database.h"
+#include "ledger/codec.h"
 #include "pki/issue.h"
 #include "pki/issue_list.h"
 #include "tests/ca/support.h"
@@ -21,7 +21,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-class RevocationTest : public StoreTest {
+class RevocationTest : public AnyStoreTest {
  protected:
   RevocationTest() : store(create()), held(lock(store)), root(mint_clear_root(store, held)) {}
 
@@ -29,20 +29,22 @@ class RevocationTest : public StoreTest {
     const auto minted = mint_intermediate(store, held, *root.signer, {.cluster = cluster}, kAlice);
     MESHTRUST_CHECK(minted.has_value());
     MESHTRUST_CHECK(
-        store.record(held, minted->certificate.fingerprint(), Event::kPushed, kAlice).has_value());
+        store.record(held, ledger::Pushed{minted->certificate.fingerprint()}, kAlice).has_value());
     clock.time += std::chrono::minutes(1);
     return minted->certificate;
   }
-  base::Status note(const pki::Certificate& certificate, Event event, std::string detail = {}) {
-    return store.append(held,
-                        Action{.who = kAlice,
-                               .event = event,
-                               .fingerprint = certificate.fingerprint(),
-                               .detail = std::move(detail)},
-                        nullptr, root.signer.get());
+  base::Status note(const ledger::Event& event) {
+    return store.append(held, kAlice, event, *root.signer);
   }
-  base::Result<ListSet> make(ListRequest request = {}) {
-    return make_lists(store, held, *root.signer, request, kAlice);
+  base::Status revoke(const pki::Certificate& certificate, std::string reason = {}) {
+    return note(
+        ledger::Revoked{.fingerprint = certificate.fingerprint(), .reason = std::move(reason)});
+  }
+  base::Status take_back(const pki::Certificate& certificate) {
+    return note(ledger::Unrevoked{certificate.fingerprint()});
+  }
+  base::Result<ledger::CrlSet> make(const CrlRequest& request = {}) {
+    return make_crls(store, held, *root.signer, request, kAlice);
   }
 
   TrustStore store;
@@ -50,29 +52,29 @@ class RevocationTest : public StoreTest {
   MintedRoot root;
 };
 
-TEST_F(RevocationTest, ThereIsOneListInForceOfEveryCa) {
+TEST_P(RevocationTest, ThereIsOneListInForceOfEveryCa) {
   const auto east = issue("east");
   const auto west = issue("west");
   const auto set = make();
   ASSERT_THAT(set, test::Succeeds());
-  EXPECT_THAT(set->lists, SizeIs(3));
+  EXPECT_THAT(set->crls, SizeIs(3));
   EXPECT_TRUE(
-      pki::without_list(std::vector{root.root.certificate, east, west}, set->lists, clock.time)
+      pki::without_list(std::vector{root.root.certificate, east, west}, set->crls, clock.time)
           .empty());
-  for (const pki::RevocationList& list : set->lists) {
+  for (const pki::RevocationList& list : set->crls) {
     EXPECT_TRUE(list.facts().revoked.empty());
   }
-  EXPECT_EQ(set->lists[1].facts().next_update, east.facts().not_after);
+  EXPECT_EQ(set->crls[1].facts().next_update, east.facts().not_after);
 }
 
-TEST_F(RevocationTest, TheNumberGrowsAlsoOverRunsOfTheProgram) {
-  EXPECT_EQ(make()->lists.front().facts().number, "01");
-  EXPECT_EQ(make()->lists.front().facts().number, "02");
-  EXPECT_EQ(open().issued().front().newest_list.empty(), false);
-  EXPECT_EQ(make()->lists.front().facts().number, "03");
+TEST_P(RevocationTest, TheNumberGrowsAlsoOverRunsOfTheProgram) {
+  EXPECT_EQ(make()->crls.front().facts().number, "01");
+  EXPECT_EQ(make()->crls.front().facts().number, "02");
+  EXPECT_EQ(open().issued().front().newest_crl.empty(), false);
+  EXPECT_EQ(make()->crls.front().facts().number, "03");
 }
 
-TEST_F(RevocationTest, TheNumberIsAboveWhatWasSeenElsewhereToo) {
+TEST_P(RevocationTest, TheNumberIsAboveWhatWasSeenElsewhereToo) {
   struct Case {
     std::string seen;
     std::string made;
@@ -87,11 +89,11 @@ TEST_F(RevocationTest, TheNumberIsAboveWhatWasSeenElsewhereToo) {
       {"00FE", "0102"},
       {"ffffffffffffffff", "010000000000000000"},
       {"7ffffffffffffffffffffffffffffffffffffffe", "7fffffffffffffffffffffffffffffffffffffff"}};
-  ASSERT_EQ(make()->lists.front().facts().number, "01");
+  ASSERT_EQ(make()->crls.front().facts().number, "01");
   for (const Case& each : cases) {
     const auto set = make({.at_least_above = each.seen});
     ASSERT_THAT(set, test::Succeeds()) << each.seen;
-    EXPECT_EQ(set->lists.front().facts().number, each.made);
+    EXPECT_EQ(set->crls.front().facts().number, each.made);
   }
   EXPECT_THAT(make(),
               test::FailsWith(Code::kRefused,
@@ -102,45 +104,45 @@ TEST_F(RevocationTest, TheNumberIsAboveWhatWasSeenElsewhereToo) {
                               "'-1' is no number of a list, wanted hexadecimal digits"));
 }
 
-TEST_F(RevocationTest, AnOlderCopyOfTheStoreRepeatsNoNumberThatWasSeen) {
+TEST_P(RevocationTest, AnOlderCopyOfTheStoreRepeatsNoNumberThatWasSeen) {
   ASSERT_THAT(make(), test::Succeeds());
   const std::string older = content_of(path / "store.db");
-  const auto live = make()->lists.front().facts().number;
+  const Shelf older_shelf = shelf;
+  const auto live = make()->crls.front().facts().number;
   put(path / "store.db", older);
+  shelf = older_shelf;
   TrustStore again = open();
   { const StoreLock let_go = std::move(held); }
   const StoreLock again_held = lock(again);
-  const auto set = make_lists(again, again_held, *root.signer, {.at_least_above = live}, kAlice);
+  const auto set = make_crls(again, again_held, *root.signer, {.at_least_above = live}, kAlice);
   ASSERT_THAT(set, test::Succeeds());
-  EXPECT_EQ(set->lists.front().facts().number, "03");
+  EXPECT_EQ(set->crls.front().facts().number, "03");
 }
 
-TEST_F(RevocationTest, ListsWhatIsRevokedUntilThatIsTakenBack) {
+TEST_P(RevocationTest, ListsWhatIsRevokedUntilThatIsTakenBack) {
   const auto east = issue("east");
-  ASSERT_THAT(note(east, Event::kRevoked, "keyCompromise"), test::Succeeds());
-  const auto listed = make()->lists.front().facts().revoked;
+  ASSERT_THAT(revoke(east, "keyCompromise"), test::Succeeds());
+  const auto listed = make()->crls.front().facts().revoked;
   ASSERT_THAT(listed, SizeIs(1));
   EXPECT_EQ(listed[0],
             (pki::RevokedCertificate{
                 .serial = east.facts().serial, .at = clock.time, .reason = "keyCompromise"}));
   // Its own list stays in the set: it is still in its cluster's chain file.
-  EXPECT_THAT(make()->lists, SizeIs(2));
-  ASSERT_THAT(note(east, Event::kUnrevoked), test::Succeeds());
-  EXPECT_TRUE(make()->lists.front().facts().revoked.empty());
+  EXPECT_THAT(make()->crls, SizeIs(2));
+  ASSERT_THAT(take_back(east), test::Succeeds());
+  EXPECT_TRUE(make()->crls.front().facts().revoked.empty());
 }
 
-TEST_F(RevocationTest, NothingIsRevokedTwiceNorARootAtAll) {
+TEST_P(RevocationTest, NothingIsRevokedTwiceNorARootAtAll) {
   const auto east = issue("east");
-  EXPECT_THAT(note(east, Event::kUnrevoked),
-              test::FailsWith(Code::kConflict, HasSubstr("is not revoked")));
-  ASSERT_THAT(note(east, Event::kRevoked), test::Succeeds());
-  EXPECT_THAT(note(east, Event::kRevoked),
-              test::FailsWith(Code::kConflict, HasSubstr("is already revoked")));
-  EXPECT_THAT(note(root.root.certificate, Event::kRevoked),
+  EXPECT_THAT(take_back(east), test::FailsWith(Code::kConflict, HasSubstr("is not revoked")));
+  ASSERT_THAT(revoke(east), test::Succeeds());
+  EXPECT_THAT(revoke(east), test::FailsWith(Code::kConflict, HasSubstr("is already revoked")));
+  EXPECT_THAT(revoke(root.root.certificate),
               test::FailsWith(Code::kConflict, HasSubstr("is a root")));
 }
 
-TEST_F(RevocationTest, RefusesASetWithAGapAndRecordsNothing) {
+TEST_P(RevocationTest, RefusesASetWithAGapAndRecordsNothing) {
   // An intermediate of a store that made no lists yet.
   const auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256);
   const auto old =
@@ -148,17 +150,13 @@ TEST_F(RevocationTest, RefusesASetWithAGapAndRecordsNothing) {
                                .not_before = root.root.certificate.facts().not_before,
                                .not_after = clock.time + base::days(300)},
                               key->public_key(), root.root.certificate, *root.signer, random);
-  ASSERT_TRUE(store.append(held,
-                           Action{.who = kAlice,
-                                  .event = Event::kIntermediateMinted,
-                                  .fingerprint = old->fingerprint(),
-                                  .cluster = "old"},
-                           &*old, root.signer.get()));
+  ASSERT_THAT(note(ledger::IntermediateMinted{.certificate = *old, .cluster = "old"}),
+              test::Succeeds());
   const std::size_t lines = store.log().size();
   EXPECT_THAT(make(), test::FailsWith(Code::kRefused,
                                       "there would be no revocation list in force of "
                                       "'O=Shop,CN=old': Envoy would refuse every workload below"));
-  EXPECT_THAT(*lacking_a_list(store), SizeIs(1));
+  EXPECT_THAT(*lacking_a_crl(store), SizeIs(1));
   EXPECT_EQ(store.log().size(), lines);
 
   const auto supplied = pki::issue_list({.this_update = clock.time,
@@ -168,26 +166,26 @@ TEST_F(RevocationTest, RefusesASetWithAGapAndRecordsNothing) {
                                         *old, *key);
   EXPECT_THAT(make({.lifetime = base::days(90), .supplied = {*supplied}}), test::Succeeds());
   EXPECT_THAT(make(), test::Succeeds()) << "what was supplied once is kept";
-  ASSERT_THAT(store.record(held, old->fingerprint(), Event::kAbandoned, kAlice), test::Succeeds());
+  ASSERT_THAT(store.record(held, ledger::Abandoned{old->fingerprint()}, kAlice), test::Succeeds());
   EXPECT_THAT(make(), test::Succeeds());
 }
 
-TEST_F(RevocationTest, RefusesAListThatIsOverBeforeAnybodyNotices) {
+TEST_P(RevocationTest, RefusesAListThatIsOverBeforeAnybodyNotices) {
   EXPECT_THAT(make({.lifetime = base::days(6), .supplied = {}}),
               test::FailsWith(Code::kRefused, HasSubstr("wanted at least 7d")));
 }
 
-TEST_F(RevocationTest, KnowsWhatAClusterLivesOn) {
+TEST_P(RevocationTest, KnowsWhatAClusterLivesOn) {
   const auto first = issue("east");
-  EXPECT_TRUE(is_last_of_its_cluster(store, *store.find(first.fingerprint()), clock.time));
+  EXPECT_TRUE(is_last_of_its_cluster(store, *store.find(first.fingerprint())));
   const auto second = issue("east");
-  EXPECT_FALSE(is_last_of_its_cluster(store, *store.find(first.fingerprint()), clock.time));
-  EXPECT_TRUE(is_last_of_its_cluster(store, *store.find(second.fingerprint()), clock.time));
+  EXPECT_FALSE(is_last_of_its_cluster(store, *store.find(first.fingerprint())));
+  EXPECT_TRUE(is_last_of_its_cluster(store, *store.find(second.fingerprint())));
 }
 
-TEST_F(RevocationTest, FindsByClusterOrByTheBeginOfAFingerprint) {
+TEST_P(RevocationTest, FindsByClusterOrByTheBeginOfAFingerprint) {
   const auto east = issue("east");
-  const auto find = [this](std::string_view name, Wanted wanted = Wanted::kInUse) {
+  const auto find = [this](std::string_view name, ledger::Wanted wanted = ledger::Wanted::kInUse) {
     return find_issued(store, name, wanted);
   };
   EXPECT_EQ(find("east")->fingerprint(), east.fingerprint());
@@ -202,21 +200,23 @@ TEST_F(RevocationTest, FindsByClusterOrByTheBeginOfAFingerprint) {
   EXPECT_THAT(
       find("east"),
       test::FailsWith(Code::kUsage, "cluster 'east' got 2 intermediates that may be in use"));
-  ASSERT_THAT(note(east, Event::kRevoked), test::Succeeds());
+  ASSERT_THAT(revoke(east), test::Succeeds());
   EXPECT_EQ(find("east")->fingerprint(), second.fingerprint());
-  EXPECT_EQ(find("east", Wanted::kRevoked)->fingerprint(), east.fingerprint());
+  EXPECT_EQ(find("east", ledger::Wanted::kRevoked)->fingerprint(), east.fingerprint());
 }
 
-TEST_F(RevocationTest, FilesThatAPersonGotAreNoSuccessorOfWhatAClusterHas) {
+TEST_P(RevocationTest, FilesThatAPersonGotAreNoSuccessorOfWhatAClusterHas) {
   const auto live = issue("east");
   const auto spare = mint_intermediate(store, held, *root.signer, {.cluster = "east"}, kAlice);
-  ASSERT_THAT(store.record(held, spare->certificate.fingerprint(), Event::kPushed, kAlice,
-                           "written to spare"),
+  ASSERT_THAT(store.record(held,
+                           ledger::Pushed{.fingerprint = spare->certificate.fingerprint(),
+                                          .written_to = "spare"},
+                           kAlice),
               test::Succeeds());
-  EXPECT_TRUE(is_last_of_its_cluster(store, *store.find(live.fingerprint()), clock.time));
+  EXPECT_TRUE(is_last_of_its_cluster(store, *store.find(live.fingerprint())));
 }
 
-TEST_F(RevocationTest, RefusesListsThatItDidNotAskFor) {
+TEST_P(RevocationTest, RefusesListsThatItDidNotAskFor) {
   const auto east = issue("east");
   const auto list_of = [this](const pki::Certificate& issuer, const pki::Signer& key,
                               std::vector<pki::RevokedCertificate> revoked) {
@@ -238,7 +238,7 @@ TEST_F(RevocationTest, RefusesListsThatItDidNotAskFor) {
                               "a list of 'O=Else,CN=Root' was given, which is no CA of this mesh"));
 }
 
-TEST_F(RevocationTest, GoesOnAboveAListThatAnotherCopyOfTheStoreMade) {
+TEST_P(RevocationTest, GoesOnAboveAListThatAnotherCopyOfTheStoreMade) {
   const auto east = issue("east");
   const auto other = [&](const std::string& serial) {
     return pki::issue_list({.this_update = clock.time,
@@ -260,17 +260,17 @@ TEST_F(RevocationTest, GoesOnAboveAListThatAnotherCopyOfTheStoreMade) {
                               given + "serial 0badc0de, which this store did not issue: it is an "
                                       "older copy"));
   EXPECT_EQ(store.log().size(), lines);
-  ASSERT_THAT(note(east, Event::kRevoked), test::Succeeds());
+  ASSERT_THAT(revoke(east), test::Succeeds());
   const auto made = make({.supplied = {other(east.facts().serial)}});
   ASSERT_THAT(made, test::Succeeds());
-  EXPECT_EQ(made->lists.front().facts().number, "20");
-  EXPECT_THAT(made->lists.front().facts().revoked, SizeIs(1));
-  EXPECT_EQ(make()->lists.front().facts().number, "21");
-  EXPECT_EQ(make({.at_least_above = "30"})->lists.front().facts().number, "31");
-  EXPECT_EQ(make({.at_least_above = "2f"})->lists.front().facts().number, "32");
+  EXPECT_EQ(made->crls.front().facts().number, "20");
+  EXPECT_THAT(made->crls.front().facts().revoked, SizeIs(1));
+  EXPECT_EQ(make()->crls.front().facts().number, "21");
+  EXPECT_EQ(make({.at_least_above = "30"})->crls.front().facts().number, "31");
+  EXPECT_EQ(make({.at_least_above = "2f"})->crls.front().facts().number, "32");
 }
 
-TEST_F(RevocationTest, NumbersAreComparedAsNumbersHoweverTheyAreWritten) {
+TEST_P(RevocationTest, NumbersAreComparedAsNumbersHoweverTheyAreWritten) {
   struct Case {
     std::string above;
     std::string supplied;
@@ -287,7 +287,7 @@ TEST_F(RevocationTest, NumbersAreComparedAsNumbersHoweverTheyAreWritten) {
                                       root.root.certificate, *root.signer);
     const auto set = make({.supplied = {*list}, .at_least_above = each.above});
     ASSERT_THAT(set, test::Succeeds()) << each.above;
-    EXPECT_EQ(set->lists.front().facts().number, each.made);
+    EXPECT_EQ(set->crls.front().facts().number, each.made);
   }
 }
 
@@ -317,7 +317,7 @@ pki::RevocationList without_end(const pki::RevocationList& list, const base::Sec
   return pki::RevocationList::from_der(bytes).value();
 }
 
-TEST_F(RevocationTest, RefusesAListThatHasNoEnd) {
+TEST_P(RevocationTest, RefusesAListThatHasNoEnd) {
   auto minted = mint_intermediate(store, held, *root.signer, {.cluster = "east"}, kAlice);
   const auto list = pki::issue_list({.this_update = clock.time,
                                      .next_update = clock.time + base::days(100),
@@ -339,7 +339,7 @@ TEST_F(RevocationTest, RefusesAListThatHasNoEnd) {
   EXPECT_EQ(store.log().size(), lines);
 }
 
-TEST_F(RevocationTest, KeepsWhatWasGivenOfACaAboveTheRoot) {
+TEST_P(RevocationTest, KeepsWhatWasGivenOfACaAboveTheRoot) {
   const auto key = pki::PrivateKey::generate(pki::KeyAlgorithm::kEcdsaP256).value();
   const auto wanted = [this](const std::string& subject) {
     return pki::CaTemplate{.subject = pki::DistinguishedName::parse(subject).value(),
@@ -349,9 +349,9 @@ TEST_F(RevocationTest, KeepsWhatWasGivenOfACaAboveTheRoot) {
   const auto company = pki::issue_root(wanted("O=Corp,CN=Corp Root"), key, random).value();
   const auto certified = pki::issue_intermediate(wanted(root.root.certificate.facts().subject),
                                                  root.signer->public_key(), company, key, random);
-  ASSERT_THAT(
-      note(root.root.certificate, Event::kSubordinated, above_text({certified.value(), company})),
-      test::Succeeds());
+  ASSERT_THAT(note(ledger::Subordinated{.root = root.root.fingerprint(),
+                                        .above = {certified.value(), company}}),
+              test::Succeeds());
   const auto list_of_company = [&](std::uint64_t number,
                                    std::vector<pki::RevokedCertificate> revoked) {
     return pki::issue_list({.this_update = clock.time,
@@ -370,9 +370,9 @@ TEST_F(RevocationTest, KeepsWhatWasGivenOfACaAboveTheRoot) {
                               "Root': Envoy would refuse every workload below"));
   const auto ninth = list_of_company(9, {});
   EXPECT_THAT(give(ninth), test::Succeeds());
-  const auto again = newest_lists(open());
+  const auto again = newest_crls(open());
   ASSERT_THAT(again, test::Succeeds());
-  EXPECT_THAT(again->lists, ElementsAre(_, ninth));
+  EXPECT_THAT(again->crls, ElementsAre(_, ninth));
   EXPECT_THAT(make(), test::Succeeds()) << "what was given once is kept";
   EXPECT_THAT(give(list_of_company(8, {})),
               test::FailsWith(Code::kRefused, HasSubstr("(number 08, of")));
@@ -381,33 +381,38 @@ TEST_F(RevocationTest, KeepsWhatWasGivenOfACaAboveTheRoot) {
           10,
           {{.serial = certified->facts().serial, .at = clock.time, .reason = "keyCompromise"}})),
       test::FailsWith(Code::kRefused, HasSubstr("every workload below would be refused")));
-  EXPECT_THAT(note(root.root.certificate, Event::kListGiven, "0123 QUJD"),
+  const auto given = [&](const std::string& authority, base::Bytes crl) {
+    return ledger::CrlGiven{
+        .root = root.root.fingerprint(), .authority = authority, .crl = std::move(crl)};
+  };
+  const base::Bytes nonsense{'A', 'B', 'C'};
+  EXPECT_THAT(note(given("0123", nonsense)),
               test::FailsWith(Code::kNotFound, "'0123' stands above no root of this ledger"));
 
   // Behind the signature an older one would take back what the newest revokes.
-  const std::string older = given_text(company, ninth.der());
-  const Action without_key{.who = kAlice,
-                           .event = Event::kListGiven,
-                           .fingerprint = root.root.fingerprint(),
-                           .detail = older};
-  EXPECT_THAT(store.append(held, without_key),
+  const ledger::CrlGiven older = given(company.fingerprint(), ninth.der());
+  EXPECT_THAT(store.append(held, kAlice, older),
               test::FailsWith(Code::kRefused, HasSubstr("is recorded only with the root's key")));
-  for (const std::string& detail : {older, company.fingerprint() + " QUJD"}) {
-    LedgerRows rows = Database::read(path / "store.db").value();
-    Action line = without_key;
-    line.sequence = static_cast<std::int64_t>(rows.actions.size()) + 1;
-    line.detail = detail;
-    rows.digests.push_back(chain_digest(rows.digests.back(), line));
-    rows.actions.push_back(line);
-    LedgerRows old_format = rows;
+  for (const base::Bytes& crl : {ninth.der(), nonsense}) {
+    ledger::Rows rows = stored_rows();
+    ledger::Line line = ledger::line_of(given(company.fingerprint(), crl));
+    line.sequence = static_cast<std::int64_t>(rows.lines.size()) + 1;
+    rows.digests.push_back(ledger::chain_digest(rows.digests.back(), line));
+    rows.lines.push_back(line);
+    ledger::Rows old_format = rows;
     old_format.heads.clear();
-    old_format.is_always_signed = false;
-    EXPECT_THAT(Ledger::assemble(std::move(rows)),
+    old_format.format = ledger::Format::kUnsigned;
+    EXPECT_THAT(ledger::Ledger::assemble(std::move(rows)),
                 test::FailsWith(Code::kCorrupt, HasSubstr("it records 'list-given', which is never "
                                                           "done without the root's key")));
-    EXPECT_EQ(Ledger::assemble(std::move(old_format)).has_value(), detail == older);
+    EXPECT_EQ(ledger::Ledger::assemble(std::move(old_format)).has_value(), crl == ninth.der());
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Stores,
+                         RevocationTest,
+                         testing::Values(Backend::kOnDisk, Backend::kLedgerInMemory),
+                         name_of_backend);
 
 }  // namespace
 }  // namespace meshtrust::ca

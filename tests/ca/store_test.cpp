@@ -1,8 +1,7 @@
 #include "ca/store.h"
 
-#include "ca/database.h"
 #include "ca/folder.h"
-#include "ca/sqlite.h"
+#include "ca/storage/sqlite.h"
 #include "tests/ca/support.h"
 
 #include <array>
@@ -32,7 +31,7 @@ TEST_F(StoreTest, CreatesAPrivateFolderThatGitIgnores) {
   EXPECT_EQ(content_of(path / ".gitignore"), "*\n");
   EXPECT_FALSE(store.root().has_value());
   ASSERT_EQ(store.log().size(), 1U);
-  EXPECT_EQ(store.log()[0].event, Event::kStoreCreated);
+  EXPECT_TRUE(std::holds_alternative<ledger::StoreCreated>(store.log()[0].event));
   EXPECT_EQ(store.log()[0].who.reason, "first mesh");
 }
 
@@ -289,7 +288,7 @@ TEST_F(StoreTest, ADatabaseOfANewerVersionIsRefusedAsThat) {
   const auto error = open_error();
   EXPECT_EQ(error.code, Code::kInvalidInput);
   EXPECT_THAT(error.message,
-              HasSubstr("written by a newer meshtrust (format 7, this one knows 2)"));
+              HasSubstr("written by a newer meshtrust (format 7, this one knows 3)"));
 }
 
 TEST_F(StoreTest, TheLedgerCannotBeEditedThroughSql) {

@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "ca/authority.h"
 #include "ca/store.h"
+#include "tests/ca/in_memory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -37,10 +38,10 @@ class CountingRandom final : public base::Random {
   std::uint8_t next_ = 0;
 };
 
-inline const Who kAlice{.user = "alice",
-                        .host = "laptop",
-                        .command = "meshtrust apply --only trust",
-                        .reason = "first mesh"};
+inline const ledger::Who kAlice{.user = "alice",
+                                .host = "laptop",
+                                .command = "meshtrust apply --only trust",
+                                .reason = "first mesh"};
 
 inline std::string content_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -90,9 +91,39 @@ class StoreTest : public testing::Test {
   base::DiskFiles files;
   FixedClock clock;
   CountingRandom random;
+  Shelf shelf;
+  KeyRing key_ring;
   Environment environment{files, clock, random};
   std::filesystem::path folder;
   std::filesystem::path path;
+};
+
+/// What a store is made of beside its folder.
+enum class Backend { kOnDisk, kLedgerInMemory, kAllInMemory };
+
+inline std::string name_of_backend(const testing::TestParamInfo<Backend>& test) {
+  switch (test.param) {
+    case Backend::kOnDisk:
+      return "on_disk";
+    case Backend::kLedgerInMemory:
+      return "ledger_in_memory";
+    case Backend::kAllInMemory:
+      break;
+  }
+  return "all_in_memory";
+}
+
+/// A test that is to hold whatever a store is made of.
+class AnyStoreTest : public StoreTest, public testing::WithParamInterface<Backend> {
+ protected:
+  AnyStoreTest() {
+    if (GetParam() != Backend::kOnDisk) environment.storage = memory_storage(shelf);
+    if (GetParam() == Backend::kAllInMemory) environment.custody = memory_custody(key_ring);
+  }
+  /// What lies in the storage, as whoever can write to it finds it.
+  ledger::Rows stored_rows() const {
+    return environment.storage(path / "store.db")->read({}).value();
+  }
 };
 
 }  // namespace meshtrust::ca

@@ -92,7 +92,7 @@ TEST_F(CaIssueTest, WhatAKilledRunHadWrittenIsFinishedWithoutTheKey) {
   const std::string fingerprint = leave_all_behind();
   EXPECT_EQ(issue(), kDone) << err.str();
   EXPECT_TRUE(terminal.asked.empty());
-  EXPECT_EQ(store().find(fingerprint)->state, ca::Delivery::kPushed);
+  EXPECT_EQ(store().find(fingerprint)->state, ledger::Delivery::kPushed);
 }
 
 TEST_F(CaIssueTest, WhatAKilledRunHadWrittenHasToBeWhatIsWantedNow) {
@@ -114,7 +114,7 @@ TEST_F(CaIssueTest, WhatAKilledRunHadWrittenIsNotHandedOutOnceItIsRevoked) {
       << err.str();
   EXPECT_EQ(issue(), kRefused);
   EXPECT_THAT(said(), HasSubstr("has written, and that was revoked on 2026-11-21\n"));
-  EXPECT_EQ(store().find(fingerprint)->state, ca::Delivery::kMinted);
+  EXPECT_EQ(store().find(fingerprint)->state, ledger::Delivery::kMinted);
   EXPECT_EQ(issue({"--force"}), kDone) << err.str();
 }
 

@@ -1,4 +1,4 @@
-#include "ca/custody.h"
+#include "ca/custody/key_file.h"
 
 #include "base/encoding.h"
 #include "base/text.h"

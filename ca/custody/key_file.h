@@ -3,8 +3,9 @@
 #include "base/files.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "ca/custody/custody.h"
+#include "ca/custody/key_protection.h"
 #include "ca/environment.h"
-#include "ca/key_protection.h"
 #include "pki/key.h"
 
 #include <filesystem>
@@ -30,13 +31,6 @@ struct SealedKey {
 base::Result<SealedKey> seal_key(const Environment& environment,
                                  const pki::PrivateKey& key,
                                  const KeyProtection& protection);
-
-/// What a key file must turn out to hold.
-struct ExpectedKey {
-  std::string key_id;       ///< SHA-256 of the public key; of a waiting key its beginning will do
-  std::string file_digest;  ///< of the sealed key; tells damage from a wrong passphrase; empty
-                            ///< where that is not known
-};
 
 /// Opens the key in `path`. kInvalidInput for a wrong passphrase; kCorrupt when the file is
 /// damaged or holds another key; kRefused when opening it asks for too much work; kCancelled. A

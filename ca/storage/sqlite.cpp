@@ -1,4 +1,4 @@
-#include "ca/sqlite.h"
+#include "ca/storage/sqlite.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
