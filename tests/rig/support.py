@@ -87,8 +87,12 @@ class ClusterTest(RigTest):
 
     @classmethod
     def skip_without_namespaces(cls):
-        """A container may forbid them, and nothing that is installed helps."""
-        able = rig("can")
+        cls.skip_where_rig_cannot()
+
+    @classmethod
+    def skip_where_rig_cannot(cls, *options):
+        """By options of `rig can`: a container may forbid what it takes, and nothing that is installed helps."""
+        able = rig("can", *options)
         if able.returncode != 0:
             reason = able.stderr.strip()
             print(f"\n*** {cls.__name__} WAS NOT TESTED: {reason} ***", file=sys.stderr)

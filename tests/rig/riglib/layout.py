@@ -31,5 +31,17 @@ class Layout:
         self.agent_configuration = self.node / "agent.json"
         self.pods = self.node / "pods"
 
+        # Of a node that runs pods.
+        self.node_configuration = self.node / "node.json"
+        self.containerd_configuration = self.node / "containerd.toml"
+        self.kubelet_configuration = self.node / "kubelet.yaml"
+        self.proxy_configuration = self.node / "kube-proxy.yaml"
+        self.networks = self.node / "cni"
+        self.registries = self.node / "registries"
+        self.resolver = self.node / "resolv.conf"
+        self.scratch = self.node / "scratch"
+        self.kubelet = self.node / "kubelet"
+        self.containerd = self.node / "containerd"
+
     def log(self, server):
         return self.logs / f"{server}.log"

@@ -1,8 +1,10 @@
-"""A network namespace in which every address of the clusters is an address of this machine.
+"""A network namespace for the clusters of a state folder.
 
-A process that does nothing holds it. Whatever is to see the clusters runs inside: the rig enters it
-by itself, `rig exec` does so for other programs. Nothing inside reaches a network, nothing outside
-reaches the clusters. An ordinary user gets it in a user namespace of its own.
+Without pods every address of the clusters is an address of this machine in it; with pods it has the
+bridge that their nodes are connected to. A process that does nothing holds it. Whatever is to see the
+clusters runs inside: the rig enters it by itself, `rig exec` does so for other programs. Nothing
+inside reaches a network, nothing outside reaches the clusters. An ordinary user gets it in a user
+namespace of its own.
 """
 
 import json
@@ -12,10 +14,12 @@ import sys
 import time
 from dataclasses import asdict
 
-from . import process
+from . import bridge, process
 from .files import write_private
 from .report import EXIT_CANNOT_BUILD, RigError, last_lines
 
+# What a namespace is for: clusters without pods; with pods; with pods that are all of one network.
+PLAIN, NODES, FLAT = "plain", "nodes", "flat"
 # Services and pods have 10.x.x.x, API servers and load balancers 172.18.x.x.
 SET_UP = """\
 ip link set lo up &&
@@ -61,19 +65,26 @@ class Namespace:
     """That of one state folder, if it has one; `file` is where the process that holds it is noted."""
 
     def __init__(self, file):
-        self._file = file
+        self.file = file
         self._log = file.with_suffix(".log")
 
     def exists(self):
-        return self._file.exists()
+        return self.file.exists()
 
-    def create(self):
+    def kind(self):
+        """What it is for; None without one."""
+        return json.loads(self.file.read_text())["kind"] if self.exists() else None
+
+    def has_nodes(self):
+        return self.kind() in (NODES, FLAT)
+
+    def create(self, kind=PLAIN):
         """Starts the holder. The caller holds the lock of the state folder."""
         require()
         self._log.unlink(missing_ok=True)
-        command = [*_share(), "sh", "-c", SET_UP]
+        command = [*_share(), "sh", "-c", SET_UP if kind == PLAIN else bridge.SET_UP]
         holder, child = process.spawn_child("namespace", command, "/", self._log, process.environment())
-        write_private(self._file, json.dumps(asdict(holder)) + "\n")
+        write_private(self.file, json.dumps(asdict(holder) | {"kind": kind}) + "\n")
         while "ready\n" not in self._log.read_text():
             if child.poll() is not None:
                 told = last_lines(self._log)
@@ -85,7 +96,7 @@ class Namespace:
         """Ends the holder; the namespace goes with the last process in it."""
         if self.exists():
             process.stop([self._holder()], grace_seconds=0)
-            self._file.unlink()
+            self.file.unlink()
             self._log.unlink(missing_ok=True)
 
     def enter(self):
@@ -111,4 +122,5 @@ class Namespace:
             return False
 
     def _holder(self):
-        return process.Process(**json.loads(self._file.read_text()))
+        noted = json.loads(self.file.read_text())
+        return process.Process(noted["server"], noted["pid"], noted["started"])

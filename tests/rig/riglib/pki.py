@@ -11,6 +11,7 @@ from .files import write_private
 from .report import RigError
 
 YEARS = timedelta(days=3650)
+NAMES = ("localhost", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
 LONGEST_NAME = 64  # of a common name or an organization, RFC 5280 appendix A.1
 
 # Signed by `openssl ca`, not `openssl x509`: that one cannot write a certificate that has expired.
@@ -70,9 +71,10 @@ class Authority:
         self.folder = folder
         self.certificate_file = folder / "ca.crt"
 
-    def create(self, cluster, address):
-        """`address` is the API server's, beside which its certificate is for this machine's own."""
-        names = ", ".join(dict.fromkeys((f"IP:{address}", "IP:127.0.0.1", "DNS:localhost")))
+    def create(self, cluster, addresses):
+        """The certificate of the API server is for these addresses, for this machine, and for pods."""
+        found = [f"IP:{one}" for one in (*addresses, "127.0.0.1")] + [f"DNS:{one}" for one in NAMES]
+        names = ", ".join(dict.fromkeys(found))
         (self.folder / "openssl.cnf").write_text(CONFIGURATION.format(names=names))
         (self.folder / "issued.txt").touch()
         (self.folder / "issued").mkdir()

@@ -61,6 +61,11 @@ class Block:
         return f"10.{100 + self.number}.0.0/16"
 
     @property
+    def kubernetes_service(self):
+        """Where pods find the API server: the first address of the Services."""
+        return f"10.{100 + self.number}.0.1"
+
+    @property
     def pod_range(self):
         return f"10.{150 + self.number}.0.0/16"
 

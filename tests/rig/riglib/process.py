@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Process:
     started: int  # clock ticks since boot
 
     def is_alive(self):
-        return _start_time(self.pid) == self.started
+        return start_time(self.pid) == self.started
 
 
 def spawn(server, command, folder, log, claim):
@@ -40,7 +41,7 @@ def spawn_child(server, command, folder, log, variables, descriptors=()):
             pass_fds=descriptors,
         )
     # Its child cannot have been reaped yet, so this is certainly the process that was started.
-    return Process(server, child.pid, _start_time(child.pid, even_if_ended=True)), child
+    return Process(server, child.pid, start_time(child.pid, even_if_ended=True)), child
 
 
 def stop(processes, grace_seconds):
@@ -54,6 +55,19 @@ def stop(processes, grace_seconds):
     finally:
         for handle in handles:
             os.close(handle)
+
+
+def children(parent):
+    """The processes that a living process has started and not waited for."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
+        if int(fields[4 - 3]) == parent.pid and parent.is_alive():
+            found.append(Process(f"child of {parent.server}", int(path.parent.name), int(fields[22 - 3])))
+    return found
 
 
 def environment():
@@ -94,7 +108,7 @@ def _wait(handles, seconds):
     return left
 
 
-def _start_time(pid, even_if_ended=False):
+def start_time(pid, even_if_ended=False):
     """When the process started, or None when there is none or it only waits to be reaped."""
     try:
         with open(f"/proc/{pid}/stat") as file:

@@ -16,13 +16,21 @@ SCHEDULER = "kube-scheduler"
 KWOK = "kwok"
 AGENT = "node-agent"
 ISTIOD = "pilot-discovery"
+NODE = "node"
+POD_AGENT = "pod-agent"
 
 # Where an in-cluster client would find the API server: an address for documentation, RFC 5737,
 # that belongs to nobody. It may not be a loopback address, and without any the server looks for a
 # default route, which a network namespace need not have.
 ADVERTISED = "203.0.113.1"
 
-AGENT_PROGRAM = Path(__file__).resolve().parent.parent / "node-agent"
+AGENT_PROGRAM, POD_AGENT_PROGRAM, NODE_PROGRAM = (
+    Path(__file__).resolve().parent.parent / name for name in ("node-agent", "pod-agent", "pod-node")
+)
+
+# A node is a process tree of its own: what ends its first process ends all of it, and nobody but the
+# node sees its mounts.
+UNSHARE = ["unshare", "--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"]
 
 # Whatever the API server dials in the cluster (pods, webhooks' Services, the kubelet) it asks the
 # node agent for, which knows where those addresses are to be found on this machine. The path counts
@@ -58,13 +66,20 @@ class Programs:
 
     @property
     def has_node(self):
-        return AGENT in self.commands
+        return AGENT in self.commands or self.has_pods
+
+    @property
+    def has_pods(self):
+        return NODE in self.commands
 
 
-def choose_programs(with_node):
-    """The programs of KUBEBUILDER_ASSETS if that is set, else those that the rig builds."""
+def choose_programs(with_node, with_pods=False):
+    """The programs of KUBEBUILDER_ASSETS if that is set, else those that the rig builds.
+
+    A node runs pods or pretends to; `with_pods` decides which.
+    """
     assets = os.environ.get("KUBEBUILDER_ASSETS")
-    if assets and with_node:
+    if assets and (with_node or with_pods):
         raise RigError(
             "KUBEBUILDER_ASSETS is set: without controllers and scheduler a node is of no use",
             "unset KUBEBUILDER_ASSETS to use the rig's own build",
@@ -73,9 +88,13 @@ def choose_programs(with_node):
         return _assets(Path(assets))
     program = str(build.build())
     commands = {server: [program, server] for server in (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER)}
-    if with_node:
+    python = [sys.executable, "-B"]
+    if with_pods:
+        commands[NODE] = [*UNSHARE, *python, str(NODE_PROGRAM)]
+        commands[POD_AGENT] = [*python, str(POD_AGENT_PROGRAM)]
+    elif with_node:
         commands[KWOK] = [str(build.build(build.KWOK))]
-        commands[AGENT] = [sys.executable, "-B", str(AGENT_PROGRAM)]
+        commands[AGENT] = [*python, str(AGENT_PROGRAM)]
         commands[ISTIOD] = [str(build.build(build.ISTIOD))]
     return Programs(commands)
 
@@ -155,6 +174,8 @@ def controller_manager_flags(layout, block, _api_address):
         "--kube-api-qps=500",
         "--kube-api-burst=500",
         "--node-monitor-grace-period=240h",  # nobody renews the lease of a node that is not there
+        # It makes this folder, and by default in /usr/libexec.
+        f"--flex-volume-plugin-dir={layout.folder / 'volume-plugins'}",
     ]
 
 
@@ -185,5 +206,9 @@ def kwok_flags(layout, block, _api_address):
     ]
 
 
-def agent_flags(layout, block, _api_address):
+def agent_flags(layout, _block, _api_address):
     return [str(layout.agent_configuration)]
+
+
+def node_flags(layout, _block, _api_address):
+    return [str(layout.node_configuration)]

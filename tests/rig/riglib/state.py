@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from . import inotify
 from .cluster import Cluster
 from .files import locked, private_folder
 from .kubeconfig import write_kubeconfig
@@ -62,6 +63,7 @@ class State:
             self._clusters.rmdir()
         if not self._clusters.exists():
             self.namespace.remove()
+            inotify.put_back(self.namespace.file)
 
     def _started(self):
         clusters = [(cluster, cluster.record()) for cluster in self.all_clusters()]

@@ -1,0 +1,3 @@
+module meshtrust.test/rig/workload
+
+go 1.26
