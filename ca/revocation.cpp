@@ -51,8 +51,9 @@ Result<std::vector<OpenRoot>> roots_of(const TrustStore& store, const RootKeys& 
     if (root == roots.end()) return fail(Code::kRefused, "the key is that of no root of the store");
     open.push_back({.root = *root, .key = key});
   }
-  std::ranges::stable_partition(
-      open, [](const OpenRoot& one) { return one.root.state == ledger::RootState::kCurrent; });
+  std::stable_partition(open.begin(), open.end(), [](const OpenRoot& one) {
+    return one.root.state == ledger::RootState::kCurrent;
+  });
   return open;
 }
 

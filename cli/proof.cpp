@@ -152,7 +152,7 @@ std::string conclusion(const Proof& proof, const std::optional<mesh::WorkloadSum
   }
   const bool is_warned = has_severity(proof.answer.findings, mesh::Severity::kWarning);
   return fmt::format(
-      "{} found in {}{}{}; {}{}", is_warned ? "beside what is warned of, no fault" : "no fault",
+      "{} found in {}{}{}; {}{}", is_warned ? "no further fault" : "no fault",
       what_was_seen(proof, workloads),
       proof.clusters ? " of " + base::join(*proof.clusters, ", ") : "",
       asked_istiods(proof) ? "" : "; what istiods see was not asked", traffic_text(proof),

@@ -279,8 +279,9 @@ Line line_of(const Event& event) {
   std::visit(
       [&line](const auto& one) {
         if constexpr (requires { one.fingerprint; }) line.fingerprint = one.fingerprint;
-        if constexpr (requires { one.certificate; })
+        if constexpr (requires { one.certificate; }) {
           line.fingerprint = one.certificate.fingerprint();
+        }
         if constexpr (requires { one.cluster; }) line.cluster = one.cluster;
         write(one, line);
       },

@@ -87,9 +87,9 @@ AccessState state_of(const profiles::Mesh& mesh,
   const ClusterObservation* source = observation.find(intent.source);
   const profiles::Cluster* described = mesh.find(intent.source);
   MESHTRUST_CHECK(target != nullptr && source != nullptr && described != nullptr);
-  for (const base::Error* why : {target->live.remote_secrets.why_unknown(),
-                                 source->live.tokens.why_unknown(), source->server.why_unknown()}) {
-    if (why != nullptr) return unknown(*why);
+  if (const auto* why = target->live.remote_secrets.why_unknown()) return unknown(*why);
+  for (const base::Error* why : {source->live.tokens.why_unknown(), source->server.why_unknown()}) {
+    if (why != nullptr) return unknown(with_context(*why, intent.source));
   }
   const profiles::RemoteSecret wanted = profiles::remote_secret(mesh, intent);
   const auto* secrets = target->live.remote_secrets.found(Unknown::kTold);

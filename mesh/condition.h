@@ -33,7 +33,8 @@ struct Verdict {
   std::string value = {};                  ///< what it found out, such as an address
   /// Its likely cause, and what to look at or do.
   std::vector<std::string> hints = {};
-  bool is_forbidden = false;  ///< unknown for want of a right, which no waiting brings
+  bool is_forbidden = false;   ///< unknown for want of a right, which no waiting brings
+  bool awaits_person = false;  ///< no, and nothing but a person changes it
 };
 
 /// What has to be looked at anew to answer a condition.

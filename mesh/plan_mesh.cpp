@@ -418,8 +418,8 @@ class MeshPlanner {
       for (const Unmanaged& one : remotes) {
         why.push_back(
             fmt::format("it has read {} and does not manage it ({})", one.remote, one.lacks));
+        // It asks about the annotation alone; what the remote lacks beside it may wait for istiod.
         needs.push_back(id(one.remote, "namespace"));
-        needs.push_back(id(one.remote, "remote"));
       }
       const std::string name = istio::istiod_name(mesh_.istio.revision);
       add({.id = id(manager, "restart"),

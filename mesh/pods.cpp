@@ -123,6 +123,10 @@ std::optional<PodTrouble> restarted_in(const Json& pod) {
   return std::nullopt;
 }
 
+std::optional<PodRefusal> refusal_of(const Json& replica_set) {
+  return refusal_of(replica_set, {});
+}
+
 std::optional<PodRefusal> refusal_of(const Json& replica_set, const std::vector<Json>& events) {
   const Json& status = base::at_path(replica_set, {"status"});
   if (number_at(base::at_path(replica_set, {"spec"}), "replicas", 1) == 0) return std::nullopt;

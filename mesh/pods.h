@@ -65,7 +65,9 @@ struct PodRefusal {
 /// `events` (core/v1) about it. A controller that cannot delete one says so by that condition as
 /// well, which is nothing of this kind.
 std::optional<PodRefusal> refusal_of(const base::Json& replica_set,
-                                     const std::vector<base::Json>& events = {});
+                                     const std::vector<base::Json>& events);
+/// The same where nobody has looked at events.
+std::optional<PodRefusal> refusal_of(const base::Json& replica_set);
 /// "no pod of istiod-5f7 is created: exceeded quota".
 std::string describe(const PodRefusal& refusal);
 

@@ -4,6 +4,7 @@
 #include "mesh/objects.h"
 #include "mesh/pods.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -30,7 +31,7 @@ std::string workload_of(const Json& pod) {
     if (kind == "ReplicaSet" && end.size() > 1 && name.ends_with(end)) {
       return "Deployment/" + name.substr(0, name.size() - end.size());
     }
-    return kind + "/" + name;
+    return fmt::format("{}/{}", kind, name);
   }
   return "Pod/" + name_of(pod);
 }

@@ -1,8 +1,13 @@
 #include "run/istiod_debug.h"
 
+#include "base/text.h"
 #include "run/pod_http.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <charconv>
+#include <string_view>
 
 namespace meshtrust::run {
 namespace {
@@ -41,7 +46,7 @@ Result<std::uint64_t> refusals_of_istiod(k8s::ApiClient& client,
                                          const std::string& pod,
                                          const std::string& cluster) {
   const k8s::PodPort port{.namespace_name = namespace_name, .pod = pod, .port = kMonitoringPort};
-  MESHTRUST_TRY(const std::string metrics, get(client, port, "/metrics"));
+  MESHTRUST_TRY(const std::string metrics, text_from_pod(client, port, "/metrics"));
   double count = 0;
   for (const std::string& line : base::split(metrics, '\n')) {
     count += refusals_in(line, cluster);

@@ -187,14 +187,15 @@ Outcome MeshSteps::await(const mesh::Step& step, const mesh::Await& wanted) {
   };
   auto verdict = ask();
   if (!verdict) return Failed{verdict.error()};
-  const bool is_over = verdict->state == mesh::Verdict::State::kYes || verdict->is_forbidden;
+  const bool is_over = verdict->state == mesh::Verdict::State::kYes || verdict->is_forbidden ||
+                       verdict->awaits_person;
   if (!is_over && !condition.look.watched.empty()) {
     wait_for_change(step, wanted);
     verdict = ask();
     if (!verdict) return Failed{verdict.error()};
   }
-  if (verdict->is_forbidden) {
-    return Failed{Error{.code = Code::kPermission,
+  if (verdict->is_forbidden || verdict->awaits_person) {
+    return Failed{Error{.code = verdict->is_forbidden ? Code::kPermission : Code::kRefused,
                         .message = std::move(verdict->why),
                         .hints = std::move(verdict->hints)}};
   }

@@ -117,20 +117,24 @@ std::string describe(const k8s::PodPort& port, std::string_view path) {
 
 }  // namespace
 
-Result<Json> json_from_pod(k8s::ApiClient& client,
-                           const k8s::PodPort& port,
-                           std::string_view path) {
+Result<std::string> text_from_pod(k8s::ApiClient& client,
+                                  const k8s::PodPort& port,
+                                  std::string_view path) {
   MESHTRUST_TRY(const auto stream, client.open_tunnel(port, kPatience));
   const std::string request = fmt::format(
-      "GET {} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nConnection: close\r\n\r\n",
-      path);
+      "GET {} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nConnection: close\r\n\r\n", path);
   MESHTRUST_TRY_DO(stream->write(base::as_bytes(request)));
   Incoming incoming(*stream);
   auto body = answer(incoming);
-  if (!body) {
-    return base::fail(base::with_context(std::move(body).error(), describe(port, path)));
-  }
-  auto json = base::parse_json(*body, path);
+  if (!body) return base::fail(base::with_context(std::move(body).error(), describe(port, path)));
+  return body;
+}
+
+Result<Json> json_from_pod(k8s::ApiClient& client,
+                           const k8s::PodPort& port,
+                           std::string_view path) {
+  MESHTRUST_TRY(const std::string body, text_from_pod(client, port, path));
+  auto json = base::parse_json(body, path);
   if (!json) return base::fail(Code::kUnavailable, describe(port, path) + " is no JSON");
   return json;
 }

@@ -214,6 +214,17 @@ Result<base::Secret> kubeconfig_of(const std::string& cluster, const RemoteKubec
        .tls_server_name = name.empty() ? std::nullopt : std::optional(name)});
 }
 
+/// What came of marking a token as this mesh's; nothing where it is, or is now.
+std::optional<Outcome> failure_to_mark(const base::Result<k8s::Applied>& marked,
+                                       const std::string& cluster) {
+  if (marked) return std::nullopt;
+  // Of the steps that share it another may have been faster.
+  if (marked.error().code == Code::kConflict) {
+    return Retry{.why = with_context(marked.error(), cluster)};
+  }
+  return Failed{.why = with_context(marked.error(), cluster), .changed = true};
+}
+
 std::string detail_of(const k8s::Applied& applied, const mesh::AccessTrial& trial) {
   std::string detail = applied.created ? "created" : "changed";
   if (trial.result == mesh::AccessTrial::Result::kNotTried) detail += ", not tried: " + trial.why;
@@ -264,13 +275,7 @@ Outcome MeshSteps::share(const mesh::Step& step, const mesh::ShareAccess& wanted
   const mesh::OwnerJudge owners(mesh_, observation_);
   if (seen != nullptr && lacks_root(owners, *seen, (**token).marks, root)) {
     const auto marked = change_ours(owners, *seen, **source, token_ref, asking);
-    // Of the steps that share it another may have been faster.
-    if (!marked && marked.error().code == Code::kConflict) {
-      return Retry{.why = with_context(marked.error(), intent.source)};
-    }
-    if (!marked) {
-      return Failed{.why = with_context(marked.error(), intent.source), .changed = true};
-    }
+    if (auto failure = failure_to_mark(marked, intent.source)) return *std::move(failure);
   }
 
   const std::string& tls_server_name = (*source)->settings().tls_server_name;

@@ -168,8 +168,9 @@ Outcome TrustSteps::push_lists(const mesh::Step& step, const mesh::PushLists& wa
   const base::Instant now = world_.environment.clock.now();
   const auto set = ca::newest_crls(store_);
   if (!set) return Failed{set.error()};
-  if (auto status = ledger::refuse_gaps(*set, now); !status)
+  if (auto status = ledger::refuse_gaps(*set, now); !status) {
     return Failed{std::move(status).error()};
+  }
 
   const k8s::ObjectRef ref = k8s::secret_ref(wanted.namespace_name, istio::kCaSecret);
   const auto live = (*client)->get_secret(ref);

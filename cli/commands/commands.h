@@ -25,6 +25,7 @@ CommandEntry ca_sign_command();
 CommandEntry ca_import_command();
 CommandEntry ca_revoke_command();
 CommandEntry ca_crl_command();
+CommandEntry rotate_root_command();
 CommandEntry inspect_command();
 CommandEntry lint_command();
 CommandEntry schema_command();

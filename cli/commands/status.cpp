@@ -202,7 +202,8 @@ std::string next_command(const SeenMesh& seen, const Proof& proof, bool awaits) 
   const bool can_go_on = proof.holds() || is_to_be_made;
   // Of a mesh that is installed more than trust may be what lacks.
   const bool installs = awaits || !proof.conditions.empty();
-  if ((awaits && can_go_on) || is_to_be_made || has_one_of(proof, kMended)) {
+  const bool is_to_be_mended = proof.holds() && has_one_of(proof, kMended);
+  if ((awaits && can_go_on) || is_to_be_made || is_to_be_mended) {
     return installs ? "'meshtrust plan', then 'meshtrust apply'"
                     : "'meshtrust plan', then 'meshtrust apply --only trust'";
   }

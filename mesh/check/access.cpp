@@ -196,8 +196,9 @@ void report_twice(const Cluster& cluster, const Known& first, const Known& again
 /// `secret` is "istio-system/istio-remote-secret-west"; empty where istiod names none.
 std::string how_to_forget(const Cluster& cluster, const std::string& secret) {
   const auto slash = secret.find('/');
-  if (slash == std::string::npos)
+  if (slash == std::string::npos) {
     return "add it to the mesh file, or find out who told istiod of it";
+  }
   return fmt::format(
       "add it to the mesh file, or find out who made that secret, then {}",
       removal_of(cluster.context, secret.substr(0, slash), secret.substr(slash + 1)));

@@ -20,11 +20,13 @@ std::int64_t number_at(const Json& object, std::string_view key, std::int64_t fa
 
 /// No autoscaler and no installer changes that: somebody did it, and has to undo it.
 Verdict scaled_to_nothing(const Situation& situation, const std::string& name) {
-  return with_hints(
+  Verdict verdict = with_hints(
       no(fmt::format("deployment {}/{} is scaled to 0 replicas", situation.namespace_name, name)),
       {fmt::format("nobody but a person brings it back: 'kubectl --context {} -n {} scale "
                    "deployment/{} --replicas=1'",
                    situation.cluster.context, situation.namespace_name, name)});
+  verdict.awaits_person = true;
+  return verdict;
 }
 
 /// Whether a Deployment has rolled out what it was last told.
@@ -45,8 +47,9 @@ Verdict judge_deployment(const Json& deployment, std::int64_t wanted) {
       evidence.push_back(fmt::format("{}, as it began: {}", type, message));
     }
     // A condition that is as it should be explains nothing.
-    if (type != "ReplicaFailure" && !holds)
+    if (type != "ReplicaFailure" && !holds) {
       evidence.push_back(fmt::format("{}: {}", type, message));
+    }
   }
   if (number_at(status, "observedGeneration") < generation) {
     return no("its last change has not been taken up yet", std::move(evidence));

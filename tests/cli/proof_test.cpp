@@ -198,8 +198,8 @@ TEST(ConclusionOfAProof, PraisesNothingThatIsNotWhatItShouldBe) {
   proof.answer.findings.push_back(
       {.code = "missing", .severity = mesh::Severity::kWarning, .cluster = "east", .message = {}});
   EXPECT_EQ(end_of(proof).first,
-            "1 of 1 condition hold: beside what is warned of, no fault found in trust, what is "
-            "installed and what istiods see; traffic was not tried\n");
+            "1 of 1 condition hold: no further fault found in trust, what is installed and what "
+            "istiods see; traffic was not tried\n");
   proof.answer.findings.front().severity = mesh::Severity::kCritical;
   EXPECT_EQ(end_of(proof).first, "1 of 1 condition hold: the mesh is not what it should be\n");
 }

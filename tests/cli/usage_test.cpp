@@ -32,8 +32,8 @@ TEST_F(UsageTest, AnswersAMistypedFlagWithTheNearest) {
 }
 
 TEST_F(UsageTest, NamesNoCommandThatIsNotBuilt) {
-  expect_usage({"rotate", "status"},
-               "meshtrust: error: unknown word 'rotate'\n"
+  expect_usage({"doctor", "status"},
+               "meshtrust: error: unknown word 'doctor'\n"
                "meshtrust: hint: 'meshtrust status --help' shows what it takes\n");
 }
 
@@ -141,8 +141,8 @@ TEST(ExitCodes, OfFindingsRefuseOrWarn) {
 }
 
 TEST_F(UsageTest, HasNoHelpForACommandThatDoesNotExist) {
-  expect_usage({"rotate", "--help"},
-               "meshtrust: error: unknown word 'rotate'\n"
+  expect_usage({"doctor", "--help"},
+               "meshtrust: error: unknown word 'doctor'\n"
                "meshtrust: hint: 'meshtrust --help' lists the commands\n");
   expect_usage({"ca", "crete", "--help"},
                "meshtrust: error: unknown word 'crete'\n"

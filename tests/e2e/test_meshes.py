@@ -322,7 +322,6 @@ class Inside(InsideTest):
         self.meshtrust(0, "destroy", "--yes")
         self.expect_nothing_left(NAMES)
 
-<<<<<<< HEAD
     def test_access_that_broke_is_named_and_comes_back_as_its_finding_says(self):
         import mesh_checker
         import sabotage
@@ -391,7 +390,7 @@ class Inside(InsideTest):
             ]
             words = ("patch", "mutatingwebhookconfiguration", name, "--type", "json", "-p", json.dumps(patch))
             self.kubectl(cluster, *words)
-=======
+
     def volumes_of_istiod(self):
         text = self.kubectl("cluster2", "-n", "istio-system", "get", "deployment", "istiod", "-o", "json")
         return json.loads(text)["spec"]["template"]["spec"]["volumes"]
@@ -501,7 +500,6 @@ class Inside(InsideTest):
                 }
             ],
         }
->>>>>>> bb2767ea54a633829ae7dc49543206c424d078cf
 
     def delete_cacerts(self):
         self.kubectl("cluster1", "-n", "istio-system", "delete", "secret", "cacerts")

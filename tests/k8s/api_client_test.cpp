@@ -150,12 +150,13 @@ TEST_F(ApiClientTest, NamesFieldAndOwnerOfAConflict) {
   server().put("east", kTwin, {{"data", {{"root", "theirs"}}}}, "kubectl-create");
   const auto applied = client()->apply(kTwinRef, {{"data", {{"root", "ours"}}}});
   ASSERT_FALSE(applied);
-  EXPECT_EQ(
-      applied.error(),
-      (Error{.code = Code::kConflict,
-             .message = "applying configmap 'istio-system/meshtrust-trust': someone else "
-                        "owns what would change: '.data.root' belongs to 'kubectl-create'",
-             .hints = {"nothing is taken over by force: find out what writes these fields"}}));
+  EXPECT_EQ(applied.error(),
+            (Error{.code = Code::kConflict,
+                   .message = "applying configmap 'istio-system/meshtrust-trust': someone else "
+                              "owns what would change: '.data.root' belongs to 'kubectl-create'",
+                   .hints = {"nothing is taken over by force: find out what writes these fields",
+                             "a change by hand is put back by hand, as the plan shows it: 'kubectl "
+                             "--context east -n istio-system edit configmaps meshtrust-trust'"}}));
 }
 
 TEST_F(ApiClientTest, SaysThatTheNamespaceIsMissingWhenApplying) {

@@ -6,7 +6,9 @@
 #include "base/encoding.h"
 #include "istio/names.h"
 #include "mesh/condition.h"
+#include "mesh/installed.h"
 #include "mesh/reader.h"
+#include "profiles/installation.h"
 #include "profiles/reader.h"
 #include "tests/mesh/mesh_builder.h"
 #include "tests/support/found.h"
@@ -16,8 +18,10 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace meshtrust::mesh {
@@ -51,14 +55,26 @@ void put_reader(Scene& scene, const std::string& cluster) {
                                      profiles::ReaderOf::kManagedRemote));
 }
 
+/// What bears the mark of the installation of a cluster, as this mesh's.
+void put_installed(Scene& scene, const std::string& cluster, std::string_view kind, Json marked) {
+  Objects objects = nothing_live().objects;
+  objects.add(kind, Objects::List{marked});
+  const auto wanted = profiles::installations(scene.mesh, *scene.mesh.find(cluster));
+  marked.merge_patch(mark(scene.mesh, root_mark("root"), wanted->front(), objects));
+  put(scene.cluster(cluster), kind, std::move(marked));
+}
+
 /// A primary in east and its remote in west, whose webhook has no CA, though istiod has read west.
 Scene unmanaged_scene() {
   Scene scene = fresh_example("primary-remote");
+  scene.mesh.trust.root.subject = {.attributes = {{"O", "Shop"}, {"CN", "Shop Mesh Root"}}};
   scene.observation.store = store({"east"});
   const LiveMesh live = scene.cluster("east").live;
   scene.cluster("east") = applied(scene.mesh, "east");
   scene.cluster("east").live = live;
-  put(scene.cluster("east"), kDeployments, deployment("istio-system", "istiod"));
+  put_installed(scene, "east", kDeployments, deployment("istio-system", "istiod"));
+  put_installed(scene, "west", kServices,
+                {{"metadata", {{"namespace", "istio-system"}, {"name", "istiod"}}}});
   put_reader(scene, "west");
   put_injector(scene, "");
   share(scene, "west", "east", "");
@@ -167,6 +183,7 @@ std::string plan_of(const Scene& scene) {
 
 TEST(PlanMesh, RestartsAnIstiodThatDoesNotManageWhatItHasRead) {
   const Scene scene = unmanaged_scene();
+  EXPECT_EQ(describe(plan_whole(scene).answer), "");
   EXPECT_THAT(plan_of(scene),
               ::testing::HasSubstr(
                   "east/restart: rolling restart of deployment istio-system/istiod\n"
@@ -281,6 +298,19 @@ TEST(PlanMesh, WaitsForNoRightsThatItDoesNotGiveBack) {
   for (const Step& step : plan_whole(scene).plan.steps) {
     EXPECT_FALSE(std::holds_alternative<AwaitTakeUp>(step.action)) << step.id;
   }
+}
+
+/// Each of the two would wait for the other, were the restart to come after the installation.
+TEST(PlanMesh, RestartsAnIstiodAlsoWhereTheRemoteIsInstalledAnew) {
+  Scene scene = unmanaged_scene();
+  scene.cluster("west").live.objects.add(kServices, Objects::List{});
+  const Plan plan = plan_whole(scene).plan;
+  const auto has = [&plan](std::string_view id) {
+    return std::any_of(plan.steps.begin(), plan.steps.end(),
+                       [id](const Step& step) { return step.id == id; });
+  };
+  EXPECT_TRUE(has("east/restart"));
+  EXPECT_TRUE(has("west/remote"));
 }
 
 }  // namespace

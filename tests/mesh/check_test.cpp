@@ -223,7 +223,8 @@ const CheckCase kCases[] = {
      }},
     {"live-roots-agree", "another-root",
      [](Scene& s) { s.cluster("west").workload_roots = pem("other-root"); }},
-    {"live-roots-agree", "unreadable", [](Scene& s) { s.cluster("west").workload_roots = "lost"; }},
+    {"live-roots-agree", "unreadable",
+     [](Scene& s) { s.cluster("west").workload_roots = std::string("lost"); }},
     {"live-roots-agree", "self-signed-after-its-cacerts-was-deleted",
      [](Scene& s) {
        lose_cacerts(s, "west");

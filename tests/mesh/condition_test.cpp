@@ -275,7 +275,7 @@ std::vector<std::string> hints(std::string_view id,
   return ask_in(id, scene, cluster, namespace_name).hints;
 }
 
-TEST(Conditions, AllSayWhyTheyMayNotComeTrueAndWhatToLookAt) {
+TEST(Conditions, AllSayWhatHelpsOrWhatToLookAt) {
   std::set<std::string_view> ids;
   Scene scene = fresh_example("two-networks");
   for (ClusterObservation& cluster : scene.observation.clusters) {
@@ -285,7 +285,7 @@ TEST(Conditions, AllSayWhyTheyMayNotComeTrueAndWhatToLookAt) {
   for (const Condition& condition : conditions()) {
     EXPECT_TRUE(ids.insert(condition.id).second) << condition.id;
     const auto told = hints(condition.id, scene, "east");
-    ASSERT_GE(told.size(), 2U) << condition.id;
+    ASSERT_FALSE(told.empty()) << condition.id;
     for (const std::string& hint : told) {
       for (const char* place : {"context}", "{namespace}", "{istiod}", "{gateway}"}) {
         EXPECT_EQ(hint.find(place), std::string::npos) << hint;
@@ -317,7 +317,8 @@ TEST(Conditions, NameTheClusterInWhichSomethingIsMissing) {
 }
 
 TEST(GatewayAddress, TellsWhatToDoWithoutALoadBalancer) {
-  const Scene scene = fresh_example("two-networks");
+  Scene scene = fresh_example("two-networks");
+  put(scene.cluster("east"), kServices, service(Json::array()));
   EXPECT_THAT(hints(kGatewayAddressKnown, scene, "east"),
               ElementsAre("likely cause: nothing in the cluster gives load balancers an address: "
                           "MetalLB, cloud-provider-kind or a cloud's controller",
@@ -325,7 +326,10 @@ TEST(GatewayAddress, TellsWhatToDoWithoutALoadBalancer) {
                               " -n istio-system describe service istio-eastwestgateway'",
                           "without a load balancer: which address leads to the nodes of east? "
                           "Write it as its 'eastWestGateway: {type: NodePort, address: ADDRESS}'"));
-  EXPECT_EQ(hints(kGatewayAddressKnown, fresh_example("ambient"), "east").size(), 2U);
+  Scene ambient = fresh_example("ambient");
+  put(ambient.cluster("east"), kApiGateways,
+      {{"metadata", {{"namespace", "istio-system"}, {"name", "istio-eastwestgateway"}}}});
+  EXPECT_EQ(hints(kGatewayAddressKnown, ambient, "east").size(), 2U);
 }
 
 Json node(const std::string& type, const std::string& address) {

@@ -43,6 +43,12 @@ class WorkloadsTest : public ::testing::Test {
   WorkloadsTest() : mesh({"east", "west"}) {
     std::signal(SIGPIPE, SIG_IGN);
     mesh.server.on_upgrade([this](const auto& request, auto& stream) {
+      if (refusal) {
+        (void)stream.write(fmt::format(
+            "HTTP/1.1 {} No\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+            refusal->status, refusal->body.size(), refusal->body));
+        return;
+      }
       FakeTunnel tunnel(request, stream);
       tunnel.begin();
       const std::string asked = tunnel.next_data();
@@ -77,6 +83,7 @@ class WorkloadsTest : public ::testing::Test {
   MeshWorld mesh;
   std::map<std::string, std::string> answers;  ///< by path of the tunnel; else `sidecar`
   std::vector<std::string> asked_for;          ///< the first line of every question
+  std::optional<test::FakeReply> refusal;      ///< of every tunnel
 
  private:
   std::string answer_to(const test::SeenRequest& request,
@@ -173,7 +180,7 @@ TEST_F(WorkloadsTest, AreUnknownWithTheRightThatItTakesWherePodsMayNotBeListed) 
 
 struct SilentCase {
   const char* what;
-  test::Fault fault;  ///< of the tunnel; none where `answer` is said
+  std::optional<test::FakeReply> refusal;  ///< of the tunnel; else `answer` is said
   std::string answer;
   base::Code code;
   std::string message;
@@ -181,36 +188,31 @@ struct SilentCase {
 
 std::vector<SilentCase> silent_cases() {
   const std::string where = "port 15000 of pod 'shop/web-1'";
-  const test::Fault none{.kind = test::Fault::Kind::kNone};
   return {
       {"no right to open a tunnel",
-       {.reply = test::failure_reply(403, "Forbidden",
-                                     "pods \"web-1\" is forbidden: User \"fake\" cannot create "
-                                     "resource \"pods/portforward\"")},
-       "",
-       base::Code::kPermission,
+       test::failure_reply(403, "Forbidden",
+                           "pods \"web-1\" is forbidden: User \"fake\" cannot create resource "
+                           "\"pods/portforward\""),
+       "", base::Code::kPermission,
        "opening a tunnel to " + where +
            ": not permitted: pods \"web-1\" is forbidden: User \"fake\" cannot create resource "
            "\"pods/portforward\""},
-      {"nothing that answers", none, "", base::Code::kUnavailable,
+      {"nothing that answers", std::nullopt, "", base::Code::kUnavailable,
        "/config_dump at " + where + ": the answer ends too early"},
-      {"another server there", none, "HTTP/1.1 404 Not Found\r\n\r\n", base::Code::kUnavailable,
+      {"another server there", std::nullopt, "HTTP/1.1 404 Not Found\r\n\r\n",
+       base::Code::kUnavailable,
        "/config_dump at " + where + ": it answered 'HTTP/1.1 404 Not Found'"},
-      {"no JSON", none, ok("hello"), base::Code::kUnavailable,
+      {"no JSON", std::nullopt, ok("hello"), base::Code::kUnavailable,
        "/config_dump at " + where + " is no JSON"},
-      {"no certificate yet", none, ok("{}\n"), base::Code::kUnavailable,
+      {"no certificate yet", std::nullopt, ok("{}\n"), base::Code::kUnavailable,
        where + ": its proxy has no certificate of a workload ('default')"},
   };
 }
 
 TEST_F(WorkloadsTest, ThatDoNotTellSayWhy) {
   put_pod("east", "shop", "web-1");
-  for (SilentCase& one : silent_cases()) {
-    mesh.server.clear_faults();
-    one.fault.cluster = "east";
-    one.fault.path_contains = "/portforward";
-    one.fault.times = -1;
-    mesh.server.add_fault(one.fault);
+  for (const SilentCase& one : silent_cases()) {
+    refusal = one.refusal;
     answers[kTunnel] = one.answer;
     const mesh::WorkloadFacts facts = look("east");
     ASSERT_EQ(facts.chosen.size(), 1U) << one.what;
@@ -223,11 +225,8 @@ TEST_F(WorkloadsTest, ThatDoNotTellSayWhy) {
 
 TEST_F(WorkloadsTest, ThatWentAwayMeanwhileAreAbsent) {
   put_pod("east", "shop", "web-1");
-  mesh.server.add_fault({.cluster = "east",
-                         .path_contains = "/portforward",
-                         .times = -1,
-                         .reply = test::failure_reply(404, "NotFound", "pods \"web-1\" not found",
-                                                      {{"name", "web-1"}, {"kind", "pods"}})});
+  refusal = test::failure_reply(404, "NotFound", "pods \"web-1\" not found",
+                                {{"name", "web-1"}, {"kind", "pods"}});
   EXPECT_TRUE(look("east").chosen.front().credentials.is_absent());
 }
 
